@@ -1,0 +1,47 @@
+"""The command line: verbs, and the only place where an error becomes a sentence and an exit code.
+
+Exit codes: 0 done, 1 the work failed, 2 bad input or usage, 130 interrupted and resumable.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from lamsearch import __version__
+from lamsearch.cli import data, inspection, running
+from lamsearch.errors import InterruptedWorkError, LamsearchError
+
+
+class _Verbs(click.Group):
+    """Turns errors of the one family into a sentence on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LamsearchError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Error: interrupted", err=True)
+            sys.exit(InterruptedWorkError.exit_code)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Find the L2 penalty λ of a network honestly, fast, and on machines that may die.
+
+    \b
+    Example:
+      lamsearch run studies/digits.toml
+    """
+
+
+for _verb in (
+    running.run, running.worker, running.create, inspection.status, inspection.report,
+    inspection.check, inspection.gradcheck, running.delete, data.data,
+):  # fmt: skip
+    cli.add_command(_verb)

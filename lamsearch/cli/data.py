@@ -1,0 +1,53 @@
+"""Verbs on data sets: list, fetch, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lamsearch import dataset
+from lamsearch.cli import options
+from lamsearch.screen import Transfer, print_table
+
+
+@click.group()
+def data() -> None:
+    """List, fetch and verify data sets."""
+
+
+@data.command("list")
+@options.data_dir
+def list_sources(data_dir: Path | None) -> None:
+    """List the data sets, and which of them are here."""
+    found = dataset.sources(options.data_folder(data_dir))
+    rows = [
+        [one.name, "yes" if one.present else "no", one.description, str(one.where or "")]
+        for one in found
+    ]
+    print_table(["name", "here", "what it is", "where"], rows)
+
+
+@data.command()
+@click.argument("name")
+@options.data_dir
+def fetch(name: str, data_dir: Path | None) -> None:
+    """Download a data set; resumes, checks the checksum, extracts.
+
+    \b
+    Example:
+      lamsearch data fetch cifar10
+    """
+    with Transfer(name) as transfer:
+        where = dataset.fetch(name, options.data_folder(data_dir), progress=transfer.show)
+    click.echo(str(where))
+
+
+@data.command()
+@click.argument("name")
+@options.data_dir
+def verify(name: str, data_dir: Path | None) -> None:
+    """Check shapes, counts and labels; say whether the files are the published ones."""
+    found = dataset.verify(name, options.data_folder(data_dir))
+    for line in found.lines:
+        click.echo(line)

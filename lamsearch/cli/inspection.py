@@ -1,0 +1,214 @@
+"""Verbs that look: status, report, check, gradcheck."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from lamsearch import dataset, plan, report as reporting, trials
+from lamsearch.cli import options
+from lamsearch.errors import DataError, LamsearchError
+from lamsearch.files import Files
+from lamsearch.results import StageName
+from lamsearch.screen import Screen, print_status, print_table
+from lamsearch.study import KNOWN_SOURCES, Study, read_study
+from lamsearch.trials import Database
+
+_WATCH_SECONDS = 1.0
+
+
+@click.command()
+@click.argument("name", required=False)
+@options.storage
+@click.option("--watch", is_flag=True, help="Go on until the study is over.")
+@options.json_document
+def status(name: str | None, storage: str | None, watch: bool, as_json: bool) -> None:
+    """Show how far a study is; without a name, all studies.
+
+    \b
+    Example:
+      lamsearch status digits --watch
+    """
+    database = options.open_storage(storage)
+    if watch and as_json:
+        raise click.UsageError("--watch and --json do not go together")
+    found = [trials.read_status(database, one) for one in ([name] if name else trials.names(database))]
+    if as_json:
+        documents = [asdict(one) for one in found]
+        click.echo(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
+        return
+    if watch and name:
+        _watch(database, name)
+        found = [trials.read_status(database, name)]
+    for one in found:
+        print_status(one)
+    if not found:
+        click.echo("no studies", err=True)
+
+
+@click.command()
+@click.argument("name")
+@options.storage
+@options.output
+@options.json_document
+def report(name: str, storage: str | None, output: Path | None, as_json: bool) -> None:
+    """Write the report of a study, finished or not.
+
+    With --json and no --output nothing is written but the document to standard output.
+
+    \b
+    Example:
+      lamsearch report digits --output digits-report
+    """
+    database = options.open_storage(storage)
+    if output is None and not as_json:
+        output = Path("lamsearch-report") / name
+    write_report(database, name, output, as_json=as_json)
+
+
+@click.command()
+@click.argument("study_file", metavar="STUDY.toml", type=click.Path(path_type=Path))
+@options.data_dir
+def check(study_file: Path, data_dir: Path | None) -> None:
+    """Validate a study file; print its plan and what it will cost here.
+
+    \b
+    Example:
+      lamsearch check studies/cifar10.toml
+    """
+    study = read_study(study_file)
+    features, classes = _sizes(study, data_dir, study_file.resolve().parent)
+    rows, seconds = [], 0.0
+    costs: dict[tuple[int, int], float] = {}
+    for stage in study.stages:
+        planned, training = _expected(study, stage), study.training_of(stage)
+        for cohort in planned.cohorts:
+            size = (len(cohort.slots), training.batch_size)
+            if size not in costs:
+                costs[size] = _seconds(study, features, classes, *size)
+            seconds += costs[size] * training.updates
+        widths = sorted({len(cohort.slots) for cohort in planned.cohorts}, reverse=True)
+        rows.append([
+            stage, str(planned.trials), f"{len(planned.cohorts)} of {' and '.join(map(str, widths))}",
+            str(training.updates), str(planned.trials * training.updates), _interval(study, planned),
+        ])  # fmt: skip
+    title = f"{study.name}: the file is right"
+    header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]
+    print_table(header, rows, title=title)
+    click.echo(f"about {_duration(seconds)} of training on one core of this machine, "
+               "evaluation and start-up not counted")  # fmt: skip
+
+
+@click.command()
+def gradcheck() -> None:
+    """Compare analytic with numerical gradients; exit 1 past the tolerance.
+
+    Every parameter array of the very update that training takes, in float64, against central
+    differences and against the complex step. Printed is max|a − n| / max|a|, the worst of all
+    seeds; entries whose step crosses a ReLU kink are counted and left out.
+    """
+    from lamsearch.probes import gradcheck as probe
+
+    found = probe.check()
+    rows = [
+        [
+            row.array, f"{row.lam:g}", str(row.batch_size), f"{row.central_error:.1e}",
+            f"{row.oracle_error:.1e}", str(row.entries), str(row.kinks),
+            "ok" if row.passed else "FAILED",
+        ]
+        for row in found.rows()
+    ]  # fmt: skip
+    print_table(["array", "λ", "batch", "central", "complex", "entries", "kinks", ""], rows)
+    click.echo(
+        f"tolerances: central differences {probe.CENTRAL_TOLERANCE:g}, "
+        f"complex step {probe.ORACLE_TOLERANCE:g}"
+    )
+    if not found.passed:
+        raise LamsearchError("gradcheck: a gradient is past its tolerance")
+
+
+def write_report(database: Database, name: str, output: Path | None, *, as_json: bool) -> None:
+    """Write a study's report where asked, and its summary or document to standard output."""
+    record = trials.read_study(database, name)
+    if output is not None:
+        reporting.write(record, output, _models(database, name))
+        click.echo(f"report: {output}", err=True)
+    click.echo(reporting.to_json(record) if as_json else reporting.summary(record), nl=False)
+
+
+def _models(database: Database, name: str) -> dict[str, bytes]:
+    """The final's models as far as they are in the study's files, by file name."""
+    stored = trials.load(database, name)
+    found = Files(stored.files, stored.id)
+    final = stored.study.final
+    replicates = 0 if final is None or not stored.over else final.replicates
+    models = {
+        f"final-{replicate}.safetensors": content
+        for replicate in range(replicates)
+        if (content := found.read_model(replicate)) is not None
+    }
+    if len(models) < replicates:
+        lack = replicates - len(models)
+        click.echo(f"report: {lack} models are not in {stored.files} (or failed)", err=True)
+    return models
+
+
+def _watch(database: Database, name: str) -> None:
+    with Screen() as screen:
+        while True:
+            now = trials.read_status(database, name)
+            screen.show(now)
+            if now.over:
+                return
+            threading.Event().wait(_WATCH_SECONDS)
+
+
+def _sizes(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int]:
+    """Features and classes: known for the known sources, read from people's own arrays."""
+    if study.data.kind in KNOWN_SOURCES:
+        return KNOWN_SOURCES[study.data.kind][1:]
+    try:
+        found = dataset.load(study, options.data_folder(data_dir), origin=origin)
+    except DataError as error:
+        raise DataError(f"check: the plan needs the data: {error}") from error
+    return found.features, len(found.classes)
+
+
+def _expected(study: Study, stage: StageName) -> plan.StagePlan:
+    """The plan of a stage; where earlier results decide, as many candidates as there can be."""
+    if stage == "coarse":
+        return plan.plan_search(study, stage)
+    if stage == "fine" and study.fine is not None:
+        given = study.fine.values or study.fine.log10_lambda
+        return plan.plan_search(study, stage, None if given else (-1.0, 1.0))
+    count = study.finalists.keep if stage == "finalists" and study.finalists else 1
+    return plan.plan_candidates(study, stage, [float(place) for place in range(count)])
+
+
+def _interval(study: Study, planned: plan.StagePlan) -> str:
+    section = getattr(study, planned.stage)
+    if getattr(section, "values", None):
+        return f"{len(section.values)} given"
+    bounds = getattr(section, "log10_lambda", None)
+    if isinstance(bounds, tuple):
+        return f"{bounds[0]:g} to {bounds[1]:g}"
+    if isinstance(bounds, float):
+        return f"{bounds:g}"
+    return {"fine": "span of coarse's best", "finalists": "best apart"}.get(planned.stage, "winner")
+
+
+def _seconds(study: Study, features: int, classes: int, cohort: int, batch_size: int) -> float:
+    from lamsearch.probes.calibration import calibrate
+
+    return calibrate(features, study.network.hidden, classes, cohort, batch_size, seconds=0.3)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"

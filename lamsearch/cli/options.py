@@ -1,0 +1,106 @@
+"""Options that several verbs share, and what they fall back to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from platformdirs import user_cache_path
+
+from lamsearch.trials import Database, parse_url
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STORAGE_VARIABLE = "LAMSEARCH_STORAGE"
+_DEFAULT_STORAGE = "sqlite:///lamsearch.db"
+
+
+def storage(command: F) -> F:
+    """Add --storage."""
+    text = f"Database of the studies; else ${STORAGE_VARIABLE}, else {_DEFAULT_STORAGE}."
+    return click.option("--storage", metavar="URL", help=text)(command)
+
+
+def data_dir(command: F) -> F:
+    """Add --data-dir."""
+    return click.option(
+        "--data-dir",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder of the data; else $LAMSEARCH_DATA, else the user's cache folder.",
+    )(command)
+
+
+def files(command: F) -> F:
+    """Add --files."""
+    return click.option(
+        "--files",
+        metavar="URL",
+        help="Where checkpoints and models live (folder or fsspec URL); else $LAMSEARCH_FILES, "
+        "else lamsearch-files beside the SQLite file. Recorded when the study is created.",
+    )(command)
+
+
+def output(command: F) -> F:
+    """Add --output."""
+    return click.option(
+        "--output",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder of the report; else lamsearch-report/NAME.",
+    )(command)
+
+
+def json_document(command: F) -> F:
+    """Add --json."""
+    text = "Print one JSON document and nothing else."
+    return click.option("--json", "as_json", is_flag=True, help=text)(command)
+
+
+def pace(command: F) -> F:
+    """Add --checkpoint-seconds and --lease-seconds."""
+    positive = click.FloatRange(min=0, min_open=True)
+    command = click.option(
+        "--checkpoint-seconds", type=positive, default=30.0, show_default=True,
+        help="Seconds between two checkpoints of a cohort.",
+    )(command)  # fmt: skip
+    return click.option(
+        "--lease-seconds", type=click.FloatRange(min=1.0), default=20.0, show_default=True,
+        help="Seconds without a sign after which a worker's cohort is given to another.",
+    )(command)  # fmt: skip
+
+
+def storage_url(given: str | None) -> str:
+    """Return the storage URL in force."""
+    return given or os.environ.get(STORAGE_VARIABLE) or _DEFAULT_STORAGE
+
+
+def open_storage(given: str | None, *, must_exist: bool = True) -> Database:
+    """Return the storage in force, reached once."""
+    return Database(storage_url(given), must_exist=must_exist)
+
+
+def data_folder(given: Path | None) -> Path:
+    """Return the data folder in force."""
+    if given is not None:
+        return given
+    named = os.environ.get("LAMSEARCH_DATA")
+    return Path(named) if named else user_cache_path("lamsearch") / "data"
+
+
+def files_given(given: str | None) -> str | None:
+    """Return where files were asked to live, absolute where it is a folder; None if nowhere."""
+    url = given or os.environ.get("LAMSEARCH_FILES")
+    if url is None or "://" in url or "::" in url:
+        return url
+    return str(Path(url).resolve())
+
+
+def files_default(storage: str) -> str:
+    """Return the folder beside the SQLite file, else in the working directory."""
+    url = parse_url(storage)
+    beside = Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path()
+    return str((beside / "lamsearch-files").resolve())

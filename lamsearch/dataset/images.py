@@ -1,0 +1,59 @@
+"""Labelled images as they come from a source, and the fingerprint of all of them.
+
+Enters: raw arrays. Leaves: frozen records of read-only arrays, and a SHA-256. Refuses to know
+where the arrays came from and how they will be split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Raw = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledImages:
+    """Raw images x (n, features), uint8 or float32, and their labels y (n,), int64."""
+
+    x: Raw = field(repr=False)
+    y: Labels = field(repr=False)
+
+    def __post_init__(self) -> None:
+        self.x.setflags(write=False)
+        self.y.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def taken(self, order: npt.NDArray[np.intp]) -> LabelledImages:
+        """Return a copy of the images in ``order``, which keeps nothing else alive."""
+        return LabelledImages(x=self.x[order], y=self.y[order])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """All that one source holds; ``test`` is None where it has no test set of its own."""
+
+    name: str
+    classes: tuple[str, ...]
+    pool: LabelledImages
+    test: LabelledImages | None
+
+    def fingerprint(self) -> str:
+        """SHA-256 over class names, shapes, types and values, whatever files they stood in."""
+        digest = hashlib.sha256(b"lamsearch data 1\n")
+        digest.update(json.dumps(self.classes).encode() + b"\n")
+        for name, part in (("pool", self.pool), ("test", self.test)):
+            for array in () if part is None else (part.x, part.y):
+                plain = np.ascontiguousarray(
+                    array.astype(array.dtype.newbyteorder("<"), copy=False)
+                )
+                digest.update(f"{name} {plain.dtype.str} {plain.shape}\n".encode())
+                digest.update(plain.reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()

@@ -1,0 +1,132 @@
+"""The sources by name: reading, checking and listing them.
+
+Enters: a study's [data] or a source's name, and a folder. Leaves: what the source holds.
+Refuses to know splits.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from lamsearch.dataset import arrays, cifar10, digits
+from lamsearch.dataset.images import Contents
+from lamsearch.errors import InputError
+from lamsearch.study import Data
+
+DESCRIPTIONS = {
+    "digits": "1797 handwritten digits of 8 x 8 values, bundled with scikit-learn",
+    "cifar10": "60 000 colour images of 32 x 32 pixels in 10 classes (Krizhevsky 2009)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInfo:
+    """One line of `lamsearch data list`."""
+
+    name: str
+    description: str
+    present: bool
+    where: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """A source that was read whole and found good.
+
+    ``published`` says whether it is the published data to the last bit; ``lines`` tell a person.
+    """
+
+    name: str
+    published: bool
+    lines: tuple[str, ...]
+
+
+def read(data: Data, folder: Path, origin: Path | None) -> Contents:
+    """Read the source that a study names.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    if data.npz_path is not None:
+        return arrays.read(arrays.resolved(data.npz_path, Path(folder), origin))
+    return digits.read() if data.kind == "digits" else cifar10.read(Path(folder))
+
+
+def sources(folder: Path) -> list[SourceInfo]:
+    """Return the known sources, and the .npz files that lie in ``folder``."""
+    folder = Path(folder)
+    layout = cifar10.located(folder)
+    bundled = importlib.util.find_spec("sklearn") is not None
+    places: dict[str, tuple[bool, Path | None]] = {
+        "digits": (bundled, None),
+        "cifar10": (bool(layout), layout.folder if layout else None),
+    }
+    found = [
+        SourceInfo(name=name, description=text, present=places[name][0], where=places[name][1])
+        for name, text in DESCRIPTIONS.items()
+    ]
+    files = sorted(folder.glob("*.npz"))
+    text = "your own arrays (X, y and perhaps X_test, y_test)"
+    return found + [
+        SourceInfo(name=file.name, description=text, present=True, where=file) for file in files
+    ]
+
+
+def verify(name: str, folder: Path) -> Verification:
+    """Read ``name`` (digits, cifar10 or an .npz file) whole and check all that can be checked.
+
+    Raises:
+        InputError: There is no such source.
+        DataError: A file is missing or damaged; the sentence names it.
+    """
+    contents = read(_named(name), Path(folder), None)
+    fingerprint = contents.fingerprint()
+    lines = [_summary(name, contents)]
+    if name == "cifar10":
+        published, told = _cifar10_checksums(Path(folder))
+        lines += told
+    else:
+        published = name == "digits" and fingerprint == digits.FINGERPRINT
+        known = "are" if published else "are not"
+        lines += [f"the values {known} the published ones"] if name == "digits" else []
+    lines.append(f"fingerprint {fingerprint}")
+    return Verification(name=name, published=published, lines=tuple(lines))
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is no source.
+
+    Raises:
+        InputError: The name is unknown; the sentence says which are known.
+    """
+    if name not in DESCRIPTIONS:
+        known = ", ".join(DESCRIPTIONS)
+        raise InputError(f"data source: must be one of {known}, got {name!r}")
+
+
+def _named(name: str) -> Data:
+    if not name.endswith(".npz"):
+        check_name(name)
+    return Data(source=name, train=1, validation=1)
+
+
+def _summary(name: str, contents: Contents) -> str:
+    test = "no test set" if contents.test is None else f"{len(contents.test)} test images"
+    images, features = contents.pool.x.shape
+    classes = len(contents.classes)
+    return f"{name}: {images} images and {test}, {features} features, {classes} classes: all good"
+
+
+def _cifar10_checksums(folder: Path) -> tuple[bool, list[str]]:
+    layout = cifar10.located(folder)
+    if layout is None:  # read() has found it a moment ago
+        raise InputError(f"{folder}: cifar10 was removed while it was read")
+    lines = [f"{'binary' if layout.binary else 'Python'} layout in {layout.folder}"]
+    if layout.binary:
+        return False, [*lines, "no checksums were published for the files of the binary layout"]
+    others = cifar10.unpublished(layout)
+    if others:
+        return False, [*lines, f"the checksums are not the published ones: {', '.join(others)}"]
+    return True, [*lines, "the checksums are the published ones"]

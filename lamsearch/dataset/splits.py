@@ -1,0 +1,209 @@
+"""Which images are for training, for validation and for the test, and how they are normalised.
+
+Enters: raw images, a study's sizes and its seed. Leaves: orders of images, and normalised float32
+arrays. Pure: the same study and images give the same bits, whatever the number of threads.
+Refuses to know files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lamsearch.dataset.images import Contents, LabelledImages, Labels, Raw
+from lamsearch.errors import DataError
+from lamsearch.results import StageName
+from lamsearch.study import CIFAR10_BATCH, Study
+
+# Spawn keys: no SeedSequence([seed, stage, replicate]) of a training can meet these streams.
+TEST_CUT, POOL_ORDER = 0x7E57, 0x9001
+CHUNK_VALUES = 1 << 20  # 4 MB of float32: what normalising needs beside its result
+
+Order = npt.NDArray[np.intp]
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """One stage's images, read-only: x (n, features) float32, normalised; y (n,) int64.
+
+    ``mean`` and ``std`` (features) float32 are the training split's, in the units of raw images
+    (uint8 / 255); a feature that is constant in the training split has std 1.
+    """
+
+    train_x: Float32 = field(repr=False)
+    train_y: Labels = field(repr=False)
+    validation_x: Float32 = field(repr=False)
+    validation_y: Labels = field(repr=False)
+    mean: Float32 = field(repr=False)
+    std: Float32 = field(repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("train_x", "train_y", "validation_x", "validation_y", "mean", "std"):
+            getattr(self, name).setflags(write=False)
+
+
+def split(study: Study, stage: StageName, pool: LabelledImages) -> Splits:
+    """Split the pool as the stage of the study asks."""
+    train, validation = orders(study, stage, pool.y)
+    mean, std = moments(pool.x, train)
+    return Splits(
+        train_x=_normalised(pool.x, train, mean, std),
+        train_y=pool.y[train],
+        validation_x=_normalised(pool.x, validation, mean, std),
+        validation_y=pool.y[validation],
+        mean=mean,
+        std=std,
+    )
+
+
+def normalise(raw: Raw, mean: Float32, std: Float32) -> Float32:
+    """Return (x - mean) / std in float32, where x is ``raw``, uint8 / 255.
+
+    Exactly the arithmetic of `Splits`. ``raw`` is (n, features) uint8 or float32.
+
+    Raises:
+        DataError: ``raw`` is of another type or has another number of features.
+    """
+    if raw.dtype not in (np.uint8, np.float32) or raw.ndim != 2 or raw.shape[1:] != mean.shape:
+        law = f"must be uint8 or float32 with {mean.size} features"
+        raise DataError(f"images: {law}, got {raw.dtype} of the shape {raw.shape}")
+    return _normalised(raw, np.arange(len(raw)), mean, std)
+
+
+def count_test_images(study: Study, contents: Contents) -> int:
+    """Return how many test images there are, once the study's sizes fit the source.
+
+    Raises:
+        DataError: The study asks for more images than there are.
+    """
+    asked, have, data = study.pool_size, len(contents.pool), study.data
+    whose = f"the {have} images of {contents.name}"
+    if contents.test is not None:
+        if data.test is not None:
+            law = f"must not be given: {contents.name} has a test set of its own"
+            raise DataError(f"data.test: {law}, got {data.test}")
+        if asked > have:
+            raise DataError(f"data: train + validation must be at most {whose}, got {asked}")
+        return len(contents.test)
+    test = have - asked if data.test is None else data.test
+    if test < 0:
+        raise DataError(f"data: train + validation must be at most {whose}, got {asked}")
+    if asked + test > have:
+        law = f"train + validation + test must be at most {whose}"
+        raise DataError(f"data: {law}, got {asked + test}")
+    if test == 0 and study.final is not None:
+        law = f"train + validation must leave at least one of {whose} to test with"
+        raise DataError(f"data: {law}, got {asked}")
+    return test
+
+
+def cut_test_images(study: Study, contents: Contents) -> tuple[Order, Order]:
+    """Return which images of a source without a test set are for the test, and which the pool."""
+    count = count_test_images(study, contents)
+    order = _permuted(contents.pool.y, _generator(study, TEST_CUT), study.data.stratified)
+    return order[:count], order[count:]
+
+
+def orders(study: Study, stage: StageName, y: Labels) -> tuple[Order, Order]:
+    """Return which images of the pool are the stage's training and validation images.
+
+    Validation images come first in one order of the whole pool, so that a smaller validation
+    split lies inside a larger one. Whole CIFAR-10 batches keep the order of their files.
+    """
+    train, validation = study.split_of(stage)
+    if train is None or validation is None:
+        data = study.data
+        return _batches(data.train_batches or ()), _batches(data.validation_batches or ())
+    order = _permuted(y, _generator(study, POOL_ORDER), study.data.stratified)
+    return order[validation : validation + train], order[:validation]
+
+
+def moments(x: Raw, order: Order) -> tuple[Float32, Float32]:
+    """Return mean and std (features) of the images in ``order``, computed in float64.
+
+    The uint8 sums are exact. Constant features, and those whose std vanishes in float32, have 1.
+    """
+    mean, std = _uint8_moments(x, order) if x.dtype == np.uint8 else _float_moments(x, order)
+    single = std.astype(np.float32)
+    single[single == 0] = 1
+    return mean.astype(np.float32), single
+
+
+def _uint8_moments(x: Raw, order: Order) -> tuple[npt.NDArray[np.float64], ...]:
+    total = np.zeros(x.shape[1], np.int64)
+    squares = np.zeros(x.shape[1], np.int64)
+    for rows in _chunks(order, x.shape[1]):
+        chunk = x[rows]
+        total += chunk.sum(axis=0, dtype=np.int64)
+        squares += np.square(chunk, dtype=np.uint16).sum(axis=0, dtype=np.int64)
+    n = len(order)
+    # Python's whole numbers: n Σx² - (Σx)² cancels, and must be exactly 0 for a constant.
+    spread = n * squares.astype(object) - total.astype(object) ** 2
+    return total / (255 * n), np.sqrt(spread.astype(np.float64)) / (255 * n)
+
+
+def _float_moments(x: Raw, order: Order) -> tuple[npt.NDArray[np.float64], ...]:
+    features = x.shape[1]
+    total, squares = np.zeros(features), np.zeros(features)
+    low, high = np.full(features, np.inf), np.full(features, -np.inf)
+    for rows in _chunks(order, features):
+        chunk = x[rows]
+        total += chunk.sum(axis=0, dtype=np.float64)
+        np.minimum(low, chunk.min(axis=0), out=low)
+        np.maximum(high, chunk.max(axis=0), out=high)
+    mean = total / len(order)
+    for rows in _chunks(order, features):
+        squares += np.square(x[rows] - mean).sum(axis=0)
+    std = np.sqrt(squares / len(order))
+    std[low == high] = 0  # rounding of the mean would leave a speck
+    return mean, std
+
+
+def _normalised(x: Raw, order: Order, mean: Float32, std: Float32) -> Float32:
+    result = np.empty((len(order), x.shape[1]), np.float32)
+    start = 0
+    for rows in _chunks(order, x.shape[1]):
+        part = result[start : start + len(rows)]
+        part[:] = x[rows]
+        if x.dtype == np.uint8:
+            part /= np.float32(255)
+        part -= mean
+        part /= std
+        start += len(rows)
+    return result
+
+
+def _chunks(order: Order, features: int) -> Iterator[Order]:
+    rows = max(1, CHUNK_VALUES // features)
+    for start in range(0, len(order), rows):
+        yield order[start : start + rows]
+
+
+def _generator(study: Study, purpose: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(purpose,)))
+
+
+def _permuted(y: Labels, generator: np.random.Generator, stratified: bool) -> Order:
+    """Return a random order; stratified, each prefix has about its share of every class.
+
+    The i-th of a class's n images, shuffled, is placed at (i + u) / n with one u per class: the
+    systematic sample of survey statistics, under which every image is equally likely to be in
+    a prefix.
+    """
+    if not stratified:
+        return generator.permutation(len(y)).astype(np.intp)
+    place = np.empty(len(y))
+    for label in np.unique(y):
+        members = generator.permutation(np.flatnonzero(y == label))
+        place[members] = (np.arange(len(members)) + generator.random()) / len(members)
+    return np.argsort(place, kind="stable")
+
+
+def _batches(numbers: tuple[int, ...]) -> Order:
+    return np.concatenate(
+        [np.arange((number - 1) * CIFAR10_BATCH, number * CIFAR10_BATCH) for number in numbers]
+    )

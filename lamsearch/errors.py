@@ -1,0 +1,72 @@
+"""The one error family. Enters: nothing. Leaves: exceptions that state a law, then the value.
+
+Knows nothing of exit codes' printing: only the CLI turns an error into a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One broken law of outside input: where it stands, the law, and the value that broke it."""
+
+    where: str
+    law: str
+    value: object = ...
+
+    def __str__(self) -> str:
+        got = "" if self.value is ... else f", got {self.value!r}"
+        return f"{self.where}: {self.law}{got}"
+
+
+class LamsearchError(Exception):
+    """Anything lamsearch refuses or fails at; ``exit_code`` is what the CLI leaves with."""
+
+    exit_code = 1
+
+
+class InputError(LamsearchError):
+    """Bad input from outside; nothing was changed."""
+
+    exit_code = 2
+
+
+class StudyFileError(InputError):
+    """A study file with mistakes, all of them, one per line."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class DataError(InputError):
+    """Data that are missing, damaged, refused, or other than the study was planned with."""
+
+
+class StorageError(InputError):
+    """A storage URL that cannot be used; the message never carries its password."""
+
+
+class StudyStateError(InputError):
+    """A study that is not there, or whose name is taken by another."""
+
+
+class FilesError(LamsearchError):
+    """A file that could not be written or read whole (disk full, folder read-only)."""
+
+
+class WorkFailedError(LamsearchError):
+    """The study cannot go on: nothing is left to select from, or its workers keep dying."""
+
+
+class LeaseLostError(LamsearchError):
+    """The lease on a cohort was given to another worker; this one's result must be dropped."""
+
+
+class InterruptedWorkError(LamsearchError):
+    """Stopped by the user; what was checkpointed goes on at the next run."""
+
+    exit_code = 130

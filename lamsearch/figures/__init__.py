@@ -1,0 +1,22 @@
+"""The only door to matplotlib. Enters: a study's record. Leaves: figures, PNG and SVG bytes.
+
+Refuses to know where records are kept and where pictures go. matplotlib is imported at the first
+picture, by its object interface alone: no window system, no global state left changed.
+"""
+
+from lamsearch.figures.curves import SHOWN, has_curves, learning_curves
+from lamsearch.figures.lambdas import accuracy_over_lambda
+from lamsearch.figures.scores import CandidateScore, candidate_scores, validation_images
+from lamsearch.figures.style import Format, render
+
+__all__ = [
+    "accuracy_over_lambda",
+    "learning_curves",
+    "render",
+    "Format",
+    "candidate_scores",
+    "CandidateScore",
+    "validation_images",
+    "has_curves",
+    "SHOWN",
+]

@@ -1,0 +1,208 @@
+"""Learning curves of one stage. Enters: a study's record. Leaves: a figure.
+
+Refuses to know the schedule: it draws the learning rate that the curves carry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lamsearch.figures.scores import CandidateScore, candidate_scores, cycle_length
+from lamsearch.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    PURPLE,
+    VERMILION,
+    new_figure,
+    shortened,
+    styled,
+)
+from lamsearch.results import Curve, FloatArray, StageName, StudyRecord
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SHOWN = 4  # candidates in one picture; more are a tangle
+_COLOURS = (BLUE, VERMILION, GREEN, PURPLE)
+_MEASURES = (("accuracy", "accuracy (%)"), ("loss", "loss (nats)"), ("cost", "cost (nats)"))
+_SPLITS: tuple[tuple[str, Literal["--", "-", ":"]], ...] = (
+    ("training", "--"),
+    ("validation", "-"),
+    ("test", ":"),
+)
+_LOG_RATIO = 30.0  # a linear axis shows nothing of the low end beyond this
+_LINES_AT_MOST = 8  # replicates drawn one by one; more become a band
+_WORDS: dict[StageName, str] = {
+    "coarse": "the coarse stage",
+    "fine": "the fine stage",
+    "finalists": "the finalists",
+    "final": "the final training",
+}
+
+
+def has_curves(record: StudyRecord, name: StageName) -> bool:
+    """Whether a complete trial of the stage carries its learning curves."""
+    return bool(_with_curves(record, name))
+
+
+def learning_curves(record: StudyRecord, stage: StageName) -> Figure:
+    """Draw accuracy, loss and cost over updates for a stage's candidates, the learning rate below.
+
+    Thick lines are means over a candidate's complete replicates, thin ones the replicates (a band
+    of ± one standard deviation where they are many). Beyond four candidates the best four by mean
+    validation accuracy are drawn, and the title says so.
+    """
+    found = _with_curves(record, stage)
+    shown = found[:SHOWN]
+    with styled():
+        figure = new_figure(10.2)
+        panels = list(
+            figure.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2.4, 2.4, 1.3]})
+        )
+        for axes, (measure, label) in zip(panels[:3], _MEASURES, strict=True):
+            axes.set_ylabel(label)
+            for colour, score in zip(_COLOURS, shown, strict=False):
+                _draw_candidate(axes, _curves(score), measure, colour)
+            if measure != "accuracy":
+                _log_if_wide(axes, label)
+        _draw_rate(panels[3], shown)
+        _mark_cycles(panels, record, stage, shown)
+        panels[0].set_title(_title(record, stage, len(found)), parse_math=False)
+        _finish(figure, panels, record, shown)
+    return figure
+
+
+def _with_curves(record: StudyRecord, name: StageName) -> list[CandidateScore]:
+    return [score for score in candidate_scores(record, name) if _curves(score)]
+
+
+def _curves(score: CandidateScore) -> list[Curve]:
+    curves = [trial.curve for trial in score.complete if trial.curve is not None]
+    return [curve for curve in curves if len(curve.updates)]
+
+
+def _title(record: StudyRecord, stage: StageName, count: int) -> str:
+    title = f"Learning curves of {_WORDS[stage]}: {shortened(record.name)}"
+    if count > SHOWN:
+        title += f"\nthe best {SHOWN} of {count} λ by mean validation accuracy"
+    return title
+
+
+def _draw_candidate(axes: Axes, curves: Sequence[Curve], measure: str, colour: str) -> None:
+    for split, style in _SPLITS:
+        values = _values(curves, f"{split}_{measure}")
+        if values is None:
+            continue
+        x = curves[0].updates
+        thick = 1.9 if split == "validation" else 1.5
+        marker = "." if len(x) < 12 else "None"
+        axes.plot(
+            x, values.mean(axis=0), linestyle=style, color=colour, linewidth=thick, marker=marker,
+            zorder=4, label=f"_{split}-{measure}",
+        )  # fmt: skip
+        if 1 < len(values) <= _LINES_AT_MOST:
+            axes.plot(x, values.T, linestyle=style, color=colour, linewidth=0.5, alpha=0.35)
+        elif len(values) > _LINES_AT_MOST:
+            mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
+            axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+
+
+def _values(curves: Sequence[Curve], name: str) -> FloatArray | None:
+    """Return the replicates' values, (replicates, points), None where one has none.
+
+    Replicates of a stage are sampled at the same updates; should one not be, it is interpolated.
+    """
+    arrays = [getattr(curve, name) for curve in curves]
+    if any(array is None for array in arrays):
+        return None
+    x = curves[0].updates
+    rows = [np.interp(x, c.updates, a) for c, a in zip(curves, arrays, strict=True)]
+    return np.stack(rows) * (100.0 if name.endswith("accuracy") else 1.0)
+
+
+def _log_if_wide(axes: Axes, label: str) -> None:
+    drawn = [np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines()]
+    values = np.concatenate([np.empty(0), *drawn])
+    values = values[np.isfinite(values)]
+    if values.size and values.min() > 0 and values.max() / values.min() > _LOG_RATIO:
+        axes.set_yscale("log")
+        axes.set_ylabel(label.replace(")", ", log scale)"))
+
+
+def _draw_rate(axes: Axes, shown: Sequence[CandidateScore]) -> None:
+    axes.set_ylabel("learning rate η\n(no unit)")
+    axes.set_xlabel("updates (mini-batches)")
+    for score in shown[:1]:  # one schedule holds for a whole stage
+        curve = _curves(score)[0]
+        marker = "." if len(curve.updates) < 12 else "None"
+        axes.plot(
+            curve.updates,
+            curve.learning_rate,
+            color=INK,
+            linewidth=1.3,
+            marker=marker,
+            label="_rate",
+        )
+        axes.set_ylim(bottom=0.0)
+
+
+def _mark_cycles(
+    panels: Sequence[Axes], record: StudyRecord, stage: StageName, shown: Sequence[CandidateScore]
+) -> None:
+    length = cycle_length(record, stage)
+    if length is None or not shown:
+        return
+    last = int(max(curve.updates[-1] for score in shown for curve in _curves(score)))
+    if last // length > 20:
+        return
+    panels[-1].set_xlabel("updates (mini-batches); upright lines: ends of cycles")
+    for axes in panels:
+        for end in range(length, last + 1, length):
+            axes.axvline(end, color=GREY, linewidth=0.7, alpha=0.6, zorder=1)
+
+
+def _finish(
+    figure: Figure, panels: Sequence[Axes], record: StudyRecord, shown: Sequence[CandidateScore]
+) -> None:
+    if not shown:
+        panels[0].text(
+            0.5, 0.5, "no learning curves yet", transform=panels[0].transAxes, color=GREY,
+            ha="center", va="center", fontsize=13,
+        )  # fmt: skip
+        return
+    for axes in panels:
+        axes.margins(x=0.015)
+    figure.align_ylabels(panels)
+    figure.legend(handles=_handles(record, shown), loc="outside lower center", ncols=2)
+
+
+def _handles(record: StudyRecord, shown: Sequence[CandidateScore]) -> list[Artist]:
+    from matplotlib.lines import Line2D
+
+    handles: list[Artist] = []
+    for colour, score in zip(_COLOURS, shown, strict=False):
+        handles.append(Line2D([], [], color=colour, linewidth=3, label=_label(record, score)))
+    for split, style in _SPLITS:
+        if any(getattr(c, f"{split}_accuracy") is not None for s in shown for c in _curves(s)):
+            handles.append(Line2D([], [], color=INK, linestyle=style, linewidth=1.6, label=split))
+    return handles
+
+
+def _label(record: StudyRecord, score: CandidateScore) -> str:
+    if score.log10_lambda is None:
+        return f"candidate {score.candidate}"
+    label = f"λ = {10**score.log10_lambda:.3g} (log₁₀ λ = {score.log10_lambda:.3f})"
+    label = label.replace("-", "−")
+    if score.n > 1:
+        label += f", mean of {score.n}"
+    selected = record.selected
+    if selected is not None and selected.log10_lambda == score.log10_lambda:
+        label += ", given" if selected.validation_accuracy is None else ", chosen"
+    return label

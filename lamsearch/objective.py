@@ -1,0 +1,84 @@
+"""The trainer as a plain Optuna objective, for `study.optimize` in people's own scripts.
+
+Enters: a study file and an Optuna trial. Leaves: its validation accuracy. Knows no storage, plan
+or test set: budgets, pruning and parallelism are the caller's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+from threadpoolctl import threadpool_limits
+
+from lamsearch import dataset, plan
+from lamsearch.errors import InputError
+from lamsearch.results import StageName, TrialState
+from lamsearch.study import Study, read_study
+from lamsearch.trainer import Trainer
+
+
+class Objective:
+    """An objective that samples ``log10_lambda`` and maximises validation accuracy.
+
+    Every call trains one net with the same initial weights and mini-batches (common random
+    numbers), at the settings of the study's ``[coarse]`` (or of ``stage``). Validation accuracy is
+    reported at every cycle end, and the trial pruned where its study's pruner says so. A cost that
+    is no longer finite makes the trial FAIL (NaN is returned, the reason is a user attribute).
+
+    Args:
+        study: a study, or the path of a study file.
+        data_dir: the folder of the data; digits need none.
+        stage: the stage whose settings and interval are used.
+
+    Raises:
+        InputError: The study file has mistakes, or the stage no interval of log10 λ.
+        DataError: The data cannot be used.
+
+    Example:
+        >>> import lamsearch, optuna  # doctest: +SKIP
+        >>> study = optuna.create_study(direction="maximize")
+        >>> study.optimize(lamsearch.Objective("studies/digits.toml"), n_trials=10)
+    """
+
+    def __init__(
+        self,
+        study: Study | str | Path,
+        *,
+        data_dir: str | Path = ".",
+        stage: StageName = "coarse",
+    ) -> None:
+        origin = None if isinstance(study, Study) else Path(study).parent
+        self.study = study if isinstance(study, Study) else read_study(study)
+        section = getattr(self.study, stage)
+        interval = getattr(section, "log10_lambda", None)
+        if not isinstance(interval, tuple):
+            raise InputError(f"{stage}.log10_lambda: is required for an objective")
+        self.interval: tuple[float, float] = interval
+        self.stage = stage
+        data = dataset.load(self.study, Path(data_dir), origin=origin)
+        self._classes, self._splits = len(data.classes), data.split(stage)
+
+    def __call__(self, trial: optuna.trial.Trial) -> float:
+        """Train at the trial's λ and return the validation accuracy, a fraction."""
+        trainer = Trainer(
+            self._splits,
+            self.study.training_of(self.stage),
+            [trial.suggest_float("log10_lambda", *self.interval)],
+            hidden=self.study.network.hidden,
+            classes=self._classes,
+            seed=plan.training_seed(self.study, self.stage, 0),
+        )
+        with threadpool_limits(limits=1):
+            for progress in trainer.run():
+                if progress.cycle_end and progress.accuracies is not None:
+                    trial.report(float(progress.accuracies[0]), progress.cycles)
+                    if progress.updates < progress.total and trial.should_prune():
+                        raise optuna.TrialPruned(f"pruned after cycle {progress.cycles}")
+            trained = trainer.outcomes()[0]
+        if trained.state is TrialState.FAIL or trained.validation_accuracy is None:
+            trial.set_user_attr("reason", trained.reason)
+            return float("nan")
+        trial.set_user_attr("validation_loss", trained.validation_loss)
+        trial.set_user_attr("train_accuracy", trained.train_accuracy)
+        return trained.validation_accuracy

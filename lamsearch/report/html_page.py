@@ -1,0 +1,46 @@
+"""index.html. Enters: a study's record. Leaves: one page that loads nothing and runs nothing.
+
+Refuses to trust text from outside: the template escapes every value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lamsearch.report import view
+from lamsearch.report.pictures import Picture, pictures
+from lamsearch.report.settings import settings_toml
+from lamsearch.results import STAGES, StudyRecord
+
+_TEMPLATE = "page.html.jinja"
+_SHOWN = 10
+
+
+def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
+    """Return the page; ``drawn`` saves drawing the pictures again where they are at hand."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return environment.get_template(_TEMPLATE).render(
+        name=view.one_line(record.name),
+        status=view.status(record),
+        failed=record.failure is not None,
+        facts=view.facts(record),
+        notes=view.notes(record),
+        pictures=list(pictures(record)) if drawn is None else drawn,
+        overview=view.overview(record),
+        stages=[view.candidates(record, name) for name in STAGES if name in record.stages],
+        shown=_SHOWN,
+        confusion=view.confusion(record),
+        openings=view.openings(record),
+        settings=settings_toml(record.settings),
+        fingerprints=[
+            ("study", view.one_line(record.study_fingerprint)),
+            ("data", view.one_line(record.data_fingerprint)),
+            ("seed", str(record.seed)),
+        ],
+    )

@@ -1,0 +1,101 @@
+"""report.md. Enters: a study's record. Leaves: Markdown (GitHub's) as text.
+
+Refuses to trust text from outside: it is escaped for Markdown and for HTML.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+
+from lamsearch.report import view
+from lamsearch.report.settings import settings_toml
+from lamsearch.report.view import Fact, Table
+from lamsearch.results import STAGES, StudyRecord
+
+_SHOWN = 10  # rows of a stage's table; the rest is in trials.csv
+_MARKS = re.compile(r"([\\`*_\[\]|~#$])")
+
+
+def markdown(record: StudyRecord) -> str:
+    """Return report.md: the answer first, then pictures, tables, settings, fingerprints."""
+    blocks = [
+        f"# λ for {escaped(record.name)}",
+        escaped(view.status(record)),
+        "\n".join(_fact(fact) for fact in view.facts(record)),
+        "\n>\n".join(f"> {escaped(note)}" for note in view.notes(record)),
+        *_pictures(record),
+        *_tables(record),
+        *_provenance(record),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def escaped(text: object) -> str:
+    """Return text as Markdown that shows exactly it: no markup, no HTML, no link."""
+    safe = _MARKS.sub(r"\\\1", html.escape(view.one_line(text), quote=False))
+    # GitHub makes links of these by itself
+    return safe.replace("://", "&#58;//").replace("www.", "www&#46;").replace("@", "&#64;")
+
+
+def _fact(fact: Fact) -> str:
+    detail = f" ({escaped(fact.detail)})" if fact.detail else ""
+    return f"- **{escaped(fact.label)}: {escaped(fact.value)}**{detail}"
+
+
+def _pictures(record: StudyRecord) -> Iterator[str]:
+    yield "## Accuracy over λ"
+    yield "![Validation accuracy over log₁₀ λ, all stages](figures/accuracy_over_lambda.png)"
+    stage = view.curve_stage(record)
+    if stage is not None:
+        yield "## Learning curves"
+        yield f"![Learning curves of stage {stage}](figures/learning_curves.png)"
+
+
+def _tables(record: StudyRecord) -> Iterator[str]:
+    yield "## Stages"
+    yield _table(view.overview(record))
+    for name in STAGES:
+        if name in record.stages:
+            yield from _stage(view.candidates(record, name))
+    confusion = view.confusion(record)
+    if confusion is not None:
+        yield f"## {confusion.title}"
+        yield _table(confusion)
+
+
+def _stage(table: Table) -> Iterator[str]:
+    yield f"### {table.title}"
+    yield _table(table, shown=_SHOWN) if table.rows else "No trial is complete yet."
+    if len(table.rows) > _SHOWN:
+        yield f"… {len(table.rows) - _SHOWN} more in trials.csv"
+    lost = [f"- {escaped(line)}" for line in table.lost[:_SHOWN]]
+    if len(table.lost) > _SHOWN:
+        lost.append(f"- … {len(table.lost) - _SHOWN} more in trials.csv")
+    yield "\n".join(lost)
+
+
+def _provenance(record: StudyRecord) -> Iterator[str]:
+    openings = view.openings(record)
+    yield f"## {openings.title}"
+    yield _table(openings) if openings.rows else "The test set has not been opened."
+    yield "## Settings"
+    yield f"```toml\n{settings_toml(record.settings)}\n```"
+    yield "## Fingerprints"
+    yield "\n".join(
+        [
+            f"- study: {escaped(record.study_fingerprint)}",
+            f"- data: {escaped(record.data_fingerprint)}",
+            f"- seed: {record.seed}",
+        ]
+    )
+
+
+def _table(table: Table, shown: int | None = None) -> str:
+    lines = [_row(table.head), _row(["---"] * len(table.head))]
+    return "\n".join(lines + [_row(map(escaped, row)) for row in table.rows[:shown]])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,154 @@
+"""The result document and the table of trials. Enters: a study's record. Leaves: JSON and CSV.
+
+Refuses to round and to print a NaN: what is not known, or not a number, is null or empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from lamsearch.results import (
+    STAGES,
+    FinalScore,
+    Selected,
+    StageName,
+    StageRecord,
+    StudyRecord,
+    TrialRecord,
+    TrialState,
+)
+
+COLUMNS = (
+    "stage", "candidate", "replicate", "cohort", "log10_lambda", "lambda", "state",
+    "validation_accuracy", "validation_loss", "train_accuracy", "reason",
+)  # fmt: skip
+
+
+def document(record: StudyRecord) -> dict[str, Any]:
+    """Return the result document as plain JSON values.
+
+    ``stages`` lists all four in their order, one that is not planned with no trials;
+    ``selected`` and ``final`` are None as long as they are not known.
+    """
+    return {
+        "study": record.name,
+        "seed": record.seed,
+        "fingerprint": {"study": record.study_fingerprint, "data": record.data_fingerprint},
+        "stages": [_stage(name, record.stages.get(name)) for name in STAGES],
+        "selected": None if record.selected is None else _selected(record.selected),
+        "final": None if record.final is None else _final(record.final),
+        "warnings": warnings(record),
+        "test_openings": [asdict(opening) for opening in record.openings],
+        "failure": record.failure,
+    }
+
+
+def to_json(record: StudyRecord) -> str:
+    """Return the result document as JSON text with a newline at its end."""
+    return json.dumps(document(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def trials_csv(record: StudyRecord) -> str:
+    """Return a CSV with one row per trial; its floats read back to the same bits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name in STAGES:
+        for trial in sorted_trials(record.stages.get(name)):
+            writer.writerow(["" if value is None else value for value in _row(name, trial)])
+    return text.getvalue()
+
+
+def warnings(record: StudyRecord) -> list[str]:
+    """Return the warnings of all stages and of the selection, each once, in their order."""
+    found = [
+        text for name in STAGES if (stage := record.stages.get(name)) for text in stage.warnings
+    ]
+    if record.selected is not None:
+        found += record.selected.warnings
+    return list(dict.fromkeys(found))
+
+
+def sorted_trials(stage: StageRecord | None) -> list[TrialRecord]:
+    """Return the stage's trials in the order (candidate, replicate)."""
+    trials = () if stage is None else stage.trials
+    return sorted(trials, key=lambda trial: (trial.candidate, trial.replicate))
+
+
+def finite(value: float | None) -> float | None:
+    """Return ``value`` as a plain float, None where it is not a finite number."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _stage(name: StageName, stage: StageRecord | None) -> dict[str, Any]:
+    interval = None if stage is None else stage.interval
+    count = (lambda state: 0) if stage is None else stage.count
+    return {
+        "name": name,
+        "interval": None if interval is None else [float(end) for end in interval],
+        "planned": 0 if stage is None else stage.planned,
+        "complete": count(TrialState.COMPLETE),
+        "failed": count(TrialState.FAIL),
+        "pruned": count(TrialState.PRUNED),
+        "trials": [_trial(trial) for trial in sorted_trials(stage)],
+    }
+
+
+def _trial(trial: TrialRecord) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "candidate": trial.candidate,
+        "replicate": trial.replicate,
+        "cohort": trial.cohort,
+        "log10_lambda": finite(trial.log10_lambda),
+        "state": trial.state.value,
+        "validation_accuracy": finite(trial.validation_accuracy),
+        "validation_loss": finite(trial.validation_loss),
+        "train_accuracy": finite(trial.train_accuracy),
+    }
+    return {**values, "reason": trial.reason} if trial.state is TrialState.FAIL else values
+
+
+def _selected(selected: Selected) -> dict[str, Any]:
+    score = selected.validation_accuracy
+    return {
+        "log10_lambda": float(selected.log10_lambda),
+        "lambda": selected.lam,
+        "rule": selected.rule,
+        "validation_accuracy": None
+        if score is None
+        else {"mean": finite(score.mean), "se": finite(score.se), "n": score.n},
+    }
+
+
+def _final(final: FinalScore) -> dict[str, Any]:
+    return {
+        "test_accuracy": {
+            "mean": finite(final.mean),
+            "sd": finite(final.sd),
+            "n": final.n,
+            "interval95": [finite(end) for end in final.interval95],
+        },
+        "ensemble_test_accuracy": finite(final.ensemble),
+        "accuracies": [finite(accuracy) for accuracy in final.accuracies],
+        "test_images": final.test_images,
+    }
+
+
+def _row(name: StageName, trial: TrialRecord) -> tuple[object, ...]:
+    x = trial.log10_lambda
+    return (
+        name, trial.candidate, trial.replicate, trial.cohort,
+        finite(x), None if x is None else float(10.0**x), trial.state.value,
+        finite(trial.validation_accuracy), finite(trial.validation_loss),
+        finite(trial.train_accuracy), _harmless(trial.reason),
+    )  # fmt: skip
+
+
+def _harmless(reason: str | None) -> str | None:
+    """Keep spreadsheets from taking a reason for a formula."""
+    return f"'{reason}" if reason and reason[0] in "=+-@\t\r" else reason

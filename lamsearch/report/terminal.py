@@ -1,0 +1,55 @@
+"""What `run` prints at its end. Enters: a study's record. Leaves: plain text of 80 columns.
+
+Refuses to colour: results go to stdout, where programs read them too.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from lamsearch.figures import candidate_scores
+from lamsearch.report import view
+from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
+
+_WIDTH = 80
+_ROW = "{:<10}{:>8}{:>10}{:>8}{:>8}{:>15}{:>21}"
+
+
+def summary(record: StudyRecord) -> str:
+    """Return the stages' table and the answer; of an unfinished study also what is missing."""
+    lines = [*_wrapped(f"Study {view.one_line(record.name)} (seed {record.seed})"), ""]
+    lines.append(
+        _ROW.format("stage", "trials", "complete", "failed", "pruned", "best log10 λ", "validation")
+    )
+    lines += [_stage(record, name) for name in STAGES if _belongs(record, name)]
+    lines.append("")
+    for fact in view.facts(record):
+        lines += _wrapped(f"{fact.label}: {fact.value}", fact.detail)
+    for note in view.notes(record):
+        lines += _wrapped(note)
+    if not record.finished or record.failure is not None:
+        lines += _wrapped(view.status(record))
+    return "\n".join(line.rstrip() for line in lines).replace("log₁₀", "log10") + "\n"
+
+
+def _belongs(record: StudyRecord, name: StageName) -> bool:
+    return name in record.settings or name in record.stages
+
+
+def _stage(record: StudyRecord, name: StageName) -> str:
+    stage = record.stages.get(name)
+    if stage is None:
+        return f"{name:<10}  not planned yet"
+    best = next((s for s in candidate_scores(record, name) if s.mean is not None), None)
+    at = "-" if best is None or best.log10_lambda is None else f"{best.log10_lambda:.4f}"
+    states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
+    counts = [stage.count(state) for state in states]
+    return _ROW.format(
+        name, stage.planned, *counts, at, "-" if best is None else view.accuracy(best)
+    )
+
+
+def _wrapped(text: str, detail: str = "") -> Iterator[str]:
+    whole = f"{text} ({detail})" if detail else text
+    yield from textwrap.wrap(whole, _WIDTH, subsequent_indent="  ")

@@ -1,0 +1,284 @@
+"""What every page says, in plain words, before it is Markdown, HTML or a terminal's text.
+
+Enters: a study's record. Leaves: facts, sentences and tables of unescaped text on single lines.
+Refuses to know markup: each page escapes by its own rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lamsearch.figures import CandidateScore, candidate_scores, has_curves
+from lamsearch.report.result import warnings
+from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
+
+_CLASSES_AT_MOST = 20  # a wider table is read by nobody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line of the answer: what it is, the number people quote, and how it was come by."""
+
+    label: str
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of text; ``lost`` are sentences on what could not be in it."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    lost: tuple[str, ...] = ()
+
+
+def one_line(text: object) -> str:
+    """Return text from outside on one line, without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """Return a fraction as a percentage, a dash where there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"
+
+
+def accuracy(score: CandidateScore) -> str:
+    """Return a candidate's mean validation accuracy in %, with its standard error if known."""
+    if score.mean is None:
+        return "–"
+    spread = "" if score.se is None else f" ± {100 * score.se:.2f}"
+    return f"{100 * score.mean:.2f}{spread} %"
+
+
+def status(record: StudyRecord) -> str:
+    """Say in one sentence how far the study is."""
+    if record.failure is not None:
+        return f"The study failed: {one_line(record.failure)}"
+    if record.finished:
+        return "The study is finished."
+    parts = [part for name in STAGES if (part := _progress(record, name))]
+    return f"The study is not finished: {'; '.join(parts) or 'nothing is planned'}."
+
+
+def facts(record: StudyRecord) -> tuple[Fact, ...]:
+    """Return the answer: λ, its validation accuracy, test accuracy, ensemble."""
+    return (_lambda(record), _validation(record), *_test(record))
+
+
+def notes(record: StudyRecord) -> tuple[str, ...]:
+    """Return what a reader must know beside the answer, one sentence each."""
+    return (
+        *(f"Warning: {one_line(text)}" for text in warnings(record)),
+        *_close_calls(record),
+        *_optimism(record),
+    )
+
+
+def overview(record: StudyRecord) -> Table:
+    """Return a row per stage of the study: how many trials, how they ended, the best."""
+    head = ("stage", "trials", "complete", "failed", "pruned", "log₁₀ λ from … to", "best log₁₀ λ",
+            "its validation accuracy")  # fmt: skip
+    names = [name for name in STAGES if name in record.settings or name in record.stages]
+    return Table(title="Stages", head=head, rows=tuple(_stage_row(record, n) for n in names))
+
+
+def candidates(record: StudyRecord, name: StageName) -> Table:
+    """Return a row per candidate of the stage that has a score, best first."""
+    head = ("log₁₀ λ", "λ", "validation accuracy", "validation loss", "training accuracy",
+            "complete replicates")  # fmt: skip
+    scores = candidate_scores(record, name)
+    rows = tuple(_candidate_row(score) for score in scores if score.mean is not None)
+    return Table(title=name.capitalize(), head=head, rows=rows, lost=tuple(_lost(record, name)))
+
+
+def confusion(record: StudyRecord) -> Table | None:
+    """Return how often the ensemble took a class (row) for another (column), None if unknown."""
+    final = record.final
+    if final is None or not 0 < len(final.confusion) <= _CLASSES_AT_MOST:
+        return None
+    size = len(final.confusion)
+    names = [one_line(name) for name in record.classes]
+    names = names if len(names) == size else [str(index) for index in range(size)]
+    rows = tuple(
+        (name, *map(str, counts), percent(counts[i] / sum(counts) if sum(counts) else None, 1))
+        for i, (name, counts) in enumerate(zip(names, final.confusion, strict=True))
+    )
+    return Table(
+        title="What the ensemble took for what",
+        head=("true class", *names, "right"), rows=rows,
+    )  # fmt: skip
+
+
+def openings(record: StudyRecord) -> Table:
+    """Return the record of every opening of the test set."""
+    rows = tuple((one_line(o.at), one_line(o.purpose), one_line(o.owner)) for o in record.openings)
+    return Table(title="Openings of the test set", head=("when", "what for", "by"), rows=rows)
+
+
+def curve_stage(record: StudyRecord) -> StageName | None:
+    """Return the stage whose learning curves are shown, None as long as there are none."""
+    order: tuple[StageName, ...] = ("finalists", "final", "fine", "coarse")
+    return next((name for name in order if has_curves(record, name)), None)
+
+
+def _progress(record: StudyRecord, name: StageName) -> str:
+    stage = record.stages.get(name)
+    if stage is None:
+        return f"{name} is not planned yet" if name in record.settings else ""
+    ended = sum(trial.state.finished for trial in stage.trials)
+    return f"{ended} of {stage.planned} trials of {name} have ended"
+
+
+def _unknown(record: StudyRecord) -> str:
+    return "not known yet" if record.failure is None else "none"
+
+
+def _lambda(record: StudyRecord) -> Fact:
+    selected = record.selected
+    if selected is None:
+        return Fact(label="Chosen λ", value=_unknown(record))
+    label = "Given λ" if selected.validation_accuracy is None else "Chosen λ"
+    detail = f"log₁₀ λ = {selected.log10_lambda:.4f}; rule: {one_line(selected.rule)}"
+    return Fact(label=label, value=f"{selected.lam:.4g}", detail=detail)
+
+
+def _validation(record: StudyRecord) -> Fact:
+    if record.selected is None:
+        return Fact(label="Validation accuracy", value=_unknown(record))
+    score = record.selected.validation_accuracy
+    if score is None:
+        return Fact(label="Validation accuracy", value="–", detail="λ was given, not selected")
+    kind = "binomial standard error of one run"
+    if score.n > 1:
+        kind = f"standard error over {score.n} replicates"
+    value = f"{100 * score.mean:.2f} ± {100 * score.se:.2f} %"
+    return Fact(label="Validation accuracy", value=value, detail=f"± 1 {kind}")
+
+
+def _test(record: StudyRecord) -> Iterator[Fact]:
+    final = record.final
+    if final is None:
+        planned = "final" in record.settings or "final" in record.stages
+        value = _unknown(record) if planned else "–"
+        detail = "" if planned else "this study has no final stage: the test set stays sealed"
+        yield Fact(label="Test accuracy", value=value, detail=detail)
+        return
+    low, high = final.interval95
+    yield Fact(
+        label="Test accuracy",
+        value=percent(final.mean),
+        detail=f"95 % interval {100 * low:.2f} to {100 * high:.2f} %; standard deviation "
+        f"{percent(final.sd)} over {_count(final.n, 'replicate')}; {final.test_images:,} images",
+    )
+    if final.n > 1:
+        yield Fact(
+            label=f"Test accuracy of the ensemble of {final.n}",
+            value=percent(final.ensemble),
+            detail="mean of the replicates' softmax probabilities",
+        )
+
+
+def _close_calls(record: StudyRecord) -> Iterator[str]:
+    """Say which candidates of the deciding stage lie within two standard errors of the chosen.
+
+    Replicates are paired: within one, all candidates see the same weights and mini-batches.
+    """
+    selected = record.selected
+    if selected is None or selected.validation_accuracy is None:
+        return
+    name = _deciding(record)
+    scores = [] if name is None else [s for s in candidate_scores(record, name) if not s.lost]
+    chosen = next((s for s in scores if s.log10_lambda == selected.log10_lambda), None)
+    if chosen is None or chosen.n < 2:
+        return
+    close = sorted(
+        score.log10_lambda
+        for score in scores
+        if score is not chosen and score.log10_lambda is not None and _indistinct(chosen, score)
+    )
+    if close:
+        values = ", ".join(f"{value:.3f}" for value in close)
+        yield (
+            f"The chosen λ cannot be told apart from log₁₀ λ = {values}: their accuracies, "
+            f"paired over {chosen.n} replicates, differ by less than two standard errors."
+        )
+
+
+def _indistinct(one: CandidateScore, other: CandidateScore) -> bool:
+    mine = {trial.replicate: trial.validation_accuracy for trial in one.complete}
+    pairs = [(mine.get(t.replicate), t.validation_accuracy) for t in other.complete]
+    gaps = [a - b for a, b in pairs if a is not None and b is not None]
+    if len(gaps) < 2:
+        return True
+    mean = math.fsum(gaps) / len(gaps)
+    variance = math.fsum((gap - mean) ** 2 for gap in gaps) / (len(gaps) - 1)
+    return abs(mean) <= 2 * math.sqrt(variance / len(gaps))
+
+
+def _deciding(record: StudyRecord) -> StageName | None:
+    order: tuple[StageName, ...] = ("finalists", "fine", "coarse")
+    return next((name for name in order if name in record.stages), None)
+
+
+def _optimism(record: StudyRecord) -> Iterator[str]:
+    if record.selected is None or record.selected.validation_accuracy is None:
+        return
+    if "finalists" in record.stages:
+        why = "The finalists share their validation images with the search before them"
+    else:
+        why = "The chosen λ is the best of several judged on the same validation images"
+    yield f"{why}, so the validation accuracy above leans to the high side; test accuracy does not."
+
+
+def _stage_row(record: StudyRecord, name: StageName) -> tuple[str, ...]:
+    stage = record.stages.get(name)
+    if stage is None:
+        return (name, "not planned yet", *["–"] * 6)
+    best = next((s for s in candidate_scores(record, name) if s.mean is not None), None)
+    states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
+    return (
+        name,
+        str(stage.planned),
+        *(str(stage.count(state)) for state in states),
+        "–" if stage.interval is None else "{:.3f} … {:.3f}".format(*stage.interval),
+        "–" if best is None or best.log10_lambda is None else f"{best.log10_lambda:.4f}",
+        "–" if best is None else accuracy(best),
+    )
+
+
+def _candidate_row(score: CandidateScore) -> tuple[str, ...]:
+    x = score.log10_lambda
+    return (
+        "–" if x is None else f"{x:.4f}",
+        "–" if x is None else f"{10**x:.4g}",
+        accuracy(score),
+        _mean([trial.validation_loss for trial in score.complete], "{:.4f}", 1),
+        _mean([trial.train_accuracy for trial in score.complete], "{:.2f} %", 100),
+        f"{score.n} of {len(score.trials)}",
+    )
+
+
+def _mean(values: list[float | None], form: str, factor: float) -> str:
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return form.format(factor * math.fsum(known) / len(known)) if known else "–"
+
+
+def _lost(record: StudyRecord, name: StageName) -> Iterator[str]:
+    words = {TrialState.FAIL: "failed", TrialState.PRUNED: "was pruned"}
+    for score in sorted(candidate_scores(record, name), key=lambda s: s.candidate):
+        for trial in score.trials:
+            if trial.state in words:
+                at = "" if trial.log10_lambda is None else f" (log₁₀ λ = {trial.log10_lambda:.4f})"
+                reason = f": {one_line(trial.reason)}" if trial.reason else ""
+                yield (
+                    f"Candidate {trial.candidate}, replicate {trial.replicate}{at} "
+                    f"{words[trial.state]}{reason}"
+                )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,217 @@
+"""Frozen records of what was measured and decided. Enters and leaves: plain numbers and arrays.
+
+Refuses to know where the records are kept, how they were made or how they are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.integer]
+StageName = Literal["coarse", "fine", "finalists", "final"]
+STAGES: tuple[StageName, ...] = ("coarse", "fine", "finalists", "final")
+
+
+class TrialState(StrEnum):
+    """Where a planned trial stands; the names are Optuna's."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the trial has its last state."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Learning curves of one trial at its sampling points, all of shape (points,).
+
+    ``updates`` counts mini-batch updates done; training values are means over the mini-batches
+    since the last point (cost: that mean loss plus the penalty at the point); validation and test
+    values are measured at the point. ``test_*`` is there only where a study that selects nothing
+    asked for test curves. Losses are in nats, accuracies are fractions.
+    """
+
+    updates: IntArray
+    learning_rate: FloatArray
+    training_loss: FloatArray
+    training_cost: FloatArray
+    training_accuracy: FloatArray
+    validation_loss: FloatArray
+    validation_cost: FloatArray
+    validation_accuracy: FloatArray
+    test_loss: FloatArray | None = None
+    test_cost: FloatArray | None = None
+    test_accuracy: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What the trainer says of one net of a cohort once it has left it.
+
+    ``validation_accuracy`` and the rest are None for a net that was taken out (``reason`` says
+    why). ``cycle_accuracies`` holds the validation accuracy at each cycle end that was reached.
+    ``correct`` is one bool per validation image.
+    """
+
+    state: TrialState
+    reason: str | None = None
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    train_accuracy: float | None = None
+    cycle_accuracies: tuple[float, ...] = ()
+    curve: Curve | None = None
+    correct: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """The weights of one trained net in the original feature space, float32.
+
+    W1 (features, hidden), b1 (hidden), W2 (hidden, classes), b2 (classes); ``mean`` and ``std``
+    (features) are the training split's, so class scores of raw x are
+    ``relu((x - mean) / std @ W1 + b1) @ W2 + b2``.
+    """
+
+    W1: FloatArray
+    b1: FloatArray
+    W2: FloatArray
+    b2: FloatArray
+    mean: FloatArray
+    std: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One planned trial as the storage knows it; scores are None until it is complete."""
+
+    candidate: int
+    replicate: int
+    cohort: int
+    log10_lambda: float | None
+    state: TrialState
+    reason: str | None = None
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    train_accuracy: float | None = None
+    curve: Curve | None = None
+    correct: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRecord:
+    """One planned stage: its interval in log10 λ (None where λs were given) and its trials,
+    in the order (candidate, replicate)."""
+
+    name: StageName
+    interval: tuple[float, float] | None
+    trials: tuple[TrialRecord, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def planned(self) -> int:
+        """The number of trials planned."""
+        return len(self.trials)
+
+    def count(self, state: TrialState) -> int:
+        """The number of trials in ``state``."""
+        return sum(trial.state is state for trial in self.trials)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A mean with its standard error over ``n`` replicates (n = 1: the binomial one)."""
+
+    mean: float
+    se: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """The chosen candidate, the rule that chose it, and its validation accuracy.
+
+    ``validation_accuracy`` is None where the study file gave λ and nothing was selected.
+    """
+
+    log10_lambda: float
+    rule: str
+    validation_accuracy: Score | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def lam(self) -> float:
+        """λ itself, 10 ** log10_lambda."""
+        return float(10.0**self.log10_lambda)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestOpening:
+    """The committed record that the test set was opened: what for, when (UTC), by whom.
+
+    Only the storage hands one out, after writing it; the dataset asks for it before it reads.
+    """
+
+    __test__ = False  # pytest would collect the name
+
+    study: str
+    study_id: str
+    purpose: str
+    at: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalScore:
+    """Test accuracy over the final's replicates.
+
+    ``sd`` is the sample standard deviation over replicates (0 for one); ``interval95`` covers
+    both the seeds and the draw of the test images; ``ensemble`` is the accuracy of the mean of
+    the replicates' softmax probabilities. ``confusion`` (classes, classes) counts the ensemble's
+    predictions: row true class, column predicted.
+    """
+
+    mean: float
+    sd: float
+    n: int
+    interval95: tuple[float, float]
+    ensemble: float
+    accuracies: tuple[float, ...]
+    test_images: int
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """A whole study as the storage knows it. ``settings`` is the study file's canonical form."""
+
+    name: str
+    seed: int
+    study_fingerprint: str
+    data_fingerprint: str
+    settings: dict[str, object]
+    stages: dict[StageName, StageRecord] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    selected: Selected | None = None
+    openings: tuple[TestOpening, ...] = ()
+    final: FinalScore | None = None
+    failure: str | None = None
+    seconds: float | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do, well or not."""
+        return self.failure is not None or self.finished
+
+    finished: bool = False

@@ -1,0 +1,63 @@
+"""Cyclical learning rates: update step → learning rate.
+
+Enters: the schedule's constants. Leaves: a plain function of the update count. Knows nothing of
+networks or data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from lamsearch.study import Training
+
+Schedule = Callable[[int], float]
+
+
+def triangular(
+    update: int, *, eta_min: float, eta_max: float, step_size: int, amplitude: float = 1.0
+) -> float:
+    """Return the learning rate before update ``update`` (counted from 0).
+
+    The rate rises linearly from ``eta_min`` to ``eta_max`` in ``step_size`` (n_s) updates and
+    falls back in as many: with cycle c = ⌊t / 2n_s⌋ and x = |t / n_s − 2c − 1|,
+    η_t = η_min + (η_max − η_min) · max(0, 1 − x) · amplitude.
+
+    Source: Smith (2015), Cyclical Learning Rates for Training Neural Networks, arXiv:1506.01186.
+
+    Example:
+        >>> [triangular(t, eta_min=0.0, eta_max=1.0, step_size=2) for t in range(5)]
+        [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    cycle = update // (2 * step_size)
+    distance = abs(update / step_size - 2 * cycle - 1)
+    return eta_min + (eta_max - eta_min) * max(0.0, 1.0 - distance) * amplitude
+
+
+def triangular2(update: int, *, eta_min: float, eta_max: float, step_size: int) -> float:
+    """Return the triangular rate with its amplitude halved after every cycle (Smith 2015)."""
+    amplitude = math.ldexp(1.0, -(update // (2 * step_size)))
+    return triangular(
+        update, eta_min=eta_min, eta_max=eta_max, step_size=step_size, amplitude=amplitude
+    )
+
+
+def exp_range(
+    update: int, *, eta_min: float, eta_max: float, step_size: int, gamma: float
+) -> float:
+    """Return the triangular rate with its amplitude times ``gamma ** update`` (Smith 2015)."""
+    return triangular(
+        update, eta_min=eta_min, eta_max=eta_max, step_size=step_size, amplitude=gamma**update
+    )
+
+
+def schedule_of(training: Training) -> Schedule:
+    """Return the function update → learning rate of a study file's training settings."""
+    bounds = {"eta_min": training.eta_min, "eta_max": training.eta_max}
+    step_size = training.step_size
+    if training.schedule == "triangular2":
+        return lambda update: triangular2(update, step_size=step_size, **bounds)
+    if training.schedule == "exp_range":
+        gamma = training.gamma
+        return lambda update: exp_range(update, step_size=step_size, gamma=gamma, **bounds)
+    return lambda update: triangular(update, step_size=step_size, **bounds)

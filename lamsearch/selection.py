@@ -1,0 +1,159 @@
+"""Selection: results → ranking, narrowed interval, finalists, winner. By validation accuracy only.
+
+Enters: finished stages as records. Leaves: log10 λs and what the data say of them. Pure.
+Refuses to know the test set, training accuracy, storages and plans.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lamsearch.errors import WorkFailedError
+from lamsearch.results import Score, Selected, StageRecord, TrialRecord, TrialState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A candidate with the mean of its replicates; only those whose replicates all ended well."""
+
+    candidate: int
+    log10_lambda: float
+    accuracy: float
+    loss: float
+    se: float
+    n: int
+
+
+def rank(stage: StageRecord, validation_images: int) -> list[Judged]:
+    """Return the candidates, best first: by accuracy, then lower loss, then candidate number.
+
+    A candidate with a replicate that failed is not ranked: its λ is one that can fail.
+    """
+    by_candidate: dict[int, list[TrialRecord]] = {}
+    for trial in stage.trials:
+        by_candidate.setdefault(trial.candidate, []).append(trial)
+    judged = [
+        _judge(trials, validation_images)
+        for trials in by_candidate.values()
+        if all(trial.state is TrialState.COMPLETE for trial in trials)
+    ]
+    return sorted(judged, key=lambda one: (-one.accuracy, one.loss, one.candidate))
+
+
+def narrow(coarse: StageRecord, *, keep: int, validation_images: int) -> tuple[float, float]:
+    """Return the fine interval: the span of the best ``keep`` of coarse, widened and clipped.
+
+    Each end is widened by half the mean distance of coarse's candidates, (hi − lo) / (2·trials)
+    of the coarse interval, because the optimum may lie beside the best draw as well as between
+    two; then clipped to that interval.
+
+    Raises:
+        WorkFailedError: No candidate of coarse ended well.
+    """
+    best = _ranked(coarse, validation_images)[:keep]
+    values = [one.log10_lambda for one in best]
+    drawn = [t.log10_lambda for t in coarse.trials if t.log10_lambda is not None]
+    low, high = coarse.interval or (min(drawn), max(drawn))
+    margin = (high - low) / (2 * len({trial.candidate for trial in coarse.trials}))
+    interval = (max(low, min(values) - margin), min(high, max(values) + margin))
+    if interval[0] == interval[1]:  # one given value: there is no width to widen by
+        raise WorkFailedError(
+            f"fine: coarse has the one candidate {values[0]!r} and no interval; "
+            "give fine.values or more candidates"
+        )
+    return interval
+
+
+def finalists(stage: StageRecord, *, keep: int, validation_images: int) -> list[float]:
+    """Return log10 λ of at most ``keep`` best candidates that lie apart.
+
+    Greedily from the best, each at least a quarter of the interval's width from those before:
+    neighbours would tell the same thing twice.
+
+    Raises:
+        WorkFailedError: No candidate of the stage ended well.
+    """
+    ranked = _ranked(stage, validation_images)
+    low, high = stage.interval or (0.0, 0.0)
+    chosen: list[float] = []
+    for one in ranked:
+        if len(chosen) < keep and all(
+            abs(one.log10_lambda - other) >= (high - low) / 4 for other in chosen
+        ):
+            chosen.append(one.log10_lambda)
+    return chosen
+
+
+def winner(
+    deciding: StageRecord, searched: Sequence[StageRecord], *, validation_images: int
+) -> Selected:
+    """Return the candidate of ``deciding`` with the best mean validation accuracy.
+
+    ``searched`` are the stages that drew candidates; the winner at the edge of what they tried
+    gets a warning.
+
+    Raises:
+        WorkFailedError: No candidate ended well.
+    """
+    ranked = _ranked(deciding, validation_images)
+    best = ranked[0]
+    replicates = "1 run" if best.n == 1 else f"{best.n} replicates"
+    return Selected(
+        log10_lambda=best.log10_lambda,
+        rule=f"best mean validation accuracy over {replicates} "
+        f"among {len(ranked)} candidates of {deciding.name}",
+        validation_accuracy=Score(mean=best.accuracy, se=best.se, n=best.n),
+        warnings=tuple(
+            warning
+            for stage in searched
+            if (warning := _edge_warning(stage, best.log10_lambda)) is not None
+        ),
+    )
+
+
+def _ranked(stage: StageRecord, validation_images: int) -> list[Judged]:
+    ranked = rank(stage, validation_images)
+    if not ranked:
+        raise WorkFailedError(
+            f"{stage.name}: nothing to select from, no candidate of {stage.planned} trials ended "
+            "with a finite cost; lower eta_max or the upper bound of log10_lambda"
+        )
+    return ranked
+
+
+def _judge(trials: Sequence[TrialRecord], validation_images: int) -> Judged:
+    accuracies = [trial.validation_accuracy or 0.0 for trial in trials]
+    losses = [trial.validation_loss or 0.0 for trial in trials]
+    n = len(trials)
+    mean = math.fsum(accuracies) / n
+    if n == 1:
+        variance = mean * (1 - mean) / validation_images
+    else:
+        variance = math.fsum((a - mean) ** 2 for a in accuracies) / (n - 1) / n
+    value = trials[0].log10_lambda
+    assert value is not None  # noqa: S101 - a complete trial has been given its λ
+    return Judged(
+        candidate=trials[0].candidate,
+        log10_lambda=value,
+        accuracy=mean,
+        loss=math.fsum(losses) / n,
+        se=math.sqrt(variance),
+        n=n,
+    )
+
+
+def _edge_warning(stage: StageRecord, chosen: float) -> str | None:
+    """Say that a stage tried nothing on one side of the chosen λ."""
+    values = sorted({t.log10_lambda for t in stage.trials if t.log10_lambda is not None})
+    if len(values) < 3:
+        return None
+    for edge, beyond, word in ((values[0], chosen <= values[0], "below"),
+                               (values[-1], chosen >= values[-1], "above")):  # fmt: skip
+        if beyond:
+            return (
+                f"the chosen log10 λ {chosen:.4g} lies at the edge of {stage.name}, which tried "
+                f"nothing {word} {edge:.4g}: the best may lie outside"
+            )
+    return None

@@ -1,0 +1,360 @@
+"""The trainer: a cohort of nets over one stream of mini-batches.
+
+Enters: normalised splits, the training settings, one log10 λ per net, the seed of the replicate.
+Leaves: progress while it trains, its state as arrays, at the end what became of every net.
+Refuses to know Optuna, clocks, files, and the test set (but for the curves of a study that
+selects nothing).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lamsearch.network import Nets, Pass, initialise, penalty
+from lamsearch.results import Curve, FloatArray, IntArray, Model, Trained, TrialState
+from lamsearch.schedule import schedule_of
+from lamsearch.study import Training
+
+State = dict[str, npt.NDArray[np.generic]]
+_EVALUATED_AT_ONCE = 1000  # images; bounds the buffers of an evaluation
+_METRICS = ("loss", "cost", "accuracy")
+_VALIDATION_ACCURACY = 5  # the column of a curve's row: training's three stand first
+
+
+class Splits(Protocol):
+    """What the trainer needs of a data set: normalised images (n, F), labels (n,), F statistics."""
+
+    @property
+    def train_x(self) -> FloatArray: ...  # noqa: D102 - named by the class docstring
+    @property
+    def train_y(self) -> IntArray: ...  # noqa: D102
+    @property
+    def validation_x(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def validation_y(self) -> IntArray: ...  # noqa: D102
+    @property
+    def mean(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def std(self) -> FloatArray: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a cohort stands: updates done of all, cycles done, best validation accuracy so far.
+
+    ``accuracies`` are the nets' validation accuracies (K,) at the last sampling point, NaN for one
+    that was taken out; None before the first. ``cycle_end`` says that a cycle has just ended.
+    """
+
+    updates: int
+    total: int
+    cycles: int
+    cycle_end: bool
+    accuracies: FloatArray | None
+    best: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Mean loss (K,), accuracy (K,), and correctness per image (K, n) of K nets on a split."""
+
+    loss: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64]
+    correct: npt.NDArray[np.bool_]
+
+
+class Batches:
+    """The stream of mini-batches of one replicate: a new order each epoch, a remainder dropped.
+
+    The order of epoch e depends on the seed and e alone, so the update count is all that a
+    resumed training needs to find its place.
+    """
+
+    def __init__(self, seed: Sequence[int], images: int, batch_size: int) -> None:
+        self.per_epoch = images // batch_size
+        self._seed, self._images, self._batch_size = tuple(seed), images, batch_size
+        self._epoch, self._order = -1, np.empty(0, np.int64)
+
+    def __getitem__(self, update: int) -> IntArray:
+        """Return the positions (batch,) of the images of an update, counted from 0."""
+        epoch, batch = divmod(update, self.per_epoch)
+        if epoch != self._epoch:
+            sequence = np.random.SeedSequence(self._seed, spawn_key=(1, epoch))
+            self._epoch = epoch
+            self._order = np.random.default_rng(sequence).permutation(self._images)
+        return self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
+
+
+class Trainer:
+    """Trains the nets of a cohort, each with its own λ, on the same mini-batches.
+
+    Args:
+        splits: normalised training and validation images.
+        training: the schedule, batch size and sampling points.
+        log10_lambdas: log10 λ of each net, shape (K,).
+        hidden: hidden units.
+        classes: classes.
+        seed: (study seed, stage, replicate); initial weights and mini-batches follow from it.
+        dtype: float32 for training, float64 for checks.
+        test: normalised test images and labels, only for a study that selects nothing.
+    """
+
+    def __init__(
+        self,
+        splits: Splits,
+        training: Training,
+        log10_lambdas: Sequence[float],
+        *,
+        hidden: int,
+        classes: int,
+        seed: Sequence[int],
+        dtype: npt.DTypeLike = np.float32,
+        test: tuple[FloatArray, IntArray] | None = None,
+    ) -> None:
+        self._splits, self._training, self._test = splits, training, test
+        self._lam = 10.0 ** np.asarray(log10_lambdas, np.float64)
+        self._rate = schedule_of(training)
+        self._batches = Batches(seed, len(splits.train_y), training.batch_size)
+        self._alive = np.arange(len(self._lam))
+        self._reasons: dict[int, str] = {}
+        self._updates = 0
+        self._points: list[int] = []
+        self._rows: list[FloatArray] = []
+        self._best: float | None = None
+        rng = np.random.default_rng(np.random.SeedSequence(tuple(seed), spawn_key=(0,)))
+        features = splits.train_x.shape[1]
+        nets = initialise(
+            len(self._lam), features=features, hidden=hidden, classes=classes, rng=rng, dtype=dtype
+        )
+        self._correct = np.zeros((len(self._lam), len(splits.validation_y)), np.bool_)
+        self._set_nets(nets)
+        self._forget_sums()
+
+    @property
+    def updates(self) -> int:
+        """Updates done."""
+        return self._updates
+
+    @property
+    def nets(self) -> Nets:
+        """The nets that are still in training."""
+        return self._nets
+
+    def run(self) -> Iterator[Progress]:
+        """Train to the end; yield after every update, when the state is whole.
+
+        A net whose cost is no longer finite is taken out with the reason; the others go on.
+        """
+        while self._updates < self._training.updates and len(self._alive):
+            # a net that diverges overflows on its way out; it is caught by its loss
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                self._update()
+                if self._updates in self._sampling_points():
+                    self._sample()
+            yield self._progress()
+
+    def outcomes(self) -> tuple[Trained, ...]:
+        """Return what became of every net, in the order of ``log10_lambdas``, once it has run.
+
+        ``train_accuracy`` is measured here, on the whole training split.
+        """
+        alive = {int(net): place for place, net in enumerate(self._alive)}
+        with np.errstate(over="ignore", invalid="ignore"):
+            x, y = self._splits.train_x, self._splits.train_y
+            train = evaluate(self._nets, x, y).accuracy if alive else np.empty(0)
+        return tuple(
+            self._trained(net, float(train[alive[net]]))
+            if net in alive
+            else Trained(state=TrialState.FAIL, reason=self._reasons[net], curve=self._curve(net))
+            for net in range(len(self._lam))
+        )
+
+    def models(self) -> tuple[Model | None, ...]:
+        """Return every net's weights, float32; None for one that was taken out."""
+        models: list[Model | None] = [None] * len(self._lam)
+        for place, net in enumerate(self._alive):
+            models[int(net)] = Model(
+                W1=self._nets.first_layer(place).astype(np.float32),
+                b1=self._nets.b1.reshape(self._nets.count, -1)[place].astype(np.float32),
+                W2=self._nets.W2[place].astype(np.float32),
+                b2=self._nets.b2[place].astype(np.float32),
+                mean=self._splits.mean,
+                std=self._splits.std,
+            )
+        return tuple(models)
+
+    def state(self) -> State:
+        """Return all that a resumed training needs to end with the same bits, as arrays."""
+        width = len(_METRICS) * (3 if self._test is not None else 2)
+        rows = np.stack(self._rows) if self._rows else np.empty((0, len(self._lam), width))
+        return {
+            "updates": np.array(self._updates),
+            "alive": self._alive,
+            "reasons": np.array(json.dumps(self._reasons)),
+            "V": self._nets.V,
+            "scale": self._nets.scale,
+            "b1": self._nets.b1,
+            "W2": self._nets.W2,
+            "b2": self._nets.b2,
+            "sums": np.stack([self._loss_sum, self._hit_sum]),
+            "since": np.array(self._since),
+            "points": np.array(self._points, np.int64),
+            "rows": rows,
+            "correct": self._correct,
+        }
+
+    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Go on from a state of a trainer that was made with the same arguments."""
+        self._updates = int(state["updates"])
+        self._alive = np.array(state["alive"], np.int64)
+        reasons = json.loads(str(state["reasons"]))
+        self._reasons = {int(net): reason for net, reason in reasons.items()}
+        names = ("V", "scale", "b1", "W2", "b2")
+        self._set_nets(Nets(**{name: np.array(state[name]) for name in names}))
+        self._loss_sum, self._hit_sum = np.array(state["sums"], np.float64)
+        self._since = int(state["since"])
+        self._points = [int(point) for point in state["points"]]
+        self._rows = list(np.array(state["rows"], np.float64))
+        self._correct = np.array(state["correct"], np.bool_)
+        self._best = self._best_so_far()
+
+    def _update(self) -> None:
+        rows = self._batches[self._updates]
+        np.take(self._splits.train_x, rows, axis=0, out=self._x, mode="clip")
+        labels = self._splits.train_y[rows]
+        self._pass.forward(self._x)
+        loss, hits = self._pass.loss(labels)
+        eta = self._rate(self._updates)
+        self._pass.step(self._x, labels, eta=eta, lam=self._lam[self._alive])
+        self._updates += 1
+        self._since += 1
+        self._loss_sum += loss
+        self._hit_sum += np.count_nonzero(hits, axis=1)
+        self._take_out(np.isfinite(loss), "loss")
+
+    def _sample(self) -> None:
+        """Write a row of every curve; the nets that were taken out get NaN."""
+        square = penalty(self._nets)
+        self._take_out(np.isfinite(square), "penalty")
+        square = square[np.isfinite(square)]
+        if not len(self._alive):
+            return
+        added = self._lam[self._alive] * square
+        seen = self._since * self._training.batch_size
+        loss = self._loss_sum / self._since
+        columns = [loss, loss + added, self._hit_sum / seen]
+        held_out = [(self._splits.validation_x, self._splits.validation_y)]
+        results = [
+            evaluate(self._nets, x, y)
+            for x, y in held_out + ([self._test] if self._test is not None else [])
+        ]
+        for result in results:
+            columns += [result.loss, result.loss + added, result.accuracy]
+        self._correct[self._alive] = results[0].correct
+        row = np.full((len(self._lam), len(columns)), np.nan)
+        row[self._alive] = np.stack(columns, axis=1)
+        self._points.append(self._updates)
+        self._rows.append(row)
+        self._forget_sums()
+        self._take_out(np.isfinite(row[self._alive]).all(axis=1), "cost")
+        self._best = self._best_so_far()
+
+    def _take_out(self, finite: npt.NDArray[np.bool_], what: str) -> None:
+        if finite.all():
+            return
+        for net in self._alive[~finite]:
+            self._reasons[int(net)] = (
+                f"{what} no longer finite at update {self._updates} "
+                f"(learning rate {self._rate(self._updates - 1):.4g})"
+            )
+        stay = np.flatnonzero(finite)
+        self._alive = self._alive[stay]
+        self._loss_sum, self._hit_sum = self._loss_sum[stay], self._hit_sum[stay]
+        self._set_nets(self._nets.keep(stay))
+
+    def _set_nets(self, nets: Nets) -> None:
+        batch = self._training.batch_size
+        self._nets, self._pass = nets, Pass(nets, batch)
+        self._x = np.empty((batch, nets.V.shape[0]), nets.V.dtype)
+
+    def _forget_sums(self) -> None:
+        self._since = 0
+        self._loss_sum = np.zeros(len(self._alive))
+        self._hit_sum = np.zeros(len(self._alive))
+
+    def _sampling_points(self) -> range | tuple[int, ...]:
+        """The updates at which curves are sampled, cycle ends always among them."""
+        done, every = self._updates, self._training.sample_every
+        if done % (2 * self._training.step_size) == 0:
+            return (done,)
+        if every == "cycle":
+            return ()
+        step = self._batches.per_epoch if every == "epoch" else every
+        return range(step, self._training.updates + 1, step)
+
+    def _progress(self) -> Progress:
+        return Progress(
+            updates=self._updates,
+            total=self._training.updates,
+            cycles=self._updates // (2 * self._training.step_size),
+            cycle_end=self._updates % (2 * self._training.step_size) == 0,
+            accuracies=self._rows[-1][:, _VALIDATION_ACCURACY] if self._rows else None,
+            best=self._best,
+        )
+
+    def _best_so_far(self) -> float | None:
+        """The highest validation accuracy of any point of the nets still in training."""
+        if not len(self._alive):
+            return None
+        place = len(_METRICS) + _METRICS.index("accuracy")
+        best = (float(row[self._alive, place].max()) for row in self._rows)
+        return max(best, default=None)
+
+    def _trained(self, net: int, train_accuracy: float) -> Trained:
+        curve = self._curve(net)
+        ends = curve.updates % (2 * self._training.step_size) == 0
+        return Trained(
+            state=TrialState.COMPLETE,
+            validation_accuracy=float(curve.validation_accuracy[-1]),
+            validation_loss=float(curve.validation_loss[-1]),
+            train_accuracy=train_accuracy,
+            cycle_accuracies=tuple(float(value) for value in curve.validation_accuracy[ends]),
+            curve=curve,
+            correct=self._correct[net].copy(),
+        )
+
+    def _curve(self, net: int) -> Curve:
+        """The rows of one net up to the last that is finite."""
+        width = len(_METRICS) * (3 if self._test is not None else 2)
+        table = np.stack([row[net] for row in self._rows]) if self._rows else np.empty((0, width))
+        whole = np.isfinite(table).all(axis=1)
+        updates = np.array(self._points, np.int64)[whole]
+        names = [f"{split}_{metric}" for split in ("training", "validation") for metric in _METRICS]
+        if self._test is not None:
+            names += [f"test_{metric}" for metric in _METRICS]
+        columns = {name: table[whole, place] for place, name in enumerate(names)}
+        rates = np.array([self._rate(int(update)) for update in updates])
+        return Curve(updates=updates, learning_rate=rates, **columns)
+
+
+def evaluate(nets: Nets, x: FloatArray, y: IntArray) -> Evaluation:
+    """Return loss, accuracy and correctness of K nets on normalised x (n, F), labels (n,)."""
+    count, images = nets.count, len(y)
+    loss, correct = np.zeros(count), np.empty((count, images), np.bool_)
+    work: Pass | None = None
+    size = 0
+    for start in range(0, images, _EVALUATED_AT_ONCE):
+        part = slice(start, min(start + _EVALUATED_AT_ONCE, images))
+        labels = y[part]
+        if work is None or len(labels) != size:
+            work, size = Pass(nets, len(labels)), len(labels)
+        work.forward(np.ascontiguousarray(x[part]))
+        mean, correct[:, part] = work.loss(labels)
+        loss += mean * len(labels)
+    return Evaluation(loss=loss / images, accuracy=correct.mean(axis=1), correct=correct)

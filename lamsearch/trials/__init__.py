@@ -1,0 +1,36 @@
+"""Trials: the only door to Optuna and its database.
+
+Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a cohort is trained.
+"""
+
+from lamsearch.trials.engine import Database, parse_url
+from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
+from lamsearch.trials.reading import (
+    StageStatus,
+    Status,
+    WorkerStatus,
+    read_status,
+    read_study,
+)
+from lamsearch.trials.studies import Stored, advance, create, delete, load, names
+
+__all__ = [
+    "Beat",
+    "Claim",
+    "Database",
+    "Held",
+    "Leases",
+    "StageStatus",
+    "Status",
+    "Stored",
+    "Wait",
+    "WorkerStatus",
+    "advance",
+    "create",
+    "delete",
+    "load",
+    "names",
+    "parse_url",
+    "read_status",
+    "read_study",
+]

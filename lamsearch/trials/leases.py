@@ -1,0 +1,314 @@
+"""Leases on cohorts: claim, renew, tell, give back.
+
+Enters: a database, a study's name, an owner. Leaves: claims, each with a fencing token that grows
+with every claim of its cohort. Whatever a claim writes is written in a transaction that has first
+found the token unchanged, so a worker that was given up can change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import optuna
+import sqlalchemy as sa
+from optuna.trial import TrialState as OptunaState
+
+from lamsearch.errors import LeaseLostError, StudyStateError
+from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
+from lamsearch.trials.engine import Database, Unit
+from lamsearch.trials.reading import pack_arrays
+from lamsearch.trials.studies import advance
+from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One trial of a claimed cohort: Optuna's id, the candidate, its log10 λ."""
+
+    trial: int
+    candidate: int
+    log10_lambda: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A lease on a cohort. ``tests`` says that the work is to open the test set, not to train."""
+
+    study: str
+    stage: StageName
+    tests: bool
+    number: int
+    replicate: int
+    token: int
+    taken_over: bool
+    slots: tuple[Held, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing to claim now: others hold all that is left of the stage."""
+
+    cohorts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """What a renewal tells whoever watches: progress, and the best candidate so far."""
+
+    updates: int
+    per_second: float
+    best: float | None = None
+    best_at: float | None = None
+
+
+class Leases:
+    """One worker's door to the cohorts of one study.
+
+    Args:
+        database: where the study is planned.
+        study: its name.
+        owner: a name for the worker that no other has.
+        seconds: how long a lease holds without renewal.
+    """
+
+    def __init__(self, database: Database, study: str, *, owner: str, seconds: float) -> None:
+        self._database, self._study = database, study
+        self.owner, self.seconds = owner, seconds
+
+    def claim(self) -> Claim | Wait | None:
+        """Claim the next cohort; None when the study is over.
+
+        Where a stage has just ended, the passage to the next is made on the way.
+        """
+        while True:
+            with self._database.write() as unit:
+                if self._over(unit):
+                    return None
+                row = self._claimable(unit)
+                if row is not None:
+                    return self._take(unit, row)
+                left = unit.connection.scalar(
+                    sa.select(sa.func.count()).where(
+                        cohorts.c.study == self._study, cohorts.c.state.in_((OPEN, LEASED))
+                    )
+                )
+            if left:
+                return Wait(cohorts=left)
+            advance(self._database, self._study)
+
+    def renew(self, claim: Claim, beat: Beat) -> None:
+        """Hold a claim for another lease.
+
+        Raises:
+            LeaseLostError: The cohort was given to another worker, or the study deleted.
+        """
+        with self._database.write() as unit:
+            now = unit.now()
+            values = {**asdict(beat), "renewed": now, "expires": now + self.seconds}
+            renewed = unit.execute(sa.update(cohorts).where(*self._mine(claim)).values(**values))
+            if renewed.rowcount != 1:
+                raise self._lost(claim)
+
+    def give_back(self, claim: Claim) -> None:
+        """Let others claim the cohort at once; its trials stay running, to be adopted."""
+        with self._database.write() as unit:
+            values = {"state": OPEN, "owner": None, "expires": None}
+            unit.execute(sa.update(cohorts).where(*self._mine(claim)).values(**values))
+
+    def report(self, claim: Claim, cycle: int, accuracies: Sequence[float]) -> None:
+        """Report each trial's validation accuracy at a cycle end; NaN for a net taken out.
+
+        Raises:
+            LeaseLostError: The cohort was given to another worker.
+        """
+        with self._database.write() as unit:
+            self._fence(unit, claim)
+            for held, accuracy in zip(claim.slots, accuracies, strict=True):
+                if np.isfinite(accuracy):
+                    unit.optuna.set_trial_intermediate_value(held.trial, cycle, float(accuracy))
+
+    def tell(self, claim: Claim, outcomes: Sequence[Trained], beat: Beat, seconds: float) -> None:
+        """Write the results of all trials of a claim, and that its cohort is done.
+
+        Raises:
+            LeaseLostError: The cohort was given to another worker; nothing was written.
+        """
+        with self._database.write() as unit:
+            self._fence(unit, claim)
+            for held, trained in zip(claim.slots, outcomes, strict=True):
+                self._tell_one(unit, held, trained, seconds / len(outcomes))
+            self._finish(unit, claim, {**asdict(beat), "seconds": seconds})
+
+    def open_test(self, claim: Claim, purpose: str) -> TestOpening:
+        """Commit the record that the test set is opened, then return it.
+
+        A second call, after a crash, returns the same record: the same evaluation again.
+        """
+        with self._database.write() as unit:
+            self._fence(unit, claim)
+            query = sa.select(studies).where(studies.c.name == self._study).with_for_update()
+            row = unit.execute(query).mappings().one()
+            if row["openings"]:
+                return TestOpening(**row["openings"][0])
+            if row["selected"] is None:
+                raise StudyStateError("test: no winner is committed, so the test set stays sealed")
+            opening = TestOpening(
+                study=self._study,
+                study_id=row["id"],
+                purpose=purpose,
+                at=datetime.fromtimestamp(unit.now(), UTC).isoformat(timespec="seconds"),
+                owner=self.owner,
+            )
+            self._update_study(unit, openings=[asdict(opening)])
+        return opening
+
+    def tell_test(self, claim: Claim, final: FinalScore) -> None:
+        """Write the test accuracy, and that the work is done.
+
+        Raises:
+            LeaseLostError: The work was given to another worker; nothing was written.
+        """
+        with self._database.write() as unit:
+            self._fence(unit, claim)
+            self._update_study(unit, final=asdict(final))
+            self._finish(unit, claim, {})
+
+    def chosen(self) -> float:
+        """Return log10 λ of the committed winner."""
+        with self._database.read() as unit:
+            query = sa.select(studies.c.selected).where(studies.c.name == self._study)
+            return float((unit.connection.scalar(query) or {})["log10_lambda"])
+
+    def _over(self, unit: Unit) -> bool:
+        query = sa.select(studies.c.finished, studies.c.failure).where(
+            studies.c.name == self._study
+        )
+        row = unit.execute(query).first()
+        if row is None:
+            raise StudyStateError(f"study: no study {self._study!r}: it was deleted")
+        return row.finished is not None or row.failure is not None
+
+    def _claimable(self, unit: Unit) -> sa.RowMapping | None:
+        """The first cohort that is open, or whose lease has run out, locked."""
+        expired = sa.and_(cohorts.c.state == LEASED, cohorts.c.expires < self._horizon(unit))
+        query = (
+            sa.select(cohorts)
+            .where(cohorts.c.study == self._study, cohorts.c.state.in_((OPEN, LEASED)))
+            .where(sa.or_(cohorts.c.state == OPEN, expired))
+            .order_by(cohorts.c.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        return unit.execute(query).mappings().first()
+
+    def _horizon(self, unit: Unit) -> float:
+        """Leases that ended before this are expired.
+
+        For one lease after the server's start nobody's is: no one could renew while it was down.
+        """
+        now = unit.now()
+        return now if now > unit.server_started() + self.seconds else 0.0
+
+    def _take(self, unit: Unit, row: sa.RowMapping) -> Claim:
+        now, again = unit.now(), row["state"] == LEASED
+        slots = [list(slot) for slot in row["slots"]]
+        stage: StageName = "final" if row["stage"] == TEST else row["stage"]
+        if row["token"] == 0:
+            self._start(unit, stage, slots)
+        values = {
+            "state": LEASED, "owner": self.owner, "token": row["token"] + 1, "slots": slots,
+            "expires": now + self.seconds, "renewed": now, "takeovers": row["takeovers"] + again,
+        }  # fmt: skip
+        key = (cohorts.c.study == self._study, cohorts.c.stage == row["stage"],
+               cohorts.c.number == row["number"])  # fmt: skip
+        unit.execute(sa.update(cohorts).where(*key).values(**values))
+        return Claim(
+            study=self._study,
+            stage=stage,
+            tests=row["stage"] == TEST,
+            number=row["number"],
+            replicate=row["replicate"],
+            token=row["token"] + 1,
+            taken_over=again,
+            slots=tuple(Held(trial=t, candidate=c, log10_lambda=lam) for t, c, lam in slots),
+        )
+
+    def _start(self, unit: Unit, stage: StageName, slots: list[list[Any]]) -> None:
+        """Set the waiting trials running, and let an adaptive sampler choose where it has to."""
+        for slot in slots:
+            unit.optuna.set_trial_state_values(slot[0], OptunaState.RUNNING)
+        if any(slot[2] is None for slot in slots):
+            self._sample(unit, stage, slots)
+
+    def _sample(self, unit: Unit, stage: StageName, slots: list[list[Any]]) -> None:
+        where = (stages.c.study == self._study, stages.c.name == stage)
+        bounds = unit.execute(sa.select(stages.c.low, stages.c.high).where(*where)).one()
+        query = sa.select(studies.c.document).where(studies.c.name == self._study)
+        seed = unit.connection.execute(query).scalar_one()["seed"]
+        for slot in slots:
+            entropy = (seed, STAGES.index(stage), slot[1])
+            state = int(np.random.SeedSequence(entropy, spawn_key=(3,)).generate_state(1)[0])
+            sampler = optuna.samplers.TPESampler(seed=state)
+            study = optuna.load_study(
+                study_name=f"{self._study}/{stage}", storage=unit.optuna, sampler=sampler
+            )
+            study.get_trials(deepcopy=False)  # the cache must know a trial before it is asked for
+            trial = optuna.trial.Trial(study, slot[0])
+            slot[2] = trial.suggest_float("log10_lambda", bounds.low, bounds.high)
+            trial.set_user_attr("lambda", 10.0 ** slot[2])
+
+    def _tell_one(self, unit: Unit, held: Held, trained: Trained, seconds: float) -> None:
+        storage = unit.optuna
+        attributes: dict[str, object] = {
+            "validation_accuracy": trained.validation_accuracy,
+            "validation_loss": trained.validation_loss,
+            "train_accuracy": trained.train_accuracy,
+            "reason": trained.reason,
+            "seconds": round(seconds, 3),
+            "worker": self.owner,
+        }
+        for key, value in attributes.items():
+            if value is not None:
+                storage.set_trial_user_attr(held.trial, key, value)
+        for cycle, accuracy in enumerate(trained.cycle_accuracies, start=1):
+            storage.set_trial_intermediate_value(held.trial, cycle, accuracy)
+        blob = pack_arrays(trained)
+        if blob is not None:
+            values = {"trial": held.trial, "study": self._study, "arrays": blob}
+            unit.execute(sa.insert(curves).values(**values))
+        if trained.state is TrialState.FAIL or trained.validation_accuracy is None:
+            storage.set_trial_state_values(held.trial, OptunaState.FAIL)
+        else:
+            state = OptunaState[trained.state.name]
+            storage.set_trial_state_values(held.trial, state, [trained.validation_accuracy])
+
+    def _fence(self, unit: Unit, claim: Claim) -> None:
+        """Lock the cohort's row and find the token unchanged, or refuse."""
+        query = sa.select(cohorts.c.token).where(*self._mine(claim)).with_for_update()
+        if unit.execute(query).first() is None:
+            raise self._lost(claim)
+
+    def _mine(self, claim: Claim) -> Iterable[sa.ColumnElement[bool]]:
+        return (
+            cohorts.c.study == claim.study,
+            cohorts.c.stage == (TEST if claim.tests else claim.stage),
+            cohorts.c.number == claim.number,
+            cohorts.c.token == claim.token,
+            cohorts.c.state == LEASED,
+        )
+
+    def _finish(self, unit: Unit, claim: Claim, values: dict[str, object]) -> None:
+        done = {**values, "state": DONE, "owner": self.owner, "expires": None}
+        unit.execute(sa.update(cohorts).where(*self._mine(claim)).values(**done))
+
+    def _update_study(self, unit: Unit, **values: object) -> None:
+        unit.execute(sa.update(studies).where(studies.c.name == self._study).values(**values))
+
+    def _lost(self, claim: Claim) -> LeaseLostError:
+        return LeaseLostError(
+            f"lease: {claim.stage} cohort {claim.number} was given to another worker"
+        )

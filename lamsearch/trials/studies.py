@@ -1,0 +1,324 @@
+"""Studies and their passage from stage to stage.
+
+Enters: a checked study, or its name. Leaves: what the storage knows of it. Every stage is planned
+whole in one transaction: Optuna's study, all its trials (waiting), our cohorts. The passage locks
+the study's row, so that it is made once, by whoever sees it first, and a death in it undoes it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import optuna
+import sqlalchemy as sa
+from optuna.distributions import FloatDistribution
+from optuna.study import StudyDirection
+from optuna.trial import TrialState as OptunaState
+
+from lamsearch import plan, selection
+from lamsearch.errors import InputError, StudyStateError, WorkFailedError
+from lamsearch.results import Selected, StageName, StageRecord
+from lamsearch.study import Study, differences, parse_study
+from lamsearch.trials import reading
+from lamsearch.trials.engine import Database, Unit
+from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
+
+GIVEN = "given in the study file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A study as it was planned: all that a worker needs, wherever it runs."""
+
+    study: Study
+    id: str
+    data_fingerprint: str
+    validation_images: Mapping[str, int]
+    classes: tuple[str, ...]
+    origin: str
+    files: str
+    finished: bool
+    failure: str | None
+    selected: Selected | None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do, well or not."""
+        return self.finished or self.failure is not None
+
+
+def create(
+    database: Database,
+    study: Study,
+    *,
+    data_fingerprint: str,
+    validation_images: Mapping[StageName, int],
+    classes: Sequence[str],
+    origin: str,
+    files: str,
+) -> Stored:
+    """Plan a study, or find it planned already with the same file and the same data.
+
+    Raises:
+        StudyStateError: The name is taken by another study; the message shows the difference.
+    """
+    try:
+        with database.write() as unit:
+            row = _row(unit, study.name)
+            if row is None:
+                values = {
+                    "name": study.name, "id": uuid.uuid4().hex, "document": study.canonical(),
+                    "fingerprint": study.fingerprint, "data_fingerprint": data_fingerprint,
+                    "validation_images": dict(validation_images), "classes": list(classes),
+                    "origin": origin, "files": files, "created": unit.now(), "openings": [],
+                }  # fmt: skip
+                unit.execute(sa.insert(studies).values(**values))
+                _pass_on(unit, study.name)
+                row = _row(unit, study.name)
+    except sa.exc.IntegrityError:  # another process planned it at the same moment
+        with database.read() as unit:
+            row = _row(unit, study.name)
+    assert row is not None  # noqa: S101 - written or found above
+    _refuse_other(row, study, data_fingerprint)
+    return _stored(row)
+
+
+def load(database: Database, name: str) -> Stored:
+    """Return a planned study.
+
+    Raises:
+        StudyStateError: There is none of that name; the message lists those that are.
+    """
+    with database.read() as unit:
+        row = _row(unit, name)
+        if row is None:
+            known = ", ".join(unit.connection.scalars(sa.select(studies.c.name))) or "none"
+            raise StudyStateError(f"study: no study {name!r} in {database.redacted}; known: {known}")
+    return _stored(row)
+
+
+def names(database: Database) -> list[str]:
+    """Return the names of all planned studies, oldest first."""
+    with database.read() as unit:
+        return list(unit.connection.scalars(sa.select(studies.c.name).order_by(studies.c.created)))
+
+
+def advance(database: Database, name: str) -> None:
+    """Make the next passage of a study whose present stage is done; otherwise do nothing."""
+    with database.write() as unit:
+        _pass_on(unit, name)
+
+
+def delete(database: Database, name: str) -> Stored:
+    """Remove a study with its trials and leases; return what it was, for its files.
+
+    Raises:
+        StudyStateError: There is none of that name, or a worker holds a lease in it.
+    """
+    stored = load(database, name)
+    with database.write() as unit:
+        live = sa.select(cohorts.c.owner).where(
+            cohorts.c.study == name, cohorts.c.state == LEASED, cohorts.c.expires > unit.now()
+        )
+        owner = unit.connection.scalar(live)
+        if owner is not None:
+            raise StudyStateError(f"study: {name!r} is being worked on by {owner}; stop it first")
+        for (optuna_study,) in unit.execute(
+            sa.select(stages.c.optuna_study).where(stages.c.study == name)
+        ).all():
+            unit.optuna.delete_study(optuna_study)
+        for table in (cohorts, stages, curves):
+            unit.execute(sa.delete(table).where(table.c.study == name))
+        unit.execute(sa.delete(studies).where(studies.c.name == name))
+    return stored
+
+
+def _row(unit: Unit, name: str, *, lock: bool = False) -> sa.RowMapping | None:
+    query = sa.select(studies).where(studies.c.name == name)
+    return unit.execute(query.with_for_update() if lock else query).mappings().first()
+
+
+def _stored(row: sa.RowMapping) -> Stored:
+    return Stored(
+        study=parse_study(row["document"], where=f"study {row['name']}"),
+        id=row["id"],
+        data_fingerprint=row["data_fingerprint"],
+        validation_images=row["validation_images"],
+        classes=tuple(row["classes"]),
+        origin=row["origin"],
+        files=row["files"],
+        finished=row["finished"] is not None,
+        failure=row["failure"],
+        selected=reading.selected_from(row["selected"]),
+    )
+
+
+def _refuse_other(row: sa.RowMapping, study: Study, data_fingerprint: str) -> None:
+    if row["fingerprint"] != study.fingerprint:
+        changed = "; ".join(differences(row["document"], study.canonical()))
+        raise StudyStateError(
+            f"study: the name {study.name!r} is taken by another study file ({changed}); "
+            f"choose another name, or start over with: lamsearch delete {study.name}"
+        )
+    if row["data_fingerprint"] != data_fingerprint:
+        raise InputError(
+            f"data: {study.name!r} was planned with other data: fingerprint "
+            f"{row['data_fingerprint'][:12]}…, got {data_fingerprint[:12]}…"
+        )
+
+
+def _pass_on(unit: Unit, name: str) -> None:
+    """Plan what comes next, once all cohorts are done; the row lock makes it happen once."""
+    row = _row(unit, name, lock=True)
+    if row is None:
+        raise StudyStateError(f"study: no study {name!r}: it was deleted")
+    if row["finished"] is not None or row["failure"] is not None:
+        return
+    left = sa.select(sa.func.count()).where(cohorts.c.study == name, cohorts.c.state != DONE)
+    if unit.connection.scalar(left):
+        return
+    stored = _stored(row)
+    try:
+        _next(unit, stored)
+    except WorkFailedError as error:
+        _update(unit, name, failure=str(error))
+
+
+def _next(unit: Unit, stored: Stored) -> None:
+    study = stored.study
+    planned = set(
+        unit.connection.scalars(sa.select(stages.c.name).where(stages.c.study == study.name))
+    )
+    todo = [stage for stage in study.stages if stage not in planned]
+    done = {stage: reading.read_stage(unit, study.name, stage)
+            for stage in study.stages if stage in planned}  # fmt: skip
+    if todo and todo[0] != "final":
+        _insert(unit, study, _plan_search(stored, todo[0], done))
+        return
+    if stored.selected is None:
+        chosen = _choose(stored, done)
+        _update(unit, study.name, selected=asdict(chosen))
+        if todo:
+            _insert(unit, study, plan.plan_candidates(study, "final", [chosen.log10_lambda]))
+            return
+    _after_final(unit, stored, done)
+
+
+def _plan_search(
+    stored: Stored, stage: StageName, done: Mapping[StageName, StageRecord]
+) -> plan.StagePlan:
+    study, images = stored.study, stored.validation_images
+    if stage == "finalists" and study.finalists is not None:
+        source: StageName = "fine" if "fine" in done else "coarse"
+        chosen = selection.finalists(
+            done[source], keep=study.finalists.keep, validation_images=images[source]
+        )
+        return plan.plan_candidates(study, stage, chosen)
+    if stage == "fine" and study.fine is not None and study.fine.values is None and "coarse" in done:
+        interval = selection.narrow(
+            done["coarse"], keep=study.fine.keep or 3, validation_images=images["coarse"]
+        )
+        return plan.plan_search(study, stage, interval)
+    return plan.plan_search(study, stage)
+
+
+def _choose(stored: Stored, done: Mapping[StageName, StageRecord]) -> Selected:
+    final = stored.study.final
+    if final is not None and final.log10_lambda is not None:
+        return Selected(log10_lambda=final.log10_lambda, rule=GIVEN, validation_accuracy=None)
+    searched = [done[stage] for stage in ("coarse", "fine") if stage in done]
+    deciding = done.get("finalists") or searched[-1]
+    images = stored.validation_images[deciding.name]
+    return selection.winner(deciding, searched, validation_images=images)
+
+
+def _after_final(unit: Unit, stored: Stored, done: Mapping[StageName, StageRecord]) -> None:
+    """Plan the opening of the test set, once; after it, or where there is no final, finish."""
+    name = stored.study.name
+    tested = sa.select(cohorts.c.state).where(cohorts.c.study == name, cohorts.c.stage == TEST)
+    if "final" not in done or unit.connection.scalar(tested) is not None:
+        _update(unit, name, finished=unit.now())
+        return
+    if not any(trial.state.value == "COMPLETE" for trial in done["final"].trials):
+        raise WorkFailedError("final: no replicate ended with a finite cost; lower eta_max")
+    _insert_cohort(unit, name, TEST, 0, replicate=0, slots=[], total=0)
+
+
+def _insert(unit: Unit, study: Study, planned: plan.StagePlan) -> None:
+    """Write a stage: Optuna's study, its waiting trials, and our cohorts."""
+    title = f"{study.name}/{planned.stage}"
+    try:
+        optuna_study = unit.optuna.create_new_study([StudyDirection.MAXIMIZE], title)
+    except optuna.exceptions.DuplicatedStudyError:
+        raise StudyStateError(
+            f"study: the storage holds an Optuna study {title!r} that lamsearch did not make; "
+            "choose another name"
+        ) from None
+    low, high = planned.interval or (None, None)
+    unit.execute(
+        sa.insert(stages).values(
+            study=study.name, name=planned.stage, optuna_study=optuna_study,
+            low=low, high=high, cohorts=len(planned.cohorts),
+        )
+    )  # fmt: skip
+    bounds = distribution(planned)
+    total = study.training_of(planned.stage).updates
+    for cohort in planned.cohorts:
+        slots = [
+            [
+                unit.optuna.create_new_trial(optuna_study, _template(slot, cohort.number, bounds)),
+                slot.candidate,
+                slot.log10_lambda,
+            ]
+            for slot in cohort.slots
+        ]
+        _insert_cohort(
+            unit, study.name, planned.stage, cohort.number,
+            replicate=cohort.replicate, slots=slots, total=total,
+        )  # fmt: skip
+
+
+def distribution(planned: plan.StagePlan) -> FloatDistribution:
+    """Return Optuna's distribution of a stage's log10 λ; of given candidates, their span."""
+    if planned.interval is not None:
+        return FloatDistribution(*planned.interval)
+    values = [
+        slot.log10_lambda
+        for cohort in planned.cohorts
+        for slot in cohort.slots
+        if slot.log10_lambda is not None
+    ]
+    return FloatDistribution(min(values), max(values))
+
+
+def _template(slot: plan.Slot, cohort: int, bounds: FloatDistribution) -> optuna.trial.FrozenTrial:
+    known = slot.log10_lambda is not None
+    attributes: dict[str, Any] = {
+        "candidate": slot.candidate, "replicate": slot.replicate, "cohort": cohort
+    }  # fmt: skip
+    if slot.log10_lambda is not None:
+        attributes["lambda"] = 10.0**slot.log10_lambda
+    return optuna.trial.create_trial(
+        state=OptunaState.WAITING,
+        params={"log10_lambda": slot.log10_lambda} if known else {},
+        distributions={"log10_lambda": bounds} if known else {},
+        user_attrs=attributes,
+    )
+
+
+def _insert_cohort(
+    unit: Unit, study: str, stage: str, number: int, *,
+    replicate: int, slots: list[list[Any]], total: int,
+) -> None:  # fmt: skip
+    values = {
+        "study": study, "stage": stage, "number": number, "replicate": replicate, "slots": slots,
+        "state": OPEN, "token": 0, "takeovers": 0, "updates": 0, "total": total, "per_second": 0.0,
+    }  # fmt: skip
+    unit.execute(sa.insert(cohorts).values(**values))
+
+
+def _update(unit: Unit, name: str, **values: object) -> None:
+    unit.execute(sa.update(studies).where(studies.c.name == name).values(**values))

@@ -1,0 +1,60 @@
+"""The end: the final's models and test images → test accuracy, said with its error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import softmax
+from scipy.stats import norm, t
+
+from lamsearch.dataset import LabelledImages, normalise
+from lamsearch.dataset.images import Raw
+from lamsearch.results import FinalScore, FloatArray, IntArray, Model
+
+
+def score(models: Sequence[Model], images: LabelledImages) -> FinalScore:
+    """Evaluate every model and the mean of their softmax probabilities on the test images."""
+    probabilities = [_probabilities(model, images.x) for model in models]
+    accuracies = [float((p.argmax(axis=1) == images.y).mean()) for p in probabilities]
+    together = np.mean(probabilities, axis=0).argmax(axis=1)
+    mean, sd = float(np.mean(accuracies)), _sd(accuracies)
+    return FinalScore(
+        mean=mean,
+        sd=sd,
+        n=len(accuracies),
+        interval95=interval95(mean, sd, len(accuracies), len(images.y)),
+        ensemble=float((together == images.y).mean()),
+        accuracies=tuple(accuracies),
+        test_images=len(images.y),
+        confusion=_confusion(images.y, together, models[0].b2.shape[0]),
+    )
+
+
+def interval95(mean: float, sd: float, n: int, images: int) -> tuple[float, float]:
+    """Return a 95 % interval for the accuracy of a newly trained net on new images.
+
+    The two errors are independent, so their half widths add in squares: Student's for the mean
+    over n seeds, and the binomial one for the draw of the test images.
+    """
+    seeds = float(t.ppf(0.975, n - 1)) * sd / math.sqrt(n) if n > 1 else 0.0
+    draw = float(norm.ppf(0.975)) * math.sqrt(mean * (1 - mean) / images)
+    half = math.hypot(seeds, draw)
+    return (max(0.0, mean - half), min(1.0, mean + half))
+
+
+def _probabilities(model: Model, raw: Raw) -> FloatArray:
+    x = normalise(raw, model.mean, model.std)
+    hidden = np.maximum(x @ model.W1 + model.b1, 0)
+    return np.asarray(softmax(hidden @ model.W2 + model.b2, axis=1))
+
+
+def _sd(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _confusion(labels: IntArray, predicted: IntArray, classes: int) -> tuple[tuple[int, ...], ...]:
+    table = np.zeros((classes, classes), np.int64)
+    np.add.at(table, (labels, predicted), 1)
+    return tuple(tuple(int(count) for count in row) for row in table)

@@ -1,0 +1,278 @@
+"""The worker's loop, from claim to tell."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from lamsearch import dataset, plan
+from lamsearch.dataset import Splits, TrainingData, normalise
+from lamsearch.errors import DataError, InterruptedWorkError, LeaseLostError
+from lamsearch.files import Files, model_from
+from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
+from lamsearch.trainer import Progress, Trainer
+from lamsearch.trials import Beat, Claim, Database, Leases, Stored, Wait
+from lamsearch.worker import final
+from lamsearch.worker.keeper import Keeper, Patience
+
+_IDLE_FIRST, _IDLE_LONGEST = 0.05, 1.0
+_SELECTED_TEST = "test accuracy of the selected λ"
+_CURVES_TEST = "test curves and test accuracy of a study that selects nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a worker works; none of it changes results."""
+
+    data_folder: Path
+    lease_seconds: float = 20.0
+    checkpoint_seconds: float = 30.0
+
+
+class Worker:
+    """Works on one planned study until it is over.
+
+    Args:
+        database: where the study is planned.
+        stored: the study.
+        settings: how to work.
+        stop: set by whoever wants the worker to leave politely.
+        say: takes one line per event worth telling.
+        data: the training pool, where the caller has it already.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        stored: Stored,
+        settings: Settings,
+        *,
+        stop: threading.Event,
+        say: Callable[[str], None],
+        data: TrainingData | None = None,
+    ) -> None:
+        self._stored, self._study, self._settings = stored, stored.study, settings
+        self._stop, self._say = stop, say
+        self._data = data or self._load()
+        self._files = Files(stored.files, stored.id)
+        owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        self._leases = Leases(
+            database, stored.study.name, owner=owner, seconds=settings.lease_seconds
+        )
+        self._patiently = Patience(stop, say)
+        self._splits: tuple[tuple[int | None, int | None], Splits] | None = None
+
+    def run(self) -> None:
+        """Work until the study is over.
+
+        Raises:
+            InterruptedWorkError: ``stop`` was set; what was held is checkpointed and given back.
+        """
+        # A column of a product changes its last bits with the thread count: it is part of the plan.
+        with threadpool_limits(limits=1):
+            idle = _IDLE_FIRST
+            while True:
+                if self._stop.is_set():
+                    raise InterruptedWorkError("interrupted; run again to go on")
+                claim = self._patiently(self._leases.claim)
+                if claim is None:
+                    return
+                if isinstance(claim, Wait):
+                    self._stop.wait(idle)
+                    idle = min(2 * idle, _IDLE_LONGEST)
+                    continue
+                idle = _IDLE_FIRST
+                try:
+                    self._work(claim)
+                except LeaseLostError as lost:
+                    self._say(f"{lost}; dropped")
+
+    def _work(self, claim: Claim) -> None:
+        if claim.taken_over:
+            self._say(f"took over {_title(claim)} from a worker that went silent")
+        with Keeper(self._leases, claim) as keeper:
+            if claim.tests:
+                self._test(claim, keeper)
+            else:
+                self._train(claim, keeper)
+
+    def _train(self, claim: Claim, keeper: Keeper) -> None:
+        begun = time.monotonic()
+        trainer = self._trainer(claim)
+        checkpoint = self._files.load_checkpoint(claim.stage, claim.number)
+        if checkpoint is not None:
+            trainer.restore(checkpoint)
+            self._say(f"{_title(claim)} goes on at update {trainer.updates}")
+        self._follow(claim, keeper, trainer)
+        outcomes = trainer.outcomes()
+        if claim.stage == "final":
+            for model in trainer.models():
+                if model is not None:
+                    self._files.save_model(claim.replicate, model, self._metadata(claim))
+        seconds = time.monotonic() - begun
+        beat = replace(keeper.beat, updates=trainer.updates)
+        self._patiently(lambda: self._leases.tell(claim, outcomes, beat, seconds))
+        self._files.drop_checkpoints(claim.stage, claim.number)
+        for held, trained in zip(claim.slots, outcomes, strict=True):
+            if trained.state is TrialState.FAIL:
+                self._say(f"{claim.stage} log10 λ {held.log10_lambda:.4g} failed: {trained.reason}")
+
+    def _follow(self, claim: Claim, keeper: Keeper, trainer: Trainer) -> None:
+        """Train to the end, with checkpoints, beats and reports; leave when told to."""
+        begun, first = time.monotonic(), trainer.updates
+        saved = begun
+        for progress in trainer.run():
+            if keeper.lost:
+                raise LeaseLostError(f"{_title(claim)} was given to another worker")
+            now = time.monotonic()
+            rate = (progress.updates - first) / max(now - begun, 1e-9)
+            keeper.beat = _beat(progress, claim, rate)
+            if self._stop.is_set():
+                self._leave(claim, trainer)
+            if progress.cycle_end:
+                self._report(claim, progress)
+            ended = progress.updates == progress.total
+            if (progress.cycle_end and not ended) or now - saved > self._settings.checkpoint_seconds:
+                self._save(claim, trainer)
+                saved = now
+
+    def _leave(self, claim: Claim, trainer: Trainer) -> None:
+        self._save(claim, trainer)
+        self._patiently(lambda: self._leases.give_back(claim))
+        raise InterruptedWorkError(
+            f"interrupted at update {trainer.updates} of {_title(claim)}; run again to go on"
+        )
+
+    def _save(self, claim: Claim, trainer: Trainer) -> None:
+        self._files.save_checkpoint(claim.stage, claim.number, trainer.updates, trainer.state())
+
+    def _report(self, claim: Claim, progress: Progress) -> None:
+        accuracies = progress.accuracies
+        if accuracies is not None:
+            values = [float(value) for value in accuracies]
+            self._patiently(lambda: self._leases.report(claim, progress.cycles, values))
+
+    def _test(self, claim: Claim, keeper: Keeper) -> None:
+        """Open the test set, record first, and evaluate the final's models."""
+        purpose = _CURVES_TEST if self._wants_test_curves("final") else _SELECTED_TEST
+        opening = self._patiently(lambda: self._leases.open_test(claim, purpose))
+        images = dataset.open_test(
+            self._study, self._settings.data_folder, opening,
+            fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
+        )  # fmt: skip
+        models = [model for replicate in self._replicates() if (model := self._model(replicate))]
+        if keeper.lost:
+            raise LeaseLostError("the test was given to another worker")
+        result = final.score(models, images)
+        self._patiently(lambda: self._leases.tell_test(claim, result))
+
+    def _replicates(self) -> range:
+        return range(0 if self._study.final is None else self._study.final.replicates)
+
+    def _model(self, replicate: int) -> Model | None:
+        """The model of a replicate; where its file is not to be had here, the same one again."""
+        content = self._files.read_model(replicate)
+        if content is not None:
+            return model_from(content)
+        chosen = self._leases.chosen()
+        self._say(f"model of replicate {replicate} is not in {self._files.url}: training it again")
+        trainer = self._trainer_of("final", [chosen], replicate)
+        for _ in trainer.run():
+            if self._stop.is_set():
+                raise InterruptedWorkError("interrupted before the test; run again to go on")
+        model = trainer.models()[0]
+        if model is not None:
+            self._files.save_model(replicate, model, self._model_metadata(replicate, chosen))
+        return model
+
+    def _trainer(self, claim: Claim) -> Trainer:
+        test = None
+        if self._wants_test_curves(claim.stage):
+            opening = self._patiently(lambda: self._leases.open_test(claim, _CURVES_TEST))
+            images = dataset.open_test(
+                self._study, self._settings.data_folder, opening,
+                fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
+            )  # fmt: skip
+            splits = self._split("final")
+            test = (normalise(images.x, splits.mean, splits.std), images.y)
+        values = [held.log10_lambda for held in claim.slots]
+        return self._trainer_of(claim.stage, values, claim.replicate, test)
+
+    def _trainer_of(
+        self,
+        stage: StageName,
+        log10_lambdas: list[float],
+        replicate: int,
+        test: tuple[FloatArray, IntArray] | None = None,
+    ) -> Trainer:
+        return Trainer(
+            self._split(stage),
+            self._study.training_of(stage),
+            log10_lambdas,
+            hidden=self._study.network.hidden,
+            classes=len(self._stored.classes),
+            seed=plan.training_seed(self._study, stage, replicate),
+            test=test,
+        )
+
+    def _split(self, stage: StageName) -> Splits:
+        """The stage's split; the last one made is kept, for it is large and often the same."""
+        sizes = self._study.split_of(stage)
+        if self._splits is None or self._splits[0] != sizes:
+            self._splits = None  # lets go of the old one before the new one is made
+            self._splits = (sizes, self._data.split(stage))
+        return self._splits[1]
+
+    def _load(self) -> TrainingData:
+        data = dataset.load(
+            self._study, self._settings.data_folder, origin=Path(self._stored.origin)
+        )
+        if data.fingerprint != self._stored.data_fingerprint:
+            raise DataError(
+                f"data: {self._study.name!r} was planned with other data: fingerprint "
+                f"{self._stored.data_fingerprint[:12]}…, got {data.fingerprint[:12]}…"
+            )
+        return data
+
+    def _wants_test_curves(self, stage: StageName) -> bool:
+        final_stage = self._study.final
+        return stage == "final" and final_stage is not None and final_stage.test_curves
+
+    def _metadata(self, claim: Claim) -> dict[str, object]:
+        return self._model_metadata(claim.replicate, claim.slots[0].log10_lambda)
+
+    def _model_metadata(self, replicate: int, log10_lambda: float) -> dict[str, object]:
+        return {
+            "study": self._study.name,
+            "lambda": 10.0**log10_lambda,
+            "replicate": replicate,
+            "classes": list(self._stored.classes),
+            "study_fingerprint": self._study.fingerprint,
+            "data_fingerprint": self._stored.data_fingerprint,
+        }
+
+
+def _title(claim: Claim) -> str:
+    return "the test" if claim.tests else f"{claim.stage} cohort {claim.number}"
+
+
+def _beat(progress: Progress, claim: Claim, rate: float) -> Beat:
+    accuracies = progress.accuracies
+    if accuracies is None or not np.isfinite(accuracies).any():
+        return Beat(updates=progress.updates, per_second=rate)
+    best = int(np.nanargmax(accuracies))
+    return Beat(
+        updates=progress.updates,
+        per_second=rate,
+        best=float(accuracies[best]),
+        best_at=claim.slots[best].log10_lambda,
+    )

@@ -1,0 +1,301 @@
+import io
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import study_records as made
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lamsearch.figures import accuracy_over_lambda, candidate_scores, learning_curves, render
+from lamsearch.results import STAGES, StudyRecord, TrialState
+
+RECORDS: dict[str, Callable[[], StudyRecord]] = {
+    "finished": made.finished,
+    "unfinished": made.unfinished,
+    "planned only": made.planned_only,
+    "final only": made.final_only,
+    "sixty trials": made.many,
+    "hostile texts": made.hostile,
+    "nothing at all": lambda: made.finished(
+        stages={}, settings={}, selected=None, final=None, finished=False
+    ),
+    "one trial": lambda: made.finished(
+        stages={"coarse": made.stage("coarse", [-3.0], interval=(-5.0, -1.0))}, selected=None
+    ),
+}
+
+
+def rendered(figure: Figure, form: Any = "png") -> bytes:
+    buffer = io.BytesIO()
+    render(figure, buffer, form)
+    return buffer.getvalue()
+
+
+def drawn(axes: Axes, label: str) -> Any:
+    """Return the one artist whose label opens with ``label``; error bars are containers."""
+    artists = [*axes.get_lines(), *axes.containers, *axes.patches]
+    found = [artist for artist in artists if str(artist.get_label()).startswith(label)]
+    assert len(found) == 1, (label, found)
+    return found[0]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("form", ["png", "svg"])
+def test_every_record_can_be_drawn(name: str, form: str) -> None:
+    """Both pictures of every record, however partial, are drawn without a warning."""
+    record = RECORDS[name]()
+    assert rendered(accuracy_over_lambda(record), form)
+    assert rendered(learning_curves(record, next(iter(record.stages), "coarse")), form)
+
+
+@pytest.mark.parametrize("form", ["png", "svg"])
+def test_same_record_same_bytes(form: str) -> None:
+    """The same record gives the same bytes twice, without a date in them."""
+    one, two = (rendered(accuracy_over_lambda(made.finished()), form) for _ in range(2))
+    assert one == two
+    assert b"<dc:date>" not in one
+    one, two = (rendered(learning_curves(made.finished(), "finalists"), form) for _ in range(2))
+    assert one == two
+
+
+def test_png_is_twice_a_screens_density() -> None:
+    """A PNG is 1,200 pixels wide: 7.5 inches at 160 dots."""
+    content = rendered(accuracy_over_lambda(made.finished()))
+    assert int.from_bytes(content[16:20], "big") == 1200
+
+
+def test_axes_carry_units() -> None:
+    """Every axis says its unit: %, nats, updates, or that there is none."""
+    figure = accuracy_over_lambda(made.finished())
+    for axes in figure.axes:
+        assert axes.get_ylabel() == "validation accuracy (%)"
+    assert figure.axes[-1].get_xlabel().startswith("log₁₀ λ")
+    assert "no unit" in figure.axes[-1].get_xlabel()
+    labels = [axes.get_ylabel() for axes in learning_curves(made.finished(), "finalists").axes]
+    assert labels == ["accuracy (%)", "loss (nats)", "cost (nats)", "learning rate η\n(no unit)"]
+    assert "updates" in learning_curves(made.finished(), "finalists").axes[-1].get_xlabel()
+
+
+def test_chosen_lambda_is_marked() -> None:
+    """The line of the chosen λ stands at its log10 in every panel, its value above the first."""
+    record = made.finished()
+    assert record.selected is not None
+    record = replace(record, selected=replace(record.selected, log10_lambda=-2.7))
+    figure = accuracy_over_lambda(record)
+    for axes in figure.axes:
+        assert list(drawn(axes, "_chosen").get_xdata()) == [-2.7, -2.7]
+    (text,) = [t for t in figure.axes[0].texts if "λ" in t.get_text()]
+    assert text.get_text() == "chosen: λ = 0.002  (log₁₀ λ = −2.700)"
+    assert text.get_position()[0] == -2.7
+
+
+def test_given_lambda_is_called_given() -> None:
+    """Where the study file gave λ the picture says given, not chosen."""
+    texts = [t.get_text() for t in accuracy_over_lambda(made.final_only()).axes[0].texts]
+    assert texts == ["given: λ = 0.01  (log₁₀ λ = −2.000)"]
+
+
+def test_error_bars_are_standard_errors() -> None:
+    """The finalists' bars reach one standard error, counted by hand, to both sides of the mean."""
+    record = made.finished()
+    axes = accuracy_over_lambda(record).axes[0]
+    _, _, (bars,) = drawn(axes, "finalists")
+    ends = {round(float(s[0][0]), 9): s[:, 1] for s in bars.get_segments()}
+    by_candidate: dict[float, list[float]] = {}
+    for trial in record.stages["finalists"].trials:
+        by_candidate.setdefault(trial.log10_lambda, []).append(100 * trial.validation_accuracy)
+    assert len(ends) == len(by_candidate) == 4
+    for x, values in by_candidate.items():
+        se = np.std(values, ddof=1) / math.sqrt(len(values))
+        expected = [np.mean(values) - se, np.mean(values) + se]
+        np.testing.assert_allclose(ends[round(x, 9)], expected, rtol=1e-12)
+
+
+def test_single_runs_have_binomial_bars() -> None:
+    """A coarse candidate's bar is 100·√(p(1 − p)/5000) percent to each side."""
+    record = made.finished()
+    axes = accuracy_over_lambda(record).axes[0]
+    _, _, (bars,) = drawn(axes, "coarse")
+    best = candidate_scores(record, "coarse")[0]
+    assert best.mean is not None
+    (low, high) = bars.get_segments()[0][:, 1]
+    assert high - low == pytest.approx(
+        2 * 100 * math.sqrt(best.mean * (1 - best.mean) / 5000), rel=1e-9
+    )
+
+
+def test_no_bars_without_image_count() -> None:
+    """Single runs get no bars where the number of validation images is unknown."""
+    record = made.finished(settings={}, selected=None)
+    assert drawn(accuracy_over_lambda(record).axes[0], "coarse").has_yerr is False
+
+
+def test_fine_interval_is_shaded() -> None:
+    """The shade of fine spans its interval."""
+    patch = drawn(accuracy_over_lambda(made.finished()).axes[0], "interval")
+    assert (patch.get_x(), patch.get_x() + patch.get_width()) == pytest.approx((-3.45, -2.05))
+
+
+def test_lost_trials_stand_at_the_bottom() -> None:
+    """Failed and pruned trials are marked at their λ, at the lower edge whatever the accuracies."""
+    record = made.finished()
+    axes = accuracy_over_lambda(record).axes[0]
+    for state, word in ((TrialState.FAIL, "failed"), (TrialState.PRUNED, "pruned")):
+        mark = drawn(axes, word)
+        (lost,) = [t for t in record.stages["coarse"].trials if t.state is state]
+        assert list(mark.get_xdata()) == [lost.log10_lambda]
+        assert list(mark.get_ydata()) == [0.025]
+        assert mark.get_transform() == axes.get_xaxis_transform()
+
+
+def test_all_points_are_inside_the_first_panel() -> None:
+    """No mark of any stage and no bar's end lies outside the first panel."""
+    for record in (made.finished(), made.many(), made.unfinished()):
+        axes = accuracy_over_lambda(record).axes[0]
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        for name in record.stages:
+            for score in candidate_scores(record, name):
+                if score.mean is not None:
+                    assert left < score.log10_lambda < right
+                    assert bottom < 100 * (score.mean - score.se)
+                    assert 100 * (score.mean + score.se) < top
+
+
+def test_more_than_four_candidates_are_said() -> None:
+    """Of thirteen candidates the best four are drawn, and the title says so."""
+    figure = learning_curves(made.finished(), "coarse")
+    assert "the best 4 of 13 λ" in figure.axes[0].get_title(loc="left")
+    lines = [x for x in figure.axes[0].get_lines() if x.get_label() == "_validation-accuracy"]
+    best = candidate_scores(made.finished(), "coarse")[:4]
+    assert len(lines) == 4
+    for line, score in zip(lines, best, strict=True):
+        (trial,) = score.complete
+        np.testing.assert_allclose(line.get_ydata(), 100 * trial.curve.validation_accuracy)
+
+
+def test_curves_are_means_over_replicates() -> None:
+    """A thick line is the mean of its candidate's replicates, accuracies in percent."""
+    record = made.finished()
+    axes = learning_curves(record, "finalists").axes
+    best = candidate_scores(record, "finalists")[0]
+    for panel, measure, factor in ((0, "accuracy", 100), (1, "loss", 1), (2, "cost", 1)):
+        for split in ("training", "validation"):
+            line = next(
+                x for x in axes[panel].get_lines() if x.get_label() == f"_{split}-{measure}"
+            )
+            curves = [getattr(t.curve, f"{split}_{measure}") for t in best.complete]
+            np.testing.assert_allclose(line.get_ydata(), factor * np.mean(curves, axis=0))
+
+
+def test_learning_rate_is_beneath() -> None:
+    """The lowest panel draws the learning rate of the curves over the same updates."""
+    record = made.finished()
+    axes = learning_curves(record, "finalists").axes
+    curve = record.stages["finalists"].trials[0].curve
+    assert curve is not None
+    line = drawn(axes[3], "_rate")
+    np.testing.assert_array_equal(line.get_xdata(), curve.updates)
+    np.testing.assert_array_equal(line.get_ydata(), curve.learning_rate)
+    assert all(panel.get_shared_x_axes().joined(panel, axes[3]) for panel in axes[:3])
+
+
+def test_test_curves_only_where_there_are_some() -> None:
+    """Test curves are drawn where a study that selects nothing asked for them, else not named."""
+    with_test = learning_curves(made.final_only(), "final")
+    without = learning_curves(made.finished(), "final")
+    for figure, expected in ((with_test, True), (without, False)):
+        (legend,) = figure.legends
+        assert ("test" in [t.get_text() for t in legend.get_texts()]) is expected
+
+
+def test_wide_losses_get_a_log_axis() -> None:
+    """A loss panel whose values span more than a factor of 30 is logarithmic and says so."""
+    record = made.finished()
+    trials = list(record.stages["finalists"].trials)
+    curve = trials[0].curve
+    assert curve is not None
+    huge = replace(curve, validation_cost=curve.validation_cost * np.linspace(1e4, 1, 28))
+    trials[0] = replace(trials[0], curve=huge)
+    stage = replace(record.stages["finalists"], trials=tuple(trials))
+    figure = learning_curves(replace(record, stages={"finalists": stage}), "finalists")
+    assert [axes.get_yscale() for axes in figure.axes[1:3]] == ["linear", "log"]
+    assert figure.axes[2].get_ylabel() == "cost (nats, log scale)"
+
+
+def test_global_settings_are_left_alone() -> None:
+    """Drawing changes none of matplotlib's settings, and theirs do not change the picture."""
+    mine = rendered(accuracy_over_lambda(made.finished()))
+    with mpl.rc_context({"font.size": 30.0, "lines.linewidth": 9.0}):
+        before = dict(mpl.rcParams)
+        assert rendered(accuracy_over_lambda(made.finished())) == mine
+        assert dict(mpl.rcParams) == before
+
+
+def test_importing_figures_loads_no_matplotlib() -> None:
+    """Importing the rooms loads neither matplotlib nor Jinja2, drawing loads no pyplot."""
+    code = (
+        "import sys, lamsearch.figures, lamsearch.report\n"
+        "assert not {'matplotlib', 'jinja2'} & set(sys.modules)\n"
+        "from lamsearch.results import StudyRecord\n"
+        "record = StudyRecord(name='a', seed=1, study_fingerprint='', data_fingerprint='',"
+        " settings={})\n"
+        "lamsearch.figures.accuracy_over_lambda(record)\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_texts_from_outside_are_no_mathematics() -> None:
+    """A dollar sign in a name is drawn as a dollar sign."""
+    figure = accuracy_over_lambda(made.finished(name="$x$ $\\broken"))
+    assert rendered(figure)
+
+
+def test_texts_do_not_overlap() -> None:
+    """No two texts of a picture lie on each other, and none is cut off by its edge."""
+    pictures = [accuracy_over_lambda(RECORDS[name]()) for name in RECORDS]
+    pictures += [learning_curves(made.finished(), stage) for stage in STAGES]
+    for figure in pictures:
+        rendered(figure)
+        boxes = [(t.get_text(), t.get_window_extent()) for t in _texts(figure)]
+        for i, (text, box) in enumerate(boxes):
+            assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1, text
+            assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1, text
+            for other, second in boxes[i + 1 :]:
+                assert not box.padded(-1).overlaps(second.padded(-1)), (text, other)
+
+
+def _texts(figure: Figure) -> list[Any]:
+    from matplotlib.text import Text
+
+    ticks = [t for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)
+             for t in axis.get_ticklabels(which="minor")]  # fmt: skip
+    hidden = {id(t) for t in ticks}
+    shown = {
+        id(t)
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for t in axis.get_ticklabels()
+        if _within(axes, axis, t)
+    }
+    every = {
+        id(t) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)
+        for t in axis.get_ticklabels()
+    }  # fmt: skip
+    found = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+    return [t for t in found if id(t) not in hidden and (id(t) not in every or id(t) in shown)]
+
+
+def _within(axes: Axes, axis: Any, label: Any) -> bool:
+    low, high = sorted(axes.get_xlim() if axis is axes.xaxis else axes.get_ylim())
+    place = label.get_position()[0 if axis is axes.xaxis else 1]
+    return low <= place <= high and not re.fullmatch(r"\s*", label.get_text())

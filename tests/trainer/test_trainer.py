@@ -1,0 +1,586 @@
+"""Training a cohort: the same bits again, the textbook's numbers, and nets that diverge."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.special import log_softmax
+from trainer_textbook import Images, digits, textbook_training
+
+from lamsearch.results import Curve, Model, Trained, TrialState
+from lamsearch.study import Training
+from lamsearch.trainer import Batches, Progress, Trainer
+
+Array = npt.NDArray[Any]
+SEED = (7, 1, 2)
+HIDDEN, CLASSES = 8, 10
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    """The digits in float32: 330 to train on, 120 to select by, 120 to test with."""
+    return digits()
+
+
+@pytest.fixture(scope="module")
+def exact() -> Images:
+    """The same digits in float64."""
+    return digits(np.float64)
+
+
+def settings(**changes: Any) -> Training:
+    """Return a short training: 33 updates an epoch, two cycles of 40 updates."""
+    usual: dict[str, Any] = {
+        "batch_size": 10, "step_size": 20, "cycles": 2, "eta_min": 1e-4, "eta_max": 0.1,
+        "sample_every": 15,
+    }  # fmt: skip
+    return Training(**{**usual, **changes})
+
+
+def trainer(
+    images: Images,
+    lambdas: Sequence[float] = (-4.0, -2.0, -1.0),
+    seed: Sequence[int] = SEED,
+    *,
+    training: Training | None = None,
+    test: bool = False,
+    dtype: npt.DTypeLike | None = None,
+) -> Trainer:
+    """Return a trainer of a small cohort."""
+    return Trainer(
+        images,
+        training or settings(),
+        lambdas,
+        hidden=HIDDEN,
+        classes=CLASSES,
+        seed=seed,
+        dtype=dtype or images.train_x.dtype,
+        test=images.test if test else None,
+    )
+
+
+def finish(trainer: Trainer) -> list[Progress]:
+    """Run to the end."""
+    return list(trainer.run())
+
+
+def trained(images: Images, *args: Any, **kwargs: Any) -> Trainer:
+    """Return a trainer that has run."""
+    found = trainer(images, *args, **kwargs)
+    finish(found)
+    return found
+
+
+def curve_of(outcome: Trained) -> Curve:
+    """Return the curve of an outcome."""
+    assert outcome.curve is not None
+    return outcome.curve
+
+
+def bits(record: object) -> list[tuple[str, object]]:
+    """Return a record's fields with arrays as bytes, nested records flattened."""
+    found: list[tuple[str, object]] = []
+    for item in fields(record):  # type: ignore[arg-type]  # all callers pass dataclasses
+        value = getattr(record, item.name)
+        if isinstance(value, np.ndarray):
+            value = (str(value.dtype), value.shape, value.tobytes())
+        elif isinstance(value, Curve):
+            value = tuple(bits(value))
+        found.append((item.name, value))
+    return found
+
+
+def all_bits(trainer: Trainer) -> list[object]:
+    """Return everything that a trainer answers, bit for bit."""
+    models = [None if model is None else bits(model) for model in trainer.models()]
+    return [*(bits(outcome) for outcome in trainer.outcomes()), *models]
+
+
+def scores(model: Model, raw: Array) -> Array:
+    """Return class scores of raw images by the formula of `Model`'s docstring."""
+    hidden = np.maximum((raw - model.mean) / model.std @ model.W1 + model.b1, 0)
+    return np.asarray(hidden @ model.W2 + model.b2)
+
+
+def model_of(trainer: Trainer, net: int = 0) -> Model:
+    """Return the model of a net that finished."""
+    model = trainer.models()[net]
+    assert model is not None
+    return model
+
+
+def assert_same_training(found: Iterable[Trained], expected: Iterable[Trained]) -> None:
+    """Compare outcomes to single rounding over a short training."""
+    for mine, other in zip(found, expected, strict=True):
+        assert mine.state is other.state
+        assert mine.validation_loss == pytest.approx(other.validation_loss, rel=1e-4)
+        assert mine.validation_accuracy == pytest.approx(other.validation_accuracy, abs=0.01)
+        np.testing.assert_array_equal(curve_of(mine).updates, curve_of(other).updates)
+        np.testing.assert_allclose(
+            curve_of(mine).training_loss, curve_of(other).training_loss, rtol=1e-4
+        )
+
+
+class TestRepetition:
+    """The same arguments, the same bits."""
+
+    def test_the_same_seed_gives_the_same_bits(self, images: Images) -> None:
+        """Two trainings with the same arguments agree in every bit of what they answer."""
+        assert all_bits(trained(images, test=True)) == all_bits(trained(images, test=True))
+
+    @pytest.mark.parametrize("seed", [(8, 1, 2), (7, 0, 2), (7, 1, 3)])
+    def test_every_part_of_the_seed_counts(self, images: Images, seed: tuple[int, ...]) -> None:
+        """Another study seed, stage or replicate has other weights from the first one on."""
+        one, other = trainer(images), trainer(images, seed=seed)
+        assert not np.array_equal(one.nets.V, other.nets.V)
+        assert not np.array_equal(one.nets.W2, other.nets.W2)
+
+    def test_equal_penalties_give_equal_nets(self, exact: Images) -> None:
+        """Nets of a cohort with the same λ start equal, see the same images, and end equal."""
+        found = trained(exact, [-2.0, -4.0, -2.0])
+        first, other, third = (model_of(found, net) for net in range(3))
+        np.testing.assert_allclose(first.W1, third.W1, rtol=0, atol=1e-7)
+        assert not np.allclose(first.W1, other.W1, atol=1e-4)
+        one, _, same = found.outcomes()
+        np.testing.assert_allclose(
+            curve_of(one).training_loss, curve_of(same).training_loss, rtol=1e-12
+        )
+
+    def test_a_net_in_a_cohort_equals_that_net_alone(self, exact: Images) -> None:
+        """What becomes of a λ does not depend, beyond rounding, on the others of its cohort."""
+        lambdas = [-5.0, -2.0, -1.0, 0.5]
+        together = trained(exact, lambdas)
+        for net, value in enumerate(lambdas):
+            alone = trained(exact, [value])
+            for name in ("W1", "b1", "W2", "b2"):
+                found = getattr(model_of(together, net), name)
+                np.testing.assert_allclose(found, getattr(model_of(alone), name), atol=1e-7)
+            mine, other = curve_of(together.outcomes()[net]), curve_of(alone.outcomes()[0])
+            np.testing.assert_allclose(mine.validation_cost, other.validation_cost, rtol=1e-11)
+
+
+class TestBatches:
+    """The stream of mini-batches."""
+
+    def test_every_image_comes_once_per_epoch(self) -> None:
+        """The mini-batches of each epoch hold every image exactly once."""
+        batches = Batches(SEED, 60, 12)
+        for epoch in range(4):
+            rows = np.concatenate([batches[5 * epoch + batch] for batch in range(5)])
+            assert sorted(rows) == list(range(60))
+
+    def test_a_remainder_is_dropped_but_not_always_the_same(self) -> None:
+        """Where the batch size does not divide the images, no image comes twice in an epoch."""
+        batches = Batches(SEED, 65, 12)
+        assert batches.per_epoch == 5
+        left_out = []
+        for epoch in range(6):
+            rows = np.concatenate([batches[5 * epoch + batch] for batch in range(5)])
+            assert len(set(rows)) == 60
+            left_out.append(tuple(sorted(set(range(65)) - set(rows))))
+        assert len(set(left_out)) > 1
+
+    def test_every_epoch_has_an_order_of_its_own(self) -> None:
+        """Two epochs differ in their order, and so do two seeds."""
+        batches, other = Batches(SEED, 60, 60), Batches((7, 1, 3), 60, 60)
+        assert not np.array_equal(batches[0], batches[1])
+        assert not np.array_equal(batches[0], other[0])
+
+    def test_the_order_depends_on_seed_and_epoch_alone(self) -> None:
+        """A mini-batch is the same whichever were asked for before."""
+        forward = Batches(SEED, 60, 12)
+        expected = [forward[update].copy() for update in range(25)]
+        backward = Batches(SEED, 60, 12)
+        for update in (24, 3, 17, 0, 24, 11):
+            np.testing.assert_array_equal(backward[update], expected[update])
+        np.testing.assert_array_equal(Batches(SEED, 60, 12)[19], expected[19])
+
+    def test_the_order_of_an_epoch_is_independent_of_the_batch_size(self) -> None:
+        """Larger mini-batches run through the same order of images."""
+        small, large = Batches(SEED, 60, 10), Batches(SEED, 60, 30)
+        np.testing.assert_array_equal(np.concatenate([small[6], small[7], small[8]]), large[2])
+
+
+class TestResuming:
+    """Going on from a state."""
+
+    @pytest.mark.parametrize("stop", [0, 1, 14, 15, 33, 40, 57, 79, 80])
+    def test_a_resumed_training_ends_with_the_same_bits(self, images: Images, stop: int) -> None:
+        """Stopped at any update, saved without pickle and restored, it ends as if undisturbed."""
+        whole = trained(images, test=True)
+        first = trainer(images, test=True)
+        run = first.run()
+        for _ in range(stop):
+            next(run)
+        second = trainer(images, test=True)
+        second.restore(through_a_file(first))
+        assert second.updates == stop
+        rest = finish(second)
+        assert len(rest) == 80 - stop
+        assert all_bits(second) == all_bits(whole)
+
+    @pytest.mark.parametrize("stop", [5, 12, 40])
+    def test_nets_that_were_taken_out_stay_out(self, images: Images, stop: int) -> None:
+        """Restored before or after a net diverged, the outcomes, reasons and bits are the same."""
+        lambdas = [-3.0, 3.0, -1.0]
+        whole = trained(images, lambdas, training=settings(sample_every=3))
+        first = trainer(images, lambdas, training=settings(sample_every=3))
+        run = first.run()
+        for _ in range(stop):
+            next(run)
+        second = trainer(images, lambdas, training=settings(sample_every=3))
+        second.restore(through_a_file(first))
+        finish(second)
+        assert whole.outcomes()[1].state is TrialState.FAIL
+        assert all_bits(second) == all_bits(whole)
+
+    def test_progress_goes_on_where_it_stood(self, images: Images) -> None:
+        """The progress after a restored state is the progress of the undisturbed training."""
+        expected = finish(trainer(images))
+        first = trainer(images)
+        run = first.run()
+        for _ in range(37):
+            next(run)
+        second = trainer(images)
+        second.restore(through_a_file(first))
+        assert finish(second) == expected[37:]
+
+    def test_a_restored_trainer_owns_its_arrays(self, images: Images) -> None:
+        """Going on changes nothing in the state that it went on from."""
+        first = trainer(images)
+        run = first.run()
+        for _ in range(20):
+            next(run)
+        state = through_a_file(first)
+        before = {name: array.tobytes() for name, array in state.items()}
+        second = trainer(images)
+        second.restore(state)
+        finish(second)
+        assert {name: array.tobytes() for name, array in state.items()} == before
+
+
+def through_a_file(trainer: Trainer) -> dict[str, Array]:
+    """Return the trainer's state as it comes back from an npz file without pickle."""
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **trainer.state())
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+class TestTextbook:
+    """Against a plain float64 training that shares no code."""
+
+    @pytest.mark.parametrize("log10_lambda", [-30.0, -3.0, -1.0, 0.7, 1.0])
+    def test_weights_and_curves_equal_a_plain_training(
+        self, exact: Images, log10_lambda: float
+    ) -> None:
+        """Weights, curves and scores equal those of a plain loop; cost is loss + λΣ‖W‖²."""
+        training = settings(sample_every=15)
+        found = trained(exact, [log10_lambda], training=training, test=True)
+        expected = textbook_training(
+            exact,
+            lam=10.0**log10_lambda,
+            hidden=HIDDEN,
+            classes=CLASSES,
+            seed=SEED,
+            batch_size=10,
+            step_size=20,
+            cycles=2,
+            eta_min=1e-4,
+            eta_max=0.1,
+            points=(15, 30, 40, 45, 60, 75, 80),
+        )
+        np.testing.assert_allclose(found.nets.first_layer(0), expected.W1, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(found.nets.b1, expected.b1, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(found.nets.W2[0], expected.W2, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(found.nets.b2[0], expected.b2, rtol=0, atol=1e-8)
+        (outcome,) = found.outcomes()
+        assert len(expected.curves) == 9
+        for name, values in expected.curves.items():
+            np.testing.assert_allclose(
+                getattr(curve_of(outcome), name), values, rtol=1e-8, atol=1e-8, err_msg=name
+            )
+        loss, hits = expected.loss_and_hits(exact.validation_x, exact.validation_y)
+        assert outcome.validation_loss == pytest.approx(loss, rel=1e-8)
+        assert outcome.validation_accuracy == hits.mean()
+        np.testing.assert_array_equal(outcome.correct, hits)
+        _, right = expected.loss_and_hits(exact.train_x, exact.train_y)
+        assert outcome.train_accuracy == right.mean()
+
+    def test_single_precision_follows_double_precision(self, images: Images, exact: Images) -> None:
+        """The float32 training has the curves of the float64 training to about its rounding."""
+        for single, double in zip(
+            trained(images).outcomes(), trained(exact).outcomes(), strict=True
+        ):
+            for name in ("training_loss", "training_cost", "validation_loss", "validation_cost"):
+                mine, other = getattr(curve_of(single), name), getattr(curve_of(double), name)
+                np.testing.assert_allclose(mine, other, rtol=1e-4)
+
+
+class TestSampling:
+    """Where curves have their points."""
+
+    @pytest.mark.parametrize(
+        ("every", "points"),
+        [
+            (15, [15, 30, 40, 45, 60, 75, 80]),
+            (20, [20, 40, 60, 80]),
+            (1000, [40, 80]),
+            ("cycle", [40, 80]),
+            ("epoch", [33, 40, 66, 80]),
+            (1, list(range(1, 81))),
+        ],
+    )
+    def test_points_are_where_the_study_asks(
+        self, images: Images, every: int | str, points: list[int]
+    ) -> None:
+        """Curves are sampled every k updates, epochs or cycles, and always at cycle ends."""
+        outcomes = trained(images, training=settings(sample_every=every)).outcomes()
+        assert [curve_of(outcome).updates.tolist() for outcome in outcomes] == [points] * 3
+
+    def test_sampling_changes_nothing_that_is_trained(self, images: Images) -> None:
+        """However often curves are sampled, the models have the same bits."""
+        often = trained(images, training=settings(sample_every=1)).models()
+        seldom = trained(images, training=settings(sample_every="cycle")).models()
+        assert [bits(model) for model in often] == [bits(model) for model in seldom]
+
+    def test_training_curves_are_means_since_the_last_point(self, exact: Images) -> None:
+        """A point's training loss and accuracy are the mean over the mini-batches since the last.
+
+        Sampled at every update the curve holds the mini-batches themselves.
+        """
+        single = trained(exact, training=settings(sample_every=1)).outcomes()
+        coarse = trained(exact, training=settings(sample_every="epoch")).outcomes()
+        for each, few in zip(single, coarse, strict=True):
+            ends = [0, 33, 40, 66, 80]
+            for name in ("training_loss", "training_accuracy"):
+                batches = getattr(curve_of(each), name)
+                means = [batches[a:b].mean() for a, b in itertools.pairwise(ends)]
+                np.testing.assert_allclose(getattr(curve_of(few), name), means, rtol=1e-12)
+
+    def test_the_learning_rate_of_a_point_is_the_schedules(self, images: Images) -> None:
+        """The learning rates beside the points are the zigzag's at those update counts."""
+        curve = curve_of(trained(images, training=settings(sample_every=10)).outcomes()[0])
+        low, middle, high = 1e-4, (1e-4 + 0.1) / 2, 0.1
+        expected = [middle, high, middle, low] * 2
+        np.testing.assert_allclose(curve.learning_rate, expected, rtol=1e-12)
+
+    def test_cycle_accuracies_are_those_at_cycle_ends(self, images: Images) -> None:
+        """There is one validation accuracy per cycle, the last of them the trial's own."""
+        for outcome in trained(images).outcomes():
+            curve = curve_of(outcome)
+            ends = np.isin(curve.updates, (40, 80))
+            assert outcome.cycle_accuracies == tuple(curve.validation_accuracy[ends])
+            assert outcome.cycle_accuracies[-1] == outcome.validation_accuracy
+            assert outcome.validation_loss == curve.validation_loss[-1]
+
+    def test_test_curves_are_there_only_where_test_images_are(self, images: Images) -> None:
+        """Without test images there is no test curve; with them all else keeps its bits."""
+        without, with_them = trained(images).outcomes(), trained(images, test=True).outcomes()
+        for plain, tested in zip(without, with_them, strict=True):
+            for name in ("test_loss", "test_cost", "test_accuracy"):
+                assert getattr(curve_of(plain), name) is None
+                assert getattr(curve_of(tested), name).shape == curve_of(tested).updates.shape
+            kept = [item for item in bits(curve_of(tested)) if not item[0].startswith("test")]
+            assert [item for item in bits(curve_of(plain)) if item[1] is not None] == kept
+            assert plain.correct is not None
+            assert tested.correct is not None
+            np.testing.assert_array_equal(plain.correct, tested.correct)
+
+    def test_correctness_needs_no_array_of_ones_own(self, images: Images) -> None:
+        """Splits that make their arrays anew at each asking have the same correct images."""
+
+        class Views:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(images, name).view()
+
+        made_anew = Trainer(Views(), settings(), [-3.0], hidden=HIDDEN, classes=CLASSES, seed=SEED)
+        finish(made_anew)
+        assert all_bits(made_anew) == all_bits(trained(images, [-3.0]))
+
+
+class TestProgress:
+    """What is yielded while it trains."""
+
+    def test_every_update_is_yielded(self, images: Images) -> None:
+        """Progress counts updates from 1 to the total, and cycles as they end."""
+        progress = finish(trainer(images))
+        assert [one.updates for one in progress] == list(range(1, 81))
+        assert {one.total for one in progress} == {80}
+        assert [one.cycles for one in progress] == [0] * 39 + [1] * 40 + [2]
+
+    def test_the_best_so_far_never_falls(self, images: Images) -> None:
+        """The best is None before the first point, then the highest accuracy of any net so far."""
+        found = trainer(images, training=settings(sample_every=3, eta_max=0.5))
+        progress = finish(found)
+        table = np.array([curve_of(one).validation_accuracy for one in found.outcomes()])
+        highest = np.maximum.accumulate(table.max(axis=0))
+        points = curve_of(found.outcomes()[0]).updates
+        assert [one.best for one in progress[:2]] == [None, None]
+        assert [progress[point - 1].best for point in points] == highest.tolist()
+        assert (np.diff(table.max(axis=0)) < 0).any(), "the example must fall somewhere"
+
+
+@pytest.fixture(scope="module")
+def cohort(images: Images) -> tuple[Trainer, list[int]]:
+    """A cohort in which two nets diverge, and how many nets were left after each update."""
+    lambdas = (-3.0, 3.0, -1.0, 3.5)
+    found = trainer(images, lambdas, training=settings(eta_min=0.1, sample_every=3))
+    return found, [found.nets.count for _ in found.run()]
+
+
+class TestDivergence:
+    """Nets whose cost is no longer finite."""
+
+    def test_a_diverging_net_fails_with_its_reason(self, cohort: tuple[Trainer, list[int]]) -> None:
+        """A net that diverges is FAIL, at once, and its reason names the update."""
+        found, left = cohort
+        counts = itertools.pairwise([4, *left])
+        leaving = [update for update, (had, has) in enumerate(counts, 1) if has < had]
+        outcomes = found.outcomes()
+        assert [one.state.value for one in outcomes] == ["COMPLETE", "FAIL", "COMPLETE", "FAIL"]
+        assert 0 < leaving[0] < 20
+        named = {f"no longer finite at update {update} (learning rate 0.1)" for update in leaving}
+        for net in (1, 3):
+            reason = outcomes[net].reason
+            assert reason is not None
+            assert any(text in reason for text in named)
+        assert left[-1] == 2
+
+    def test_a_failed_net_has_no_scores(self, cohort: tuple[Trainer, list[int]]) -> None:
+        """What failed has no score and no model, and a curve of finite points only."""
+        found, _ = cohort
+        for net in (1, 3):
+            outcome = found.outcomes()[net]
+            assert outcome.validation_accuracy is None
+            assert outcome.validation_loss is None
+            assert outcome.train_accuracy is None
+            assert outcome.correct is None
+            assert outcome.cycle_accuracies == ()
+            assert found.models()[net] is None
+            curve = curve_of(outcome)
+            assert curve.updates.tolist() == list(range(3, 3 * len(curve.updates) + 1, 3))
+            assert len(curve.updates) >= 1
+            assert np.isfinite(curve.validation_cost).all()
+
+    def test_the_others_go_on_as_without_it(
+        self, images: Images, cohort: tuple[Trainer, list[int]]
+    ) -> None:
+        """The nets that stay equal, to rounding, a cohort trained without the diverging ones."""
+        training = settings(eta_min=0.1, sample_every=3)
+        without = trained(images, (-3.0, -1.0), training=training)
+        outcomes = cohort[0].outcomes()
+        assert_same_training((outcomes[0], outcomes[2]), without.outcomes())
+        for net, other in ((0, 0), (2, 1)):
+            np.testing.assert_allclose(
+                model_of(cohort[0], net).W1, model_of(without, other).W1, rtol=0, atol=1e-4
+            )
+
+    def test_a_cohort_of_which_nothing_is_left_ends(self, images: Images) -> None:
+        """When every net has diverged the training ends early, each net with its reason."""
+        found = trainer(images, [3.0, 3.2], training=settings(eta_min=0.1))
+        progress = finish(found)
+        assert progress[-1].updates == found.updates < 20
+        assert progress[-1].best is None
+        assert [one.state for one in found.outcomes()] == [TrialState.FAIL] * 2
+        assert all("no longer finite" in (one.reason or "") for one in found.outcomes())
+        assert found.models() == (None, None)
+        again = trainer(images, [3.0, 3.2], training=settings(eta_min=0.1))
+        again.restore(through_a_file(found))
+        assert finish(again) == []
+        assert all_bits(again) == all_bits(found)
+
+    def test_an_infinite_cost_at_a_point_takes_a_net_out(self, images: Images) -> None:
+        """A net with a finite training loss but no finite validation cost fails at that point."""
+        far = digits()
+        far.validation_x[5, 30] = np.inf
+        found = trainer(far, [-3.0])
+        finish(found)
+        (outcome,) = found.outcomes()
+        assert outcome.state is TrialState.FAIL
+        assert outcome.reason == "cost no longer finite at update 15 (learning rate 0.07003)"
+        assert found.updates == 15
+        assert len(curve_of(outcome).updates) == 0
+
+
+class TestAnswers:
+    """What is exported at the end."""
+
+    def test_the_model_reproduces_its_validation_scores(self, images: Images) -> None:
+        """The exported arrays, put into the documented formula on raw images, score the same."""
+        found = trained(images)
+        labels = images.validation_y
+        for net, outcome in enumerate(found.outcomes()):
+            answer = scores(model_of(found, net), images.raw_validation_x)
+            loss = -log_softmax(answer, axis=1)[np.arange(len(labels)), labels].mean()
+            right = answer.argmax(axis=1) == labels
+            assert outcome.validation_accuracy == right.mean()
+            assert outcome.validation_loss == pytest.approx(loss, rel=1e-5)
+            np.testing.assert_array_equal(outcome.correct, right)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_models_are_single_precision(
+        self, images: Images, exact: Images, dtype: npt.DTypeLike
+    ) -> None:
+        """Whatever was trained in, exported arrays are float32 in their documented shapes."""
+        found = trained(images if dtype == np.float32 else exact)
+        model = model_of(found, 1)
+        shapes = {item.name: getattr(model, item.name).shape for item in fields(model)}
+        assert shapes == {
+            "W1": (64, HIDDEN), "b1": (HIDDEN,), "W2": (HIDDEN, CLASSES), "b2": (CLASSES,),
+            "mean": (64,), "std": (64,),
+        }  # fmt: skip
+        assert {getattr(model, item.name).dtype for item in fields(model)} == {np.dtype("f4")}
+
+    def test_train_accuracy_is_that_of_the_whole_training_split(self, images: Images) -> None:
+        """The training accuracy is the final model's on every training image."""
+        found = trained(images)
+        raw = images.train_x.astype(np.float64) * images.std + images.mean
+        for net, outcome in enumerate(found.outcomes()):
+            right = scores(model_of(found, net), raw).argmax(axis=1) == images.train_y
+            assert outcome.train_accuracy == right.mean()
+
+    def test_models_share_no_memory_with_the_training(self, images: Images) -> None:
+        """A model taken out of a trainer does not change with it."""
+        found = trainer(images)
+        run = found.run()
+        next(run)
+        model = model_of(found)
+        before = bits(model)
+        finish(found)
+        assert bits(model) == before
+        assert bits(model_of(found)) != before
+
+    def test_it_learns(self, images: Images) -> None:
+        """A few epochs on digits bring right answers from one in ten to nine in ten."""
+        training = settings(step_size=165, cycles=1, sample_every="epoch")
+        found = trained(images, [-4.0, 0.0], training=training)
+        weak, strong = found.outcomes()
+        assert weak.validation_accuracy is not None
+        assert strong.validation_accuracy is not None
+        assert weak.validation_accuracy > 0.85
+        assert weak.train_accuracy is not None
+        assert weak.train_accuracy > 0.95
+        assert strong.validation_accuracy < weak.validation_accuracy
+        losses = curve_of(weak).training_loss
+        assert losses[-1] < 0.2 * losses[0]
+
+    def test_a_separable_problem_is_solved(self) -> None:
+        """Two classes apart by a wide margin are told apart without a mistake."""
+        rng = np.random.default_rng(0)
+        labels = rng.integers(2, size=300)
+        x = (rng.standard_normal((300, 6)) + 8.0 * labels[:, None] - 4.0).astype(np.float32)
+        blobs = Images(x[:200], labels[:200], x[200:], labels[200:], x[0] * 0, x[0] * 0 + 1,
+                       x[200:], (x[200:], labels[200:]))  # fmt: skip
+        found = Trainer(blobs, settings(), [-5.0], hidden=4, classes=2, seed=SEED)
+        finish(found)
+        (outcome,) = found.outcomes()
+        assert (outcome.validation_accuracy, outcome.train_accuracy) == (1.0, 1.0)
