@@ -44,7 +44,8 @@ class Files:
         try:
             self._fs, root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError, OSError) as error:
-            raise InputError(f"files: must be a folder or a URL that fsspec knows: {error}") from None
+            law = "must be a folder or a URL that fsspec knows"
+            raise InputError(f"files: {law}: {error}") from None
         self._root = f"{root.rstrip('/')}/{study_id}"
         self._local = "file" in self._fs.protocol
 
@@ -90,7 +91,7 @@ class Files:
         content = self._read(self._model(replicate))
         try:
             return content if content is not None and load_tensors(content) else None
-        except Exception as error:  # noqa: BLE001 - safetensors has no public error type of its own
+        except Exception as error:  # safetensors has no public error type
             _log.warning("model of replicate %d is damaged: %s", replicate, error)
             return None
 

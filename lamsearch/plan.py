@@ -73,11 +73,16 @@ def plan_search(
     return StagePlan(stage=stage, interval=bounds, cohorts=_cohorts(drawn, 1, study.cohort))
 
 
-def plan_candidates(study: Study, stage: StageName, candidates: Sequence[float]) -> StagePlan:
-    """Plan a stage whose candidates (log10 λ) are given, each over the stage's replicates."""
+def plan_candidates(
+    study: Study, stage: StageName, candidates: Sequence[float], *, after: tuple[int, int] = (0, 0)
+) -> StagePlan:
+    """Plan a stage whose candidates (log10 λ) are given, each over the stage's replicates.
+
+    ``after`` counts the candidates and cohorts that the stage has already, where it is extended.
+    """
     settings = getattr(study, stage)
     replicates = getattr(settings, "replicates", 1)
-    cohorts = _cohorts(candidates, replicates, study.cohort)
+    cohorts = _cohorts(candidates, replicates, study.cohort, after)
     return StagePlan(stage=stage, interval=None, cohorts=cohorts)
 
 
@@ -103,7 +108,10 @@ def training_seed(study: Study, stage: StageName, replicate: int) -> tuple[int, 
 
 
 def _cohorts(
-    candidates: Sequence[float | None], replicates: int, size: int
+    candidates: Sequence[float | None],
+    replicates: int,
+    size: int,
+    after: tuple[int, int] = (0, 0),
 ) -> tuple[Cohort, ...]:
     """Cut each replicate's candidates into as few cohorts as fit, of nearly equal sizes."""
     pieces = np.array_split(np.arange(len(candidates)), -(-len(candidates) // size))
@@ -111,8 +119,13 @@ def _cohorts(
     for replicate in range(replicates):
         for piece in pieces:
             slots = tuple(
-                Slot(candidate=int(c), replicate=replicate, log10_lambda=candidates[c])
-                for c in piece
+                Slot(
+                    candidate=after[0] + int(place),
+                    replicate=replicate,
+                    log10_lambda=candidates[place],
+                )
+                for place in piece
             )
-            cohorts.append(Cohort(number=len(cohorts), replicate=replicate, slots=slots))
+            number = after[1] + len(cohorts)
+            cohorts.append(Cohort(number=number, replicate=replicate, slots=slots))
     return tuple(cohorts)

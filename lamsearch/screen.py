@@ -43,7 +43,11 @@ class Screen:
 
     def __enter__(self) -> Self:
         # TERM=dumb and CI are not to be drawn on, nor is anything but a terminal
-        if self._console.is_terminal and not self._console.is_dumb_terminal and "CI" not in os.environ:
+        if (
+            self._console.is_terminal
+            and not self._console.is_dumb_terminal
+            and "CI" not in os.environ
+        ):
             self._live = Live(console=self._console, refresh_per_second=5, transient=True)
             self._live.start()
         return self

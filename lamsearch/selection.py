@@ -66,6 +66,12 @@ def narrow(coarse: StageRecord, *, keep: int, validation_images: int) -> tuple[f
     return interval
 
 
+def apart(stage: StageRecord) -> float:
+    """Return how far finalists lie apart in log10 λ: a quarter of the interval's width."""
+    low, high = stage.interval or (0.0, 0.0)
+    return (high - low) / 4
+
+
 def finalists(stage: StageRecord, *, keep: int, validation_images: int) -> list[float]:
     """Return log10 λ of at most ``keep`` best candidates that lie apart.
 
@@ -76,14 +82,35 @@ def finalists(stage: StageRecord, *, keep: int, validation_images: int) -> list[
         WorkFailedError: No candidate of the stage ended well.
     """
     ranked = _ranked(stage, validation_images)
-    low, high = stage.interval or (0.0, 0.0)
     chosen: list[float] = []
     for one in ranked:
         if len(chosen) < keep and all(
-            abs(one.log10_lambda - other) >= (high - low) / 4 for other in chosen
+            abs(one.log10_lambda - other) >= apart(stage) for other in chosen
         ):
             chosen.append(one.log10_lambda)
     return chosen
+
+
+def extension(
+    stage: StageRecord, *, step: float, within: tuple[float, float], validation_images: int
+) -> list[float]:
+    """Return log10 λ of further finalists, where the best one so far is the outermost.
+
+    The stages before were trained at another schedule, so the best λ at the final's may lie
+    beyond all that they passed on. Two more are tried, one and two steps beyond the best, as far
+    as they lie ``within`` the searched interval; none where the best has worse ones on both sides.
+
+    Raises:
+        WorkFailedError: No candidate of the stage ended well.
+    """
+    best = _ranked(stage, validation_images)[0].log10_lambda
+    tried = [trial.log10_lambda for trial in stage.trials if trial.log10_lambda is not None]
+    beyond: list[float] = []
+    if step > 0 and best == max(tried):
+        beyond += [best + step, best + 2 * step]
+    if step > 0 and best == min(tried):
+        beyond += [best - step, best - 2 * step]
+    return [value for value in beyond if within[0] <= value <= within[1]]
 
 
 def winner(
@@ -91,8 +118,8 @@ def winner(
 ) -> Selected:
     """Return the candidate of ``deciding`` with the best mean validation accuracy.
 
-    ``searched`` are the stages that drew candidates; the winner at the edge of what they tried
-    gets a warning.
+    A winner at the edge of what ``deciding``, or the first of the ``searched`` stages, tried gets
+    a warning.
 
     Raises:
         WorkFailedError: No candidate ended well.
@@ -107,7 +134,7 @@ def winner(
         validation_accuracy=Score(mean=best.accuracy, se=best.se, n=best.n),
         warnings=tuple(
             warning
-            for stage in searched
+            for stage in {id(one): one for one in (*searched[:1], deciding)}.values()
             if (warning := _edge_warning(stage, best.log10_lambda)) is not None
         ),
     )

@@ -46,7 +46,7 @@ class Splits(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a cohort stands: updates done of all, cycles done, best validation accuracy so far.
+    """Where a cohort stands: updates done of all, cycles done.
 
     ``accuracies`` are the nets' validation accuracies (K,) at the last sampling point, NaN for one
     that was taken out; None before the first. ``cycle_end`` says that a cycle has just ended.
@@ -57,7 +57,6 @@ class Progress:
     cycles: int
     cycle_end: bool
     accuracies: FloatArray | None
-    best: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +125,6 @@ class Trainer:
         self._updates = 0
         self._points: list[int] = []
         self._rows: list[FloatArray] = []
-        self._best: float | None = None
         rng = np.random.default_rng(np.random.SeedSequence(tuple(seed), spawn_key=(0,)))
         features = splits.train_x.shape[1]
         nets = initialise(
@@ -222,7 +220,6 @@ class Trainer:
         self._points = [int(point) for point in state["points"]]
         self._rows = list(np.array(state["rows"], np.float64))
         self._correct = np.array(state["correct"], np.bool_)
-        self._best = self._best_so_far()
 
     def _update(self) -> None:
         rows = self._batches[self._updates]
@@ -263,7 +260,6 @@ class Trainer:
         self._rows.append(row)
         self._forget_sums()
         self._take_out(np.isfinite(row[self._alive]).all(axis=1), "cost")
-        self._best = self._best_so_far()
 
     def _take_out(self, finite: npt.NDArray[np.bool_], what: str) -> None:
         if finite.all():
@@ -305,16 +301,7 @@ class Trainer:
             cycles=self._updates // (2 * self._training.step_size),
             cycle_end=self._updates % (2 * self._training.step_size) == 0,
             accuracies=self._rows[-1][:, _VALIDATION_ACCURACY] if self._rows else None,
-            best=self._best,
         )
-
-    def _best_so_far(self) -> float | None:
-        """The highest validation accuracy of any point of the nets still in training."""
-        if not len(self._alive):
-            return None
-        place = len(_METRICS) + _METRICS.index("accuracy")
-        best = (float(row[self._alive, place].max()) for row in self._rows)
-        return max(best, default=None)
 
     def _trained(self, net: int, train_accuracy: float) -> Trained:
         curve = self._curve(net)

@@ -13,6 +13,7 @@ import click
 from lamsearch import __version__
 from lamsearch.cli import data, inspection, running
 from lamsearch.errors import InterruptedWorkError, LamsearchError
+from lamsearch.trials import DATABASE_ERRORS
 
 
 class _Verbs(click.Group):
@@ -24,6 +25,11 @@ class _Verbs(click.Group):
         except LamsearchError as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
+        except DATABASE_ERRORS as error:
+            # the driver's text may hold the URL: only what kind of error it was is said here
+            kind = type(getattr(error, "orig", None) or error).__name__
+            click.echo(f"Error: storage: the database failed in the middle ({kind})", err=True)
+            sys.exit(LamsearchError.exit_code)
         except KeyboardInterrupt:
             click.echo("Error: interrupted", err=True)
             sys.exit(InterruptedWorkError.exit_code)

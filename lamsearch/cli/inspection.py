@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from lamsearch import dataset, plan, report as reporting, trials
+from lamsearch import dataset, plan, trials
+from lamsearch import report as reporting
 from lamsearch.cli import options
 from lamsearch.errors import DataError, LamsearchError
 from lamsearch.files import Files
@@ -37,7 +37,9 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
     database = options.open_storage(storage)
     if watch and as_json:
         raise click.UsageError("--watch and --json do not go together")
-    found = [trials.read_status(database, one) for one in ([name] if name else trials.names(database))]
+    found = [
+        trials.read_status(database, one) for one in ([name] if name else trials.names(database))
+    ]
     if as_json:
         documents = [asdict(one) for one in found]
         click.echo(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
@@ -93,9 +95,10 @@ def check(study_file: Path, data_dir: Path | None) -> None:
                 costs[size] = _seconds(study, features, classes, *size)
             seconds += costs[size] * training.updates
         widths = sorted({len(cohort.slots) for cohort in planned.cohorts}, reverse=True)
+        sizes = " and ".join(map(str, widths))
         rows.append([
-            stage, str(planned.trials), f"{len(planned.cohorts)} of {' and '.join(map(str, widths))}",
-            str(training.updates), str(planned.trials * training.updates), _interval(study, planned),
+            stage, str(planned.trials), f"{len(planned.cohorts)} of {sizes}", str(training.updates),
+            str(planned.trials * training.updates), _interval(study, planned),
         ])  # fmt: skip
     title = f"{study.name}: the file is right"
     header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]

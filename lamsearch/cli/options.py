@@ -91,6 +91,12 @@ def data_folder(given: Path | None) -> Path:
     return Path(named) if named else user_cache_path("lamsearch") / "data"
 
 
+def cache_folder() -> Path:
+    """Return where this host's workers share normalised data."""
+    named = os.environ.get("LAMSEARCH_CACHE")
+    return Path(named) if named else user_cache_path("lamsearch")
+
+
 def files_given(given: str | None) -> str | None:
     """Return where files were asked to live, absolute where it is a folder; None if nowhere."""
     url = given or os.environ.get("LAMSEARCH_FILES")
@@ -102,5 +108,7 @@ def files_given(given: str | None) -> str | None:
 def files_default(storage: str) -> str:
     """Return the folder beside the SQLite file, else in the working directory."""
     url = parse_url(storage)
-    beside = Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path()
+    beside = (
+        Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path()
+    )
     return str((beside / "lamsearch-files").resolve())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -25,6 +25,7 @@ from lamsearch.trials import Database, Stored
 from lamsearch.worker import Settings, Worker
 
 _STUDY_FILE = click.Path(path_type=Path)
+_LEAVE = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command()
@@ -106,6 +107,7 @@ def worker(
     _check_files(stored, files)
     settings = Settings(
         data_folder=options.data_folder(data_dir),
+        cache_folder=options.cache_folder(),
         lease_seconds=lease_seconds,
         checkpoint_seconds=checkpoint_seconds,
     )
@@ -123,9 +125,7 @@ def worker(
 @options.storage
 @options.data_dir
 @options.files
-def create(
-    study_file: Path, storage: str | None, data_dir: Path | None, files: str | None
-) -> None:
+def create(study_file: Path, storage: str | None, data_dir: Path | None, files: str | None) -> None:
     """Plan a study only, for workers started elsewhere.
 
     \b
@@ -159,7 +159,9 @@ def _planned(
     url = options.storage_url(storage)
     given = options.files_given(files)
     origin = study_file.resolve().parent
-    found = dataset.load(study, options.data_folder(data_dir), origin=origin)
+    found = dataset.load(
+        study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder()
+    )
     Files(given or options.files_default(url), "check")  # refuses a URL that is none
     database = options.open_storage(storage, must_exist=False)
     stored = trials.create(
@@ -197,20 +199,37 @@ def _leave_with_crew(stop: threading.Event) -> None:
 def _leaving(
     say: Callable[[str], None], at_once: Callable[[], None] | None = None
 ) -> Iterator[threading.Event]:
-    """Turn the first SIGINT or SIGTERM into a polite stop, and the second into leaving at once."""
+    """Turn the first SIGINT or SIGTERM into a polite stop, and the second into leaving at once.
+
+    A thread hears them. Python's own handlers run between two steps of the main thread, which may
+    be waiting inside a database's code, or hold the very lock that its own handler would need.
+    """
     stop = threading.Event()
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            if at_once is not None:
-                at_once()
-            os._exit(InterruptedWorkError.exit_code)
-        stop.set()
-        say("leaving: saving what is in work; once more to leave at once")
+    def listen() -> None:
+        while number := ear.recv(1):
+            if number[0] not in _LEAVE:
+                continue
+            if stop.is_set():
+                if at_once is not None:
+                    at_once()
+                os._exit(InterruptedWorkError.exit_code)
+            stop.set()
+            say("leaving: saving what is in work; once more to leave at once")
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    listener = threading.Thread(target=listen, name="signals", daemon=True)
+    listener.start()
+    woken = signal.set_wakeup_fd(mouth.fileno())
+    # a handler must be there for the number to be written to the socket
+    before = {number: signal.signal(number, lambda *_: None) for number in _LEAVE}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(woken)
+        mouth.close()
+        listener.join()
+        ear.close()

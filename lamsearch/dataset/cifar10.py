@@ -67,12 +67,7 @@ def read(folder: Path) -> Contents:
     Raises:
         DataError: A file is missing or not as published; the sentence names it.
     """
-    layout = located(folder)
-    if layout is None:
-        raise DataError(
-            f"{folder}: must hold {PYTHON_FOLDER} or {BINARY_FOLDER}; "
-            "`lamsearch data fetch cifar10` gets it, --data-dir names another folder"
-        )
+    layout = _required(folder)
     read_batch: Callable[[Path], Batch] = _binary_batch if layout.binary else _python_batch
     suffix = ".bin" if layout.binary else ""
     classes = _binary_classes(layout.folder) if layout.binary else _python_classes(layout.folder)
@@ -90,6 +85,19 @@ def read(folder: Path) -> Contents:
     )
 
 
+def files(folder: Path) -> list[Path]:
+    """Return the files that `read` reads.
+
+    Raises:
+        DataError: They are not there.
+    """
+    layout = _required(folder)
+    suffix = ".bin" if layout.binary else ""
+    names = [layout.folder / f"{name}{suffix}" for name in (*BATCHES, TEST)]
+    meta = layout.folder / (META if not layout.binary else f"{META}.txt")
+    return [file for file in (*names, meta) if file.is_file()]
+
+
 def unpublished(layout: Layout) -> list[str]:
     """Return the names of the files whose MD5 is not the published one (all, if binary)."""
     if layout.binary:
@@ -104,6 +112,16 @@ def file_md5(path: Path) -> str:
             return hashlib.file_digest(file, _md5).hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _required(folder: Path) -> Layout:
+    layout = located(folder)
+    if layout is None:
+        raise DataError(
+            f"{folder}: must hold {PYTHON_FOLDER} or {BINARY_FOLDER}; "
+            "`lamsearch data fetch cifar10` gets it, --data-dir names another folder"
+        )
+    return layout
 
 
 def _is_there(path: Path) -> bool:

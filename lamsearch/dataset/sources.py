@@ -54,6 +54,17 @@ def read(data: Data, folder: Path, origin: Path | None) -> Contents:
     return digits.read() if data.kind == "digits" else cifar10.read(Path(folder))
 
 
+def files(data: Data, folder: Path, origin: Path | None) -> list[Path]:
+    """Return the files that `read` reads; none for a source that comes with a library.
+
+    Raises:
+        DataError: They are not where they should be.
+    """
+    if data.npz_path is not None:
+        return [arrays.resolved(data.npz_path, Path(folder), origin)]
+    return [] if data.kind == "digits" else cifar10.files(Path(folder))
+
+
 def sources(folder: Path) -> list[SourceInfo]:
     """Return the known sources, and the .npz files that lie in ``folder``."""
     folder = Path(folder)

@@ -6,14 +6,38 @@ test image: the type has no way to them (law 1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
-from lamsearch.dataset.images import LabelledImages
-from lamsearch.dataset.sources import read
+from lamsearch.dataset.cache import Cache
+from lamsearch.dataset.images import Contents, LabelledImages
+from lamsearch.dataset.sources import files, read
 from lamsearch.dataset.splits import Splits, count_test_images, cut_test_images, split
+from lamsearch.errors import DataError
 from lamsearch.results import StageName
 from lamsearch.study import Study
+
+_WORTH_SHARING = 1 << 25  # bytes of normalised images below which every worker has its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pool:
+    """The raw training pool: held, or read from its files when it is wanted."""
+
+    study: Study
+    folder: Path
+    origin: Path | None
+    fingerprint: str
+    held: LabelledImages | None
+
+    def read(self) -> LabelledImages:
+        if self.held is not None:
+            return self.held
+        contents = read(self.study.data, self.folder, self.origin)
+        if contents.fingerprint() != self.fingerprint:
+            raise DataError(f"{contents.name}: must not change while a study uses it")
+        return _pool(self.study, contents)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,48 +45,93 @@ class TrainingData:
     """The training pool of a study.
 
     ``fingerprint`` is the SHA-256 over all that the source holds, test set included; of the test
-    set itself only the number of its images is kept.
+    set itself only the number of its images is kept. With a cache, splits are mapped from files,
+    and the pool is read only where a split is not there yet.
     """
 
     fingerprint: str
     classes: tuple[str, ...]
+    features: int
+    images: int
     test_images: int
-    pool: LabelledImages = field(repr=False)
     study: Study = field(repr=False)
+    source: _Pool = field(repr=False)
+    cache: Cache | None = field(repr=False, default=None)
 
     @property
-    def features(self) -> int:
-        """Values per image."""
-        return int(self.pool.x.shape[1])
-
-    @property
-    def images(self) -> int:
-        """Images in the pool, used by a split or not."""
-        return len(self.pool)
+    def pool(self) -> LabelledImages:
+        """The raw images in the pool, used by a split or not."""
+        return self.source.read()
 
     def split(self, stage: StageName) -> Splits:
         """Return the training and validation images of a stage, normalised."""
-        return split(self.study, stage, self.pool)
+        if self.cache is None or 4 * self.images * self.features < _WORTH_SHARING:
+            return split(self.study, stage, self.pool)
+        arrays = self.cache.arrays(
+            self._key(stage), lambda: _arrays(split(self.study, stage, self.pool))
+        )
+        return Splits(**arrays)
+
+    def _key(self, stage: StageName) -> list[object]:
+        """All that a split follows from."""
+        study = self.study
+        data = study.data.model_dump(mode="json")
+        return [self.fingerprint, study.seed, data, study.pool_size, study.split_of(stage)]
 
 
-def load(study: Study, folder: Path, *, origin: Path | None = None) -> TrainingData:
-    """Read the source that ``study`` names and keep its training pool.
+def load(
+    study: Study, folder: Path, *, origin: Path | None = None, cache: Path | None = None
+) -> TrainingData:
+    """Find the source that ``study`` names, and its training pool.
 
     ``folder`` is where the data are (--data-dir); ``origin`` is the folder of the study file,
-    where a relative .npz path is looked for next.
+    where a relative .npz path is looked for next; ``cache`` is a folder of this host's own, where
+    normalised splits are shared and files that have not changed since need not be read again.
 
     Raises:
         DataError: The source is missing, damaged, or smaller than the study needs.
     """
-    contents = read(study.data, folder, origin)
-    count = count_test_images(study, contents)
-    pool = contents.pool
-    if contents.test is None:
-        pool = pool.taken(cut_test_images(study, contents)[1])
+    places = files(study.data, folder, origin)
+    shared = Cache(cache) if cache is not None and places else None
+    facts = shared.facts(places) if shared is not None else None
+    contents = None
+    if facts is None:
+        contents = read(study.data, folder, origin)
+        facts = _facts(contents)
+        if shared is not None:
+            shared.remember(places, facts)
+    test = count_test_images(study, facts["name"], facts["images"], facts["test"])
+    pool = None if contents is None else _pool(study, contents)
     return TrainingData(
-        fingerprint=contents.fingerprint(),
-        classes=contents.classes,
-        test_images=count,
-        pool=pool,
+        fingerprint=facts["fingerprint"],
+        classes=tuple(facts["classes"]),
+        features=facts["features"],
+        images=facts["images"] - (test if facts["test"] is None else 0),
+        test_images=test,
         study=study,
+        source=_Pool(
+            study=study, folder=folder, origin=origin, fingerprint=facts["fingerprint"], held=pool
+        ),
+        cache=shared,
     )
+
+
+def _facts(contents: Contents) -> dict[str, Any]:
+    return {
+        "name": contents.name,
+        "fingerprint": contents.fingerprint(),
+        "classes": list(contents.classes),
+        "features": int(contents.pool.x.shape[1]),
+        "images": len(contents.pool),
+        "test": None if contents.test is None else len(contents.test),
+    }
+
+
+def _pool(study: Study, contents: Contents) -> LabelledImages:
+    if contents.test is not None:
+        return contents.pool
+    return contents.pool.taken(cut_test_images(study, contents)[1])
+
+
+def _arrays(made: Splits) -> dict[str, Any]:
+    return {one.name: getattr(made, one.name) for one in fields(Splits)}

@@ -64,7 +64,7 @@ def learning_curves(record: StudyRecord, stage: StageName) -> Figure:
     with styled():
         figure = new_figure(10.2)
         panels = list(
-            figure.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2.4, 2.4, 1.3]})
+            figure.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2.4, 2.4, 1.6]})
         )
         for axes, (measure, label) in zip(panels[:3], _MEASURES, strict=True):
             axes.set_ylabel(label)
@@ -137,7 +137,7 @@ def _log_if_wide(axes: Axes, label: str) -> None:
 
 
 def _draw_rate(axes: Axes, shown: Sequence[CandidateScore]) -> None:
-    axes.set_ylabel("learning rate η\n(no unit)")
+    axes.set_ylabel("learning rate η\n(no unit)", fontsize=9.5, labelpad=8)
     axes.set_xlabel("updates (mini-batches)")
     for score in shown[:1]:  # one schedule holds for a whole stage
         curve = _curves(score)[0]

@@ -129,7 +129,8 @@ def _draw_stage(axes: Axes, name: StageName, scores: list[CandidateScore]) -> No
         linestyle="none", marker=marker, markersize=size, color=colour, ecolor=colour,
         elinewidth=1.1 if sparse else 0.7, capsize=2.5 if sparse else 0.0,
         markeredgecolor="white", markeredgewidth=0.6,
-        zorder=3 + STAGES.index(name), label=f"{name} ({len(scores)} λ)",
+        zorder=2.5 if name == "final" else 3 + STAGES.index(name),  # the large star hides none
+        label=f"{name} ({len(scores)} λ)",
     )  # fmt: skip
 
 

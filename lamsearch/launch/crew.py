@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from lamsearch.errors import InputError, InterruptedWorkError, WorkFailedError
-from lamsearch.trials import Database, Status, read_status
-from lamsearch.worker import OUTAGE
+from lamsearch.trials import DATABASE_ERRORS, Database, Status, is_outage, read_status
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 10.0
+_LAST_WORDS_SECONDS = 1.0
 _DEATHS_IN_A_ROW = 3  # without a single update done in between
 
 
@@ -52,6 +51,7 @@ class Crew:
         self._say, self._show = say, show
         self._members: list[subprocess.Popen[str]] = []
         self._words: dict[int, list[str]] = {}
+        self._listeners: dict[int, threading.Thread] = {}
         self._deaths, self._updates = 0, -1
 
     def run(self, stop: threading.Event) -> None:
@@ -93,19 +93,30 @@ class Crew:
         words: list[str] = []
         self._members.append(member)
         self._words[member.pid] = words
-        threading.Thread(target=self._listen, args=(member.stderr, words), daemon=True).start()
+        listener = threading.Thread(target=self._listen, args=(member.stderr, words), daemon=True)
+        self._listeners[member.pid] = listener
+        listener.start()
 
     def _listen(self, pipe: IO[str], words: list[str]) -> None:
-        for line in pipe:
-            words.append(line.rstrip())
-            del words[:-20]
-            if not line.startswith("Error: "):
-                self._say(line.rstrip())
+        with pipe:
+            for line in pipe:
+                words.append(line.rstrip())
+                del words[:-20]
+                if not line.startswith("Error: "):
+                    self._say(line.rstrip())
+
+    def _bury(self, member: subprocess.Popen[str]) -> None:
+        """Hear a dead worker out and close its pipes; a child of its own may still hold one."""
+        if member.stdin is not None:
+            member.stdin.close()
+        self._listeners[member.pid].join(_LAST_WORDS_SECONDS)
 
     def _watch(self) -> None:
         try:
             status = read_status(self._database, self._study)
-        except OUTAGE:
+        except DATABASE_ERRORS as error:
+            if not is_outage(error):
+                raise
             return  # the workers say so, and go on
         updates = sum(stage.updates for stage in status.stages)
         if updates != self._updates:
@@ -118,6 +129,7 @@ class Crew:
             if code is None:
                 continue
             self._members.remove(member)
+            self._bury(member)
             if code == 0:
                 continue
             last = self._last_words(member.pid)
@@ -144,5 +156,4 @@ class Crew:
             except subprocess.TimeoutExpired:
                 member.kill()
                 member.wait()
-            if member.stdin is not None:
-                member.stdin.close()
+            self._bury(member)

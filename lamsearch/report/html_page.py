@@ -37,6 +37,7 @@ def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
         shown=_SHOWN,
         confusion=view.confusion(record),
         openings=view.openings(record),
+        repeatability=view.repeatability(record),
         settings=settings_toml(record.settings),
         fingerprints=[
             ("study", view.one_line(record.study_fingerprint)),

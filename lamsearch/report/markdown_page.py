@@ -81,6 +81,7 @@ def _provenance(record: StudyRecord) -> Iterator[str]:
     yield f"## {openings.title}"
     yield _table(openings) if openings.rows else "The test set has not been opened."
     yield "## Settings"
+    yield escaped(view.repeatability(record))
     yield f"```toml\n{settings_toml(record.settings)}\n```"
     yield "## Fingerprints"
     yield "\n".join(
@@ -93,7 +94,7 @@ def _provenance(record: StudyRecord) -> Iterator[str]:
 
 
 def _table(table: Table, shown: int | None = None) -> str:
-    lines = [_row(table.head), _row(["---"] * len(table.head))]
+    lines = [_row(map(escaped, table.head)), _row(["---"] * len(table.head))]
     return "\n".join(lines + [_row(map(escaped, row)) for row in table.rows[:shown]])
 
 

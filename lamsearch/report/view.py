@@ -119,6 +119,17 @@ def openings(record: StudyRecord) -> Table:
     return Table(title="Openings of the test set", head=("when", "what for", "by"), rows=rows)
 
 
+def repeatability(record: StudyRecord) -> str:
+    """Say what a second run of the same study file gives; an adaptive sampler depends on timing."""
+    tables = [table for table in record.settings.values() if isinstance(table, dict)]
+    if any(table.get("sampler") == "tpe" for table in tables):
+        return (
+            "The tpe sampler draws by what has ended when it draws: with several workers another "
+            "run of this study file may draw other λs."
+        )
+    return "On the same machine, this study file and these data give the same numbers bit for bit."
+
+
 def curve_stage(record: StudyRecord) -> StageName | None:
     """Return the stage whose learning curves are shown, None as long as there are none."""
     order: tuple[StageName, ...] = ("finalists", "final", "fine", "coarse")

@@ -3,7 +3,7 @@
 Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a cohort is trained.
 """
 
-from lamsearch.trials.engine import Database, parse_url
+from lamsearch.trials.engine import DATABASE_ERRORS, Database, is_outage, parse_url
 from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
 from lamsearch.trials.reading import (
     StageStatus,
@@ -15,6 +15,7 @@ from lamsearch.trials.reading import (
 from lamsearch.trials.studies import Stored, advance, create, delete, load, names
 
 __all__ = [
+    "DATABASE_ERRORS",
     "Beat",
     "Claim",
     "Database",
@@ -28,6 +29,7 @@ __all__ = [
     "advance",
     "create",
     "delete",
+    "is_outage",
     "load",
     "names",
     "parse_url",

@@ -16,14 +16,24 @@ from urllib.parse import quote
 
 import optuna
 import sqlalchemy as sa
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from lamsearch.errors import StorageError
 from lamsearch.trials import tables
 
+# What a database can raise; `is_outage` tells which of them pass by themselves.
+DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError)
 _WRITE = "lamsearch_write"
 _BUSY_SECONDS = 60
 _CONNECT_SECONDS = 4
@@ -110,6 +120,11 @@ class Database:
         with self._begin(write=False) as unit:
             yield unit
 
+    def say(self, error: BaseException) -> str:
+        """Return a database error as one sentence, without statement or password."""
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        return f"storage: {self._say(cause or error)}"
+
     def close(self) -> None:
         """Give back the pooled connection."""
         self.engine.dispose()
@@ -145,10 +160,9 @@ class Database:
                 _prepare(storage.engine)
                 tables.metadata.create_all(storage.engine)
                 return storage
-            except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-                cause = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
-                if time.monotonic() > deadline or not _made_by_another(cause):
-                    raise StorageError(f"storage: {self._say(cause)}") from None
+            except (SQLAlchemyError, StorageInternalError) as error:
+                if time.monotonic() > deadline or not _made_by_another(error.__cause__ or error):
+                    raise StorageError(self.say(error)) from None
                 time.sleep(0.1)
             except (RuntimeError, ImportError) as error:
                 raise StorageError(f"storage: {self._scrub(str(error))}") from None
@@ -181,7 +195,7 @@ class Database:
 
 
 def parse_url(text: str) -> URL:
-    """Return the URL with its driver; a URL that is none is never echoed, it may hold a password."""
+    """Return the URL with its driver; what is none is never echoed, it may hold a password."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -195,6 +209,22 @@ def parse_url(text: str) -> URL:
     if backend == "sqlite":
         return url
     raise StorageError(f"storage: must be sqlite or postgresql, got {backend!r}")
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error says that the database is away for now, so that trying again may help.
+
+    A full disk or a database that may not be written is no outage: waiting does not mend it.
+    """
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if isinstance(cause, PoolTimeoutError):
+        return True
+    if not isinstance(cause, (OperationalError, InterfaceError)):
+        return isinstance(cause, DBAPIError) and cause.connection_invalidated
+    text = str(cause.orig).lower()
+    return not any(
+        word in text for word in ("readonly", "read-only", "full", "no such", "no space")
+    )
 
 
 def _prepare(engine: Engine) -> None:

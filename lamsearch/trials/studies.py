@@ -96,7 +96,9 @@ def load(database: Database, name: str) -> Stored:
         row = _row(unit, name)
         if row is None:
             known = ", ".join(unit.connection.scalars(sa.select(studies.c.name))) or "none"
-            raise StudyStateError(f"study: no study {name!r} in {database.redacted}; known: {known}")
+            raise StudyStateError(
+                f"study: no study {name!r} in {database.redacted}; known: {known}"
+            )
     return _stored(row)
 
 
@@ -195,6 +197,9 @@ def _next(unit: Unit, stored: Stored) -> None:
     todo = [stage for stage in study.stages if stage not in planned]
     done = {stage: reading.read_stage(unit, study.name, stage)
             for stage in study.stages if stage in planned}  # fmt: skip
+    if stored.selected is None and (further := _extension(stored, done)) is not None:
+        _extend(unit, study, further)
+        return
     if todo and todo[0] != "final":
         _insert(unit, study, _plan_search(stored, todo[0], done))
         return
@@ -217,12 +222,41 @@ def _plan_search(
             done[source], keep=study.finalists.keep, validation_images=images[source]
         )
         return plan.plan_candidates(study, stage, chosen)
-    if stage == "fine" and study.fine is not None and study.fine.values is None and "coarse" in done:
+    if (
+        stage == "fine"
+        and study.fine is not None
+        and study.fine.values is None
+        and "coarse" in done
+    ):
         interval = selection.narrow(
             done["coarse"], keep=study.fine.keep or 3, validation_images=images["coarse"]
         )
         return plan.plan_search(study, stage, interval)
     return plan.plan_search(study, stage)
+
+
+def _extension(stored: Stored, done: Mapping[StageName, StageRecord]) -> plan.StagePlan | None:
+    """Further finalists, where the best one is the outermost; with the replicates' seeds."""
+    study = stored.study
+    if study.finalists is None or not study.finalists.extend or "finalists" not in done:
+        return None
+    source = done.get("fine") or done["coarse"]
+    within = done.get("coarse", source).interval or source.interval
+    if within is None:
+        return None
+    so_far = done["finalists"]
+    further = selection.extension(
+        so_far,
+        step=selection.apart(source),
+        within=within,
+        validation_images=stored.validation_images["finalists"],
+    )
+    if not further:
+        return None
+    candidates = {trial.candidate for trial in so_far.trials}
+    numbers = {trial.cohort for trial in so_far.trials}
+    after = (len(candidates), len(numbers))
+    return plan.plan_candidates(study, "finalists", further, after=after)
 
 
 def _choose(stored: Stored, done: Mapping[StageName, StageRecord]) -> Selected:
@@ -264,7 +298,20 @@ def _insert(unit: Unit, study: Study, planned: plan.StagePlan) -> None:
             low=low, high=high, cohorts=len(planned.cohorts),
         )
     )  # fmt: skip
-    bounds = distribution(planned)
+    _insert_cohorts(unit, study, planned, optuna_study)
+
+
+def _extend(unit: Unit, study: Study, further: plan.StagePlan) -> None:
+    """Add cohorts to a stage that is planned already."""
+    where = (stages.c.study == study.name, stages.c.name == further.stage)
+    row = unit.execute(sa.select(stages).where(*where)).mappings().one()
+    total = row["cohorts"] + len(further.cohorts)
+    unit.execute(sa.update(stages).where(*where).values(cohorts=total))
+    _insert_cohorts(unit, study, further, row["optuna_study"])
+
+
+def _insert_cohorts(unit: Unit, study: Study, planned: plan.StagePlan, optuna_study: int) -> None:
+    bounds = _distribution(study, planned)
     total = study.training_of(planned.stage).updates
     for cohort in planned.cohorts:
         slots = [
@@ -281,17 +328,16 @@ def _insert(unit: Unit, study: Study, planned: plan.StagePlan) -> None:
         )  # fmt: skip
 
 
-def distribution(planned: plan.StagePlan) -> FloatDistribution:
-    """Return Optuna's distribution of a stage's log10 λ; of given candidates, their span."""
+def _distribution(study: Study, planned: plan.StagePlan) -> FloatDistribution:
+    """Optuna's distribution of log10 λ: the interval, else the searched one, else the span."""
     if planned.interval is not None:
         return FloatDistribution(*planned.interval)
-    values = [
-        slot.log10_lambda
-        for cohort in planned.cohorts
-        for slot in cohort.slots
-        if slot.log10_lambda is not None
-    ]
-    return FloatDistribution(min(values), max(values))
+    for search in (study.coarse, study.fine):
+        if search is not None and search.log10_lambda is not None:
+            return FloatDistribution(*search.log10_lambda)
+    values = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
+    known = [value for value in values if value is not None]
+    return FloatDistribution(min(known), max(known))
 
 
 def _template(slot: plan.Slot, cohort: int, bounds: FloatDistribution) -> optuna.trial.FrozenTrial:

@@ -4,7 +4,7 @@ Enters: a planned study in a database, a data folder. Leaves: results told, mode
 Decides when to save and when to stop; knows neither terminals nor exit codes.
 """
 
-from lamsearch.worker.keeper import OUTAGE, Keeper, Patience
+from lamsearch.worker.keeper import Keeper, Patience
 from lamsearch.worker.loop import Settings, Worker
 
-__all__ = ["OUTAGE", "Keeper", "Patience", "Settings", "Worker"]
+__all__ = ["Keeper", "Patience", "Settings", "Worker"]

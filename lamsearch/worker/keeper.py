@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
 from lamsearch.errors import InterruptedWorkError, LeaseLostError
-from lamsearch.trials import Beat, Claim, Leases
+from lamsearch.trials import DATABASE_ERRORS, Beat, Claim, Leases, is_outage
 
 T = TypeVar("T")
-OUTAGE = (DBAPIError, StorageInternalError, PoolTimeoutError)
+_log = logging.getLogger(__name__)
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 
 
@@ -40,7 +37,9 @@ class Patience:
         while True:
             try:
                 result = action()
-            except OUTAGE as error:
+            except DATABASE_ERRORS as error:
+                if not is_outage(error):
+                    raise
                 if not told:
                     self._say(f"database away ({type(error).__name__}); work goes on, trying again")
                     told = True
@@ -92,7 +91,8 @@ class Keeper:
             except LeaseLostError:
                 self._lost.set()
                 return
-            except OUTAGE:
-                pass  # the next beat tries again
+            except DATABASE_ERRORS as error:
+                # the next beat tries again; what waiting cannot mend, the worker's own calls say
+                _log.debug("a renewal failed: %s", type(error).__name__)
             if self._ended.wait(min(self._leases.seconds / 4, 2.0)):
                 return

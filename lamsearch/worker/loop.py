@@ -34,6 +34,7 @@ class Settings:
     """How a worker works; none of it changes results."""
 
     data_folder: Path
+    cache_folder: Path | None = None
     lease_seconds: float = 20.0
     checkpoint_seconds: float = 30.0
 
@@ -135,13 +136,15 @@ class Worker:
                 raise LeaseLostError(f"{_title(claim)} was given to another worker")
             now = time.monotonic()
             rate = (progress.updates - first) / max(now - begun, 1e-9)
-            keeper.beat = _beat(progress, claim, rate)
+            keeper.beat = _beat(progress, claim, rate, keeper.beat)
             if self._stop.is_set():
                 self._leave(claim, trainer)
             if progress.cycle_end:
                 self._report(claim, progress)
             ended = progress.updates == progress.total
-            if (progress.cycle_end and not ended) or now - saved > self._settings.checkpoint_seconds:
+            if (
+                progress.cycle_end and not ended
+            ) or now - saved > self._settings.checkpoint_seconds:
                 self._save(claim, trainer)
                 saved = now
 
@@ -234,8 +237,9 @@ class Worker:
 
     def _load(self) -> TrainingData:
         data = dataset.load(
-            self._study, self._settings.data_folder, origin=Path(self._stored.origin)
-        )
+            self._study, self._settings.data_folder,
+            origin=Path(self._stored.origin), cache=self._settings.cache_folder,
+        )  # fmt: skip
         if data.fingerprint != self._stored.data_fingerprint:
             raise DataError(
                 f"data: {self._study.name!r} was planned with other data: fingerprint "
@@ -265,14 +269,12 @@ def _title(claim: Claim) -> str:
     return "the test" if claim.tests else f"{claim.stage} cohort {claim.number}"
 
 
-def _beat(progress: Progress, claim: Claim, rate: float) -> Beat:
+def _beat(progress: Progress, claim: Claim, rate: float, before: Beat) -> Beat:
+    """Progress to show; the best is of cycle ends, for in between accuracies do not compare."""
+    beat = replace(before, updates=progress.updates, per_second=rate)
     accuracies = progress.accuracies
-    if accuracies is None or not np.isfinite(accuracies).any():
-        return Beat(updates=progress.updates, per_second=rate)
+    if not progress.cycle_end or accuracies is None or not np.isfinite(accuracies).any():
+        return beat
     best = int(np.nanargmax(accuracies))
-    return Beat(
-        updates=progress.updates,
-        per_second=rate,
-        best=float(accuracies[best]),
-        best_at=claim.slots[best].log10_lambda,
-    )
+    value = claim.slots[best].log10_lambda
+    return replace(beat, best=float(accuracies[best]), best_at=value)

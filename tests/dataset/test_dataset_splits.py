@@ -203,7 +203,7 @@ def test_constant_feature_has_std_1(published_uint8: Path, study: MakeStudy) -> 
     )
     assert splits.std[0] == 1
     assert not splits.train_x[:, 0].any()
-    third = np.full((1000, 1), 1 / 3, np.float32)  # its float64 mean is off by a rounding
+    third = np.full((1000, 1), 1 / 3, np.float32)
     assert moments(third, np.arange(997))[1].tolist() == [1.0]
     assert moments(third, np.arange(997))[0].tolist() == third[0].tolist()
 

@@ -5,10 +5,10 @@ import pytest
 from study_records import SETTINGS, finished, planned_only, stage, trial
 
 from lamsearch.figures import candidate_scores, validation_images
-from lamsearch.results import StageRecord, StudyRecord, TrialRecord, TrialState
+from lamsearch.results import StageName, StageRecord, StudyRecord, TrialRecord, TrialState
 
 
-def of(name: str, accuracies: list[list[float | None]], **changes: object) -> StudyRecord:
+def of(name: StageName, accuracies: list[list[float | None]], **changes: object) -> StudyRecord:
     """Return a study with one stage: a list of replicates' accuracies per candidate."""
     trials = tuple(
         TrialRecord(
@@ -45,7 +45,7 @@ def test_binomial_error_of_one_run() -> None:
     ],
 )
 def test_number_of_validation_images(
-    data: dict[str, object], stage_name: str, images: int | None
+    data: dict[str, object], stage_name: StageName, images: int | None
 ) -> None:
     """The stage's validation images come from data, whole batches, or [final]'s own split."""
     record = finished(settings={**SETTINGS, "data": data})

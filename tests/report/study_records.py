@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def stage(
     replicates: int = 1,
     interval: tuple[float, float] | None = None,
     with_curve: bool = True,
-    lost: dict[int, tuple[TrialState, str | None]] | None = None,
+    lost: Mapping[int, tuple[TrialState, str | None]] | None = None,
     seed: int = 1,
     warnings: tuple[str, ...] = (),
     **options: Any,

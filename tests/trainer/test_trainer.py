@@ -123,9 +123,9 @@ def assert_same_training(found: Iterable[Trained], expected: Iterable[Trained]) 
         assert mine.validation_loss == pytest.approx(other.validation_loss, rel=1e-4)
         assert mine.validation_accuracy == pytest.approx(other.validation_accuracy, abs=0.01)
         np.testing.assert_array_equal(curve_of(mine).updates, curve_of(other).updates)
-        np.testing.assert_allclose(
-            curve_of(mine).training_loss, curve_of(other).training_loss, rtol=1e-4
-        )
+        for name in ("training_loss", "training_cost", "validation_cost"):
+            values = getattr(curve_of(mine), name)
+            np.testing.assert_allclose(values, getattr(curve_of(other), name), rtol=1e-4)
 
 
 class TestRepetition:
@@ -243,14 +243,14 @@ class TestResuming:
 
     def test_progress_goes_on_where_it_stood(self, images: Images) -> None:
         """The progress after a restored state is the progress of the undisturbed training."""
-        expected = finish(trainer(images))
+        expected = [bits(one) for one in trainer(images).run()]
         first = trainer(images)
         run = first.run()
         for _ in range(37):
             next(run)
         second = trainer(images)
         second.restore(through_a_file(first))
-        assert finish(second) == expected[37:]
+        assert [bits(one) for one in second.run()] == expected[37:]
 
     def test_a_restored_trainer_owns_its_arrays(self, images: Images) -> None:
         """Going on changes nothing in the state that it went on from."""
@@ -417,16 +417,24 @@ class TestProgress:
         assert {one.total for one in progress} == {80}
         assert [one.cycles for one in progress] == [0] * 39 + [1] * 40 + [2]
 
-    def test_the_best_so_far_never_falls(self, images: Images) -> None:
-        """The best is None before the first point, then the highest accuracy of any net so far."""
-        found = trainer(images, training=settings(sample_every=3, eta_max=0.5))
+    def test_cycle_ends_are_said(self, images: Images) -> None:
+        """Progress says of just those updates that end a cycle that they do."""
+        progress = finish(trainer(images))
+        assert [one.updates for one in progress if one.cycle_end] == [40, 80]
+
+    def test_accuracies_are_those_of_the_last_point(self, images: Images) -> None:
+        """Progress carries every net's accuracy at the last point, NaN once it was taken out."""
+        training = settings(eta_min=0.1, sample_every=20)
+        found = trainer(images, (-3.0, 3.0, -1.0), training=training)
         progress = finish(found)
-        table = np.array([curve_of(one).validation_accuracy for one in found.outcomes()])
-        highest = np.maximum.accumulate(table.max(axis=0))
-        points = curve_of(found.outcomes()[0]).updates
-        assert [one.best for one in progress[:2]] == [None, None]
-        assert [progress[point - 1].best for point in points] == highest.tolist()
-        assert (np.diff(table.max(axis=0)) < 0).any(), "the example must fall somewhere"
+        assert progress[18].accuracies is None
+        curves = [curve_of(outcome) for outcome in found.outcomes()]
+        for point, update in enumerate((20, 40, 60, 80)):
+            accuracies = progress[update - 1].accuracies
+            assert accuracies is not None
+            assert np.isnan(accuracies[1])
+            for net in (0, 2):
+                assert accuracies[net] == curves[net].validation_accuracy[point]
 
 
 @pytest.fixture(scope="module")
@@ -485,15 +493,16 @@ class TestDivergence:
             )
 
     def test_a_cohort_of_which_nothing_is_left_ends(self, images: Images) -> None:
-        """When every net has diverged the training ends early, each net with its reason."""
-        found = trainer(images, [3.0, 3.2], training=settings(eta_min=0.1))
+        """When every net has diverged the training ends at once, long before the next point."""
+        training = settings(eta_min=0.1, sample_every="cycle")
+        found = trainer(images, [3.0, 3.2], training=training)
         progress = finish(found)
         assert progress[-1].updates == found.updates < 20
-        assert progress[-1].best is None
+        assert progress[-1].accuracies is None
         assert [one.state for one in found.outcomes()] == [TrialState.FAIL] * 2
-        assert all("no longer finite" in (one.reason or "") for one in found.outcomes())
+        assert all("loss no longer finite" in (one.reason or "") for one in found.outcomes())
         assert found.models() == (None, None)
-        again = trainer(images, [3.0, 3.2], training=settings(eta_min=0.1))
+        again = trainer(images, [3.0, 3.2], training=training)
         again.restore(through_a_file(found))
         assert finish(again) == []
         assert all_bits(again) == all_bits(found)

@@ -1,0 +1,36 @@
+"""The study file: what one study is, from data to final model.
+
+Enters: a TOML file (or its canonical dictionary). Leaves: a frozen, checked `Study`, or one error
+with every mistake in it. Refuses to know what happens to a study later.
+"""
+
+from lamsearch.study.reading import differences, json_schema, parse_study, read_study
+from lamsearch.study.sections import (
+    CIFAR10_BATCH,
+    KNOWN_SOURCES,
+    Coarse,
+    Data,
+    Final,
+    Finalists,
+    Fine,
+    Network,
+    Training,
+)
+from lamsearch.study.whole import Study
+
+__all__ = [
+    "CIFAR10_BATCH",
+    "KNOWN_SOURCES",
+    "Coarse",
+    "Data",
+    "Final",
+    "Finalists",
+    "Fine",
+    "Network",
+    "Study",
+    "Training",
+    "differences",
+    "json_schema",
+    "parse_study",
+    "read_study",
+]

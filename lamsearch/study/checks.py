@@ -1,0 +1,107 @@
+"""The laws between the tables of a study file. Enters: those that parsed. Leaves: mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from lamsearch.errors import Mistake
+from lamsearch.results import STAGES
+from lamsearch.study.sections import CIFAR10_BATCH, KNOWN_SOURCES, Data, Stage, Training
+
+
+def all_mistakes(sections: Mapping[str, Any], broken: Collection[str] = ()) -> Iterator[Mistake]:
+    """Yield what is wrong inside each section that parsed, and between those.
+
+    ``broken`` names the sections that are there but did not parse: they are not missed.
+    """
+    for section in sections.values():
+        if section is not None:
+            yield from section.mistakes()
+    yield from _stage_mistakes(sections, broken)
+    yield from _training_mistakes(sections)
+    yield from _final_mistakes(sections, broken)
+
+
+def _stage_mistakes(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Mistake]:
+    coarse, fine, finalists = sections["coarse"], sections["fine"], sections["finalists"]
+    no_coarse = coarse is None and "coarse" not in broken
+    no_fine = fine is None and "fine" not in broken
+    if coarse is not None and coarse.values is None and coarse.log10_lambda is None:
+        yield Mistake(where="coarse.log10_lambda", law="is required")
+    if fine is not None and fine.values is None:
+        if no_coarse and fine.log10_lambda is None:
+            yield Mistake(where="fine.log10_lambda", law="is required where there is no [coarse]")
+        if not no_coarse and fine.log10_lambda is not None:
+            law = "must not be given after [coarse]: it is the span of coarse's best"
+            yield Mistake(where="fine.log10_lambda", law=law, value=list(fine.log10_lambda))
+    if fine is not None and fine.keep is not None and no_coarse:
+        yield Mistake(where="fine.keep", law="needs a [coarse] stage", value=fine.keep)
+    if coarse is not None and fine is not None and fine.keep is not None:
+        count = coarse.trials or len(coarse.values or ())
+        if fine.keep > count:
+            law = f"must be at most the {count} candidates of coarse"
+            yield Mistake(where="fine.keep", law=law, value=fine.keep)
+    if finalists is not None and no_coarse and no_fine:
+        yield Mistake(where="finalists", law="needs a [coarse] or [fine] stage to come from")
+
+
+def _training_mistakes(sections: Mapping[str, Any]) -> Iterator[Mistake]:
+    training, data = sections["training"], sections["data"]
+    if training is None:
+        return
+    for name in STAGES:
+        stage = sections[name]
+        if stage is None:
+            continue
+        settings = merged(training, stage)
+        if settings.eta_min > settings.eta_max and training.eta_min <= training.eta_max:
+            law = f"must be at most eta_max = {settings.eta_max!r}"
+            yield Mistake(where=f"{name}.eta_min", law=law, value=settings.eta_min)
+        size = None if data is None else _train_size(data, stage)
+        if size is not None and settings.batch_size > size:
+            where = f"{name if stage.batch_size else 'training'}.batch_size"
+            law = f"must be at most the {size} training images of {name}"
+            yield Mistake(where=where, law=law, value=settings.batch_size)
+
+
+def _train_size(data: Data, stage: Stage) -> int | None:
+    if data.train_batches is not None:
+        return CIFAR10_BATCH * len(data.train_batches)
+    return getattr(stage, "train", None) or data.train
+
+
+def _final_mistakes(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Mistake]:
+    final, data = sections["final"], sections["data"]
+    if final is None:
+        return
+    found = {name for name in STAGES if sections[name] is not None} | set(broken)
+    selects = any(name in found for name in STAGES if name != "final")
+    if final.log10_lambda is not None and selects:
+        law = "must not be given where a stage selects λ"
+        yield Mistake(where="final.log10_lambda", law=law, value=final.log10_lambda)
+    if final.log10_lambda is None and not selects:
+        yield Mistake(where="final.log10_lambda", law="is required where no stage selects λ")
+    if final.test_curves and selects:
+        law = "must be false where a stage selects λ: nothing before the end may read the test set"
+        yield Mistake(where="final.test_curves", law=law, value=True)
+    if data is None:
+        return
+    if data.train_batches is not None:
+        for key in ("train", "validation"):
+            if getattr(final, key) is not None:
+                law = "must not stand beside data.train_batches"
+                yield Mistake(where=f"final.{key}", law=law, value=getattr(final, key))
+    elif data.kind in KNOWN_SOURCES:
+        have = KNOWN_SOURCES[data.kind][0] - (data.test or (1 if data.kind == "digits" else 0))
+        total = (final.train or data.train or 0) + (final.validation or data.validation or 0)
+        if total > have > 0 and (final.train or final.validation):
+            law = f"train + validation must be at most the {have} images of the training pool"
+            yield Mistake(where="final", law=law, value=total)
+
+
+def merged(training: Training, stage: Stage) -> Training:
+    """Return [training] with a stage's overrides."""
+    keys = Training.model_fields.keys()
+    overrides = {key: value for key in keys if (value := getattr(stage, key)) is not None}
+    return training.model_copy(update=overrides)

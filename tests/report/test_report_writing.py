@@ -1,0 +1,106 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+import study_records as made
+
+from lamsearch.errors import FilesError
+from lamsearch.report import to_json, trials_csv, write
+
+FILES = {
+    "results.json", "report.md", "trials.csv", "index.html",
+    "figures/accuracy_over_lambda.png", "figures/accuracy_over_lambda.svg",
+    "figures/learning_curves.png", "figures/learning_curves.svg",
+    "models/final-0.safetensors",
+}  # fmt: skip
+MODELS = {"final-0.safetensors": b"\x00weights"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file below ``folder`` with what it holds."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_writing_twice_gives_the_same_files(tmp_path: Path) -> None:
+    """Write leaves exactly the report's files, the same bytes the second time, nothing beside."""
+    output = tmp_path / "deep" / "out"
+    written = write(made.finished(), output, MODELS)
+    first = contents(output)
+    assert set(first) == FILES == {str(path.relative_to(output)) for path in written}
+    assert write(made.finished(), output, MODELS) == written
+    assert contents(output) == first
+    assert first["models/final-0.safetensors"] == b"\x00weights"
+    assert first["results.json"].decode() == to_json(made.finished())
+    assert first["trials.csv"].decode() == trials_csv(made.finished())
+    assert first["figures/accuracy_over_lambda.png"].startswith(b"\x89PNG")
+
+
+def test_results_come_last(tmp_path: Path) -> None:
+    """results.json is written last: where it is new, all the others are."""
+    assert write(made.planned_only(), tmp_path)[-1] == tmp_path / "results.json"
+
+
+def test_unfinished_study_is_written(tmp_path: Path) -> None:
+    """A study of which nothing is trained gets its files, without learning curves."""
+    written = write(made.planned_only(), tmp_path)
+    names = {str(path.relative_to(tmp_path)) for path in written}
+    assert names == {name for name in FILES if "learning" not in name and "models" not in name}
+    assert json.loads((tmp_path / "results.json").read_text())["selected"] is None
+
+
+def test_file_in_the_way_is_said(tmp_path: Path) -> None:
+    """An output that is a file is one sentence of a FilesError with its path and the reason."""
+    output = tmp_path / "out"
+    output.write_text("mine")
+    with pytest.raises(FilesError, match=r"out/figures/.*: cannot be written: .+") as caught:
+        write(made.planned_only(), output)
+    assert "\n" not in str(caught.value)
+    assert output.read_text() == "mine"
+
+
+def test_folder_in_the_way_is_said(tmp_path: Path) -> None:
+    """A folder where a file belongs is a FilesError, and no temporary file stays behind."""
+    (tmp_path / "results.json").mkdir()
+    with pytest.raises(FilesError, match=r"results\.json: cannot be written"):
+        write(made.planned_only(), tmp_path)
+    assert not list(tmp_path.rglob(".*"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any folder")
+def test_read_only_folder_is_said(tmp_path: Path) -> None:
+    """A read-only output is a FilesError."""
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(FilesError, match="Permission denied"):
+            write(made.planned_only(), tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_full_disk_leaves_the_old_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full while writing leaves the old files as they were and nothing half."""
+    write(made.planned_only(), tmp_path)
+    before = contents(tmp_path)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FilesError, match="No space left on device"):
+        write(made.finished(), tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/b", "", "..", "a\\b"])
+def test_model_names_stay_in_their_folder(tmp_path: Path, name: str) -> None:
+    """A model's name that would leave its folder is refused before anything is written."""
+    with pytest.raises(FilesError, match="must be a plain file name"):
+        write(made.planned_only(), tmp_path / "out", {name: b""})
+    assert not (tmp_path / "out").exists()
