@@ -73,14 +73,18 @@ def initialise(
     classes: int,
     rng: np.random.Generator,
     dtype: npt.DTypeLike = np.float32,
-    fan_in: int | None = None,
+    projection: FloatArray | None = None,
 ) -> Nets:
     """Return ``count`` nets with the same weights, drawn from N(0, 1/√fan-in); biases are 0.
 
     The draws are float64 and then rounded, so that every dtype starts from the same point.
-    ``fan_in`` is the first layer's, where it is not ``features``.
+    With a ``projection`` (features, F) of orthonormal columns, the nets see F components of the
+    features: their first layer is the projected one, so it keeps the features' fan-in, and is as
+    near to that of the same draw on all features as the components are to the images.
     """
-    W1 = rng.standard_normal((features, hidden)) / np.sqrt(fan_in or features)
+    W1 = rng.standard_normal((features, hidden)) / np.sqrt(features)
+    if projection is not None:
+        W1 = projection.T.astype(np.float64) @ W1
     W2 = rng.standard_normal((hidden, classes)) / np.sqrt(hidden)
     return Nets(
         V=np.ascontiguousarray(np.tile(W1.astype(dtype), (1, count))),
@@ -101,7 +105,10 @@ def penalty(nets: Nets) -> npt.NDArray[np.float64]:
 
 
 class Pass:
-    """One forward and backward pass over a mini-batch of fixed size, in buffers made once."""
+    """One forward and backward pass over a mini-batch of fixed size, in buffers made once.
+
+    Scores lie as (K, C, B): reductions over classes then run along the images, several at a time.
+    """
 
     def __init__(self, nets: Nets, batch: int) -> None:
         dtype, (count, hidden, classes) = nets.V.dtype, nets.W2.shape
@@ -110,24 +117,29 @@ class Pass:
         self._rows = np.arange(batch)
         self._activations = np.empty((batch, count * hidden), dtype)
         self._deltas = np.empty((batch, count * hidden), dtype)
+        self._zeros = np.zeros((batch, count * hidden), dtype)  # NumPy is slower with a scalar
         self._active = np.empty((batch, count * hidden), np.bool_)
-        self._scores = np.empty((count, batch, classes), dtype)
+        self._scores = np.empty((count, classes, batch), dtype)
         self._W2_gradient = np.empty((count, hidden, classes), dtype)
         # the same memory seen net by net: (K, B, H)
         self._stacked_activations = _by_net(self._activations, nets)
         self._stacked_deltas = _by_net(self._deltas, nets)
 
     def forward(self, x: FloatArray) -> FloatArray:
-        """Return the class scores (K, B, C) of images x (B, F); the array is used again."""
+        """Return the class scores (K, C, B) of images x (B, F); the array is used again."""
         nets, Z = self._nets, self._activations
-        self._gemm(1.0, nets.V.T, x.T, beta=0.0, c=Z.T, overwrite_c=1)
+        np.matmul(x, nets.V, out=Z)
         scale = nets.scale.astype(Z.dtype)
         if (scale != 1).any():
             Z *= np.repeat(scale, nets.hidden)
         Z += nets.b1
-        np.maximum(Z, 0, out=Z)
-        np.matmul(self._stacked_activations, nets.W2, out=self._scores)
-        self._scores += nets.b2[:, None, :]
+        np.maximum(Z, self._zeros, out=Z)
+        np.matmul(
+            nets.W2.transpose(0, 2, 1),
+            self._stacked_activations.transpose(0, 2, 1),
+            out=self._scores,
+        )
+        self._scores += nets.b2[:, :, None]
         return self._scores
 
     def loss(self, labels: IntArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
@@ -136,12 +148,12 @@ class Pass:
         The scores become softmax probabilities in place. Ties go to the lowest class.
         """
         scores = self._scores
-        hits = scores.argmax(axis=2) == labels
-        scores -= scores.max(axis=2, keepdims=True)
-        chosen = scores[:, self._rows, labels]
+        hits = scores.argmax(axis=1) == labels
+        scores -= scores.max(axis=1, keepdims=True)
+        chosen = scores[:, labels, self._rows]
         np.exp(scores, out=scores)
-        total = scores.sum(axis=2)
-        scores /= total[:, :, None]
+        total = scores.sum(axis=1)
+        scores /= total[:, None, :]
         return (np.log(total) - chosen).mean(axis=1, dtype=np.float64), hits
 
     def backward(self, labels: IntArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -150,14 +162,15 @@ class Pass:
         Leaves: ∂/∂Z of the first layer (B, K·H), ∂/∂b1 (K·H), ∂/∂W2 (K, H, C), ∂/∂b2 (K, C).
         The gradient of W1 is xᵀ @ the first of them. The arrays are used again.
         """
-        scores = self._scores
-        scores[:, self._rows, labels] -= 1
+        scores, W2 = self._scores, self._nets.W2
+        scores[:, labels, self._rows] -= 1
         scores /= scores.dtype.type(len(self._rows))
-        np.matmul(self._stacked_activations.transpose(0, 2, 1), scores, out=self._W2_gradient)
-        np.matmul(scores, self._nets.W2.transpose(0, 2, 1), out=self._stacked_deltas)
-        np.greater(self._activations, 0, out=self._active)
+        by_image = scores.transpose(0, 2, 1)
+        np.matmul(self._stacked_activations.transpose(0, 2, 1), by_image, out=self._W2_gradient)
+        np.matmul(by_image, W2.transpose(0, 2, 1), out=self._stacked_deltas)
+        np.greater(self._activations, self._zeros, out=self._active)
         self._deltas *= self._active
-        return self._deltas, self._deltas.sum(axis=0), self._W2_gradient, scores.sum(axis=1)
+        return self._deltas, self._deltas.sum(axis=0), self._W2_gradient, scores.sum(axis=2)
 
     def step(
         self, x: FloatArray, labels: IntArray, *, eta: float, lam: npt.NDArray[np.float64]

@@ -113,19 +113,29 @@ def _cohorts(
     size: int,
     after: tuple[int, int] = (0, 0),
 ) -> tuple[Cohort, ...]:
-    """Cut each replicate's candidates into as few cohorts as fit, of nearly equal sizes."""
+    """Cut each replicate's candidates into as few cohorts as fit, of nearly equal sizes.
+
+    An odd number of cohorts would leave every other core idle while the last is trained, so the
+    last one is halved where it can be. The plan cannot ask how many cores there are: it would no
+    longer be the same for 1 worker and for 20.
+    """
     pieces = np.array_split(np.arange(len(candidates)), -(-len(candidates) // size))
-    cohorts: list[Cohort] = []
-    for replicate in range(replicates):
-        for piece in pieces:
-            slots = tuple(
+    cut = [(replicate, piece) for replicate in range(replicates) for piece in pieces]
+    if len(cut) % 2 and len(cut[-1][1]) > 1:
+        replicate, last = cut.pop()
+        cut += [(replicate, half) for half in np.array_split(last, 2)]
+    return tuple(
+        Cohort(
+            number=after[1] + number,
+            replicate=replicate,
+            slots=tuple(
                 Slot(
                     candidate=after[0] + int(place),
                     replicate=replicate,
                     log10_lambda=candidates[place],
                 )
                 for place in piece
-            )
-            number = after[1] + len(cohorts)
-            cohorts.append(Cohort(number=number, replicate=replicate, slots=slots))
-    return tuple(cohorts)
+            ),
+        )
+        for number, (replicate, piece) in enumerate(cut)
+    )

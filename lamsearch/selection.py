@@ -134,7 +134,7 @@ def winner(
         validation_accuracy=Score(mean=best.accuracy, se=best.se, n=best.n),
         warnings=tuple(
             warning
-            for stage in {id(one): one for one in (*searched[:1], deciding)}.values()
+            for stage in [*(first for first in searched[:1] if first is not deciding), deciding]
             if (warning := _edge_warning(stage, best.log10_lambda)) is not None
         ),
     )
@@ -174,7 +174,7 @@ def _judge(trials: Sequence[TrialRecord], validation_images: int) -> Judged:
 def _edge_warning(stage: StageRecord, chosen: float) -> str | None:
     """Say that a stage tried nothing on one side of the chosen λ."""
     values = sorted({t.log10_lambda for t in stage.trials if t.log10_lambda is not None})
-    if len(values) < 3:
+    if len(values) < (2 if stage.name == "finalists" else 3):
         return None
     for edge, beyond, word in ((values[0], chosen <= values[0], "below"),
                                (values[-1], chosen >= values[-1], "above")):  # fmt: skip

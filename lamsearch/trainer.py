@@ -28,7 +28,11 @@ _VALIDATION_ACCURACY = 5  # the column of a curve's row: training's three stand 
 
 
 class Splits(Protocol):
-    """What the trainer needs of a data set: normalised images (n, F), labels (n,), F statistics."""
+    """What the trainer needs of a data set: normalised images (n, F), labels (n,), F statistics.
+
+    ``projection`` (features, F) leads from all features to the F components the nets see, or is
+    None where they see all.
+    """
 
     @property
     def train_x(self) -> FloatArray: ...  # noqa: D102 - named by the class docstring
@@ -42,6 +46,8 @@ class Splits(Protocol):
     def mean(self) -> FloatArray: ...  # noqa: D102
     @property
     def std(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def projection(self) -> FloatArray | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +132,14 @@ class Trainer:
         self._points: list[int] = []
         self._rows: list[FloatArray] = []
         rng = np.random.default_rng(np.random.SeedSequence(tuple(seed), spawn_key=(0,)))
-        features = splits.train_x.shape[1]
         nets = initialise(
-            len(self._lam), features=features, hidden=hidden, classes=classes, rng=rng, dtype=dtype
+            len(self._lam),
+            features=len(splits.mean),
+            hidden=hidden,
+            classes=classes,
+            rng=rng,
+            dtype=dtype,
+            projection=splits.projection,
         )
         self._correct = np.zeros((len(self._lam), len(splits.validation_y)), np.bool_)
         self._set_nets(nets)
@@ -178,7 +189,7 @@ class Trainer:
         models: list[Model | None] = [None] * len(self._lam)
         for place, net in enumerate(self._alive):
             models[int(net)] = Model(
-                W1=self._nets.first_layer(place).astype(np.float32),
+                W1=self._all_features(self._nets.first_layer(place)),
                 b1=self._nets.b1.reshape(self._nets.count, -1)[place].astype(np.float32),
                 W2=self._nets.W2[place].astype(np.float32),
                 b2=self._nets.b2[place].astype(np.float32),
@@ -220,6 +231,11 @@ class Trainer:
         self._points = [int(point) for point in state["points"]]
         self._rows = list(np.array(state["rows"], np.float64))
         self._correct = np.array(state["correct"], np.bool_)
+
+    def _all_features(self, W1: FloatArray) -> FloatArray:
+        """The first layer as it acts on all normalised features, float32."""
+        projection = self._splits.projection
+        return (W1 if projection is None else projection @ W1).astype(np.float32)
 
     def _update(self) -> None:
         rows = self._batches[self._updates]

@@ -86,13 +86,14 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     study = read_study(study_file)
     features, classes = _sizes(study, data_dir, study_file.resolve().parent)
     rows, seconds = [], 0.0
-    costs: dict[tuple[int, int], float] = {}
+    costs: dict[tuple[int, int, int], float] = {}
     for stage in study.stages:
         planned, training = _expected(study, stage), study.training_of(stage)
+        seen = study.components_of(stage) or features
         for cohort in planned.cohorts:
-            size = (len(cohort.slots), training.batch_size)
+            size = (seen, len(cohort.slots), training.batch_size)
             if size not in costs:
-                costs[size] = _seconds(study, features, classes, *size)
+                costs[size] = _seconds(study, classes, *size)
             seconds += costs[size] * training.updates
         widths = sorted({len(cohort.slots) for cohort in planned.cohorts}, reverse=True)
         sizes = " and ".join(map(str, widths))
@@ -205,7 +206,7 @@ def _interval(study: Study, planned: plan.StagePlan) -> str:
     return {"fine": "span of coarse's best", "finalists": "best apart"}.get(planned.stage, "winner")
 
 
-def _seconds(study: Study, features: int, classes: int, cohort: int, batch_size: int) -> float:
+def _seconds(study: Study, classes: int, features: int, cohort: int, batch_size: int) -> float:
     from lamsearch.probes.calibration import calibrate
 
     return calibrate(features, study.network.hidden, classes, cohort, batch_size, seconds=0.3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -64,11 +65,12 @@ def pace(command: F) -> F:
     """Add --checkpoint-seconds and --lease-seconds."""
     positive = click.FloatRange(min=0, min_open=True)
     command = click.option(
-        "--checkpoint-seconds", type=positive, default=30.0, show_default=True,
+        "--checkpoint-seconds", type=positive, callback=_finite, default=30.0, show_default=True,
         help="Seconds between two checkpoints of a cohort.",
     )(command)  # fmt: skip
     return click.option(
-        "--lease-seconds", type=click.FloatRange(min=1.0), default=20.0, show_default=True,
+        "--lease-seconds", type=click.FloatRange(min=1.0), callback=_finite,
+        default=20.0, show_default=True,
         help="Seconds without a sign after which a worker's cohort is given to another.",
     )(command)  # fmt: skip
 
@@ -112,3 +114,10 @@ def files_default(storage: str) -> str:
         Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path()
     )
     return str((beside / "lamsearch-files").resolve())
+
+
+def _finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    """Refuse what a range lets through: nan is not below any bound."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"must be finite, got {value}")
+    return value

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -186,7 +186,9 @@ def _check_files(stored: Stored, files: str | None) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    # a worker whose crew was killed has nobody to tell, but still something to give back
+    with suppress(BrokenPipeError):
+        click.echo(line, err=True)
 
 
 def _leave_with_crew(stop: threading.Event) -> None:

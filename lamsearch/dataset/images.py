@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Raw = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Float32 = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 

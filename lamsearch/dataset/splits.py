@@ -8,12 +8,13 @@ Refuses to know files.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.dataset.images import Contents, LabelledImages, Labels, Raw
+from lamsearch.dataset.images import Contents, Float32, LabelledImages, Labels, Raw
+from lamsearch.dataset.projection import FITTED_ON, principal_components, project
 from lamsearch.errors import DataError
 from lamsearch.results import StageName
 from lamsearch.study import CIFAR10_BATCH, Study
@@ -23,7 +24,6 @@ TEST_CUT, POOL_ORDER = 0x7E57, 0x9001
 CHUNK_VALUES = 1 << 20  # 4 MB of float32: what normalising needs beside its result
 
 Order = npt.NDArray[np.intp]
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,9 @@ class Splits:
     """One stage's images, read-only: x (n, features) float32, normalised; y (n,) int64.
 
     ``mean`` and ``std`` (features) float32 are the training split's, in the units of raw images
-    (uint8 / 255); a feature that is constant in the training split has std 1.
+    (uint8 / 255); a feature that is constant in the training split has std 1. Where the stage
+    trains on principal components, x is (n, components), and ``projection`` (features, components)
+    leads there from normalised images; otherwise it is None.
     """
 
     train_x: Float32 = field(repr=False)
@@ -40,23 +42,39 @@ class Splits:
     validation_y: Labels = field(repr=False)
     mean: Float32 = field(repr=False)
     std: Float32 = field(repr=False)
+    projection: Float32 | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
-        for name in ("train_x", "train_y", "validation_x", "validation_y", "mean", "std"):
-            getattr(self, name).setflags(write=False)
+        for one in fields(self):
+            if getattr(self, one.name) is not None:
+                getattr(self, one.name).setflags(write=False)
+
+    def enter(self, raw: Raw) -> Float32:
+        """Return raw images (n, features) as the nets of this split see them."""
+        x = normalise(raw, self.mean, self.std)
+        return x if self.projection is None else project(x, self.projection)
 
 
 def split(study: Study, stage: StageName, pool: LabelledImages) -> Splits:
-    """Split the pool as the stage of the study asks."""
+    """Split the pool as the stage of the study asks.
+
+    Raises:
+        DataError: The stage asks for more components than there are features.
+    """
     train, validation = orders(study, stage, pool.y)
     mean, std = moments(pool.x, train)
+    projection = None
+    components = study.components_of(stage)
+    if components is not None:
+        projection = _fitted(pool.x, train, mean, std, components)
     return Splits(
-        train_x=_normalised(pool.x, train, mean, std),
+        train_x=_normalised(pool.x, train, mean, std, projection),
         train_y=pool.y[train],
-        validation_x=_normalised(pool.x, validation, mean, std),
+        validation_x=_normalised(pool.x, validation, mean, std, projection),
         validation_y=pool.y[validation],
         mean=mean,
         std=std,
+        projection=projection,
     )
 
 
@@ -159,16 +177,29 @@ def _float_moments(x: Raw, order: Order) -> tuple[npt.NDArray[np.float64], ...]:
     return mean, np.sqrt(squares / len(order))
 
 
-def _normalised(x: Raw, order: Order, mean: Float32, std: Float32) -> Float32:
-    result = np.empty((len(order), x.shape[1]), np.float32)
+def _fitted(x: Raw, train: Order, mean: Float32, std: Float32, components: int) -> Float32:
+    if components > x.shape[1]:
+        law = f"must be at most the {x.shape[1]} features of an image"
+        raise DataError(f"data.components: {law}, got {components}")
+    return principal_components(_normalised(x, train[:FITTED_ON], mean, std), components)
+
+
+def _normalised(
+    x: Raw, order: Order, mean: Float32, std: Float32, projection: Float32 | None = None
+) -> Float32:
+    width = x.shape[1] if projection is None else projection.shape[1]
+    result = np.empty((len(order), width), np.float32)
     start = 0
     for rows in _chunks(order, x.shape[1]):
         part = result[start : start + len(rows)]
-        part[:] = x[rows]
+        chunk = part if projection is None else np.empty((len(rows), x.shape[1]), np.float32)
+        chunk[:] = x[rows]
         if x.dtype == np.uint8:
-            part /= np.float32(255)
-        part -= mean
-        part /= std
+            chunk /= np.float32(255)
+        chunk -= mean
+        chunk /= std
+        if projection is not None:
+            part[:] = project(chunk, projection)
         start += len(rows)
     return result
 

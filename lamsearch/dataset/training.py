@@ -76,7 +76,8 @@ class TrainingData:
         """All that a split follows from."""
         study = self.study
         data = study.data.model_dump(mode="json")
-        return [self.fingerprint, study.seed, data, study.pool_size, study.split_of(stage)]
+        asked = [study.split_of(stage), study.components_of(stage)]
+        return [self.fingerprint, study.seed, data, study.pool_size, asked]
 
 
 def load(
@@ -134,4 +135,5 @@ def _pool(study: Study, contents: Contents) -> LabelledImages:
 
 
 def _arrays(made: Splits) -> dict[str, Any]:
-    return {one.name: getattr(made, one.name) for one in fields(Splits)}
+    found = {one.name: getattr(made, one.name) for one in fields(Splits)}
+    return {name: array for name, array in found.items() if array is not None}

@@ -32,6 +32,7 @@ class _RandomSplits:
     validation_y: IntArray
     mean: FloatArray
     std: FloatArray
+    projection: None = None
 
 
 def calibrate(

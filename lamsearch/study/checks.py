@@ -21,6 +21,7 @@ def all_mistakes(sections: Mapping[str, Any], broken: Collection[str] = ()) -> I
     yield from _stage_mistakes(sections, broken)
     yield from _training_mistakes(sections)
     yield from _final_mistakes(sections, broken)
+    yield from _components_mistakes(sections)
 
 
 def _stage_mistakes(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Mistake]:
@@ -98,6 +99,18 @@ def _final_mistakes(sections: Mapping[str, Any], broken: Collection[str]) -> Ite
         if total > have > 0 and (final.train or final.validation):
             law = f"train + validation must be at most the {have} images of the training pool"
             yield Mistake(where="final", law=law, value=total)
+
+
+def _components_mistakes(sections: Mapping[str, Any]) -> Iterator[Mistake]:
+    data = sections["data"]
+    if data is None or data.kind not in KNOWN_SOURCES:
+        return
+    features = KNOWN_SOURCES[data.kind][1]
+    for name in ("data", *STAGES):
+        section = sections[name]
+        if section is not None and (section.components or 0) > features:
+            law = f"must be at most the {features} features of {data.kind}"
+            yield Mistake(where=f"{name}.components", law=law, value=section.components)
 
 
 def merged(training: Training, stage: Stage) -> Training:

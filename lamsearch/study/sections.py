@@ -53,6 +53,7 @@ class Data(Section):
     validation_batches: tuple[Annotated[int, Field(ge=1, le=5)], ...] | None = None
     test: Positive | None = Field(None, description="images set aside where the source has none")
     stratified: bool = Field(False, description="keep the classes' shares in every split")
+    components: Positive | None = Field(None, description="principal components to train on")
 
     @property
     def kind(self) -> Literal["digits", "cifar10", "npz"]:
@@ -161,6 +162,7 @@ class Stage(Section):
     step_size: Positive | None = None
     cycles: Positive | None = None
     sample_every: SampleEvery | None = None
+    components: Positive | None = Field(None, description="instead of data.components")
 
 
 class Search(Stage):

@@ -76,6 +76,12 @@ class Study(Section):
             return (final.train or data.train, final.validation or data.validation)
         return (self.data.train, self.data.validation)
 
+    def components_of(self, stage: StageName) -> int | None:
+        """Return how many principal components the stage trains on; None: all features."""
+        section = getattr(self, stage)
+        own: int | None = None if section is None else section.components
+        return own or self.data.components
+
     def validation_images(self, stage: StageName) -> int:
         """Return how many images the stage's validation accuracy is measured on."""
         if self.data.validation_batches is not None:

@@ -102,7 +102,9 @@ class Database:
 
     def __init__(self, url: str, *, must_exist: bool = False) -> None:
         self.url = parse_url(url)
-        self.redacted = self.url.render_as_string(hide_password=True)
+        # libpq takes passwords as options of the URL too
+        options = {key: "***" for key in self.url.query if "password" in key}
+        self.redacted = self.url.update_query_dict(options).render_as_string(hide_password=True)
         if self.url.get_backend_name() == "sqlite":
             self._check_file(must_exist)
         self._storage = self._open()
@@ -133,6 +135,9 @@ class Database:
     def _begin(self, *, write: bool) -> Iterator[Unit]:
         with self.engine.connect() as plain:
             connection = plain.execution_options(**{_WRITE: write})
+            if not write and connection.dialect.name == "postgresql":
+                # one snapshot for all queries, as SQLite gives by itself
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 unit = Unit(connection, self._storage)
                 try:
@@ -141,9 +146,10 @@ class Database:
                     unit.close()
 
     def _check_file(self, must_exist: bool) -> None:
-        if not self.url.database or self.url.database == ":memory:":
+        name = self.url.database or ":memory:"
+        if ":memory:" in name or self.url.query.get("mode") == "memory":
             raise StorageError("storage: SQLite must be a file, got a database in memory")
-        path = Path(self.url.database)
+        path = Path(name)
         if must_exist and not path.exists():
             raise StorageError(f"storage: no such file: {path}")
         if not path.parent.is_dir():
@@ -188,9 +194,10 @@ class Database:
         return f"{self.redacted} cannot be used: {self._scrub(' '.join(lines[:2]))}"
 
     def _scrub(self, text: str) -> str:
-        password = str(self.url.password or "")
-        for secret in {password, quote(password, safe=""), quote(password)} - {""}:
-            text = text.replace(secret, "***")
+        options = [value for key, value in self.url.query.items() if "password" in key]
+        for password in map(str, [self.url.password or "", *options]):
+            for secret in {password, quote(password, safe=""), quote(password)} - {""}:
+                text = text.replace(secret, "***")
         return text
 
 
@@ -198,6 +205,8 @@ def parse_url(text: str) -> URL:
     """Return the URL with its driver; what is none is never echoed, it may hold a password."""
     try:
         url = make_url(text)
+        if "@" in (url.host or ""):  # the end of a password that is not percent-encoded
+            raise ValueError
     except (ArgumentError, ValueError):
         raise StorageError(
             "storage: must be a URL such as sqlite:///lamsearch.db or "

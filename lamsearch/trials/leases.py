@@ -154,8 +154,9 @@ class Leases:
             row = unit.execute(query).mappings().one()
             if row["openings"]:
                 return TestOpening(**row["openings"][0])
-            if row["selected"] is None:
-                raise StudyStateError("test: no winner is committed, so the test set stays sealed")
+            curves_wanted = row["document"].get("final", {}).get("test_curves", False)
+            if row["selected"] is None or not (claim.tests or curves_wanted):
+                raise StudyStateError("test: no winner is trained, so the test set stays sealed")
             opening = TestOpening(
                 study=self._study,
                 study_id=row["id"],
@@ -262,7 +263,7 @@ class Leases:
             trial.set_user_attr("lambda", 10.0 ** slot[2])
 
     def _tell_one(self, unit: Unit, held: Held, trained: Trained, seconds: float) -> None:
-        storage = unit.optuna
+        storage, trained = unit.optuna, _finite(trained)
         attributes: dict[str, object] = {
             "validation_accuracy": trained.validation_accuracy,
             "validation_loss": trained.validation_loss,
@@ -298,6 +299,7 @@ class Leases:
             cohorts.c.stage == (TEST if claim.tests else claim.stage),
             cohorts.c.number == claim.number,
             cohorts.c.token == claim.token,
+            cohorts.c.owner == self.owner,  # tokens of a study deleted and made again begin anew
             cohorts.c.state == LEASED,
         )
 
@@ -312,3 +314,13 @@ class Leases:
         return LeaseLostError(
             f"lease: {claim.stage} cohort {claim.number} was given to another worker"
         )
+
+
+def _finite(trained: Trained) -> Trained:
+    """The same, or a failure where a score is no number: Optuna would complete it as it is."""
+    for name in ("validation_accuracy", "validation_loss"):
+        value = getattr(trained, name)
+        if value is not None and not np.isfinite(value):
+            reason = f"{name.replace('_', ' ')} is {value}"
+            return Trained(state=TrialState.FAIL, reason=reason, curve=trained.curve)
+    return trained

@@ -76,6 +76,7 @@ def create(
                     "origin": origin, "files": files, "created": unit.now(), "openings": [],
                 }  # fmt: skip
                 unit.execute(sa.insert(studies).values(**values))
+                _refuse_foreign(unit, study)
                 _pass_on(unit, study.name)
                 row = _row(unit, study.name)
     except sa.exc.IntegrityError:  # another process planned it at the same moment
@@ -128,10 +129,11 @@ def delete(database: Database, name: str) -> Stored:
         owner = unit.connection.scalar(live)
         if owner is not None:
             raise StudyStateError(f"study: {name!r} is being worked on by {owner}; stop it first")
-        for (optuna_study,) in unit.execute(
-            sa.select(stages.c.optuna_study).where(stages.c.study == name)
-        ).all():
-            unit.optuna.delete_study(optuna_study)
+        planned = sa.select(stages.c.name).where(stages.c.study == name)
+        for stage in unit.connection.scalars(planned).all():
+            # by name: the dashboard may have removed it, and SQLite gives its number to another
+            if (found := _optuna_study(unit, f"{name}/{stage}")) is not None:
+                unit.optuna.delete_study(found)
         for table in (cohorts, stages, curves):
             unit.execute(sa.delete(table).where(table.c.study == name))
         unit.execute(sa.delete(studies).where(studies.c.name == name))
@@ -170,6 +172,27 @@ def _refuse_other(row: sa.RowMapping, study: Study, data_fingerprint: str) -> No
             f"data: {study.name!r} was planned with other data: fingerprint "
             f"{row['data_fingerprint'][:12]}…, got {data_fingerprint[:12]}…"
         )
+
+
+def _refuse_foreign(unit: Unit, study: Study) -> None:
+    """Refuse now what a later stage could not make, rather than in the middle of the study."""
+    for stage in study.stages:
+        if _optuna_study(unit, title := f"{study.name}/{stage}") is not None:
+            raise _foreign(title)
+
+
+def _foreign(title: str) -> StudyStateError:
+    return StudyStateError(
+        f"study: the storage holds an Optuna study {title!r} that lamsearch did not make; "
+        "choose another name"
+    )
+
+
+def _optuna_study(unit: Unit, title: str) -> int | None:
+    try:
+        return unit.optuna.get_study_id_from_name(title)
+    except KeyError:
+        return None
 
 
 def _pass_on(unit: Unit, name: str) -> None:
@@ -287,10 +310,7 @@ def _insert(unit: Unit, study: Study, planned: plan.StagePlan) -> None:
     try:
         optuna_study = unit.optuna.create_new_study([StudyDirection.MAXIMIZE], title)
     except optuna.exceptions.DuplicatedStudyError:
-        raise StudyStateError(
-            f"study: the storage holds an Optuna study {title!r} that lamsearch did not make; "
-            "choose another name"
-        ) from None
+        raise _foreign(title) from None
     low, high = planned.interval or (None, None)
     unit.execute(
         sa.insert(stages).values(
@@ -329,15 +349,15 @@ def _insert_cohorts(unit: Unit, study: Study, planned: plan.StagePlan, optuna_st
 
 
 def _distribution(study: Study, planned: plan.StagePlan) -> FloatDistribution:
-    """Optuna's distribution of log10 λ: the interval, else the searched one, else the span."""
+    """Optuna's distribution of log10 λ: the interval, else the span of all that is searched."""
     if planned.interval is not None:
         return FloatDistribution(*planned.interval)
+    values = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
+    ends = [value for value in values if value is not None]
     for search in (study.coarse, study.fine):
         if search is not None and search.log10_lambda is not None:
-            return FloatDistribution(*search.log10_lambda)
-    values = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
-    known = [value for value in values if value is not None]
-    return FloatDistribution(min(known), max(known))
+            ends += search.log10_lambda
+    return FloatDistribution(min(ends), max(ends))
 
 
 def _template(slot: plan.Slot, cohort: int, bounds: FloatDistribution) -> optuna.trial.FrozenTrial:

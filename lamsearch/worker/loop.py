@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from lamsearch import dataset, plan
-from lamsearch.dataset import Splits, TrainingData, normalise
+from lamsearch.dataset import Splits, TrainingData
 from lamsearch.errors import DataError, InterruptedWorkError, LeaseLostError
 from lamsearch.files import Files, model_from
 from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
@@ -205,8 +205,7 @@ class Worker:
                 self._study, self._settings.data_folder, opening,
                 fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
             )  # fmt: skip
-            splits = self._split("final")
-            test = (normalise(images.x, splits.mean, splits.std), images.y)
+            test = (self._split("final").enter(images.x), images.y)
         values = [held.log10_lambda for held in claim.slots]
         return self._trainer_of(claim.stage, values, claim.replicate, test)
 

@@ -103,7 +103,7 @@ def test_cohorts_hold_every_trial_once_and_evenly(
     candidates: int, replicates: int, size: int
 ) -> None:
     """Every (candidate, replicate) is in one cohort, of one replicate, no larger than allowed and
-    within one of each other."""
+    within one of each other, but for a last one that was halved to make their number even."""
     study = parse_study({
         "name": "p", "seed": 7, "cohort": size, "training": {"step_size": 15},
         "data": {"source": "digits", "train": 300, "validation": 100},
@@ -120,8 +120,23 @@ def test_cohorts_hold_every_trial_once_and_evenly(
         assert {slot.replicate for slot in cohort.slots} == {cohort.replicate}
     sizes = [len(cohort.slots) for cohort in planned.cohorts]
     assert max(sizes) <= size
+    fewest = replicates * -(-candidates // size)
+    if len(sizes) > fewest:
+        assert fewest % 2 == 1
+        sizes[-2:] = [sizes[-2] + sizes[-1]]
+    else:
+        assert fewest % 2 == 0 or sizes[-1] == 1
     assert max(sizes) - min(sizes) <= 1
-    assert len(sizes) == replicates * -(-candidates // size)
+    assert len(sizes) == fewest
+
+
+def test_further_candidates_are_numbered_after_those_there_are(small_study: Build) -> None:
+    """Candidates that extend a stage keep its replicates and are numbered on, cohorts as well."""
+    planned = plan_candidates(small_study(), "finalists", [-2.0, -1.5], after=(2, 2))
+    assert [(c.number, c.replicate) for c in planned.cohorts] == [(2, 0), (3, 1)]
+    assert [[(s.candidate, s.log10_lambda) for s in c.slots] for c in planned.cohorts] == [
+        [(2, -2.0), (3, -1.5)], [(2, -2.0), (3, -1.5)],
+    ]  # fmt: skip
 
 
 def test_every_replicate_has_seeds_of_its_own(small_study: Build) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
-from lamsearch.selection import finalists, narrow, rank, winner
+from lamsearch.selection import extension, finalists, narrow, rank, winner
 
 Row = tuple[Any, ...]  # log10 λ, then accuracies or (accuracy, loss), one per replicate; None fails
 
@@ -153,13 +153,47 @@ def test_finalists_are_apart_and_begin_with_the_best(rows: list[Row], keep: int)
     assert all(abs(a - b) >= 1.0 for i, a in enumerate(chosen) for b in chosen[:i])
 
 
+@pytest.mark.parametrize(
+    ("best", "step", "expected"),
+    [
+        (-2.0, 0.25, [-1.75, -1.5]),  # above all that was tried
+        (-3.0, 0.25, [-3.25, -3.5]),  # below
+        (-2.5, 0.25, []),  # between worse ones
+        (-2.0, 0.75, [-1.25]),  # the second step leaves the searched interval
+        (-2.0, 1.5, []),  # the first one does
+        (-2.0, 0.0, []),  # no interval was searched
+    ],
+)
+def test_finalists_go_on_past_an_outermost_best(
+    best: float, step: float, expected: list[float]
+) -> None:
+    """Where the best finalist is the outermost, one and two steps beyond it are tried, as far as
+    they lie in the searched interval."""
+    record = stage([(v, 0.9 if v == best else 0.5) for v in (-3.0, -2.5, -2.0)], None, "finalists")
+    found = extension(record, step=step, within=(-5.0, -1.0), validation_images=100)
+    assert found == expected
+
+
+def test_a_single_finalist_is_outermost_on_both_sides() -> None:
+    """A lone finalist is tried on both sides."""
+    record = stage([(-3.0, 0.9)], None, "finalists")
+    found = extension(record, step=0.5, within=(-5.0, -2.25), validation_images=100)
+    assert found == [-2.5, -3.5, -4.0]
+
+
+def test_a_failed_finalist_ends_the_extension_on_its_side() -> None:
+    """What failed was tried: nothing is tried beyond it."""
+    record = stage([(-3.0, 0.5), (-2.5, 0.9), (-2.0, None)], None, "finalists")
+    assert extension(record, step=0.5, within=(-5.0, -1.0), validation_images=100) == []
+
+
 def test_the_winner_has_the_best_mean_over_replicates() -> None:
     """The winner is the candidate with the best mean, told with its error, number and rule."""
     deciding = stage(
         [(-3.0, 0.80, 0.60), (-2.5, 0.74, 0.70), (-2.0, 0.70, 0.70)], name="finalists"
     )  # fmt: skip
     selected = winner(deciding, [], validation_images=100)
-    assert selected.log10_lambda == -2.5
+    assert selected.log10_lambda == -2.5  # between the others, so nothing is to be warned of
     assert selected.lam == pytest.approx(10**-2.5)
     assert selected.rule == (
         "best mean validation accuracy over 2 replicates among 3 candidates of finalists"
@@ -187,18 +221,24 @@ def test_a_winner_at_the_edge_of_a_stage_is_said(best: float, said: str | None) 
         )
 
 
-def test_each_stage_warns_for_itself() -> None:
-    """A winner at the edge of fine but inside coarse is said of fine only."""
+def test_the_deciding_stage_and_the_first_warn_for_themselves() -> None:
+    """A winner at the edge of fine is said of fine, and of coarse where it is at its edge too."""
     coarse = stage([(-4.0, 0.5), (-3.0, 0.6), (-2.0, 0.5)])
-    fine = stage([(-3.4, 0.9), (-3.0, 0.6), (-2.6, 0.5)], (-3.5, -2.5), "fine")
-    (warning,) = winner(fine, [coarse, fine], validation_images=100).warnings
-    assert "edge of fine" in warning
+    for beyond, edges in ((-3.4, ["fine"]), (-4.5, ["coarse", "fine"])):
+        fine = stage([(beyond, 0.9), (-3.0, 0.6), (-2.6, 0.5)], (-5.0, -2.5), "fine")
+        warnings = winner(fine, [coarse, fine], validation_images=100).warnings
+        assert [warning.split("edge of ")[1].split(",")[0] for warning in warnings] == edges
 
 
-def test_two_candidates_have_no_inside_to_warn_about() -> None:
-    """Of one or two candidates every one is at the edge, which is no news."""
-    record = stage([(-4.0, 0.5), (-3.0, 0.6)])
-    assert winner(record, [record], validation_images=100).warnings == ()
+def test_two_drawn_candidates_have_no_inside_to_warn_about() -> None:
+    """Of two drawn candidates every one is at the edge, which is no news; of two finalists, which
+    were chosen to lie apart, it is."""
+    rows = [(-4.0, 0.5), (-3.0, 0.6)]
+    assert winner(stage(rows), [stage(rows)], validation_images=100).warnings == ()
+    (warning,) = winner(
+        stage(rows, None, "finalists"), [stage(rows)], validation_images=100
+    ).warnings  # fmt: skip
+    assert "lies at the edge of finalists, which tried nothing above -3" in warning
 
 
 def test_where_all_failed_there_is_nothing_to_select() -> None:

@@ -400,7 +400,8 @@ class TestSampling:
 
         class Views:
             def __getattr__(self, name: str) -> Any:
-                return getattr(images, name).view()
+                array = getattr(images, name)
+                return None if array is None else array.view()
 
         made_anew = Trainer(Views(), settings(), [-3.0], hidden=HIDDEN, classes=CLASSES, seed=SEED)
         finish(made_anew)

@@ -29,6 +29,7 @@ class Images:
     std: Array
     raw_validation_x: Array
     test: tuple[Array, Array]
+    projection: None = None
 
 
 def digits(dtype: npt.DTypeLike = np.float32, train: int = 330, held_out: int = 120) -> Images:

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from trials_stub import BEAT, FINAL, Window, claimed, failed, finish, planned, trained, work
+
+from lamsearch.results import Curve, Trained, TrialState
+from lamsearch.study import Study
+from lamsearch.trials import Database, Leases, StageStatus, delete, read_status, read_study
+
+Build = Callable[..., Study]
+
+
+@pytest.fixture
+def leases(database: Database, small_study: Build) -> Leases:
+    """A worker's door to the small study, planned."""
+    planned(database, small_study())
+    return Leases(database, "small", owner="a", seconds=60.0)
+
+
+def same_curve(one: Curve | None, other: Curve | None) -> bool:
+    """Whether two curves are the same arrays, to the bit."""
+    if one is None or other is None:
+        return one is other
+    pairs = [(getattr(one, f.name), getattr(other, f.name)) for f in fields(Curve)]
+    return all(
+        a is b
+        or (a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
+        for a, b in pairs
+    )  # fmt: skip
+
+
+def test_a_study_reads_back_what_was_told(database: Database, leases: Leases) -> None:
+    """Scores, reasons, curves and correctness come back bit for bit, trial by trial."""
+    told: dict[int, Trained] = {}
+    for _ in range(2):
+        claim = claimed(leases)
+        outcomes = [trained(held) for held in claim.slots]
+        outcomes[0] = failed(f"reason {claim.number}")
+        odd = outcomes[1].curve
+        assert odd is not None
+        odd = replace(
+            odd,
+            training_loss=np.array([np.nan, np.inf, -0.0]),
+            test_accuracy=np.array([0.1, 0.2, 0.3], np.float32),
+        )
+        outcomes[1] = replace(outcomes[1], curve=odd)
+        told |= {held.candidate: one for held, one in zip(claim.slots, outcomes, strict=True)}
+        finish(leases, claim, outcomes)
+    record = read_study(database, "small").stages["coarse"]
+    assert [trial.candidate for trial in record.trials] == [0, 1, 2, 3, 4]
+    assert [trial.cohort for trial in record.trials] == [0, 0, 0, 1, 1]
+    assert record.interval == (-5.0, -1.0)
+    for trial in record.trials:
+        one = told[trial.candidate]
+        assert trial.state is one.state
+        assert trial.reason == one.reason
+        assert trial.validation_accuracy == one.validation_accuracy
+        assert trial.validation_loss == one.validation_loss
+        assert trial.train_accuracy == one.train_accuracy
+        assert same_curve(trial.curve, one.curve)
+        if one.correct is None:
+            assert trial.correct is None
+        else:
+            assert trial.correct is not None
+            assert trial.correct.dtype == np.bool_
+            assert trial.correct.tolist() == one.correct.tolist()
+
+
+def test_trials_stand_in_the_order_of_candidates_and_replicates(
+    database: Database, leases: Leases
+) -> None:
+    """Whatever the order of their cohorts, trials are read by candidate, then replicate."""
+    work(leases)
+    for stage in read_study(database, "small").stages.values():
+        pairs = [(trial.candidate, trial.replicate) for trial in stage.trials]
+        assert pairs == sorted(pairs)
+        assert stage.count(TrialState.COMPLETE) == stage.planned == len(pairs)
+
+
+def test_a_study_at_its_end_holds_all_that_was_decided(
+    database: Database, leases: Leases, small_study: Build
+) -> None:
+    """The record of a finished study has its settings, winner, opening, test score and duration."""
+    work(leases)
+    record = read_study(database, "small")
+    assert record.settings == small_study().canonical()
+    assert (record.name, record.seed) == ("small", 7)
+    assert record.study_fingerprint == small_study().fingerprint
+    assert record.data_fingerprint == "d" * 64
+    assert record.classes == ("zero", "one")
+    assert record.final == FINAL
+    assert record.selected is not None
+    assert record.selected.validation_accuracy is not None
+    assert record.selected.validation_accuracy.n == 2
+    assert len(record.openings) == 1
+    assert record.seconds is not None
+    assert record.seconds >= 0
+    assert record.done
+    assert record.finished
+
+
+def test_a_planned_study_reads_as_waiting(database: Database, leases: Leases) -> None:
+    """Before any worker a study's trials wait without scores, and its status says so."""
+    assert leases.owner == "a"
+    record, status = read_study(database, "small"), read_status(database, "small")
+    assert [trial.state for trial in record.stages["coarse"].trials] == [TrialState.WAITING] * 5
+    assert {trial.validation_accuracy for trial in record.stages["coarse"].trials} == {None}
+    assert not record.done
+    assert (record.selected, record.final, record.seconds) == (None, None, None)
+    assert status.state == "waiting"
+    assert status.workers == ()
+    assert status.stages == (
+        StageStatus(name="coarse", planned=5, finished=0, updates=0, total=60),
+    )
+    assert status.best is None
+    assert not status.over
+
+
+def test_status_follows_the_workers(database: Database, leases: Leases, window: Window) -> None:
+    """Status tells who holds which cohort, how far it is, what is best, and who went silent."""
+    first = claimed(leases)
+    other = Leases(database, "small", owner="b", seconds=60.0)
+    second = claimed(other)
+    leases.renew(first, BEAT)
+    other.renew(second, replace(BEAT, updates=10, best=0.7, best_at=-4.0))
+    status = read_status(database, "small")
+    assert status.state == "running"
+    assert status.stages == (
+        StageStatus(name="coarse", planned=5, finished=0, updates=40, total=60),
+    )
+    assert status.best == (-3.0, 0.8)
+    assert [(w.owner, w.stage, w.cohort, w.updates, w.total) for w in status.workers] == [
+        ("a", "coarse", 0, 30, 30), ("b", "coarse", 1, 10, 30),
+    ]  # fmt: skip
+    assert all(0.0 <= w.renewed_ago < 60.0 and not w.expired for w in status.workers)
+    finish(leases, first)
+    window.expire()
+    status = read_status(database, "small")
+    assert status.state == "waiting"
+    assert status.stages[0].finished == 3
+    assert [(w.owner, w.expired) for w in status.workers] == [("b", True)]
+
+
+@pytest.mark.usefixtures("long_up")
+def test_status_counts_takeovers_and_ends_done(
+    database: Database, leases: Leases, window: Window
+) -> None:
+    """Every takeover is counted, and a study at its end is done with nobody at work."""
+    claimed(leases)
+    window.expire()
+    work(leases)
+    status = read_status(database, "small")
+    assert status.takeovers == 1
+    assert status.state == "done"
+    assert status.over
+    assert status.workers == ()
+    assert [stage.name for stage in status.stages] == [
+        "coarse", "fine", "finalists", "final", "test",
+    ]  # fmt: skip
+    assert all(stage.planned == stage.finished for stage in status.stages)
+    assert status.selected == read_study(database, "small").selected
+
+
+def test_reading_changes_nothing(database: Database, leases: Leases, window: Window) -> None:
+    """Reading a study or its status writes no row."""
+    finish(leases, claimed(leases))
+    before = window.tables()
+    read_study(database, "small")
+    read_status(database, "small")
+    assert window.tables() == before
+
+
+def test_curves_of_a_deleted_study_are_gone(
+    database: Database, leases: Leases, small_study: Build
+) -> None:
+    """A study made again under an old name has none of the old one's curves."""
+    finish(leases, claimed(leases))
+    delete(database, "small")
+    planned(database, small_study())
+    assert {trial.curve for trial in read_study(database, "small").stages["coarse"].trials} == {
+        None
+    }
