@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from types import FrameType
+
 
 def main() -> None:
     """Run the command line."""
+    # Importing takes a second, and an import that is interrupted ends in somebody's traceback.
+    before = signal.signal(signal.SIGINT, _leave)
     from lamsearch.cli import cli
 
+    signal.signal(signal.SIGINT, before)
     cli(prog_name="lamsearch")
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    os.write(2, b"Error: interrupted\n")
+    os._exit(130)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What all tests share: storages of both kinds, small studies, the command line as users call it."""
+"""What all tests share: storages of both kinds, small studies, the command line."""
 
 from __future__ import annotations
 

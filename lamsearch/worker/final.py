@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import softmax
-from scipy.stats import norm, t
+from scipy.special import ndtri, softmax, stdtrit
 
 from lamsearch.dataset import LabelledImages, normalise
 from lamsearch.dataset.images import Raw
@@ -38,8 +37,8 @@ def interval95(mean: float, sd: float, n: int, images: int) -> tuple[float, floa
     The two errors are independent, so their half widths add in squares: Student's for the mean
     over n seeds, and the binomial one for the draw of the test images.
     """
-    seeds = float(t.ppf(0.975, n - 1)) * sd / math.sqrt(n) if n > 1 else 0.0
-    draw = float(norm.ppf(0.975)) * math.sqrt(mean * (1 - mean) / images)
+    seeds = float(stdtrit(n - 1, 0.975)) * sd / math.sqrt(n) if n > 1 else 0.0
+    draw = float(ndtri(0.975)) * math.sqrt(mean * (1 - mean) / images)
     half = math.hypot(seeds, draw)
     return (max(0.0, mean - half), min(1.0, mean + half))
 

@@ -72,9 +72,7 @@ def test_cifar10_commands(checkout: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_many_machines(
-    lamsearch: object, checkout: Path, postgres_url: str
-) -> None:
+def test_many_machines(checkout: Path, postgres_url: str) -> None:
     """Create and two workers, as the README has them, finish a study on a real PostgreSQL."""
     if not (checkout / "lamsearch.db").exists():
         test_command_one_on_a_fresh_machine(checkout)

@@ -1,0 +1,165 @@
+"""What a further worker on the same host costs in memory: proportional set sizes (Linux).
+
+A page that n processes map counts 1/n in each one's set, so the sum over workers is what they
+take of the host together. Measured once every worker has seen the whole training split.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import runs
+from benchmarks.common import Options, Spread, publish, read_options, spread, table, verdict
+
+TARGET = 120.0  # MB more for each further worker
+NO_CACHE = Path("/dev/null/cache")  # nobody can write there, root included
+_SAMPLES = 5
+_PATIENCE = 240.0  # seconds for all workers to come to train
+_MEGABYTE = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Megabytes of all workers together, and of the command that looks after them."""
+
+    workers: Spread
+    crew: float
+
+
+def main() -> None:
+    """Measure, print, write."""
+    options = read_options(__doc__ or "")
+    counts = (1, 2) if options.quick else (1, 2, 4, 8)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # one cohort for each worker, and long enough that none ends while it is measured
+        changes = {"coarse": {"trials": 8 * max(counts), "step_size": 50_000}}
+        path = runs.coarse_only(runs.study_path("cifar10"), folder, changes)
+        cache = folder / "cache"
+        study = runs.warm(path, options, cache)
+        epoch = (study.data.train or 0) // study.training.batch_size
+        shared = {count: _sizes(count, path, folder, cache, epoch, options) for count in counts}
+        alone = {} if options.quick else {
+            count: _sizes(count, path, folder, NO_CACHE, epoch, options) for count in counts
+        }  # fmt: skip
+    publish("memory", _text(shared, alone, study.name), options)
+
+
+def _sizes(
+    count: int, path: Path, folder: Path, cache: Path, updates: int, options: Options
+) -> Sizes:
+    """Run so many workers until each has done so many updates; return their sizes."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        place = Path(name)
+        command = runs.run_command(path, place, options, "--workers", str(count))
+        with (place / "said").open("w") as said:
+            crew = subprocess.Popen(
+                command, env=runs.environment(cache), stdout=subprocess.DEVNULL, stderr=said
+            )
+        try:
+            _wait(crew, count, place, updates)
+            members = _children(crew.pid)
+            if len(members) != count:
+                raise RuntimeError(f"{count} workers wanted, found {len(members)}")
+            samples = []
+            for _ in range(_SAMPLES):
+                samples.append(sum(_proportional(member) for member in members))
+                time.sleep(0.3)
+            return Sizes(workers=spread(samples), crew=_proportional(crew.pid))
+        finally:
+            _end(crew)
+
+
+def _wait(crew: subprocess.Popen[bytes], count: int, place: Path, updates: int) -> None:
+    """Wait until all workers are in training, by what `lamsearch status` says."""
+    command = [
+        sys.executable,
+        "-m",
+        "lamsearch",
+        "status",
+        "--storage",
+        runs.storage(place),
+        "--json",
+    ]
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if crew.poll() is not None:
+            raise RuntimeError(f"the run ended: {(place / 'said').read_text()[-2000:]}")
+        done = subprocess.run(command, capture_output=True, text=True)
+        found = json.loads(done.stdout) if done.returncode == 0 else []
+        workers = [worker for study in found for worker in study["workers"]]
+        if len(workers) == count and all(worker["updates"] >= updates for worker in workers):
+            return
+        time.sleep(1.0)
+    raise RuntimeError(f"{count} workers did not all come to train in {_PATIENCE:.0f} s")
+
+
+def _end(crew: subprocess.Popen[bytes]) -> None:
+    """Leave politely, then at once."""
+    for number in (signal.SIGINT, signal.SIGINT, signal.SIGKILL):
+        if crew.poll() is not None:
+            return
+        crew.send_signal(number)
+        try:
+            crew.wait(15)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _children(process: int) -> list[int]:
+    text = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8")
+    return [int(one) for one in text.split()]
+
+
+def _proportional(process: int) -> float:
+    """Megabytes of a process's proportional set."""
+    text = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8")
+    kilobytes = next(int(line.split()[1]) for line in text.splitlines() if line[:4] == "Pss:")
+    return kilobytes * 1024 / _MEGABYTE
+
+
+def _text(shared: dict[int, Sizes], alone: dict[int, Sizes], name: str) -> str:
+    rows = [row for way, found in _ways(shared, alone) for row in _rows(way, found)]
+    header = ["split cache", "workers", "workers together, MB", "per worker, MB",
+              "each further worker, MB", "run itself, MB"]  # fmt: skip
+    most = max(shared)
+    further = (shared[most].workers.median - shared[1].workers.median) / (most - 1)
+    return (
+        f"Proportional set sizes of the workers of a coarse stage of `studies/{name}.toml` "
+        "(cohorts of 8), all in training, each past its first epoch; median (quartiles) of "
+        f"{_SAMPLES} samples; MB = 10⁶ bytes. Each further worker, 1 to {most} workers: "
+        f"**{further:.0f} MB** ({verdict(further, '≤', TARGET)})."
+        f"\n\n{table(header, rows)}"
+    )
+
+
+def _ways(
+    shared: dict[int, Sizes], alone: dict[int, Sizes]
+) -> tuple[tuple[str, dict[int, Sizes]], ...]:
+    return (("on", shared), ("cannot be written", alone))
+
+
+def _rows(way: str, found: dict[int, Sizes]) -> list[list[str]]:
+    rows, before = [], None
+    for count, sizes in found.items():
+        more = ""
+        if before is not None:
+            step = sizes.workers.median - found[before].workers.median
+            more = f"{step / (count - before):.0f}"
+        rows.append([
+            way, f"{count}", sizes.workers.text(0), f"{sizes.workers.median / count:.0f}", more,
+            f"{sizes.crew:.0f}",
+        ])  # fmt: skip
+        before = count
+    return rows
+
+
+if __name__ == "__main__":
+    main()

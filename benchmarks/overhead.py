@@ -1,0 +1,285 @@
+"""What of a whole run's time is not training, and how far the run is from the machine's sgemm.
+
+A run of the real command, nothing added to it. Its database says when every cohort began and
+ended, by whom, and how many updates it did; what an update and an evaluation of a cohort of that
+width cost with all cores busy is measured before and after, in turn with the machine's sgemm.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import contenders as of
+from benchmarks import runs
+from benchmarks.common import CORES, Options, Spread, publish, read_options, spread, table, verdict
+from benchmarks.fleet import Fleet, Setup
+from lamsearch.results import StageName
+from lamsearch.study import KNOWN_SOURCES, Study, Training
+
+MOST_OVERHEAD, MOST_TIMES_SGEMM = 0.15, 1.8
+_ROWS = 20_000
+_PRODUCTS = (Setup(batch=0), Setup(batch=1))  # a process per core; one with all threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """One cohort as the database knows it; times are seconds since the command began."""
+
+    stage: StageName
+    width: int
+    owner: str
+    begin: float
+    end: float
+    seconds: float
+    updates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of the command: its wall time, when the study was finished, its cohorts."""
+
+    study: Study
+    wall: float
+    finished: float
+    cohorts: tuple[Cohort, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Seconds with all cores busy, a value per round: of one update of a cohort, of `EVALUATED`
+    images through it, and of one product of the machine's sgemm on all cores."""
+
+    update: dict[Setup, list[float]]
+    evaluation: dict[Setup, list[float]]
+    product: list[float]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    options = read_options(__doc__ or "")
+    name = "digits" if options.quick else "cifar10"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        path = runs.study_path(name)
+        study = runs.warm(path, options, folder / "cache")
+        features = KNOWN_SOURCES[study.data.kind][1]
+        of.write_images(folder, _ROWS, features)
+        with ExitStack() as stack:
+            gauge = _Gauge(stack, folder, study, options)
+            gauge.measure()
+            run = _run(study, path, folder, options)
+            gauge.measure()
+    publish("overhead", _text(name, run, gauge.costs(), features), options)
+
+
+class _Gauge:
+    """Measures costs on all cores in rounds, before and after the run."""
+
+    def __init__(self, stack: ExitStack, folder: Path, study: Study, options: Options) -> None:
+        self._rounds, self._block = (2, 0.05) if options.quick else (6, 0.2)
+        fleets = {
+            name: stack.enter_context(Fleet(contender, folder, processes=CORES))
+            for name, contender in (
+                ("update", of.ours), ("evaluation", of.evaluation), ("product", of.sgemm),
+            )
+        }  # fmt: skip
+        whole = stack.enter_context(Fleet(of.sgemm, folder, threads=CORES))
+        batches = {study.training_of(stage).batch_size for stage in study.stages}
+        # a stage that is extended may have any width up to the cohort's
+        widths = range(1, study.cohort + 1)
+        setups = [Setup(batch=batch, cohort=width) for batch in batches for width in widths]
+        self._turns = [(fleets[one], one, s) for s in setups for one in ("update", "evaluation")]
+        self._turns += [(fleets["product"], "product", _PRODUCTS[0])]
+        self._turns += [(whole, "product", _PRODUCTS[1])]
+        self._found: dict[tuple[str, Setup], list[float]] = defaultdict(list)
+        for fleet, _, setup in self._turns:
+            fleet.prepare(setup)
+
+    def measure(self) -> None:
+        """Do half of the rounds."""
+        for _ in range(self._rounds):
+            for fleet, name, setup in self._turns:
+                # per process: all of them work at once, each for itself
+                each = CORES if name != "product" else 1
+                self._found[name, setup].append(each * fleet.time(setup, self._block))
+
+    def costs(self) -> Costs:
+        """Return all rounds; of sgemm's two ways the faster."""
+        products = [self._found["product", setup] for setup in _PRODUCTS]
+        pick = {
+            name: {setup: times for (one, setup), times in self._found.items() if one == name}
+            for name in ("update", "evaluation")
+        }
+        best = min(products, key=lambda times: float(np.median(times)))
+        return Costs(update=pick["update"], evaluation=pick["evaluation"], product=best)
+
+
+def _run(study: Study, path: Path, folder: Path, options: Options) -> Run:
+    place = folder / "run"
+    place.mkdir()
+    command = runs.run_command(path, place, options)
+    began, wall, _ = runs.timed(command, folder / "cache")
+    with closing(sqlite3.connect(place / "study.db")) as base:
+        finished = base.execute("SELECT finished FROM lamsearch_study").fetchone()[0] - began
+        rows = base.execute(
+            "SELECT c.stage, json_array_length(c.slots), c.owner, c.seconds, c.updates,"
+            " MIN(t.datetime_start), MAX(t.datetime_complete)"
+            " FROM lamsearch_cohort c, json_each(c.slots) s"
+            " JOIN trials t ON t.trial_id = json_extract(s.value, '$[0]')"
+            " GROUP BY c.stage, c.number"
+        ).fetchall()
+    cohorts = [
+        Cohort(
+            stage=stage, width=width, owner=owner, seconds=seconds, updates=updates,
+            begin=datetime.fromisoformat(begin).timestamp() - began,
+            end=datetime.fromisoformat(end).timestamp() - began,
+        )
+        for stage, width, owner, seconds, updates, begin, end in rows
+    ]  # fmt: skip
+    ordered = tuple(sorted(cohorts, key=lambda one: one.begin))
+    return Run(study=study, wall=wall, finished=finished, cohorts=ordered)
+
+
+def _text(name: str, run: Run, costs: Costs, features: int) -> str:
+    rounds = len(costs.product)
+    shares = [_shares(run, costs, turn) for turn in range(rounds)]
+    total = run.wall * CORES
+    rows = [
+        [part, spread(one[part] for one in shares).text(1),
+         spread(100 * one[part] / total for one in shares).text(1)]
+        for part in shares[0]
+    ]  # fmt: skip
+    overhead = spread(1 - one["training"] / total for one in shares)
+    times = spread(run.wall / _ideal(run, one, features) for one in costs.product)
+    verdicts = table(
+        ["", "measured", "target"],
+        [
+            ["not training, share of wall × cores", overhead.text(3),
+             verdict(overhead.median, "≤", MOST_OVERHEAD)],
+            ["wall ÷ the time sgemm needs on all cores", times.text(),
+             verdict(times.median, "≤", MOST_TIMES_SGEMM)],
+        ],
+    )  # fmt: skip
+    nets = sum(one.width * one.updates for one in run.cohorts)
+    return (
+        f"One `lamsearch run studies/{name}.toml` on {CORES} cores, splits in the cache before: "
+        f"wall {run.wall:.1f} s, {len(run.cohorts)} cohorts, {nets:,} updates of a net. Training "
+        "and evaluation are counts from the database times what one costs with all cores busy, "
+        f"measured in {rounds} rounds, half of them before and half after the run, in turn with "
+        f"sgemm of {of.SGEMM}³ on all cores ({_rate(costs).text(0)} GFLOP/s); median (quartiles). "
+        "sgemm needs 4 × batch × features × hidden FLOP per net and update."
+        f"\n\n{verdicts}\n\n{table(['core-seconds', 's', '% of wall × cores'], rows)}"
+        f"\n\n{_stages(run, costs)}"
+    )
+
+
+def _rate(costs: Costs) -> Spread:
+    return spread(of.SGEMM_FLOP / one / 1e9 for one in costs.product)
+
+
+def _ideal(run: Run, product: float, features: int) -> float:
+    """Seconds that all multiplications of the run take at the machine's rate on all cores."""
+    flop = sum(
+        4 * _training(run, one).batch_size * features * run.study.network.hidden
+        * one.width * one.updates
+        for one in run.cohorts
+    )  # fmt: skip
+    return flop / of.SGEMM_FLOP * product
+
+
+def _shares(run: Run, costs: Costs, turn: int) -> dict[str, float]:
+    """Every core-second of the run under one name; they sum to wall × cores."""
+    owners: dict[str, list[Cohort]] = defaultdict(list)
+    for one in run.cohorts:
+        owners[one.owner].append(one)
+    last = max(one.end for one in run.cohorts)
+    training = sum(_trains(run, one, costs, turn) for one in run.cohorts)
+    evaluation = sum(_evaluates(run, one, costs, turn) for one in run.cohorts)
+    held = sum(one.seconds for one in run.cohorts)
+    start = sum(members[0].begin for members in owners.values())
+    ends = sum(_idle(run, members) for members in owners.values())
+    between = sum(
+        later.begin - earlier.end
+        for members in owners.values()
+        for earlier, later in pairwise(members)
+    )
+    waits = between + sum(last - members[-1].end for members in owners.values())
+    return {
+        "training": training,
+        "evaluation": evaluation,
+        "the rest of a cohort (initial weights, checkpoints, beats, slower updates)": held
+        - training - evaluation,
+        "telling results": sum(one.end - one.begin for one in run.cohorts) - held,
+        "start-up, until a worker's first claim": start,
+        "idle at the ends of stages": ends,
+        "claims and passages between cohorts": waits - ends,
+        "the test": (run.finished - last) * CORES,
+        "report and leaving": (run.wall - run.finished) * CORES,
+        "cores without a cohort": (CORES - len(owners)) * last,
+    }  # fmt: skip
+
+
+def _idle(run: Run, members: Sequence[Cohort]) -> float:
+    """Seconds that one worker had nothing left to claim, its stage not yet over."""
+    idle = 0.0
+    for stage in dict.fromkeys(one.stage for one in run.cohorts):
+        others = [one for one in run.cohorts if one.stage == stage]
+        own = [one.end for one in members if one.stage == stage]
+        begun = max(min(one.begin for one in others), members[0].begin)
+        idle += max(0.0, max(one.end for one in others) - max(own, default=begun))
+    return idle
+
+
+def _training(run: Run, cohort: Cohort) -> Training:
+    return run.study.training_of(cohort.stage)
+
+
+def _setup(run: Run, cohort: Cohort) -> Setup:
+    return Setup(batch=_training(run, cohort).batch_size, cohort=cohort.width)
+
+
+def _trains(run: Run, cohort: Cohort, costs: Costs, turn: int) -> float:
+    return cohort.updates * costs.update[_setup(run, cohort)][turn]
+
+
+def _evaluates(run: Run, cohort: Cohort, costs: Costs, turn: int) -> float:
+    """Validation at every sampling point, and the training split once at the end."""
+    training, validation = _training(run, cohort), run.study.validation_images(cohort.stage)
+    train = run.study.split_of(cohort.stage)[0] or 0
+    points = runs.sampling_points(training, train, cohort.updates)
+    units = (len(points) * validation + train) / of.EVALUATED
+    return units * costs.evaluation[_setup(run, cohort)][turn]
+
+
+def _stages(run: Run, costs: Costs) -> str:
+    rows = []
+    for stage in dict.fromkeys(one.stage for one in run.cohorts):
+        members = [one for one in run.cohorts if one.stage == stage]
+        seconds = sum(one.seconds for one in members)
+        training = np.median([
+            sum(_trains(run, one, costs, turn) for one in members)
+            for turn in range(len(costs.product))
+        ])  # fmt: skip
+        wall = max(one.end for one in members) - min(one.begin for one in members)
+        widths = " + ".join(str(one.width) for one in members)
+        rows.append([
+            stage, widths, f"{wall:.1f}", f"{seconds:.1f}", f"{training:.1f}",
+            f"{100 * (1 - seconds / wall / CORES):.0f}",
+        ])  # fmt: skip
+    header = ["stage", "cohorts' widths", "wall, s", "in cohorts, core-s", "training, core-s",
+              "idle, %"]  # fmt: skip
+    return table(header, rows)
+
+
+if __name__ == "__main__":
+    main()

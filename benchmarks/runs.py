@@ -1,0 +1,93 @@
+"""Real runs of the command line on studies cut down to what is measured.
+
+Enters: a study file and changes. Leaves: study files, commands, and what they printed. Every run
+has a fresh SQLite file; the normalised splits are in the cache before, unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter, time
+from typing import Any
+
+from benchmarks.common import ROOT, Options
+from lamsearch import dataset
+from lamsearch.study import Study, Training, read_study
+
+Changes = Mapping[str, Mapping[str, object]]
+
+
+def study_path(name: str) -> Path:
+    """Return the path of a worked study."""
+    return ROOT / "studies" / f"{name}.toml"
+
+
+def coarse_only(source: Path, folder: Path, changes: Changes | None = None) -> Path:
+    """Write a copy of a study without its later stages, some of its keys changed."""
+    document = read_study(source).canonical()
+    for later in ("fine", "finalists", "final"):
+        document.pop(later, None)
+    for section, values in (changes or {}).items():
+        (document[section] if section else document).update(values)
+    path = folder / source.name
+    tables = {key: value for key, value in document.items() if isinstance(value, dict)}
+    lines = [f"{key} = {json.dumps(document[key])}" for key in document if key not in tables]
+    for name, values in tables.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(one)}" for key, one in values.items())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def warm(path: Path, options: Options, cache: Path) -> Study:
+    """Put all normalised splits of a study into the cache; return the study."""
+    study = read_study(path)
+    data = dataset.load(study, options.data, origin=path.parent, cache=cache)
+    for stage in study.stages:
+        data.split(stage)
+    return study
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """Return what a run's processes see: our cache, nothing else of ours."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LAMSEARCH_")}
+    return {**clean, "LAMSEARCH_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+
+
+def run_command(path: Path, folder: Path, options: Options, *more: str) -> list[str]:
+    """Return the command that runs a study in a folder, and prints its document."""
+    return [
+        sys.executable, "-m", "lamsearch", "run", str(path), "--storage", storage(folder),
+        "--data-dir", str(options.data), "--output", str(folder / "report"), "--json", *more,
+    ]  # fmt: skip
+
+
+def storage(folder: Path) -> str:
+    """Return the URL of the database in a run's folder."""
+    return f"sqlite:///{folder / 'study.db'}"
+
+
+def timed(command: list[str], cache: Path) -> tuple[float, float, dict[str, Any]]:
+    """Run a command; return when it began (since 1970), its seconds, and its document."""
+    began, start = time(), perf_counter()
+    done = subprocess.run(command, env=environment(cache), capture_output=True, text=True)
+    seconds = perf_counter() - start
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[2:5]} failed: {done.stderr[-2000:]}")
+    return began, seconds, json.loads(done.stdout)
+
+
+def sampling_points(training: Training, images: int, updates: int) -> frozenset[int]:
+    """Return the updates, of so many, at which the validation split is evaluated.
+
+    ``images`` is the size of the training split; cycle ends are always among the points.
+    """
+    cycle, every = 2 * training.step_size, training.sample_every
+    if every == "epoch":
+        every = images // training.batch_size
+    step = cycle if every == "cycle" else every
+    return frozenset(range(step, updates + 1, step)) | frozenset(range(cycle, updates + 1, cycle))

@@ -1,0 +1,134 @@
+"""The command line called in the tests' own process: quick, with standard output apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lamsearch.cli import cli, options
+from lamsearch.trials import Database
+
+SMALL = """
+name = "{name}"
+seed = 7
+cohort = 3
+[data]
+source = "digits"
+train = 300
+validation = 100
+test = 200
+[network]
+hidden = 8
+[training]
+batch_size = 20
+step_size = 15
+cycles = 2
+[coarse]
+trials = 5
+log10_lambda = [-5.0, -1.0]
+cycles = 1
+[fine]
+trials = 4
+keep = 2
+cycles = 1
+[finalists]
+keep = 2
+replicates = 2
+[final]
+train = 350
+validation = 50
+replicates = 2
+"""
+
+
+class Desk:
+    """A folder with an SQLite storage in it, and verbs called there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database_file = folder / "lamsearch.db"
+        self.url = f"sqlite:///{self.database_file}"
+
+    def __call__(self, *arguments: object, **rest: Any) -> Result:
+        """Call a verb as it is written."""
+        return CliRunner().invoke(cli, list(map(str, arguments)), prog_name="lamsearch", **rest)
+
+    def well(self, *arguments: object, **rest: Any) -> Result:
+        """Call a verb on this desk's storage, which must go well."""
+        result = self(*arguments, "--storage", self.url, **rest)
+        assert result.exit_code == 0, result.stderr
+        return result
+
+    def write(self, name: str = "small", text: str = SMALL) -> Path:
+        """Write a study file."""
+        path = self.folder / f"{name}.toml"
+        path.write_text(text.replace("{name}", name), encoding="utf-8")
+        return path
+
+    def do(self, path: Path) -> dict[str, Any]:
+        """Create the study of a file, work it to its end, return its result document."""
+        self.well("create", path)
+        self.well("worker", path.stem)
+        document = json.loads(self.well("report", path.stem, "--json").stdout)
+        assert isinstance(document, dict)
+        return document
+
+    def listing(self) -> list[str]:
+        """All that lies in the folder."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's settings out, the caches in a folder of the tests, and close storages."""
+    opened: list[Database] = []
+
+    def opening(*arguments: Any, **rest: Any) -> Database:
+        opened.append(Database(*arguments, **rest))
+        return opened[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("STORAGE", "DATA", "FILES"):
+            patch.delenv(f"LAMSEARCH_{variable}", raising=False)
+        patch.setenv("LAMSEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(options, "Database", opening)
+        yield
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Return an empty desk that is also the working directory."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return Desk(folder)
+
+
+@pytest.fixture(scope="session")
+def done_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Return a desk whose study "small" is done; tests read it and leave it so."""
+    desk = Desk(tmp_path_factory.mktemp("done"))
+    desk.do(desk.write())
+    return desk
+
+
+@pytest.fixture
+def refused() -> Callable[..., list[str]]:
+    """Assert that a result is a refusal of bad input; return its lines."""
+
+    def check(result: Result) -> list[str]:
+        assert result.exit_code == 2, result.output
+        assert isinstance(result.exception, SystemExit)
+        assert result.stdout == ""
+        assert "Traceback" not in result.stderr
+        assert result.stderr.count("Error: ") == 1
+        return result.stderr.partition("Error: ")[2].splitlines()
+
+    return check

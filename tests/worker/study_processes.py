@@ -1,0 +1,196 @@
+"""Real lamsearch processes on one study: started, watched, interrupted, killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from lamsearch import report, trials
+from lamsearch.errors import LamsearchError
+from lamsearch.trials import Database, Status, parse_url
+
+# About a third of a second of training a cohort: long enough to be hit in the middle. Curves are
+# sampled neither at epochs' ends nor at cycles', so a resumed cohort must also restore its sums.
+LIVES = """
+name = "lives"
+seed = 11
+cohort = 2
+[data]
+source = "digits"
+train = 400
+validation = 200
+test = 300
+[network]
+hidden = 16
+[training]
+batch_size = 20
+step_size = 800
+cycles = 2
+sample_every = 700
+[coarse]
+trials = 4
+log10_lambda = [-5.0, -1.0]
+[fine]
+trials = 2
+keep = 2
+[finalists]
+keep = 2
+replicates = 2
+[final]
+train = 450
+validation = 150
+replicates = 2
+"""
+PACE = ("--lease-seconds", "1", "--checkpoint-seconds", "0.03")
+ANSWER = ("stages", "selected", "final")
+
+
+class Process:
+    """One lamsearch process, leader of a group of its own as under a terminal."""
+
+    def __init__(self, arguments: list[str], folder: Path, log: Path) -> None:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
+        self._log = log
+        with log.open("wb") as out:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-P", "-m", "lamsearch", *arguments],
+                cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                start_new_session=True,
+            )  # fmt: skip
+        self.pid = self.popen.pid
+
+    @property
+    def said(self) -> str:
+        """All that it printed so far."""
+        return self._log.read_text(encoding="utf-8")
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that it has started and that live."""
+        listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in listed.split() if lives(int(pid))]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group, as Ctrl-C at a terminal does."""
+        os.killpg(self.pid, number)
+
+    def wait(self, seconds: float = 90.0) -> int:
+        """Return its exit code."""
+        return self.popen.wait(seconds)
+
+
+class Place:
+    """A folder, a storage and the study file of `LIVES`."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self.study_file = folder / "lives.toml"
+        self.study_file.write_text(LIVES, encoding="utf-8")
+        self.files, self.output = folder / "files", folder / "output"
+        self.processes: list[Process] = []
+        self._database: Database | None = None
+
+    def start(self, *arguments: object, folder: Path | None = None) -> Process:
+        """Start a lamsearch process on this storage."""
+        log = self.folder / f"process-{len(self.processes)}.log"
+        told = [*map(str, arguments), "--storage", self.url]
+        process = Process(told, folder or self.folder, log)
+        self.processes.append(process)
+        return process
+
+    def run(self, workers: int) -> Process:
+        """Start the run of the study."""
+        return self.start("run", self.study_file, "--workers", workers,
+                          "--files", self.files, "--output", self.output, *PACE)  # fmt: skip
+
+    def status(self) -> Status | None:
+        """How far the study is; None before it is planned."""
+        try:
+            self._database = self._database or Database(self.url, must_exist=True)
+            return trials.read_status(self._database, "lives")
+        except LamsearchError:
+            return None
+
+    def holders(self) -> list[int]:
+        """The pids of the workers that hold a cohort."""
+        status = self.status()
+        owners = [] if status is None else [one.owner for one in status.workers if not one.expired]
+        return [pid for owner in owners if lives(pid := int(owner.split(":")[1]))]
+
+    def checkpoints(self) -> list[Path]:
+        """All whole checkpoints, the oldest first of each cohort."""
+        return sorted(self.files.glob("*/checkpoints/*/[0-9]*.npz"))
+
+    def answer(self) -> dict[str, Any]:
+        """The results table as the storage has it."""
+        assert self._database is not None or self.status() is not None
+        assert self._database is not None
+        document = report.document(trials.read_study(self._database, "lives"))
+        return {key: document[key] for key in ANSWER}
+
+    def curves(self) -> dict[tuple[str, int, int], dict[str, list[float]]]:
+        """The learning curves of all trials as the storage has them."""
+        assert self.status() is not None
+        assert self._database is not None
+        record = trials.read_study(self._database, "lives")
+        return {
+            (name, trial.candidate, trial.replicate): {
+                key: value.tolist()
+                for key, value in asdict(trial.curve).items()
+                if value is not None
+            }
+            for name, stage in record.stages.items()
+            for trial in stage.trials
+            if trial.curve is not None
+        }
+
+    def close(self) -> None:
+        """End what still runs and let go of the storage."""
+        for process in self.processes:
+            if process.popen.poll() is None:
+                process.signal(signal.SIGKILL)
+                process.wait()
+        if self._database is not None:
+            self._database.close()
+
+
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Return the condition's first true value; fail where there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.01)
+    return value
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that is dead and not yet waited for does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def optuna_trials(url: str, name: str) -> dict[str, list[optuna.trial.FrozenTrial]]:
+    """All trials by stage, through plain Optuna."""
+    plain = parse_url(url).render_as_string(hide_password=False)
+    storage = optuna.storages.RDBStorage(plain)
+    try:
+        studies = [s for s in storage.get_all_studies() if s.study_name.startswith(f"{name}/")]
+        return {
+            one.study_name.partition("/")[2]: storage.get_all_trials(one._study_id)
+            for one in studies
+        }
+    finally:
+        storage.scoped_session.remove()
+        storage.engine.dispose()

@@ -1,0 +1,213 @@
+"""What becomes of trials that diverge, of leases that are lost, of storages that go away."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import OperationalError
+from study_processes import optuna_trials
+from worker_bench import Bench
+
+from lamsearch import files, trials
+from lamsearch.errors import DataError, FilesError, InterruptedWorkError
+from lamsearch.results import TrialState
+from lamsearch.trials import Leases
+from lamsearch.trials.tables import cohorts
+from lamsearch.worker import Patience
+
+MakeBench = Callable[..., Bench]
+WILD = 9.0  # log10 λ at which every weight grows by a factor of about -2e8 an update
+
+
+def test_a_study_whose_trials_all_diverge_fails_with_a_sentence(
+    storage_url: str, bench: MakeBench
+) -> None:
+    """Where no trial has a finite cost, each is FAIL with its reason and the study says why."""
+    one = bench(storage_url, coarse={"trials": 4, "log10_lambda": [8.0, 9.0]})
+    one.worker().run()
+    record = one.record()
+    assert record.failure is not None
+    assert record.failure.startswith("coarse: nothing to select from")
+    assert not record.finished
+    assert record.openings == ()
+    assert list(record.stages) == ["coarse"]
+    for trial in record.stages["coarse"].trials:
+        assert trial.state is TrialState.FAIL
+        assert trial.reason is not None
+        assert "no longer finite at update" in trial.reason
+    found = optuna_trials(one.database.url.render_as_string(hide_password=False), "small")
+    assert {stage: len(trials) for stage, trials in found.items()} == {"coarse": 4}
+    assert {trial.state.name for trial in found["coarse"]} == {"FAIL"}
+
+
+def test_a_study_that_diverges_in_part_selects_among_the_rest(bench: MakeBench) -> None:
+    """A trial that diverges is FAIL without retry; the others of its cohort go on and one wins."""
+    values = [-4.0, WILD, -2.0, -3.0]
+    wild = bench(coarse={"values": values, "trials": None, "log10_lambda": None},
+                 fine=None, finalists=None)  # fmt: skip
+    wild.worker().run()
+    record = wild.record()
+    states = [trial.state for trial in record.stages["coarse"].trials]
+    assert [state is TrialState.FAIL for state in states] == [False, True, False, False]
+    assert record.finished
+    assert record.selected is not None
+    assert record.selected.log10_lambda in (-4.0, -2.0, -3.0)
+    failed = record.stages["coarse"].trials[1]
+    assert failed.validation_accuracy is None
+    told = [line for line in wild.said if line.startswith("coarse log10 λ 9 failed: ")]
+    assert len(told) == 1
+    url = wild.database.url.render_as_string(hide_password=False)
+    assert len(optuna_trials(url, "small")["coarse"]) == 4
+
+
+def test_a_final_whose_replicates_all_diverge_fails_unopened(bench: MakeBench) -> None:
+    """Where no final model has a finite cost, the study fails and the test set stays sealed."""
+    one = bench(coarse=None, fine=None, finalists=None, final={"log10_lambda": WILD})
+    one.worker().run()
+    record = one.record()
+    assert record.failure == "final: no replicate ended with a finite cost; lower eta_max"
+    assert record.openings == ()
+
+
+def test_a_worker_that_was_given_up_drops_its_result_and_goes_on(
+    storage_url: str, bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose cohort was given to another tells nothing of it, and the answer stays."""
+    right, one = bench(), bench(storage_url)
+    right.worker().run()
+    real, robbed = Leases.tell, []
+
+    def give_away_first(self: Leases, claim: Any, *rest: Any) -> None:
+        if not robbed:
+            robbed.append(claim)
+            where = (cohorts.c.stage == claim.stage, cohorts.c.number == claim.number)
+            with one.database.write() as unit:
+                lost = {"token": claim.token + 1, "expires": unit.now() - 1}
+                unit.execute(sa.update(cohorts).where(*where).values(**lost))
+        real(self, claim, *rest)
+
+    monkeypatch.setattr(Leases, "tell", give_away_first)
+    one.worker().run()
+    assert [line for line in one.said if line.endswith("; dropped")] == [
+        "lease: coarse cohort 0 was given to another worker; dropped"
+    ]
+    assert "took over coarse cohort 0 from a worker that went silent" in one.said
+    ours, theirs = one.record(), right.record()
+    assert ours.final == theirs.final
+    assert ours.selected == theirs.selected
+    counts = {name: stage.planned for name, stage in theirs.stages.items()}
+    url = one.database.url.render_as_string(hide_password=False)
+    assert {name: len(found) for name, found in optuna_trials(url, "small").items()} == counts
+
+
+def test_a_full_disk_is_said_and_loses_nothing(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint that cannot be written is one clear error; later the work goes on, the same."""
+    right, one = bench(), bench()
+    right.worker().run()
+    write = files.write_whole
+    written: list[Path] = []
+
+    def full(path: Path, content: bytes) -> None:
+        if len(written) >= 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(path)
+        write(path, content)
+
+    monkeypatch.setattr(files, "write_whole", full)
+    with pytest.raises(FilesError, match="cannot be written: No space left on device"):
+        one.worker().run()
+    monkeypatch.setattr(files, "write_whole", write)
+    one.worker().run()
+    assert one.record().final == right.record().final
+
+
+def test_other_data_than_planned_are_refused(bench: MakeBench, tmp_path: Path) -> None:
+    """A worker that finds other data than the study was planned with refuses to work."""
+    rng = np.random.default_rng(1)
+    path = tmp_path / "own.npz"
+    x, y = rng.normal(size=(120, 6)).astype(np.float32), np.arange(120) % 3
+    np.savez(path, X=x, y=y)
+    one = bench(data={"source": str(path), "train": 60, "validation": 20, "test": None},
+                training={"batch_size": 10}, final=None)  # fmt: skip
+    x[0, 0] += 1
+    np.savez(path, X=x, y=y)
+    with pytest.raises(DataError, match="was planned with other data: fingerprint"):
+        one.worker()
+    assert one.record().stages["coarse"].count(TrialState.WAITING) == 5
+
+
+def test_a_worker_told_to_stop_checkpoints_and_gives_back(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop in mid-cohort leaves a checkpoint of that very update and no lease behind."""
+    changes = {"training": {"sample_every": 7}, "coarse": {"cycles": 2}, "fine": None}
+    right, one = bench(**changes), bench(**changes)
+    right.worker().run()
+    real = Leases.report
+
+    def stop_then(self: Leases, *rest: Any) -> None:
+        one.stop.set()
+        real(self, *rest)
+
+    monkeypatch.setattr(Leases, "report", stop_then)
+    with pytest.raises(InterruptedWorkError, match=r"at update 31 of coarse cohort 0; run again"):
+        one.worker().run()  # the first report is after a cycle of 30 updates
+    assert trials.read_status(one.database, "small").workers == ()
+    one.stop.clear()
+    monkeypatch.setattr(Leases, "report", real)
+    one.worker().run()
+    assert "coarse cohort 0 goes on at update 31" in one.said
+    assert one.record().final == right.record().final
+
+
+def outage() -> OperationalError:
+    """Return what SQLAlchemy raises where the server is gone."""
+    return OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+
+
+def test_patience_says_one_line_when_the_database_goes_and_one_when_it_is_back() -> None:
+    """An outage is waited out, with one line at its beginning and one at its end."""
+    failures: list[Exception] = [outage(), StorageInternalError("gone"), outage()]
+    failures[1].__cause__ = outage()
+    said: list[str] = []
+
+    def action() -> str:
+        if failures:
+            raise failures.pop()
+        return "told"
+
+    assert Patience(threading.Event(), said.append)(action) == "told"
+    assert said == [
+        "database away (OperationalError); work goes on, trying again",
+        "database back",
+    ]
+
+
+def test_patience_ends_where_waiting_cannot_help() -> None:
+    """A full disk is no outage and is raised at once, and so is the wish to leave."""
+    full = OperationalError("INSERT", {}, Exception("database or disk is full"))
+    said: list[str] = []
+
+    def refuse(error: Exception) -> Callable[[], None]:
+        def action() -> None:
+            raise error
+
+        return action
+
+    with pytest.raises(OperationalError):
+        Patience(threading.Event(), said.append)(refuse(full))
+    assert said == []
+    leaving = threading.Event()
+    leaving.set()
+    with pytest.raises(InterruptedWorkError, match="while the database was away"):
+        Patience(leaving, said.append)(refuse(outage()))

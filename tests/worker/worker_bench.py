@@ -1,0 +1,41 @@
+"""One worker in the tests' own process, on a study that is planned beside it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from lamsearch import dataset, trials
+from lamsearch.results import StudyRecord
+from lamsearch.study import Study
+from lamsearch.trials import Database, Stored
+from lamsearch.worker import Settings, Worker
+
+
+class Bench:
+    """A storage with one planned study, and workers that share this process."""
+
+    def __init__(self, folder: Path, url: str, study: Study) -> None:
+        self.folder, self.study = folder, study
+        self.database = Database(url)
+        self.said: list[str] = []
+        self.stop = threading.Event()
+        found = dataset.load(study, folder)
+        self.stored: Stored = trials.create(
+            self.database,
+            study,
+            data_fingerprint=found.fingerprint,
+            validation_images={stage: study.validation_images(stage) for stage in study.stages},
+            classes=found.classes,
+            origin=str(folder),
+            files=str(folder / "files"),
+        )
+
+    def worker(self) -> Worker:
+        """Return a new worker."""
+        settings = Settings(data_folder=self.folder, lease_seconds=1.0, checkpoint_seconds=0.05)
+        return Worker(self.database, self.stored, settings, stop=self.stop, say=self.said.append)
+
+    def record(self) -> StudyRecord:
+        """Return all that the storage knows of the study."""
+        return trials.read_study(self.database, self.study.name)
