@@ -18,6 +18,8 @@ MakeStudy = Callable[..., Study]
 LABELS = [0] * 10_000
 SMALL = python2_array(bytes(30_720_000))
 
+DATA = os.environ.get("LAMSEARCH_DATA")  # other tests keep it out of their environment
+
 
 def replaced(path: Path, content: bytes) -> None:
     """Write a file anew; the old one may be linked elsewhere."""
@@ -167,10 +169,10 @@ def test_sources_say_what_is_there(published: Published, tmp_path: Path) -> None
     assert there["cifar10"].where == published.folder / "cifar-10-batches-py"
 
 
-@pytest.mark.skipif("LAMSEARCH_DATA" not in os.environ, reason="LAMSEARCH_DATA is not set")
+@pytest.mark.skipif(DATA is None, reason="LAMSEARCH_DATA is not set")
 def test_real_data_have_5000_images_of_each_class() -> None:
     """The real CIFAR-10 is read as 5000 training and 1000 test images of each class."""
-    contents = read(Path(os.environ["LAMSEARCH_DATA"]))
+    contents = read(Path(str(DATA)))
     assert np.bincount(contents.pool.y).tolist() == [5000] * 10
     assert contents.test is not None
     assert np.bincount(contents.test.y).tolist() == [1000] * 10

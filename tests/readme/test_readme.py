@@ -60,10 +60,9 @@ def test_looking_commands(checkout: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-@pytest.mark.skipif("LAMSEARCH_DATA" not in os.environ, reason="LAMSEARCH_DATA is not set")
 @pytest.mark.timeout(900)
 def test_cifar10_commands(checkout: Path) -> None:
-    """The README's CIFAR-10 plan is checked against the real data's sizes."""
+    """The README's CIFAR-10 study is right, and its plan needs no data."""
     lines = [line for line in command("cifar10").splitlines() if " check " in line]
     assert lines
     if not (checkout / "lamsearch.db").exists():
