@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from lamsearch import dataset, plan
-from lamsearch.dataset import Splits, TrainingData
+from lamsearch.dataset import LabelledImages, Splits, TrainingData
 from lamsearch.errors import DataError, InterruptedWorkError, LeaseLostError
 from lamsearch.files import Files, model_from
 from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
@@ -167,16 +167,20 @@ class Worker:
     def _test(self, claim: Claim, keeper: Keeper) -> None:
         """Open the test set, record first, and evaluate the final's models."""
         purpose = _CURVES_TEST if self._wants_test_curves("final") else _SELECTED_TEST
-        opening = self._patiently(lambda: self._leases.open_test(claim, purpose))
-        images = dataset.open_test(
-            self._study, self._settings.data_folder, opening,
-            fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
-        )  # fmt: skip
+        images = self._open_test(claim, purpose)
         models = [model for replicate in self._replicates() if (model := self._model(replicate))]
         if keeper.lost:
             raise LeaseLostError("the test was given to another worker")
         result = final.score(models, images)
         self._patiently(lambda: self._leases.tell_test(claim, result))
+
+    def _open_test(self, claim: Claim, purpose: str) -> LabelledImages:
+        """Have the opening recorded, then read the test images: the one way to them."""
+        opening = self._patiently(lambda: self._leases.open_test(claim, purpose))
+        return dataset.open_test(
+            self._study, self._settings.data_folder, opening,
+            fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
+        )  # fmt: skip
 
     def _replicates(self) -> range:
         return range(0 if self._study.final is None else self._study.final.replicates)
@@ -200,11 +204,7 @@ class Worker:
     def _trainer(self, claim: Claim) -> Trainer:
         test = None
         if self._wants_test_curves(claim.stage):
-            opening = self._patiently(lambda: self._leases.open_test(claim, _CURVES_TEST))
-            images = dataset.open_test(
-                self._study, self._settings.data_folder, opening,
-                fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
-            )  # fmt: skip
+            images = self._open_test(claim, _CURVES_TEST)
             test = (self._split("final").enter(images.x), images.y)
         values = [held.log10_lambda for held in claim.slots]
         return self._trainer_of(claim.stage, values, claim.replicate, test)
