@@ -50,6 +50,14 @@ class StorageError(InputError):
     """A storage URL that cannot be used; the message never carries its password."""
 
 
+class StorageAwayError(StorageError):
+    """A storage that cannot be reached at the moment; bad input at start-up, an outage later."""
+
+
+class StorageFailedError(LamsearchError):
+    """A storage that was in use and can no longer be: its disk is full, or may not be written."""
+
+
 class StudyStateError(InputError):
     """A study that is not there, or whose name is taken by another."""
 

@@ -1,7 +1,8 @@
 """Files: checkpoints and models, each whole or not at all, in a folder or an object store.
 
 Enters: an fsspec URL and a study's id; arrays and models. Leaves: the same again, or None where
-there is none that is whole. Refuses to know what the arrays mean.
+there is none that is whole. Refuses to know what the arrays mean, and credentials: those of an
+object store are in the environment, and a password in the URL is shown to nobody.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ import io
 import json
 import logging
 import os
+import re
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote
 
 import fsspec
 import numpy as np
@@ -28,6 +33,12 @@ from lamsearch.results import Model
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 _KEPT = 2  # the newest checkpoint and, until the next is safe, the one before
 _DIGEST = hashlib.sha256().digest_size
+_CHECK_SECONDS = 10.0
+# Where folders are but parts of names; asked to make one, s3fs would make a missing bucket.
+_OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "memory"})
+# Up to the last @, for a password may hold one that is not percent-encoded.
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)(\S*)(?=@)")
+_OPTION = re.compile(r"([?&][^=&\s]*(?:pass|secret|token|key|sig)[^=&\s]*=)([^&\s]*)", re.I)
 _log = logging.getLogger(__name__)
 
 
@@ -37,17 +48,45 @@ class Files:
     Args:
         url: a folder, or any URL that fsspec knows.
         study_id: the id drawn at the study's creation; all paths begin with it.
+
+    Raises:
+        InputError: The URL means nothing here, or its file system's library is not installed.
     """
 
     def __init__(self, url: str, study_id: str) -> None:
-        self.url = url
+        self.url, self.shown = url, shown(url)
         try:
             self._fs, root = fsspec.core.url_to_fs(url)
-        except (ValueError, ImportError, OSError) as error:
+        except ImportError as error:
+            raise InputError(f"files: {self.shown}: {_install(url, error)}") from None
+        except Exception as error:  # some file systems connect here, with errors of their own
             law = "must be a folder or a URL that fsspec knows"
-            raise InputError(f"files: {law}: {error}") from None
-        self._root = f"{root.rstrip('/')}/{study_id}"
-        self._local = "file" in self._fs.protocol
+            raise InputError(f"files: {law}, got {self.shown}: {self._reason(error)}") from None
+        self._base = root.rstrip("/")
+        self._root = f"{self._base}/{study_id}"
+        kinds = self._fs.protocol
+        self._kinds = frozenset([kinds] if isinstance(kinds, str) else kinds)
+        self._local = "file" in self._kinds
+
+    def check(self) -> None:
+        """Find out whether files can be written here; nothing is left behind.
+
+        Raises:
+            InputError: They cannot, or the place does not answer within ten seconds.
+        """
+        if self._local:
+            self._check_folder()
+            return
+        errors: list[Exception] = []
+        # In a thread, for where nobody answers some libraries wait for minutes.
+        prober = threading.Thread(target=self._probe, args=(errors,), daemon=True)
+        prober.start()
+        prober.join(_CHECK_SECONDS)
+        law = f"files: {self.shown} must be a place where files can be written"
+        if prober.is_alive():
+            raise InputError(f"{law}, got no answer within {_CHECK_SECONDS:.0f} seconds")
+        if errors:
+            raise InputError(f"{law}, got: {self._reason(errors[0])}")
 
     def save_checkpoint(self, stage: str, cohort: int, updates: int, state: Arrays) -> None:
         """Write a trainer's state after ``updates`` updates; the one before is kept.
@@ -80,6 +119,10 @@ class Files:
         """Remove the checkpoints of a cohort whose results are told."""
         self._remove(self._checkpoints(stage, cohort))
 
+    def drop_all_checkpoints(self) -> None:
+        """Remove what checkpoints are left of a study that is over."""
+        self._remove(f"{self._root}/checkpoints")
+
     def save_model(self, replicate: int, model: Model, metadata: Mapping[str, object]) -> bytes:
         """Write a model as safetensors; return its bytes."""
         content = model_bytes(model, metadata)
@@ -95,9 +138,26 @@ class Files:
             _log.warning("model of replicate %d is damaged: %s", replicate, error)
             return None
 
+    def save_artifact(self, name: str, content: bytes) -> None:
+        """Write what somebody attached in the dashboard."""
+        self._write(f"{self._root}/{name}", content)
+
+    def read_artifact(self, name: str) -> bytes | None:
+        """Return what somebody attached, or None where there is none."""
+        return self._read(f"{self._root}/{name}")
+
+    def remove_artifact(self, name: str) -> None:
+        """Remove what somebody attached."""
+        self._remove(f"{self._root}/{name}")
+
     def remove_all(self) -> None:
-        """Remove every file of the study."""
-        self._remove(self._root)
+        """Remove every file of the study.
+
+        Raises:
+            FilesError: Some could not be removed.
+        """
+        with self._saying("removed", self._root):
+            self._delete(self._root)
 
     def _checkpoints(self, stage: str, cohort: int) -> str:
         return f"{self._root}/checkpoints/{stage}-{cohort}"
@@ -107,44 +167,94 @@ class Files:
 
     def _list(self, folder: str) -> list[str]:
         """The names of whole files in a folder, oldest first; temporary ones left out."""
-        try:
-            self._fs.invalidate_cache()
-            names = [Path(path).name for path in self._fs.ls(folder, detail=False)]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise self._failed("read", folder, error) from error
+        with self._saying("read", folder):
+            try:
+                self._fs.invalidate_cache()  # others write here too
+                names = [Path(path).name for path in self._fs.ls(folder, detail=False)]
+            except FileNotFoundError:
+                return []
         return sorted(name for name in names if name.endswith(".npz"))
 
     def _write(self, path: str, content: bytes) -> None:
         """Make the file appear whole; object stores do so by themselves."""
-        try:
+        with self._saying("written", path):
             if self._local:
                 write_whole(Path(path), content)
             else:
-                self._fs.pipe_file(path, content)
-        except OSError as error:
-            raise self._failed("written", path, error) from error
+                self._put(path, content)
+
+    def _put(self, path: str, content: bytes) -> None:
+        """Write elsewhere; where a file can appear in parts, its checksum tells."""
+        if not self._kinds & _OBJECT_STORES:
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        self._fs.pipe_file(path, content)
 
     def _read(self, path: str) -> bytes | None:
-        try:
-            return cast("bytes", self._fs.cat_file(path))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._failed("read", path, error) from error
+        with self._saying("read", path):
+            try:
+                return cast("bytes", self._fs.cat_file(path))
+            except FileNotFoundError:
+                return None
 
     def _remove(self, path: str) -> None:
+        """Remove what is not needed any more; where that fails, it only takes room."""
         try:
-            if self._fs.exists(path):
-                self._fs.rm(path, recursive=True)
-        except FileNotFoundError:
-            pass  # another worker was first
-        except OSError as error:
-            _log.warning("files: %s could not be removed: %s", path, error.strerror or error)
+            with self._saying("removed", path):
+                self._delete(path)
+        except FilesError as error:
+            _log.warning("%s", error)
 
-    def _failed(self, what: str, path: str, error: OSError) -> FilesError:
-        return FilesError(f"files: {path} cannot be {what}: {error.strerror or error}")
+    def _delete(self, path: str) -> None:
+        try:
+            self._fs.invalidate_cache()
+            self._fs.rm(path, recursive=True)
+        except FileNotFoundError:
+            pass  # there is none, or another worker was first
+
+    def _probe(self, errors: list[Exception]) -> None:
+        path = f"{self._base}/.check-{uuid.uuid4().hex}"
+        try:
+            self._put(path, b"can be written")
+            self._fs.rm_file(path)
+        except Exception as error:  # whatever it is, it is said
+            errors.append(error)
+
+    def _check_folder(self) -> None:
+        """See whether the folder can be written, or made, without making it."""
+        folder = Path(self._base)
+        there = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise InputError(f"files: must be a folder that can be written, got {self.shown!r}")
+
+    @contextmanager
+    def _saying(self, what: str, path: str) -> Iterator[None]:
+        """Turn whatever a file system's library raises into one sentence."""
+        try:
+            yield
+        except Exception as error:  # libraries of object stores raise more than OSError
+            where = path if self._local else self.shown.rstrip("/") + path[len(self._base) :]
+            raise FilesError(
+                f"files: {where} cannot be {what}: {self._reason(error)}"
+            ) from None  # the cause's text is in it, its password is not
+
+    def _reason(self, error: Exception) -> str:
+        text = str(getattr(error, "strerror", None) or error)
+        for _, secret in [*_PASSWORD.findall(self.url), *_OPTION.findall(self.url)]:
+            for form in {secret, unquote(secret)} - {""}:
+                text = text.replace(form, "***")
+        return " ".join(shown(text).split()) or type(error).__name__
+
+
+def shown(url: str) -> str:
+    """Return a files URL as it may be shown: without its password."""
+    return _OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***", url))
+
+
+def _install(url: str, error: ImportError) -> str:
+    """What to install where the library of a file system is not there."""
+    if url.startswith(("s3://", "s3a://")):
+        return "needs s3fs: pip install 'lamsearch[s3]'"
+    return " ".join(str(error).split())
 
 
 def write_whole(path: Path, content: bytes) -> None:

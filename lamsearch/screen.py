@@ -26,10 +26,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lamsearch.trials import StageStatus, Status, WorkerStatus
+from lamsearch.trials import Recovery, StageStatus, Status, WorkerStatus
 
 _PLAIN_SECONDS = 10.0  # between two lines of the same stage where there is no terminal
-_STAGES_SHOWN = 5
+_STAGES_SHOWN, _RECOVERIES_SHOWN = 5, 3
+_HOST_WIDTH = 20
+_SILENT_SECONDS = 5.0
 
 
 class Screen:
@@ -69,7 +71,7 @@ class Screen:
         """Draw the status, or where there is no terminal, say what has changed."""
         left = self._speed.seconds_left(status)
         if self._live is not None:
-            room = max(4, self._console.size.height - 6 - _STAGES_SHOWN)
+            room = max(4, self._console.size.height - 8 - _STAGES_SHOWN - _RECOVERIES_SHOWN)
             self._live.update(picture(status, left=left, workers=room))
             return
         for stage in status.stages:
@@ -111,13 +113,14 @@ def picture(status: Status, *, left: float | None = None, workers: int = 50) -> 
     title = Text(f"{status.name}  ", style="bold")
     title.append(status.state, style={"done": "green", "failed": "red"}.get(status.state, "cyan"))
     title.append(f"  {_clock(status.elapsed)}{_left(left)}{_best(status)}", style="not bold")
-    if status.takeovers:
-        title.append(f"  takeovers {status.takeovers}", style="yellow")
     parts: list[Text | Table] = [title, _stages(status)]
     if status.workers:
         parts.append(_workers(status.workers[:workers]))
     if len(status.workers) > workers:
         parts.append(Text(f"  … {len(status.workers) - workers} more workers"))
+    if status.takeovers:
+        parts.append(Text(f"takeovers: {status.takeovers}", style="yellow"))
+    parts += [Text(_recovered(one)) for one in status.recovered[:_RECOVERIES_SHOWN]]
     if status.failure:
         parts.append(Text(status.failure, style="red"))
     return Group(*parts)
@@ -150,18 +153,37 @@ def _stages(status: Status) -> Table:
 
 
 def _workers(workers: tuple[WorkerStatus, ...]) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("host", max_width=_HOST_WIDTH, no_wrap=True)
+    table.add_column("pid", justify="right", no_wrap=True)
+    table.add_column("cohort", no_wrap=True)
+    for title in ("updates", "per s", "renewed"):
+        table.add_column(title, justify="right", no_wrap=True)
     for worker in workers:
-        host, _, rest = worker.owner.partition(":")
-        renewed = f"silent {worker.renewed_ago:.0f} s" if worker.renewed_ago > 5 else ""
+        host, pid = _host(worker.owner)
+        late = "yellow" if worker.expired or worker.renewed_ago > _SILENT_SECONDS else ""
+        renewed = f"{max(0.0, worker.renewed_ago):.0f} s ago"
         table.add_row(
-            Text(f"  {host}:{rest.partition(':')[0]}"),
-            f"{worker.stage} cohort {worker.cohort}",
+            Text(host),
+            pid,
+            f"{worker.stage} {worker.cohort}",
             f"{worker.updates}/{worker.total}",
-            f"{worker.per_second:.0f} updates/s",
-            Text("expired" if worker.expired else renewed, style="yellow"),
+            f"{worker.per_second:.0f}",
+            Text(f"{renewed}, expired" if worker.expired else renewed, style=late),
         )
     return table
+
+
+def _recovered(one: Recovery) -> str:
+    host, pid = _host(one.taken_from or "")
+    whose = f", taken over from {host[:_HOST_WIDTH]} {pid}" if one.taken_from else ""
+    return f"recovered: {one.stage} {one.cohort} at update {one.updates} of {one.total}{whose}"
+
+
+def _host(owner: str) -> tuple[str, str]:
+    """Host and process of a worker's name."""
+    host, _, rest = owner.partition(":")
+    return host, rest.partition(":")[0]
 
 
 def _best(status: Status) -> str:

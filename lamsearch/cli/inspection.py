@@ -158,7 +158,7 @@ def _models(database: Database, name: str) -> dict[str, bytes]:
     }
     if len(models) < replicates:
         lack = replicates - len(models)
-        click.echo(f"report: {lack} models are not in {stored.files} (or failed)", err=True)
+        click.echo(f"report: {lack} models are not in {found.shown} (or failed)", err=True)
     return models
 
 

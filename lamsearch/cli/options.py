@@ -80,6 +80,15 @@ def storage_url(given: str | None) -> str:
     return given or os.environ.get(STORAGE_VARIABLE) or _DEFAULT_STORAGE
 
 
+def storage_url_everywhere(given: str | None) -> str:
+    """Return the storage URL in force so that it means the same in any working directory."""
+    text = storage_url(given)
+    url = parse_url(text)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+        return text
+    return url.set(database=str(Path(url.database).resolve())).render_as_string()
+
+
 def open_storage(given: str | None, *, must_exist: bool = True) -> Database:
     """Return the storage in force, reached once."""
     return Database(storage_url(given), must_exist=must_exist)

@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from lamsearch import dataset, trials
 from lamsearch.cli import options
 from lamsearch.cli.inspection import write_report
-from lamsearch.errors import InputError, InterruptedWorkError, StudyStateError, WorkFailedError
-from lamsearch.files import Files
-from lamsearch.launch import Crew
+from lamsearch.cli.leaving import leaving
+from lamsearch.errors import InputError, StudyStateError, WorkFailedError
+from lamsearch.files import Files, shown
+from lamsearch.launch import Cluster, Crew, connect
 from lamsearch.screen import Screen
 from lamsearch.study import read_study
 from lamsearch.trials import Database, Stored
-from lamsearch.worker import Settings, Worker
+from lamsearch.worker import Patience, Settings, Worker
+
+if TYPE_CHECKING:  # the extra; loaded where it is used
+    from distributed import Client
+
+T = TypeVar("T")
 
 _STUDY_FILE = click.Path(path_type=Path)
-_LEAVE = (signal.SIGINT, signal.SIGTERM)
+_WORKER_SECONDS, _RUN_SECONDS = 4.0, 4.8  # to leave politely in
 
 
 @click.command()
 @click.argument("study_file", metavar="STUDY.toml", type=_STUDY_FILE)
 @options.storage
 @click.option("--workers", type=click.IntRange(min=1), help="Local workers; else one per core.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Scheduler of a Dask cluster, each of whose workers then runs one; instead of --workers.",
+)
 @options.data_dir
 @options.files
 @options.output
@@ -41,6 +51,7 @@ def run(
     study_file: Path,
     storage: str | None,
     workers: int | None,
+    dask: str | None,
     data_dir: Path | None,
     files: str | None,
     output: Path | None,
@@ -53,29 +64,27 @@ def run(
     \b
     Example:
       lamsearch run studies/digits.toml --workers 2
+      lamsearch run studies/digits.toml --dask tcp://scheduler:8786 --storage postgresql://lam@db/lam
     """
-    database, stored = _planned(study_file, storage, data_dir, files)
-    name = stored.study.name
-    command = [
-        sys.executable, "-P", "-m", "lamsearch", "worker", name, "--crew",
-        "--data-dir", str(options.data_folder(data_dir)),
-        "--checkpoint-seconds", str(checkpoint_seconds), "--lease-seconds", str(lease_seconds),
-    ]  # fmt: skip
-    with Screen() as screen:
-        crew = Crew(
-            database,
-            name,
-            workers or len(os.sched_getaffinity(0)),
-            command=command,
-            environment={options.STORAGE_VARIABLE: options.storage_url(storage)},
-            say=screen.say,
-            show=screen.show,
-        )
-        with _leaving(screen.say, at_once=crew.kill) as stop:
-            if not stored.over:
-                crew.run(stop)
+    if dask is not None and workers is not None:
+        raise click.UsageError("--workers and --dask exclude each other: Dask's workers are used.")
+    # a scheduler that does not answer is found before anything is planned
+    with nullcontext() if dask is None else connect(dask) as client:
+        database, stored = _planned(study_file, storage, data_dir, files)
+        name = stored.study.name
+        pace = ["--checkpoint-seconds", str(checkpoint_seconds),
+                "--lease-seconds", str(lease_seconds)]  # fmt: skip
+        with Screen() as screen:
+            if client is None:
+                launched = _crew(database, name, workers, storage, data_dir, pace, screen)
+            else:
+                launched = _cluster(client, database, name, storage, data_dir, pace, screen)
+            with leaving(screen.say, within=_RUN_SECONDS, at_once=launched.kill) as stop:
+                if not stored.over:
+                    launched.run(stop)
+                # all is committed: a database that is away just now is waited for
+                failure = Patience(stop, screen.say)(lambda: trials.load(database, name).failure)
     write_report(database, name, output or Path("lamsearch-report") / name, as_json=as_json)
-    failure = trials.load(database, name).failure
     if failure is not None:
         raise WorkFailedError(failure)
 
@@ -102,20 +111,22 @@ def worker(
     Example:
       LAMSEARCH_STORAGE=postgresql://lam@db/lam lamsearch worker digits
     """
-    database = options.open_storage(storage)
-    stored = trials.load(database, name)
-    _check_files(stored, files)
     settings = Settings(
         data_folder=options.data_folder(data_dir),
         cache_folder=options.cache_folder(),
         lease_seconds=lease_seconds,
         checkpoint_seconds=checkpoint_seconds,
     )
-    with _leaving(_say) as stop:
+    with leaving(_say, within=_WORKER_SECONDS) as stop:
         if crew:
             threading.Thread(target=_leave_with_crew, args=(stop,), daemon=True).start()
+        patiently = Patience(stop, _say)
+        # who started a crew has reached the storage: to its workers one that is away is an outage
+        database = (patiently if crew else _once)(lambda: options.open_storage(storage))
+        stored = patiently(lambda: trials.load(database, name))
+        _check_files(stored, files)
         Worker(database, stored, settings, stop=stop, say=_say).run()
-    failure = trials.load(database, name).failure
+        failure = patiently(lambda: trials.load(database, name).failure)
     if failure is not None and not crew:
         raise WorkFailedError(failure)
 
@@ -143,12 +154,61 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
 def delete(name: str, storage: str | None, yes: bool) -> None:
     """Start over: remove the trials, leases and files of a study."""
     database = options.open_storage(storage)
-    trials.load(database, name)
+    stored = trials.load(database, name)
+    files = Files(stored.files, stored.id)  # what cannot be reached is said while all is there
     if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
         raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
-    stored = trials.delete(database, name)
-    Files(stored.files, stored.id).remove_all()
+    trials.delete(database, name)
+    files.remove_all()
     click.echo(f"deleted {name}", err=True)
+
+
+def _crew(
+    database: Database,
+    name: str,
+    workers: int | None,
+    storage: str | None,
+    data_dir: Path | None,
+    pace: list[str],
+    screen: Screen,
+) -> Crew | Cluster:
+    return Crew(
+        database,
+        name,
+        workers or len(os.sched_getaffinity(0)),
+        command=[
+            sys.executable, "-P", "-m", "lamsearch", "worker", name, "--crew",
+            "--data-dir", str(options.data_folder(data_dir)), *pace,
+        ],
+        environment={options.STORAGE_VARIABLE: options.storage_url(storage)},
+        say=screen.say,
+        show=screen.show,
+    )  # fmt: skip
+
+
+def _cluster(
+    client: Client,
+    database: Database,
+    name: str,
+    storage: str | None,
+    data_dir: Path | None,
+    pace: list[str],
+    screen: Screen,
+) -> Crew | Cluster:
+    """The other hosts have their own working directories and, unless told, data folders."""
+    url = options.storage_url_everywhere(storage)
+    if url.startswith("sqlite"):
+        screen.say("--dask on sqlite: right only where all Dask workers are on this host")
+    where = [] if data_dir is None else ["--data-dir", str(data_dir.resolve())]
+    return Cluster(
+        client,
+        database,
+        name,
+        arguments=["worker", name, "--crew", *where, *pace],
+        environment={options.STORAGE_VARIABLE: url},
+        say=screen.say,
+        show=screen.show,
+    )
 
 
 def _planned(
@@ -162,7 +222,7 @@ def _planned(
     found = dataset.load(
         study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder()
     )
-    Files(given or options.files_default(url), "check")  # refuses a URL that is none
+    Files(given or options.files_default(url), "check").check()
     database = options.open_storage(storage, must_exist=False)
     stored = trials.create(
         database,
@@ -181,8 +241,13 @@ def _check_files(stored: Stored, files: str | None) -> None:
     given = options.files_given(files)
     if given is not None and given != stored.files:
         raise InputError(
-            f"files: {stored.study.name!r} was created with {stored.files!r}, got {given!r}"
+            f"files: {stored.study.name!r} was created with {shown(stored.files)!r}, "
+            f"got {shown(given)!r}"
         )
+
+
+def _once(action: Callable[[], T]) -> T:
+    return action()
 
 
 def _say(line: str) -> None:
@@ -195,43 +260,3 @@ def _leave_with_crew(stop: threading.Event) -> None:
     """Leave politely when the pipe of the crew that started us closes: it is gone."""
     sys.stdin.read()
     stop.set()
-
-
-@contextmanager
-def _leaving(
-    say: Callable[[str], None], at_once: Callable[[], None] | None = None
-) -> Iterator[threading.Event]:
-    """Turn the first SIGINT or SIGTERM into a polite stop, and the second into leaving at once.
-
-    A thread hears them. Python's own handlers run between two steps of the main thread, which may
-    be waiting inside a database's code, or hold the very lock that its own handler would need.
-    """
-    stop = threading.Event()
-    ear, mouth = socket.socketpair()
-    mouth.setblocking(False)
-
-    def listen() -> None:
-        while number := ear.recv(1):
-            if number[0] not in _LEAVE:
-                continue
-            if stop.is_set():
-                if at_once is not None:
-                    at_once()
-                os._exit(InterruptedWorkError.exit_code)
-            stop.set()
-            say("leaving: saving what is in work; once more to leave at once")
-
-    listener = threading.Thread(target=listen, name="signals", daemon=True)
-    listener.start()
-    woken = signal.set_wakeup_fd(mouth.fileno())
-    # a handler must be there for the number to be written to the socket
-    before = {number: signal.signal(number, lambda *_: None) for number in _LEAVE}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(woken)
-        mouth.close()
-        listener.join()
-        ear.close()

@@ -6,6 +6,7 @@ picture, by its object interface alone: no window system, no global state left c
 
 from lamsearch.figures.curves import SHOWN, has_curves, learning_curves
 from lamsearch.figures.lambdas import accuracy_over_lambda
+from lamsearch.figures.plotly import stage_figure, stages_figure
 from lamsearch.figures.scores import CandidateScore, candidate_scores, validation_images
 from lamsearch.figures.style import Format, render
 
@@ -19,4 +20,6 @@ __all__ = [
     "validation_images",
     "has_curves",
     "SHOWN",
+    "stage_figure",
+    "stages_figure",
 ]

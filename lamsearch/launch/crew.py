@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
-from lamsearch.errors import InputError, InterruptedWorkError, WorkFailedError
-from lamsearch.trials import DATABASE_ERRORS, Database, Status, is_outage, read_status
+from lamsearch.errors import InputError, InterruptedWorkError
+from lamsearch.launch.watch import Watch
+from lamsearch.trials import Database, Status
 
 _POLL_SECONDS = 0.2
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 4.5  # a worker leaves by itself before that
 _LAST_WORDS_SECONDS = 1.0
-_DEATHS_IN_A_ROW = 3  # without a single update done in between
 
 
 class Crew:
@@ -46,13 +46,12 @@ class Crew:
         say: Callable[[str], None],
         show: Callable[[Status], None],
     ) -> None:
-        self._database, self._study, self._count = database, study, count
+        self._watch, self._count = Watch(database, study, show), count
         self._command, self._environment = list(command), dict(environment)
-        self._say, self._show = say, show
+        self._say = say
         self._members: list[subprocess.Popen[str]] = []
         self._words: dict[int, list[str]] = {}
         self._listeners: dict[int, threading.Thread] = {}
-        self._deaths, self._updates = 0, -1
 
     def run(self, stop: threading.Event) -> None:
         """Work until the study is over.
@@ -66,11 +65,11 @@ class Crew:
             for _ in range(self._count):
                 self._start()
             while self._members:
-                self._watch()
+                self._watch.look()
                 if stop.wait(_POLL_SECONDS):
                     raise InterruptedWorkError("interrupted; run again to go on")
                 self._look_after()
-            self._watch()
+            self._watch.look()
         finally:
             self._dismiss()
 
@@ -111,18 +110,6 @@ class Crew:
             member.stdin.close()
         self._listeners[member.pid].join(_LAST_WORDS_SECONDS)
 
-    def _watch(self) -> None:
-        try:
-            status = read_status(self._database, self._study)
-        except DATABASE_ERRORS as error:
-            if not is_outage(error):
-                raise
-            return  # the workers say so, and go on
-        updates = sum(stage.updates for stage in status.stages)
-        if updates != self._updates:
-            self._deaths, self._updates = 0, updates
-        self._show(status)
-
     def _look_after(self) -> None:
         for member in list(self._members):
             code = member.poll()
@@ -135,9 +122,7 @@ class Crew:
             last = self._last_words(member.pid)
             if code == InputError.exit_code:
                 raise InputError(last)
-            self._deaths += 1
-            if self._deaths >= _DEATHS_IN_A_ROW * self._count:
-                raise WorkFailedError(f"workers keep dying (exit code {code}): {last}")
+            self._watch.count_death(self._count, f"exit code {code}", last)
             self._say(f"worker {member.pid} died (exit code {code}); another takes its place")
             self._start()
 

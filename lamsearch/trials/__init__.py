@@ -5,7 +5,9 @@ Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a c
 
 from lamsearch.trials.engine import DATABASE_ERRORS, Database, is_outage, parse_url
 from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
+from lamsearch.trials.notes import ArtifactGoneError, ArtifactKind, CurveOf, Shown, Teller
 from lamsearch.trials.reading import (
+    Recovery,
     StageStatus,
     Status,
     WorkerStatus,
@@ -13,17 +15,26 @@ from lamsearch.trials.reading import (
     read_study,
 )
 from lamsearch.trials.studies import Stored, advance, create, delete, load, names
+from lamsearch.trials.viewing import PlannedStage, View
 
 __all__ = [
     "DATABASE_ERRORS",
+    "ArtifactGoneError",
+    "ArtifactKind",
     "Beat",
     "Claim",
+    "CurveOf",
     "Database",
     "Held",
     "Leases",
+    "PlannedStage",
+    "Recovery",
+    "Shown",
     "StageStatus",
     "Status",
     "Stored",
+    "Teller",
+    "View",
     "Wait",
     "WorkerStatus",
     "advance",

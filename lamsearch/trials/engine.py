@@ -1,8 +1,8 @@
 """The database: one URL → transactions in which our tables and Optuna's change together.
 
 Enters: a storage URL. Leaves: units of work. Optuna's storage writes into the same transaction
-(its sessions join ours by savepoints), so a claim, a tell, a whole stage's plan either happens or
-does not, and a fencing token read in the transaction holds until its end.
+(its sessions join ours), so a claim, a tell, a whole stage's plan either happens or does not, and
+a fencing token read in the transaction holds until its end.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
     OperationalError,
+    PendingRollbackError,
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import scoped_session, sessionmaker
+from sqlalchemy.orm.session import JoinTransactionMode
 
-from lamsearch.errors import StorageError
+from lamsearch.errors import StorageAwayError, StorageError, StorageFailedError
 from lamsearch.trials import tables
 
 # What a database can raise; `is_outage` tells which of them pass by themselves.
@@ -40,10 +42,18 @@ _CONNECT_SECONDS = 4
 _START_SECONDS = 8.0  # a database that cannot be reached is said within 10 s
 
 _NOW = {
-    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
-    "postgresql": "SELECT extract(epoch FROM clock_timestamp())::float8",
+    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "extract(epoch FROM clock_timestamp())::float8",
 }
 _STARTED = "SELECT extract(epoch FROM pg_postmaster_start_time())::float8"
+# A network that swallows packets is noticed in about a quarter of a minute, not in two hours.
+_KEEPALIVE = {
+    "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}  # fmt: skip
+# What an operating system or SQLite says where waiting mends nothing.
+_LASTING = ("readonly", "read-only", "full", "no such table", "no such column", "no space",
+            "file too large")  # fmt: skip
 
 # Optuna announces every study it creates; what a user needs to know of one, the CLI says.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -55,38 +65,54 @@ class Unit:
     def __init__(self, connection: Connection, storage: RDBStorage) -> None:
         self.connection = connection
         self._storage = storage
-        self._bound: RDBStorage | None = None
+        self._bound: dict[JoinTransactionMode, RDBStorage] = {}
 
     @property
     def optuna(self) -> RDBStorage:
-        """Optuna's storage, whose every commit is a savepoint of this transaction."""
-        if self._bound is None:
-            maker = sessionmaker(bind=self.connection, join_transaction_mode="create_savepoint")
-            # A second view of the same storage: its constructor would open another engine.
-            bound = object.__new__(RDBStorage)
-            bound.__dict__.update(self._storage.__dict__)
-            bound.scoped_session = scoped_session(maker)
-            self._bound = bound
-        return self._bound
+        """Optuna's storage in this transaction; whatever it refuses ends the transaction."""
+        return self._joined("rollback_only")
+
+    @property
+    def optuna_may_refuse(self) -> RDBStorage:
+        """The same where a refusal is an answer: each call is undone alone, by a savepoint."""
+        return self._joined("create_savepoint")
 
     def execute(self, statement: sa.Executable) -> sa.CursorResult[Any]:
         """Execute a statement on our tables."""
         return self.connection.execute(statement)
 
+    @property
+    def clock(self) -> sa.ColumnElement[float]:
+        """The database's clock as a column of a query: seconds since 1970 UTC."""
+        return sa.literal_column(_NOW[self.connection.dialect.name], sa.Double)
+
     def now(self) -> float:
         """Seconds since 1970 UTC by the database's clock."""
-        return float(self.connection.scalar(sa.text(_NOW[self.connection.dialect.name])) or 0.0)
+        return float(self.connection.scalar(sa.select(self.clock)) or 0.0)
 
     def server_started(self) -> float:
         """When the database server started; 0 where there is none."""
         if self.connection.dialect.name != "postgresql":
             return 0.0
-        return float(self.connection.scalar(sa.text(_STARTED)) or 0.0)
+        known = self.connection.info  # lives as long as the connection, which no restart survives
+        if "started" not in known:
+            known["started"] = float(self.connection.scalar(sa.text(_STARTED)) or 0.0)
+        return float(known["started"])
 
     def close(self) -> None:
-        """Let go of Optuna's session."""
-        if self._bound is not None:
-            self._bound.scoped_session.remove()
+        """Let go of Optuna's sessions."""
+        for bound in self._bound.values():
+            bound.scoped_session.remove()
+
+    def _joined(self, mode: JoinTransactionMode) -> RDBStorage:
+        if mode not in self._bound:
+            maker = sessionmaker(bind=self.connection, join_transaction_mode=mode)
+            # A second view of the same storage: its constructor would open another engine.
+            bound = object.__new__(RDBStorage)
+            bound.__dict__.update(self._storage.__dict__)
+            bound.scoped_session = scoped_session(maker)
+            self._bound[mode] = bound
+        return self._bound[mode]
 
 
 class Database:
@@ -97,7 +123,8 @@ class Database:
         must_exist: refuse an SQLite file that is not there instead of making it.
 
     Raises:
-        StorageError: The URL is none, or what it names cannot be reached within ten seconds.
+        StorageError: The URL is none, or what it names cannot be used.
+        StorageAwayError: What it names cannot be reached within ten seconds.
     """
 
     def __init__(self, url: str, *, must_exist: bool = False) -> None:
@@ -108,7 +135,11 @@ class Database:
         if self.url.get_backend_name() == "sqlite":
             self._check_file(must_exist)
         self._storage = self._open()
-        self.engine: Engine = self._storage.engine
+        # one connection: the worker's threads take turns, and 90 workers fit a default PostgreSQL
+        self.engine: Engine = sa.create_engine(
+            self._storage.url, pool_size=1, max_overflow=0, **self._options()
+        )
+        _prepare(self.engine)
 
     @contextmanager
     def write(self) -> Iterator[Unit]:
@@ -133,6 +164,18 @@ class Database:
 
     @contextmanager
     def _begin(self, *, write: bool) -> Iterator[Unit]:
+        try:
+            with self._transaction(write=write) as unit:
+                yield unit
+        except DATABASE_ERRORS as error:
+            if not lasts(error):
+                raise
+            raise StorageFailedError(
+                f"{self.say(error)}; what is committed is safe: mend it and start again"
+            ) from error
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[Unit]:
         with self.engine.connect() as plain:
             connection = plain.execution_options(**{_WRITE: write})
             if not write and connection.dialect.name == "postgresql":
@@ -165,10 +208,14 @@ class Database:
                 )
                 _prepare(storage.engine)
                 tables.metadata.create_all(storage.engine)
+                # what opening it needed, sessions on a second connection among it, is given back
+                storage.remove_session()
+                storage.engine.dispose()
                 return storage
             except (SQLAlchemyError, StorageInternalError) as error:
                 if time.monotonic() > deadline or not _made_by_another(error.__cause__ or error):
-                    raise StorageError(self.say(error)) from None
+                    kind = StorageAwayError if is_outage(error) else StorageError
+                    raise kind(self.say(error)) from None
                 time.sleep(0.1)
             except (RuntimeError, ImportError) as error:
                 raise StorageError(f"storage: {self._scrub(str(error))}") from None
@@ -177,10 +224,9 @@ class Database:
         if self.url.get_backend_name() == "sqlite":
             return {"connect_args": {"timeout": _BUSY_SECONDS}}
         return {
-            "pool_size": 1,
-            "max_overflow": 1,
             "pool_pre_ping": True,
             "connect_args": {
+                **_KEEPALIVE,
                 "connect_timeout": _CONNECT_SECONDS,
                 "options": "-c timezone=utc",
                 "application_name": "lamsearch",
@@ -226,14 +272,21 @@ def is_outage(error: BaseException) -> bool:
     A full disk or a database that may not be written is no outage: waiting does not mend it.
     """
     cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    if isinstance(cause, PoolTimeoutError):
+    # the second is what Optuna meets when the server went away between two of its statements
+    if isinstance(cause, (PoolTimeoutError, PendingRollbackError)):
         return True
     if not isinstance(cause, (OperationalError, InterfaceError)):
         return isinstance(cause, DBAPIError) and cause.connection_invalidated
+    return not lasts(error)
+
+
+def lasts(error: BaseException) -> bool:
+    """Whether an error says that the database cannot be written, however long one waits."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if not isinstance(cause, DBAPIError):
+        return False
     text = str(cause.orig).lower()
-    return not any(
-        word in text for word in ("readonly", "read-only", "full", "no such", "no space")
-    )
+    return any(word in text for word in _LASTING)
 
 
 def _prepare(engine: Engine) -> None:

@@ -7,7 +7,9 @@ found the token unchanged, so a worker that was given up can change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +21,7 @@ from optuna.trial import TrialState as OptunaState
 
 from lamsearch.errors import LeaseLostError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
-from lamsearch.trials.engine import Database, Unit
+from lamsearch.trials.engine import DATABASE_ERRORS, Database, Unit, is_outage
 from lamsearch.trials.reading import pack_arrays
 from lamsearch.trials.studies import advance
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
@@ -57,16 +59,22 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """What a renewal tells whoever watches: progress, and the best candidate so far."""
+    """What a renewal tells whoever watches: progress, and the best candidate so far.
+
+    ``recovered`` is the update at which a cohort begun before was resumed; None where none was.
+    """
 
     updates: int
     per_second: float
+    recovered: int | None = None
     best: float | None = None
     best_at: float | None = None
 
 
 class Leases:
-    """One worker's door to the cohorts of one study.
+    """One worker's door to the cohorts of one study; the worker holds one of them at a time.
+
+    Every call may be repeated where its answer was lost on the way: what is done stays done once.
 
     Args:
         database: where the study is planned.
@@ -78,26 +86,29 @@ class Leases:
     def __init__(self, database: Database, study: str, *, owner: str, seconds: float) -> None:
         self._database, self._study = database, study
         self.owner, self.seconds = owner, seconds
+        self._waiting = 0  # cohorts that others held when this worker last asked
+        self._away, self._lenient_until = False, float("-inf")
 
     def claim(self) -> Claim | Wait | None:
         """Claim the next cohort; None when the study is over.
 
-        Where a stage has just ended, the passage to the next is made on the way.
+        Where a stage has just ended, the passage to the next is made on the way. Who has been told
+        to wait asks again without taking a lock, until there is something to take.
         """
+        if self._waiting and not self._stirs():
+            return Wait(cohorts=self._waiting)
         while True:
-            with self._database.write() as unit:
-                if self._over(unit):
+            with self._write() as unit:
+                now = self._unless_over(unit)
+                if now is None:
                     return None
-                row = self._claimable(unit)
+                row = self._first(unit, now, lock=True)
                 if row is not None:
-                    return self._take(unit, row)
-                left = unit.connection.scalar(
-                    sa.select(sa.func.count()).where(
-                        cohorts.c.study == self._study, cohorts.c.state.in_((OPEN, LEASED))
-                    )
-                )
-            if left:
-                return Wait(cohorts=left)
+                    self._waiting = 0
+                    return self._take(unit, row, now)
+                self._waiting = self._left(unit)
+            if self._waiting:
+                return Wait(cohorts=self._waiting)
             advance(self._database, self._study)
 
     def renew(self, claim: Claim, beat: Beat) -> None:
@@ -106,7 +117,7 @@ class Leases:
         Raises:
             LeaseLostError: The cohort was given to another worker, or the study deleted.
         """
-        with self._database.write() as unit:
+        with self._write() as unit:
             now = unit.now()
             values = {**asdict(beat), "renewed": now, "expires": now + self.seconds}
             renewed = unit.execute(sa.update(cohorts).where(*self._mine(claim)).values(**values))
@@ -115,7 +126,7 @@ class Leases:
 
     def give_back(self, claim: Claim) -> None:
         """Let others claim the cohort at once; its trials stay running, to be adopted."""
-        with self._database.write() as unit:
+        with self._write() as unit:
             values = {"state": OPEN, "owner": None, "expires": None}
             unit.execute(sa.update(cohorts).where(*self._mine(claim)).values(**values))
 
@@ -125,8 +136,9 @@ class Leases:
         Raises:
             LeaseLostError: The cohort was given to another worker.
         """
-        with self._database.write() as unit:
-            self._fence(unit, claim)
+        with self._write() as unit:
+            if self._fence(unit, claim):
+                return
             for held, accuracy in zip(claim.slots, accuracies, strict=True):
                 if np.isfinite(accuracy):
                     unit.optuna.set_trial_intermediate_value(held.trial, cycle, float(accuracy))
@@ -137,8 +149,9 @@ class Leases:
         Raises:
             LeaseLostError: The cohort was given to another worker; nothing was written.
         """
-        with self._database.write() as unit:
-            self._fence(unit, claim)
+        with self._write() as unit:
+            if self._fence(unit, claim):
+                return
             for held, trained in zip(claim.slots, outcomes, strict=True):
                 self._tell_one(unit, held, trained, seconds / len(outcomes))
             self._finish(unit, claim, {**asdict(beat), "seconds": seconds})
@@ -148,7 +161,7 @@ class Leases:
 
         A second call, after a crash, returns the same record: the same evaluation again.
         """
-        with self._database.write() as unit:
+        with self._write() as unit:
             self._fence(unit, claim)
             query = sa.select(studies).where(studies.c.name == self._study).with_for_update()
             row = unit.execute(query).mappings().one()
@@ -173,8 +186,9 @@ class Leases:
         Raises:
             LeaseLostError: The work was given to another worker; nothing was written.
         """
-        with self._database.write() as unit:
-            self._fence(unit, claim)
+        with self._write() as unit:
+            if self._fence(unit, claim):
+                return
             self._update_study(unit, final=asdict(final))
             self._finish(unit, claim, {})
 
@@ -184,38 +198,68 @@ class Leases:
             query = sa.select(studies.c.selected).where(studies.c.name == self._study)
             return float((unit.connection.scalar(query) or {})["log10_lambda"])
 
-    def _over(self, unit: Unit) -> bool:
-        query = sa.select(studies.c.finished, studies.c.failure).where(
-            studies.c.name == self._study
-        )
-        row = unit.execute(query).first()
+    @contextmanager
+    def _write(self) -> Iterator[Unit]:
+        """A writing unit of work; notes when the database goes away, and when it is back."""
+        try:
+            with self._database.write() as unit:
+                yield unit
+        except DATABASE_ERRORS as error:
+            self._away = self._away or is_outage(error)
+            raise
+        if self._away:
+            self._away, self._lenient_until = False, time.monotonic() + self.seconds
+
+    def _unless_over(self, unit: Unit) -> float | None:
+        """The database's time, or None where the study is over."""
+        query = sa.select(studies.c.finished, studies.c.failure, unit.clock.label("now"))
+        row = unit.execute(query.where(studies.c.name == self._study)).first()
         if row is None:
             raise StudyStateError(f"study: no study {self._study!r}: it was deleted")
-        return row.finished is not None or row.failure is not None
+        return float(row.now) if row.finished is None and row.failure is None else None
 
-    def _claimable(self, unit: Unit) -> sa.RowMapping | None:
-        """The first cohort that is open, or whose lease has run out, locked."""
-        expired = sa.and_(cohorts.c.state == LEASED, cohorts.c.expires < self._horizon(unit))
-        query = (
-            sa.select(cohorts)
-            .where(cohorts.c.study == self._study, cohorts.c.state.in_((OPEN, LEASED)))
-            .where(sa.or_(cohorts.c.state == OPEN, expired))
-            .order_by(cohorts.c.number)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        return unit.execute(query).mappings().first()
+    def _stirs(self) -> bool:
+        """Whether there is something to take, a passage to make, or an end; asked by reading."""
+        with self._database.read() as unit:
+            now = self._unless_over(unit)
+            return now is None or not self._left(unit) or self._first(unit, now) is not None
 
-    def _horizon(self, unit: Unit) -> float:
+    def _left(self, unit: Unit) -> int:
+        unfinished = cohorts.c.state.in_((OPEN, LEASED))
+        query = sa.select(sa.func.count()).where(cohorts.c.study == self._study, unfinished)
+        return int(unit.connection.scalar(query) or 0)
+
+    def _first(self, unit: Unit, now: float, *, lock: bool = False) -> sa.RowMapping | None:
+        """The first cohort whose lease has run out, else the first that is open; locked on demand.
+
+        Two queries: each walks an index no further than to its first row. After an outage, a
+        cohort of this worker's is one whose claim was committed and never heard of.
+        """
+        late = cohorts.c.expires < self._horizon(unit, now)
+        if self._away:
+            late = sa.or_(late, cohorts.c.owner == self.owner)
+        for where in (sa.and_(cohorts.c.state == LEASED, late), cohorts.c.state == OPEN):
+            query = sa.select(cohorts).where(cohorts.c.study == self._study, where)
+            query = query.order_by(cohorts.c.number).limit(1)
+            if lock:
+                query = query.with_for_update(skip_locked=True)
+            if (row := unit.execute(query).mappings().first()) is not None:
+                return row
+        return None
+
+    def _horizon(self, unit: Unit, now: float) -> float:
         """Leases that ended before this are expired.
 
-        For one lease after the server's start nobody's is: no one could renew while it was down.
+        For one lease nobody's is after the server's start, and after this worker was cut off from
+        it: others may have been unable to renew as long, and renew first when they are back.
         """
-        now = unit.now()
+        if self._away or time.monotonic() < self._lenient_until:
+            return 0.0
         return now if now > unit.server_started() + self.seconds else 0.0
 
-    def _take(self, unit: Unit, row: sa.RowMapping) -> Claim:
-        now, again = unit.now(), row["state"] == LEASED
+    def _take(self, unit: Unit, row: sa.RowMapping, now: float) -> Claim:
+        unheard = self._away and row["owner"] == self.owner
+        again = row["state"] == LEASED and not unheard
         slots = [list(slot) for slot in row["slots"]]
         stage: StageName = "final" if row["stage"] == TEST else row["stage"]
         if row["token"] == 0:
@@ -223,6 +267,7 @@ class Leases:
         values = {
             "state": LEASED, "owner": self.owner, "token": row["token"] + 1, "slots": slots,
             "expires": now + self.seconds, "renewed": now, "takeovers": row["takeovers"] + again,
+            "taken_from": row["owner"] if again else row["taken_from"],
         }  # fmt: skip
         key = (cohorts.c.study == self._study, cohorts.c.stage == row["stage"],
                cohorts.c.number == row["number"])  # fmt: skip
@@ -287,20 +332,27 @@ class Leases:
             state = OptunaState[trained.state.name]
             storage.set_trial_state_values(held.trial, state, [trained.validation_accuracy])
 
-    def _fence(self, unit: Unit, claim: Claim) -> None:
-        """Lock the cohort's row and find the token unchanged, or refuse."""
-        query = sa.select(cohorts.c.token).where(*self._mine(claim)).with_for_update()
-        if unit.execute(query).first() is None:
+    def _fence(self, unit: Unit, claim: Claim) -> bool:
+        """Lock the cohort's row and find the token unchanged, or refuse.
+
+        True where this very claim is told already: it was committed, and the answer got lost.
+        """
+        query = sa.select(cohorts.c.state).where(*self._claimed(claim)).with_for_update()
+        state = unit.connection.scalar(query)
+        if state not in (LEASED, DONE):
             raise self._lost(claim)
+        return bool(state == DONE)
 
     def _mine(self, claim: Claim) -> Iterable[sa.ColumnElement[bool]]:
+        return (*self._claimed(claim), cohorts.c.state == LEASED)
+
+    def _claimed(self, claim: Claim) -> Iterable[sa.ColumnElement[bool]]:
         return (
             cohorts.c.study == claim.study,
             cohorts.c.stage == (TEST if claim.tests else claim.stage),
             cohorts.c.number == claim.number,
             cohorts.c.token == claim.token,
             cohorts.c.owner == self.owner,  # tokens of a study deleted and made again begin anew
-            cohorts.c.state == LEASED,
         )
 
     def _finish(self, unit: Unit, claim: Claim, values: dict[str, object]) -> None:

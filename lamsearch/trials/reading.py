@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial
 
 from lamsearch.errors import StudyStateError
 from lamsearch.results import (
+    STAGES,
     Curve,
     FinalScore,
     Score,
@@ -30,6 +31,9 @@ from lamsearch.results import (
 )
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.tables import DONE, LEASED, TEST, cohorts, curves, stages, studies
+
+_RECOVERIES = 5
+_WATCHED = [column for column in cohorts.c if column.name != "slots"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +62,26 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """A study at a glance; cheap to read, whatever its size in updates.
+class Recovery:
+    """A cohort that was resumed: whose work it was, and how many updates were not lost.
 
-    ``best`` is (log10 λ, validation accuracy) of the latest stage that has one.
+    ``taken_from`` is None where it was given back politely.
+    """
+
+    stage: str
+    cohort: int
+    taken_from: str | None
+    owner: str | None
+    updates: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A study at a glance; cheap to read, whatever its size in trials and updates.
+
+    ``best`` is (log10 λ, validation accuracy) of the latest stage that has one. ``recovered`` are
+    the latest few cohorts that were resumed, the newest first.
     """
 
     name: str
@@ -69,6 +89,7 @@ class Status:
     stages: tuple[StageStatus, ...]
     workers: tuple[WorkerStatus, ...]
     takeovers: int
+    recovered: tuple[Recovery, ...]
     best: tuple[float, float] | None
     failure: str | None
     selected: Selected | None
@@ -90,9 +111,14 @@ def read_study(database: Database, name: str) -> StudyRecord:
         row = _study_row(unit, name)
         found = unit.connection.scalars(sa.select(stages.c.name).where(stages.c.study == name))
         records = {stage: read_stage(unit, name, stage, curves_too=True) for stage in found}
+    return study_record(row, records)
+
+
+def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> StudyRecord:
+    """Return the record of a study's row and of its stages."""
     finished, created = row["finished"], row["created"]
     return StudyRecord(
-        name=name,
+        name=row["name"],
         seed=row["document"]["seed"],
         study_fingerprint=row["fingerprint"],
         data_fingerprint=row["data_fingerprint"],
@@ -119,8 +145,12 @@ def read_stage(
     if curves_too:
         query = sa.select(curves.c.trial, curves.c.arrays).where(curves.c.study == study)
         arrays = {row.trial: row.arrays for row in unit.execute(query)}
-    trials = unit.optuna.get_all_trials(row["optuna_study"], deepcopy=False)
-    records = [_trial(trial, arrays.get(trial._trial_id)) for trial in trials]
+    try:
+        trials = unit.optuna.get_all_trials(row["optuna_study"], deepcopy=False)
+    except KeyError:
+        law = f"the trials of {study}/{stage} were removed past lamsearch, say in a dashboard"
+        raise StudyStateError(f"study: {law}; start over with: lamsearch delete {study}") from None
+    records = [trial_record(trial, arrays.get(trial._trial_id)) for trial in trials]
     return StageRecord(
         name=stage,
         interval=None if row["low"] is None else (row["low"], row["high"]),
@@ -136,14 +166,14 @@ def read_status(database: Database, name: str) -> Status:
     """
     with database.read() as unit:
         now, row = unit.now(), _study_row(unit, name)
-        query = sa.select(cohorts).where(cohorts.c.study == name).order_by(cohorts.c.number)
-        held = unit.execute(query).mappings().all()
-    by_stage: dict[str, list[sa.RowMapping]] = {}
-    for cohort in held:
-        by_stage.setdefault(cohort["stage"], []).append(cohort)
-    order = [stage for stage in ("coarse", "fine", "finalists", "final", TEST) if stage in by_stage]
-    leased = [cohort for cohort in held if cohort["state"] == LEASED]
-    best = [_best(by_stage[stage]) for stage in order]
+        totals = _totals(unit, name)
+        query = sa.select(*_WATCHED).where(cohorts.c.study == name)
+        working = query.where(cohorts.c.state == LEASED).order_by(cohorts.c.number)
+        leased = unit.execute(working).mappings().all()
+        resumed = query.where(cohorts.c.recovered.is_not(None))
+        resumed = resumed.order_by(cohorts.c.renewed.desc()).limit(_RECOVERIES)
+        recovered = unit.execute(resumed).mappings().all()
+        best = _best(unit, name, totals)
     if row["failure"]:
         state = "failed"
     elif row["finished"] is not None:
@@ -153,10 +183,11 @@ def read_status(database: Database, name: str) -> Status:
     return Status(
         name=name,
         state=state,
-        stages=tuple(_stage_status(stage, by_stage[stage]) for stage in order),
+        stages=tuple(_stage_status(one) for one in totals),
         workers=tuple(_worker(cohort, now) for cohort in leased),
-        takeovers=sum(cohort["takeovers"] for cohort in held),
-        best=next((one for one in reversed(best) if one is not None), None),
+        takeovers=sum(one.takeovers for one in totals),
+        recovered=tuple(_recovery(cohort) for cohort in recovered),
+        best=best,
         failure=row["failure"],
         selected=selected_from(row["selected"]),
         elapsed=(row["finished"] or now) - row["created"],
@@ -187,7 +218,8 @@ def _study_row(unit: Unit, name: str) -> sa.RowMapping:
     return row
 
 
-def _trial(trial: FrozenTrial, blob: bytes | None) -> TrialRecord:
+def trial_record(trial: FrozenTrial, blob: bytes | None) -> TrialRecord:
+    """Return a planned trial's record, with its curve where its arrays are given."""
     attributes, state = trial.user_attrs, TrialState(trial.state.name)
     curve, correct = _unpack(blob)
     done = state is TrialState.COMPLETE
@@ -238,18 +270,50 @@ def _final(value: dict[str, Any] | None) -> FinalScore | None:
     return FinalScore(**{**value, **rest, "confusion": confusion})
 
 
-def _best(held: list[sa.RowMapping]) -> tuple[float, float] | None:
-    scored = [(cohort["best"], cohort["best_at"]) for cohort in held if cohort["best"] is not None]
-    return None if not scored else (max(scored)[1], max(scored)[0])
+def _totals(unit: Unit, name: str) -> list[sa.Row[Any]]:
+    """A row per planned stage, in their order; the database adds up."""
+    trials = sa.func.json_array_length(cohorts.c.slots, type_=sa.Integer)
+    query = sa.select(
+        cohorts.c.stage,
+        sa.func.sum(trials).label("planned"),
+        sa.func.sum(sa.case((cohorts.c.state == DONE, trials), else_=0)).label("finished"),
+        sa.func.sum(cohorts.c.updates).label("updates"),
+        sa.func.sum(cohorts.c.total).label("total"),
+        sa.func.sum(cohorts.c.takeovers).label("takeovers"),
+        sa.func.max(cohorts.c.best).label("best"),
+    )
+    rows = unit.execute(query.where(cohorts.c.study == name).group_by(cohorts.c.stage)).all()
+    return sorted(rows, key=lambda one: (*STAGES, TEST).index(one.stage))
 
 
-def _stage_status(stage: str, held: list[sa.RowMapping]) -> StageStatus:
+def _best(unit: Unit, name: str, totals: list[sa.Row[Any]]) -> tuple[float, float] | None:
+    latest = next((one for one in reversed(totals) if one.best is not None), None)
+    if latest is None:
+        return None
+    query = sa.select(sa.func.max(cohorts.c.best_at)).where(
+        cohorts.c.study == name, cohorts.c.stage == latest.stage, cohorts.c.best == latest.best
+    )
+    return float(unit.connection.scalar(query) or 0.0), float(latest.best)
+
+
+def _stage_status(row: sa.Row[Any]) -> StageStatus:
     return StageStatus(
-        name=stage,
-        planned=sum(len(cohort["slots"]) for cohort in held),
-        finished=sum(len(cohort["slots"]) for cohort in held if cohort["state"] == DONE),
-        updates=sum(cohort["updates"] for cohort in held),
-        total=sum(cohort["total"] for cohort in held),
+        name=row.stage,
+        planned=int(row.planned),
+        finished=int(row.finished),
+        updates=int(row.updates),
+        total=int(row.total),
+    )
+
+
+def _recovery(cohort: sa.RowMapping) -> Recovery:
+    return Recovery(
+        stage=cohort["stage"],
+        cohort=cohort["number"],
+        taken_from=cohort["taken_from"],
+        owner=cohort["owner"],
+        updates=cohort["recovered"],
+        total=cohort["total"],
     )
 
 

@@ -190,7 +190,7 @@ def _foreign(title: str) -> StudyStateError:
 
 def _optuna_study(unit: Unit, title: str) -> int | None:
     try:
-        return unit.optuna.get_study_id_from_name(title)
+        return unit.optuna_may_refuse.get_study_id_from_name(title)
     except KeyError:
         return None
 
@@ -308,7 +308,7 @@ def _insert(unit: Unit, study: Study, planned: plan.StagePlan) -> None:
     """Write a stage: Optuna's study, its waiting trials, and our cohorts."""
     title = f"{study.name}/{planned.stage}"
     try:
-        optuna_study = unit.optuna.create_new_study([StudyDirection.MAXIMIZE], title)
+        optuna_study = unit.optuna_may_refuse.create_new_study([StudyDirection.MAXIMIZE], title)
     except optuna.exceptions.DuplicatedStudyError:
         raise _foreign(title) from None
     low, high = planned.interval or (None, None)

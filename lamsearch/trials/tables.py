@@ -70,13 +70,15 @@ cohorts = Table(
     Column("expires", Double),
     Column("renewed", Double),
     Column("takeovers", Integer, nullable=False),
+    Column("taken_from", String(200)),  # whose work was last taken over
+    Column("recovered", Integer),  # updates that its checkpoint saved when it was last resumed
     Column("updates", Integer, nullable=False),  # progress, for whoever watches
     Column("total", Integer, nullable=False),
     Column("per_second", Double, nullable=False),
     Column("best", Double),
     Column("best_at", Double),  # log10 λ of the best
     Column("seconds", Double),
-    Index("lamsearch_cohort_state", "study", "state"),
+    Index("lamsearch_cohort_state", "study", "state", "number"),
 )
 
 curves = Table(

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
-from lamsearch.errors import InterruptedWorkError, LeaseLostError
+from lamsearch.errors import (
+    InterruptedWorkError,
+    LeaseLostError,
+    StorageAwayError,
+    StorageFailedError,
+)
 from lamsearch.trials import DATABASE_ERRORS, Beat, Claim, Leases, is_outage
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+_LONGEST_BEAT, _RETRY_SECONDS = 2.0, 0.25
 
 
 class Patience:
@@ -26,6 +34,7 @@ class Patience:
 
     def __init__(self, stop: threading.Event, say: Callable[[str], None]) -> None:
         self._stop, self._say = stop, say
+        self._away, self._lock = False, threading.Lock()
 
     def __call__(self, action: Callable[[], T]) -> T:
         """Return what ``action`` returns once it gets through.
@@ -33,34 +42,44 @@ class Patience:
         Raises:
             InterruptedWorkError: The user wanted to leave while the database was away.
         """
-        wait, told = _FIRST_WAIT, False
+        wait = _FIRST_WAIT
         while True:
-            try:
-                result = action()
-            except DATABASE_ERRORS as error:
-                if not is_outage(error):
-                    raise
-                if not told:
-                    self._say(f"database away ({type(error).__name__}); work goes on, trying again")
-                    told = True
-                if self._stop.wait(wait):
-                    raise InterruptedWorkError("interrupted while the database was away") from None
-                wait = min(2 * wait, _LONGEST_WAIT)
-            else:
-                if told:
-                    self._say("database back")
-                return result
+            with self.noticing():
+                return action()
+            # apart from each other, for a database that is back is asked by all at once
+            if self._stop.wait(wait * random.uniform(0.5, 1.0)):  # noqa: S311 - no secret
+                raise InterruptedWorkError("interrupted while the database was away")
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    @contextmanager
+    def noticing(self) -> Iterator[None]:
+        """Swallow an outage and tell of it once; a block that gets through tells of its end."""
+        try:
+            yield
+        except (*DATABASE_ERRORS, StorageAwayError) as error:
+            if not isinstance(error, StorageAwayError) and not is_outage(error):
+                raise
+            self._tell(True, f"database away ({type(error).__name__}); work goes on, trying again")
+        else:
+            self._tell(False, "database back")
+
+    def _tell(self, away: bool, line: str) -> None:
+        with self._lock:
+            changed, self._away = self._away != away, away
+        if changed:
+            self._say(line)
 
 
 class Keeper:
     """Renews one claim from a thread of its own until the block ends.
 
-    A renewal that fails is tried again at the next beat: the lease may outlast an outage, and
-    where it does not, the fence decides.
+    A renewal that fails is tried again soon: it is the first thing that a database hears when it
+    is back. Nobody else takes the cohort for one lease then, and if somebody does, the fence
+    decides.
     """
 
-    def __init__(self, leases: Leases, claim: Claim) -> None:
-        self._leases, self._claim = leases, claim
+    def __init__(self, leases: Leases, claim: Claim, patience: Patience) -> None:
+        self._leases, self._claim, self._patience = leases, claim, patience
         self._ended, self._lost = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self.beat = Beat(updates=0, per_second=0.0)
@@ -85,14 +104,16 @@ class Keeper:
 
     def _renew(self) -> None:
         # a beat at once shows whoever watches what this worker has begun
-        while True:
+        wait = 0.0
+        while not self._ended.wait(wait):
+            wait = _RETRY_SECONDS
             try:
-                self._leases.renew(self._claim, self.beat)
+                with self._patience.noticing():
+                    self._leases.renew(self._claim, self.beat)
+                    wait = min(self._leases.seconds / 4, _LONGEST_BEAT)
             except LeaseLostError:
                 self._lost.set()
                 return
-            except DATABASE_ERRORS as error:
-                # the next beat tries again; what waiting cannot mend, the worker's own calls say
+            except (*DATABASE_ERRORS, StorageFailedError) as error:
+                # what waiting cannot mend, the worker's own calls say
                 _log.debug("a renewal failed: %s", type(error).__name__)
-            if self._ended.wait(min(self._leases.seconds / 4, 2.0)):
-                return

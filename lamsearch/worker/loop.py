@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from lamsearch import dataset, plan
 from lamsearch.dataset import LabelledImages, Splits, TrainingData
-from lamsearch.errors import DataError, InterruptedWorkError, LeaseLostError
+from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
 from lamsearch.files import Files, model_from
 from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
 from lamsearch.trainer import Progress, Trainer
@@ -24,7 +24,7 @@ from lamsearch.trials import Beat, Claim, Database, Leases, Stored, Wait
 from lamsearch.worker import final
 from lamsearch.worker.keeper import Keeper, Patience
 
-_IDLE_FIRST, _IDLE_LONGEST = 0.05, 1.0
+_IDLE_FIRST, _IDLE_GROWTH, _IDLE_LONGEST = 0.05, 1.5, 2.0
 _SELECTED_TEST = "test accuracy of the selected λ"
 _CURVES_TEST = "test curves and test accuracy of a study that selects nothing"
 
@@ -65,6 +65,7 @@ class Worker:
         self._stop, self._say = stop, say
         self._data = data or self._load()
         self._files = Files(stored.files, stored.id)
+        self._files.check()
         owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._leases = Leases(
             database, stored.study.name, owner=owner, seconds=settings.lease_seconds
@@ -86,10 +87,12 @@ class Worker:
                     raise InterruptedWorkError("interrupted; run again to go on")
                 claim = self._patiently(self._leases.claim)
                 if claim is None:
+                    self._files.drop_all_checkpoints()  # of who died between a tell and its drop
                     return
                 if isinstance(claim, Wait):
                     self._stop.wait(idle)
-                    idle = min(2 * idle, _IDLE_LONGEST)
+                    # never longer than half of what has been waited already
+                    idle = min(_IDLE_GROWTH * idle, _IDLE_LONGEST)
                     continue
                 idle = _IDLE_FIRST
                 try:
@@ -100,11 +103,15 @@ class Worker:
     def _work(self, claim: Claim) -> None:
         if claim.taken_over:
             self._say(f"took over {_title(claim)} from a worker that went silent")
-        with Keeper(self._leases, claim) as keeper:
-            if claim.tests:
-                self._test(claim, keeper)
-            else:
-                self._train(claim, keeper)
+        with Keeper(self._leases, claim, self._patiently) as keeper:
+            try:
+                if claim.tests:
+                    self._test(claim, keeper)
+                else:
+                    self._train(claim, keeper)
+            except FilesError:  # here: others may have a folder that is not full
+                self._patiently(lambda: self._leases.give_back(claim))
+                raise
 
     def _train(self, claim: Claim, keeper: Keeper) -> None:
         begun = time.monotonic()
@@ -112,6 +119,7 @@ class Worker:
         checkpoint = self._files.load_checkpoint(claim.stage, claim.number)
         if checkpoint is not None:
             trainer.restore(checkpoint)
+            keeper.beat = replace(keeper.beat, recovered=trainer.updates)
             self._say(f"{_title(claim)} goes on at update {trainer.updates}")
         self._follow(claim, keeper, trainer)
         outcomes = trainer.outcomes()
@@ -159,10 +167,12 @@ class Worker:
         self._files.save_checkpoint(claim.stage, claim.number, trainer.updates, trainer.state())
 
     def _report(self, claim: Claim, progress: Progress) -> None:
-        accuracies = progress.accuracies
-        if accuracies is not None:
-            values = [float(value) for value in accuracies]
-            self._patiently(lambda: self._leases.report(claim, progress.cycles, values))
+        """Show a cycle's end to whoever watches; in an outage the tell makes up for it."""
+        if progress.accuracies is None:
+            return
+        values = [float(value) for value in progress.accuracies]
+        with self._patiently.noticing():
+            self._leases.report(claim, progress.cycles, values)
 
     def _test(self, claim: Claim, keeper: Keeper) -> None:
         """Open the test set, record first, and evaluate the final's models."""
@@ -190,8 +200,10 @@ class Worker:
         content = self._files.read_model(replicate)
         if content is not None:
             return model_from(content)
-        chosen = self._leases.chosen()
-        self._say(f"model of replicate {replicate} is not in {self._files.url}: training it again")
+        chosen = self._patiently(self._leases.chosen)
+        self._say(
+            f"model of replicate {replicate} is not in {self._files.shown}: training it again"
+        )
         trainer = self._trainer_of("final", [chosen], replicate)
         for _ in trainer.run():
             if self._stop.is_set():

@@ -53,9 +53,11 @@ def model(seed: int = 0) -> Model:
     return Model(**{k: rng.standard_normal(v).astype(np.float32) for k, v in shapes.items()})
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A place for files: a folder, or an object store."""
+    if request.param == "s3":
+        return f"{request.getfixturevalue('s3')}/some/prefix"
     return str(tmp_path / "store") if request.param == "folder" else f"memory://{uuid.uuid4().hex}"
 
 
@@ -68,6 +70,7 @@ def files(url: str) -> Files:
 def listing(url: str) -> list[str]:
     """All files below a URL, by their names below it."""
     fs, root = fsspec.core.url_to_fs(url)
+    fs.invalidate_cache()
     return sorted(path[len(root) :].lstrip("/") for path in fs.find(root))
 
 

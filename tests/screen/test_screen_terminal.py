@@ -12,13 +12,14 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lamsearch.screen import Screen, picture, print_status, print_table
-from lamsearch.trials import StageStatus, Status, WorkerStatus
+from lamsearch.trials import Recovery, StageStatus, Status, WorkerStatus
 
 WIDTH, HEIGHT = 80, 24
 _TOKEN = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])|(\r)|(\n)|(\x1b.)|([^\x1b\r\n]+)")
@@ -146,8 +147,13 @@ def status(workers: int = 2, *, name: str = "digits", done: int = 700, host: str
         )
         for n in range(workers)
     )  # fmt: skip
+    recovered = Recovery(
+        stage="fine", cohort=0, taken_from=f"{host}:99:abcdef", owner=held[0].owner if held else "",
+        updates=900, total=1380,
+    )  # fmt: skip
     return Status(
         name=name, state="running", stages=stages, workers=held, takeovers=1,
+        recovered=(recovered,),
         best=(-2.5, 0.9652), failure=None, selected=None, elapsed=75.0,
     )  # fmt: skip
 
@@ -189,8 +195,24 @@ def test_a_picture_names_stage_workers_best_and_time_left() -> None:
     (fine,) = [line for line in lines if line.startswith("fine")]
     assert "8/16" in fine
     assert "5 %" in fine
-    assert [line.split()[0] for line in lines if "updates/s" in line] == ["vm:100", "vm:101"]
+    at = next(place for place, line in enumerate(lines) if line.startswith("host"))
+    assert lines[at].split() == ["host", "pid", "cohort", "updates", "per", "s", "renewed"]
+    assert [line.split() for line in lines[at + 1 : at + 3]] == [
+        ["vm", "100", "fine", "0", "0/1380", "2200", "0", "s", "ago"],
+        ["vm", "101", "fine", "1", "1/1380", "2200", "0", "s", "ago"],
+    ]
+    assert lines[at + 3 :] == [
+        "takeovers: 1",
+        "recovered: fine 0 at update 900 of 1380, taken over from vm 99",
+    ]
     assert max(map(len, lines)) <= WIDTH
+
+
+def test_who_is_silent_is_seen() -> None:
+    """A worker whose lease was not renewed is shown with how long ago that was, and as expired."""
+    worker = replace(status(1).workers[0], renewed_ago=23.2, expired=True)
+    lines = rendered(status=replace(status(1), workers=(worker,)))
+    assert any(line.split()[-4:] == ["23", "s", "ago,", "expired"] for line in lines)
 
 
 def test_a_hundred_workers_fit_24_lines(terminal: Pseudo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,9 +220,10 @@ def test_a_hundred_workers_fit_24_lines(terminal: Pseudo, monkeypatch: pytest.Mo
     screen = after(shown(terminal, monkeypatch, lambda one: one.show(status(100))))
     frame = screen.frames[-1].splitlines()
     assert len(frame) <= HEIGHT
-    workers = [line for line in frame if "updates/s" in line]
+    workers = [line for line in frame if line.endswith(" s ago")]
     assert len(workers) >= 8
-    assert f"… {100 - len(workers)} more workers" in frame[-1]
+    assert f"… {100 - len(workers)} more workers" in frame[-3]
+    assert frame[-1].startswith("recovered: ")
     assert screen.wrapped == []
 
 
@@ -301,6 +324,6 @@ def test_the_real_run_on_a_real_terminal(
     assert "small  running" in seen
     assert "left in stage" in seen
     assert re.search(r"coarse +━+.* \d/4", seen)
-    assert re.search(r"\S+:\d+ +coarse cohort [01] +\d+/18000 +\d+ updates/s", seen)
+    assert re.search(r"\S+ +\d+ +coarse [01] +\d+/18000 +\d+ +\d s ago", seen)
     assert re.search(r"best \d+\.\d\d % at log10 λ -\d\.\d\d\d", seen)
     assert screen.text().strip() == "report: lamsearch-report/small"

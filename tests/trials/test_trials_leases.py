@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from optuna.storages import RDBStorage
+from sqlalchemy.exc import OperationalError
 from trials_stub import (
     BEAT,
     FINAL,
@@ -458,9 +460,9 @@ def test_readers_do_not_hold_up_claims(
 
 def test_a_claim_reads_nothing_that_grows(database: Database, small_study: Build) -> None:
     """Claiming takes as many statements in a study of 60 trials as in one of 6."""
-    import sqlalchemy as sa
-
     counts = []
+    with database.read() as unit:
+        unit.server_started()  # asked once per connection
     for trials in (6, 60):
         name = f"of-{trials}"
         create(
@@ -477,3 +479,96 @@ def test_a_claim_reads_nothing_that_grows(database: Database, small_study: Build
         sa.event.remove(database.engine, "before_cursor_execute", note)
         counts.append(len(statements))
     assert counts[0] == counts[1]
+
+
+class Unheard:
+    """A database whose next answer is lost: what was asked is committed, then comes an error."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self.deaf = database, True
+
+    @contextmanager
+    def write(self) -> Iterator[engine.Unit]:
+        """Commit, then lose the connection once."""
+        with self._database.write() as unit:
+            yield unit
+        if self.deaf:
+            self.deaf = False
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+def unheard(leases: Leases) -> None:
+    """Let the answer to the next call get lost."""
+    leases._database = Unheard(leases._database)  # type: ignore[assignment]
+
+
+def test_a_claim_whose_answer_was_lost_is_claimed_again_at_once(
+    worker: Worker, window: Window
+) -> None:
+    """A worker that never heard of its claim gets the same cohort when it asks again, and nobody
+    counts it as taken over."""
+    leases = worker("a")
+    unheard(leases)
+    with pytest.raises(OperationalError):
+        leases.claim()
+    again = claimed(leases)
+    assert (again.number, again.token, again.taken_over) == (0, 2, False)
+    assert window.column("takeovers") == [0, 0]
+    assert window.states() == {"small/coarse": {"RUNNING": 3, "WAITING": 2}}
+    finish(leases, again)
+    assert claimed(leases).number == 1
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_tell_whose_answer_was_lost_may_be_repeated(
+    last: bool, worker: Worker, window: Window
+) -> None:
+    """Telling again what was told already changes nothing and is no loss, for trials and test."""
+    leases = worker("a")
+    if last:
+        work(leases, until="test")
+    claim = claimed(leases)
+    if last:
+        leases.open_test(claim, "a test")
+    unheard(leases)
+    with pytest.raises(OperationalError):
+        leases.tell_test(claim, FINAL) if last else leases.tell(claim, outcomes(claim), BEAT, 1.5)
+    told = window.tables()
+    leases.tell_test(claim, FINAL) if last else leases.tell(claim, outcomes(claim), BEAT, 1.5)
+    assert window.tables() == told
+
+
+@pytest.mark.usefixtures("long_up")
+def test_who_was_cut_off_takes_nothing_over_for_one_lease(
+    worker: Worker, window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an outage a worker leaves expired leases alone for one lease: their holders may have
+    been cut off as well. What is open it takes at once."""
+    claimed(worker("a"))
+    back = worker("b", seconds=30.0)
+    unheard(back)
+    with pytest.raises(OperationalError):
+        back.claim()
+    finish(back, claimed(back))
+    window.expire()
+    assert isinstance(back.claim(), Wait)
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + 31.0)
+    taken = claimed(back)
+    assert (taken.number, taken.taken_over) == (0, True)
+
+
+def test_waiting_takes_no_lock(url: str, worker: Worker, open_database: Open) -> None:
+    """Who was told to wait asks again while another holds the write lock, and is answered."""
+    claimed(worker("a"))
+    claimed(worker("b"))
+    waiting = worker("c")
+    assert waiting.claim() == Wait(cohorts=2)
+    with open_database(url).write() as unit:
+        unit.execute(sa.select(sa.text("1")))
+        begun = time.monotonic()
+        assert waiting.claim() == Wait(cohorts=2)
+        assert time.monotonic() - begun < 10.0  # far below the minute that a lock is waited for

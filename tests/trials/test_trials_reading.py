@@ -9,7 +9,15 @@ from trials_stub import BEAT, FINAL, Window, claimed, failed, finish, planned, t
 
 from lamsearch.results import Curve, Trained, TrialState
 from lamsearch.study import Study
-from lamsearch.trials import Database, Leases, StageStatus, delete, read_status, read_study
+from lamsearch.trials import (
+    Database,
+    Leases,
+    Recovery,
+    StageStatus,
+    delete,
+    read_status,
+    read_study,
+)
 
 Build = Callable[..., Study]
 
@@ -143,6 +151,25 @@ def test_status_follows_the_workers(database: Database, leases: Leases, window: 
     assert status.state == "waiting"
     assert status.stages[0].finished == 3
     assert [(w.owner, w.expired) for w in status.workers] == [("b", True)]
+
+
+@pytest.mark.usefixtures("long_up")
+def test_status_tells_what_was_recovered(
+    database: Database, leases: Leases, window: Window
+) -> None:
+    """A cohort that was resumed is shown with whose it was and the updates that were not lost."""
+    claimed(leases)
+    assert read_status(database, "small").recovered == ()
+    window.expire()
+    other = Leases(database, "small", owner="b", seconds=60.0)
+    second = claimed(other)
+    other.renew(second, replace(BEAT, updates=20, recovered=20))
+    other.give_back(second)
+    third = claimed(leases)
+    leases.renew(third, replace(BEAT, updates=25, recovered=25))
+    assert read_status(database, "small").recovered == (
+        Recovery(stage="coarse", cohort=0, taken_from="a", owner="a", updates=25, total=30),
+    )
 
 
 @pytest.mark.usefixtures("long_up")

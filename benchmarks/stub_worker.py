@@ -1,0 +1,179 @@
+"""A real worker that trains nothing: what is left of a trial when its training costs nothing.
+
+Enters: a storage, a study's name. Leaves: statements by what they were for, and seconds. The loop,
+leases, keeper, checkpoints and reports are the real ones; only the trainer's arithmetic is not.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from lamsearch.results import Curve, Trained, TrialState
+from lamsearch.study import Study, parse_study
+from lamsearch.trainer import Progress
+from lamsearch.trials import Database, Leases, create, load
+from lamsearch.worker import Settings, Worker, loop
+
+CALLS = ("claim", "renew", "report", "tell")
+CALLING = "benchmark_call"
+
+
+def study(name: str, trials: int, cohort: int) -> Study:
+    """Return a study of one stage."""
+    return parse_study({
+        "name": name, "seed": 1, "cohort": cohort,
+        "data": {"source": "digits", "train": 300, "validation": 100},
+        "network": {"hidden": 8},
+        "training": {"batch_size": 20, "step_size": 10, "cycles": 1},
+        "coarse": {"trials": trials, "log10_lambda": [-5.0, -1.0]},
+    })  # fmt: skip
+
+
+def plan(database: Database, planned: Study, files: Path) -> None:
+    """Plan a study with made-up data facts."""
+    create(
+        database, planned, data_fingerprint="d" * 64, validation_images={"coarse": 100},
+        classes=tuple("0123456789"), origin=str(files), files=str(files),
+    )  # fmt: skip
+
+
+def accuracy(log10_lambda: float) -> float:
+    """Return a made-up validation accuracy."""
+    return 0.9 - 0.02 * (log10_lambda + 3.0) ** 2
+
+
+def outcome(log10_lambda: float) -> Trained:
+    """Return a made-up outcome with a curve of usual size (12 points, 5,000 images)."""
+    score, points = accuracy(log10_lambda), np.zeros(12, np.float32)
+    names = ("learning_rate", "training_loss", "training_cost", "training_accuracy",
+             "validation_loss", "validation_cost", "validation_accuracy")  # fmt: skip
+    return Trained(
+        state=TrialState.COMPLETE, validation_accuracy=score, validation_loss=1.0 - score,
+        train_accuracy=score, cycle_accuracies=(score,),
+        curve=Curve(updates=np.arange(12), **dict.fromkeys(names, points)),
+        correct=np.zeros(5000, np.bool_),
+    )  # fmt: skip
+
+
+class StubTrainer:
+    """Has the trainer's face, and is done at once."""
+
+    def __init__(self, _splits: object, _training: object, log10: list[float], **_: Any) -> None:
+        self._log10, self.updates = log10, 0
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where the state says."""
+        self.updates = int(state["updates"])
+
+    def state(self) -> dict[str, Any]:
+        """Return the state."""
+        return {"updates": np.array(self.updates)}
+
+    def run(self) -> Iterator[Progress]:
+        """Be done."""
+        self.updates = 20
+        scores = np.array([accuracy(value) for value in self._log10])
+        yield Progress(updates=20, total=20, cycles=1, cycle_end=True, accuracies=scores)
+
+    def outcomes(self) -> tuple[Trained, ...]:
+        """Return the made-up outcomes."""
+        return tuple(outcome(value) for value in self._log10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a stub worker did: statements and commits by call, calls, seconds per call."""
+
+    statements: Counter[str]
+    commits: Counter[str]
+    seconds: dict[str, list[float]]
+    begun: float
+    ended: float
+
+
+def work(url: str, name: str, folder: Path, ready: Any, gate: Any) -> Told:
+    """Work on a study until it is over; start when all are ready."""
+    meter = Meter()
+    database = Database(url)
+    stored = load(database, name)
+    loop.Trainer = StubTrainer  # type: ignore[assignment, misc]
+    data: Any = SimpleNamespace(split=lambda stage: None)
+    worker = Worker(
+        database, stored, Settings(data_folder=folder), stop=threading.Event(),
+        say=lambda line: None, data=data,
+    )  # fmt: skip
+    meter.wrap()
+    ready.release()
+    gate.wait()
+    begun = time.time()
+    worker.run()
+    database.close()
+    return meter.told(begun)
+
+
+class Meter:
+    """Counts the statements of this process by the call of `Leases` that they are for."""
+
+    def __init__(self) -> None:
+        self._now = threading.local()
+        self._lock = threading.Lock()
+        self._statements: Counter[str] = Counter()
+        self._commits: Counter[str] = Counter()
+        self._seconds: dict[str, list[float]] = {name: [] for name in CALLS}
+        sa.event.listen(sa.engine.Engine, "before_cursor_execute", self._statement)
+        sa.event.listen(sa.engine.Engine, "commit", self._commit)
+        for event in ("savepoint", "release_savepoint"):
+            sa.event.listen(sa.engine.Engine, event, self._savepoint)
+
+    def wrap(self) -> None:
+        """Begin to count."""
+        self._statements.clear()
+        self._commits.clear()
+        for name in CALLS:
+            setattr(Leases, name, self._timed(name, getattr(Leases, name)))
+
+    def told(self, begun: float) -> Told:
+        """Return what was counted."""
+        return Told(
+            statements=self._statements, commits=self._commits, seconds=self._seconds,
+            begun=begun, ended=time.time(),
+        )  # fmt: skip
+
+    def _timed(self, name: str, call: Any) -> Any:
+        @wraps(call)
+        def timed(*arguments: Any, **options: Any) -> Any:
+            self._now.name, start = name, time.perf_counter()
+            try:
+                found = call(*arguments, **options)
+            finally:
+                self._now.name = "else"
+            kind = "wait" if name == "claim" and not hasattr(found, "token") else name
+            if kind == name:
+                self._seconds[name].append(time.perf_counter() - start)
+            return found
+
+        return timed
+
+    def _count(self, counter: Counter[str]) -> None:
+        with self._lock:
+            counter[getattr(self._now, "name", "else")] += 1
+
+    def _statement(self, *_: object) -> None:
+        self._count(self._statements)
+
+    def _savepoint(self, *_: object) -> None:
+        self._count(self._statements)
+
+    def _commit(self, *_: object) -> None:
+        self._count(self._commits)

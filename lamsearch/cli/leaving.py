@@ -1,0 +1,71 @@
+"""Leaving: what SIGINT and SIGTERM do to a verb that works.
+
+Enters: seconds to leave in. Leaves: an event that is set when the user wants to leave.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from lamsearch.errors import InterruptedWorkError
+
+_LEAVE = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def leaving(
+    say: Callable[[str], None], *, within: float, at_once: Callable[[], None] | None = None
+) -> Iterator[threading.Event]:
+    """Turn the first SIGINT or SIGTERM into a polite stop, and the second into leaving at once.
+
+    Who has not left ``within`` so many seconds leaves at once too: a kill would cost no more.
+
+    A thread hears them. Python's own handlers run between two steps of the main thread, which may
+    be waiting inside a database's code, or hold the very lock that its own handler would need.
+    """
+    stop = threading.Event()
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+
+    def leave_at_once() -> None:
+        if at_once is not None:
+            at_once()
+        os._exit(InterruptedWorkError.exit_code)
+
+    def too_late() -> None:
+        say(f"Error: interrupted; saving took more than {within:g} s: left without")
+        leave_at_once()
+
+    deadline = threading.Timer(within, too_late)
+    deadline.daemon = True
+
+    def listen() -> None:
+        while number := ear.recv(1):
+            if number[0] not in _LEAVE:
+                continue
+            if stop.is_set():
+                leave_at_once()
+            stop.set()
+            deadline.start()
+            say("leaving: saving what is in work; once more to leave at once")
+
+    listener = threading.Thread(target=listen, name="signals", daemon=True)
+    listener.start()
+    woken = signal.set_wakeup_fd(mouth.fileno())
+    # a handler must be there for the number to be written to the socket
+    before = {number: signal.signal(number, lambda *_: None) for number in _LEAVE}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(woken)
+        deadline.cancel()
+        mouth.close()
+        listener.join()
+        ear.close()

@@ -1,0 +1,184 @@
+"""Full disks and read-only folders: one sentence, nothing lost, and the same command goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_processes import PACE, Place, Process, until
+
+SIZE = 8 * 2**20  # bytes: more than the study needs, and little to fill
+
+
+class Disk:
+    """A small file system; where mounting is not permitted, a folder and limits on processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._ballast = folder, folder / "ballast"
+        folder.mkdir()
+        self.mounted = self._mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs")
+
+    def fill(self, process: Process) -> None:
+        """Leave the process no room."""
+        if not self.mounted:
+            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, most))
+            return
+        with self._ballast.open("ab", buffering=0) as ballast:
+            try:
+                while ballast.write(bytes(4096)):
+                    pass
+            except OSError:
+                return
+
+    def free(self) -> None:
+        """Give the room back."""
+        self._ballast.unlink(missing_ok=True)
+
+    def remount(self, how: str) -> bool:
+        """Whether it is mounted so, ro or rw; it is not while a file is open for writing."""
+        return self._mount("-o", f"remount,{how}")
+
+    def close(self) -> None:
+        """Give the file system up."""
+        if self.mounted:
+            subprocess.run(["umount", "--lazy", self.folder], check=True)
+
+    def _mount(self, *arguments: str) -> bool:
+        done = subprocess.run(["mount", *arguments, self.folder], capture_output=True, check=False)
+        return done.returncode == 0
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A small disk."""
+    found = Disk(tmp_path / "disk")
+    yield found
+    found.close()
+
+
+def left(process: Process, meanwhile: Callable[[], object]) -> str:
+    """Do something again and again until a worker has left with 1; return its one sentence."""
+
+    def gone() -> bool:
+        meanwhile()
+        return process.popen.poll() is not None
+
+    until(gone)
+    assert process.wait() == 1, process.said
+    assert "Traceback" not in process.said
+    sentences = re.findall(r"^Error: (.*)$", process.said, re.MULTILINE)
+    assert len(sentences) == 1, process.said
+    assert process.said.endswith(f"Error: {sentences[0]}\n")
+    return str(sentences[0])
+
+
+def begun(place: Place) -> Process:
+    """Plan the study and start a worker; return it when it has saved a checkpoint."""
+    create = place.start("create", place.study_file, "--files", place.files)
+    assert create.wait() == 0, create.said
+    worker = place.start("worker", "lives", *PACE)
+    until(place.checkpoints)
+    return worker
+
+
+def assert_goes_on(place: Place, answer: dict[str, Any]) -> None:
+    """Assert that the same command now ends the study with the right bits."""
+    again = place.start("worker", "lives", *PACE)
+    assert again.wait() == 0, again.said
+    assert place.answer() == answer
+    assert place.checkpoints() == []
+
+
+def test_a_full_disk_under_the_checkpoints_loses_nothing(
+    disk: Disk, sqlite_place: Place, right_answer: dict[str, Any]
+) -> None:
+    """A worker whose checkpoint does not fit says so and leaves with 1; whole checkpoints and no
+    half ones stay, and with room again the same command ends with the same bits."""
+    place = sqlite_place
+    place.files = disk.folder / "files"
+    worker = begun(place)
+    said = left(worker, lambda: disk.fill(worker))
+    cause = "No space left on device" if disk.mounted else "File too large"
+    assert re.fullmatch(rf"files: {place.files}/\S+ cannot be written: {cause}", said)
+    assert not [path for path in place.files.rglob(".*") if path.is_file()]
+    disk.free()
+    assert_goes_on(place, right_answer)
+
+
+def test_a_full_disk_under_the_database_loses_nothing(
+    disk: Disk, tmp_path: Path, right_answer: dict[str, Any]
+) -> None:
+    """A worker whose database cannot grow names its file and the cause and leaves with 1; with
+    room again the same command ends with the same bits."""
+    (tmp_path / "desk").mkdir()
+    place = Place(tmp_path / "desk", f"sqlite:///{disk.folder / 'studies.db'}")
+    try:
+        worker = begun(place)
+        said = left(worker, lambda: disk.fill(worker))
+        assert f"sqlite:///{disk.folder / 'studies.db'}" in said
+        # a limit on files is to SQLite an input/output error, not a full disk
+        assert ("full" if disk.mounted else "disk") in said
+        disk.free()
+        assert_goes_on(place, right_answer)
+    finally:
+        place.close()
+
+
+def test_a_folder_that_becomes_read_only_loses_nothing(
+    disk: Disk, sqlite_place: Place, right_answer: dict[str, Any]
+) -> None:
+    """A worker whose folder turns read-only says so and leaves with 1; another is refused with 2
+    before it takes anything; writable again, the same command ends with the same bits."""
+    if not disk.mounted and os.geteuid() == 0:
+        pytest.skip("permissions do not bind root, and mounting is not permitted here")
+    place = sqlite_place
+    place.files = disk.folder / "files"
+    worker = begun(place)
+    folder = next(place.files.iterdir())
+
+    def refuse() -> None:
+        if disk.mounted:
+            disk.remount("ro")
+        else:
+            folder.chmod(0o500)
+            for path in folder.rglob("*-*"):
+                path.chmod(0o500)
+
+    said = left(worker, refuse)
+    cause = "Read-only file system" if disk.mounted else "Permission denied"
+    assert re.fullmatch(rf"files: {place.files}/\S+ cannot be written: {cause}", said)
+
+    refused = place.start("worker", "lives", *PACE)
+    assert refused.wait() == 2
+    expected = f"Error: files: must be a folder that can be written, got '{place.files}'\n"
+    assert refused.said == expected
+
+    if disk.mounted:
+        until(lambda: disk.remount("rw"))
+    else:
+        for path in (folder, *folder.rglob("*-*")):
+            path.chmod(0o700)
+    assert_goes_on(place, right_answer)
+
+
+def test_nothing_is_planned_for_a_read_only_folder(disk: Disk, sqlite_place: Place) -> None:
+    """Create refuses a folder that cannot be written, or be made, before it plans anything."""
+    if disk.mounted:
+        disk.remount("ro")
+    elif os.geteuid() == 0:
+        pytest.skip("permissions do not bind root, and mounting is not permitted here")
+    else:
+        disk.folder.chmod(0o500)
+    place = sqlite_place
+    for files in (disk.folder, disk.folder / "new" / "files"):
+        create = place.start("create", place.study_file, "--files", files)
+        assert create.wait() == 2
+        assert create.said == f"Error: files: must be a folder that can be written, got '{files}'\n"
+    assert not (place.folder / "studies.db").exists()

@@ -1,0 +1,123 @@
+"""Checkpoints in an object store: what one host has begun, another that shares no disk ends."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from safetensors import safe_open
+from study_processes import Place, Process, until
+
+from lamsearch import trials
+from lamsearch.trials import Database
+
+FIRST_CYCLE = 1600
+
+
+class Host:
+    """A machine that shares no disk with another: a working folder and a cache of its own."""
+
+    def __init__(self, place: Place, folder: Path) -> None:
+        self._place, self.folder = place, folder
+        folder.mkdir()
+        self._environment = {
+            "LAMSEARCH_CACHE": str(folder / "cache"), "LAMSEARCH_DATA": str(folder / "data"),
+        }  # fmt: skip
+
+    def start(self, *arguments: object) -> Process:
+        """Start a lamsearch process on this host."""
+        return self._place.start(*arguments, folder=self.folder, environment=self._environment)
+
+    def worker(self, checkpoint_seconds: float) -> Process:
+        """Start a worker on this host."""
+        return self.start("worker", "lives", "--lease-seconds", "1",
+                          "--checkpoint-seconds", checkpoint_seconds)  # fmt: skip
+
+
+def checkpoints(url: str) -> list[str]:
+    """Return the whole checkpoints below a URL, oldest first within a cohort."""
+    fs, root = fsspec.core.url_to_fs(url)
+    fs.invalidate_cache()
+    return sorted(path for path in fs.find(root) if path.endswith(".npz"))
+
+
+def killed_after_its_first_checkpoint(worker: Process, url: str) -> int:
+    """Kill a worker in the middle of a cohort's first cycle; return the update it had saved.
+
+    It is looked at while it is stopped: what it has not saved then it will never save.
+    """
+
+    def caught() -> int | None:
+        if not checkpoints(url):
+            return None
+        worker.signal(signal.SIGSTOP)
+        saved = checkpoints(url)
+        if saved and (newest := int(Path(saved[-1]).stem)) < FIRST_CYCLE:
+            return newest
+        worker.signal(signal.SIGCONT)
+        return None
+
+    saved: int = until(caught)
+    worker.signal(signal.SIGKILL)
+    worker.wait()
+    return saved
+
+
+def tensors(folder: Path) -> dict[str, dict[str, bytes]]:
+    """Return the bytes of all tensors of a report's models, by file name."""
+    found = {}
+    for path in sorted((folder / "models").iterdir()):
+        with safe_open(path, framework="numpy") as file:
+            found[path.name] = {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118 - no mapping
+    return found
+
+
+def test_another_host_goes_on_at_the_checkpoint_of_a_killed_one(
+    s3: str, postgres_url: str, tmp_path: Path, undisturbed: Place, right_answer: dict[str, Any]
+) -> None:
+    """A worker killed in mid-cohort is continued from S3 by one on another host, to the bits of
+    an undisturbed run on a folder; its report finds the models, and delete leaves nothing."""
+    (tmp_path / "desk").mkdir()
+    place = Place(tmp_path / "desk", postgres_url)
+    one, other = Host(place, tmp_path / "one"), Host(place, tmp_path / "other")
+    url = f"{s3}/studies"
+    try:
+        create = one.start("create", place.study_file, "--files", url)
+        assert create.wait() == 0, create.said
+        saved = killed_after_its_first_checkpoint(one.worker(0.03), url)
+        assert 0 < saved < FIRST_CYCLE
+        second = other.worker(1.0)
+        assert second.wait() == 0, second.said
+        assert "took over coarse cohort 0" in second.said
+        assert f"goes on at update {saved}\n" in second.said
+        assert place.answer() == right_answer
+        assert place.curves() == undisturbed.curves()
+        assert checkpoints(url) == []
+
+        output = other.folder / "report"
+        report = other.start("report", "lives", "--output", output)
+        assert report.wait() == 0, report.said
+        assert "models are not in" not in report.said
+        assert tensors(output) == tensors(undisturbed.output)
+        for host in (one, other):  # nothing of the study lies on a host's own disk
+            assert not list(host.folder.rglob("*.npz"))
+            assert not (host.folder / "lamsearch-files").exists()
+        assert_deleted(one, postgres_url, url)
+    finally:
+        place.close()
+
+
+def assert_deleted(host: Host, storage: str, url: str) -> None:
+    """Delete the study on this host and assert that neither storage nor store holds any of it."""
+    delete = host.start("delete", "lives", "--yes")
+    assert delete.wait() == 0, delete.said
+    fs, root = fsspec.core.url_to_fs(url)
+    fs.invalidate_cache()
+    assert fs.find(root) == []
+    database = Database(storage)
+    try:
+        assert trials.names(database) == []
+    finally:
+        database.close()
