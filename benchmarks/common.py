@@ -123,7 +123,7 @@ def machine() -> str:
     return (
         f"*{_processor()}, {CORES} cores, {memory:.0f} GiB, {_system()}, "
         f"Python {platform.python_version()}, {', '.join(versions)}; BLAS: "
-        f"{', '.join(sorted(blas))}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}.*"
+        f"{', '.join(sorted(blas))}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}.*"
     )
 
 
@@ -147,7 +147,9 @@ def _system() -> str:
         return platform.platform()
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Return the commit in short, and whether code or studies differ from it."""
+
     def git(*words: str) -> str:
         done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
         return done.stdout.strip()

@@ -84,7 +84,9 @@ class StubTrainer:
         """Be done."""
         self.updates = 20
         scores = np.array([accuracy(value) for value in self._log10])
-        yield Progress(updates=20, total=20, cycles=1, cycle_end=True, accuracies=scores)
+        yield Progress(
+            updates=20, total=20, cycles=1, cycle_end=True, accuracies=scores, losses=None
+        )
 
     def outcomes(self) -> tuple[Trained, ...]:
         """Return the made-up outcomes."""

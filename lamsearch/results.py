@@ -60,19 +60,58 @@ class Curve:
 class Trained:
     """What the trainer says of one net of a cohort once it has left it.
 
-    ``validation_accuracy`` and the rest are None for a net that was taken out (``reason`` says
-    why). ``cycle_accuracies`` holds the validation accuracy at each cycle end that was reached.
-    ``correct`` is one bool per validation image.
+    ``validation_accuracy`` and the rest are None for a net that failed, and those of the cycle end
+    at which it left for one that was pruned (``reason`` says why, ``updates`` after how many; None
+    at the end). ``cycle_accuracies`` holds the validation accuracy at each cycle end that was
+    reached. ``correct`` is one bool per validation image.
     """
 
     state: TrialState
     reason: str | None = None
+    updates: int | None = None
     validation_accuracy: float | None = None
     validation_loss: float | None = None
     train_accuracy: float | None = None
     cycle_accuracies: tuple[float, ...] = ()
     curve: Curve | None = None
     correct: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateRamp:
+    """What was sampled while the learning rate rose from ``low`` to ``high``.
+
+    ``learning_rate`` and ``updates`` have the shape (points,), the others (replicates, points);
+    they are NaN from where a replicate diverged, and the points end where all have. Training loss
+    is the mean over the mini-batches since the last point, validation is measured at the point.
+    ``untrained_loss`` and ``untrained_accuracy`` are the validation split's, before the ramp, means
+    over the replicates. Losses are in nats, accuracies are fractions.
+    """
+
+    low: float
+    high: float
+    updates: IntArray
+    learning_rate: FloatArray
+    training_loss: FloatArray
+    validation_loss: FloatArray
+    validation_accuracy: FloatArray
+    untrained_loss: float
+    untrained_accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateRange:
+    """The bounds of a cyclical learning rate that a ramp suggests; None where it suggests none.
+
+    ``why`` says in a few words what set ``eta_max``; ``diverged_at`` is the first sampled rate at
+    which a replicate diverged; ``notes`` are sentences on what the ramp could not tell.
+    """
+
+    eta_min: float | None
+    eta_max: float | None
+    why: str | None
+    diverged_at: float | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +133,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
-    """One planned trial as the storage knows it; scores are None until it is complete."""
+    """One planned trial as the storage knows it; scores are None until it has ended well.
+
+    Those of a pruned trial are what it left with in mid-schedule: not to be compared with those
+    of complete ones. ``updates`` is after how many it left before the end, None where it did not.
+    """
 
     candidate: int
     replicate: int
@@ -102,6 +145,7 @@ class TrialRecord:
     log10_lambda: float | None
     state: TrialState
     reason: str | None = None
+    updates: int | None = None
     validation_accuracy: float | None = None
     validation_loss: float | None = None
     train_accuracy: float | None = None

@@ -51,6 +51,20 @@ def exp_range(
     )
 
 
+def linear(update: int, *, eta_min: float, eta_max: float, updates: int) -> float:
+    """Return the rate of a ramp from ``eta_min`` to ``eta_max`` in ``updates`` updates.
+
+    η_t = η_min + (η_max − η_min) · min(1, t / updates), t counted from 0.
+
+    Source: Smith (2015), arXiv:1506.01186, section 3.3: the learning-rate range test.
+
+    Example:
+        >>> [linear(t, eta_min=0.0, eta_max=1.0, updates=4) for t in range(6)]
+        [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    return eta_min + (eta_max - eta_min) * min(1.0, update / updates)
+
+
 def schedule_of(training: Training) -> Schedule:
     """Return the function update → learning rate of a study file's training settings."""
     bounds = {"eta_min": training.eta_min, "eta_max": training.eta_max}

@@ -9,8 +9,8 @@ selects nothing).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,13 +18,14 @@ import numpy.typing as npt
 
 from lamsearch.network import Nets, Pass, initialise, penalty
 from lamsearch.results import Curve, FloatArray, IntArray, Model, Trained, TrialState
-from lamsearch.schedule import schedule_of
+from lamsearch.schedule import Schedule, schedule_of
 from lamsearch.study import Training
 
 State = dict[str, npt.NDArray[np.generic]]
 _EVALUATED_AT_ONCE = 1000  # images; bounds the buffers of an evaluation
 _METRICS = ("loss", "cost", "accuracy")
-_VALIDATION_ACCURACY = 5  # the column of a curve's row: training's three stand first
+# columns of a curve's row: training's three stand first
+_VALIDATION_LOSS, _VALIDATION_ACCURACY = 3, 5
 
 
 class Splits(Protocol):
@@ -54,8 +55,9 @@ class Splits(Protocol):
 class Progress:
     """Where a cohort stands: updates done of all, cycles done.
 
-    ``accuracies`` are the nets' validation accuracies (K,) at the last sampling point, NaN for one
-    that was taken out; None before the first. ``cycle_end`` says that a cycle has just ended.
+    ``accuracies`` and ``losses`` are the nets' validation scores (K,) at the last sampling point,
+    NaN for one that has left; None before the first. ``cycle_end`` says that a cycle has just
+    ended.
     """
 
     updates: int
@@ -63,6 +65,7 @@ class Progress:
     cycles: int
     cycle_end: bool
     accuracies: FloatArray | None
+    losses: FloatArray | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,15 @@ class Evaluation:
     loss: npt.NDArray[np.float64]
     accuracy: npt.NDArray[np.float64]
     correct: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """How a net left before the end: FAIL or PRUNED, why, after how many updates."""
+
+    state: str
+    reason: str
+    updates: int
 
 
 class Batches:
@@ -108,6 +120,7 @@ class Trainer:
         seed: (study seed, stage, replicate); initial weights and mini-batches follow from it.
         dtype: float32 for training, float64 for checks.
         test: normalised test images and labels, only for a study that selects nothing.
+        schedule: update → learning rate, instead of the one that ``training`` names.
     """
 
     def __init__(
@@ -121,13 +134,14 @@ class Trainer:
         seed: Sequence[int],
         dtype: npt.DTypeLike = np.float32,
         test: tuple[FloatArray, IntArray] | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self._splits, self._training, self._test = splits, training, test
         self._lam = 10.0 ** np.asarray(log10_lambdas, np.float64)
-        self._rate = schedule_of(training)
+        self._rate = schedule or schedule_of(training)
         self._batches = Batches(seed, len(splits.train_y), training.batch_size)
         self._alive = np.arange(len(self._lam))
-        self._reasons: dict[int, str] = {}
+        self._left: dict[int, _Left] = {}
         self._updates = 0
         self._points: list[int] = []
         self._rows: list[FloatArray] = []
@@ -168,6 +182,20 @@ class Trainer:
                     self._sample()
             yield self._progress()
 
+    def drop(self, reasons: Mapping[int, str]) -> None:
+        """Take nets out as PRUNED, each with its reason; the others go on in narrower matrices.
+
+        Only where all have just been evaluated, such as a cycle end: their scores are those of
+        that point. A net that has left already stays as it is. The reasons are whoever decides's.
+
+        Raises:
+            ValueError: The nets have trained on since they were last evaluated.
+        """
+        if self._points[-1:] != [self._updates]:
+            raise ValueError(f"nets are dropped where they are evaluated, got {self._updates}")
+        stay = ~np.isin(self._alive, list(reasons))
+        self._take_out(stay, TrialState.PRUNED, lambda net: reasons[net])
+
     def outcomes(self) -> tuple[Trained, ...]:
         """Return what became of every net, in the order of ``log10_lambdas``, once it has run.
 
@@ -180,12 +208,16 @@ class Trainer:
         return tuple(
             self._trained(net, float(train[alive[net]]))
             if net in alive
-            else Trained(state=TrialState.FAIL, reason=self._reasons[net], curve=self._curve(net))
+            else self._trained_in_part(net)
             for net in range(len(self._lam))
         )
 
+    def curves(self) -> tuple[Curve, ...]:
+        """Return every net's curve as far as it has come, in the order of ``log10_lambdas``."""
+        return tuple(self._curve(net) for net in range(len(self._lam)))
+
     def models(self) -> tuple[Model | None, ...]:
-        """Return every net's weights, float32; None for one that was taken out."""
+        """Return every net's weights, float32; None for one that has left."""
         models: list[Model | None] = [None] * len(self._lam)
         for place, net in enumerate(self._alive):
             models[int(net)] = Model(
@@ -205,7 +237,7 @@ class Trainer:
         return {
             "updates": np.array(self._updates),
             "alive": self._alive,
-            "reasons": np.array(json.dumps(self._reasons)),
+            "left": np.array(json.dumps({net: astuple(one) for net, one in self._left.items()})),
             "V": self._nets.V,
             "scale": self._nets.scale,
             "b1": self._nets.b1,
@@ -222,8 +254,8 @@ class Trainer:
         """Go on from a state of a trainer that was made with the same arguments."""
         self._updates = int(state["updates"])
         self._alive = np.array(state["alive"], np.int64)
-        reasons = json.loads(str(state["reasons"]))
-        self._reasons = {int(net): reason for net, reason in reasons.items()}
+        left = json.loads(str(state["left"]))
+        self._left = {int(net): _Left(*one) for net, one in left.items()}
         names = ("V", "scale", "b1", "W2", "b2")
         self._set_nets(Nets(**{name: np.array(state[name]) for name in names}))
         self._loss_sum, self._hit_sum = np.array(state["sums"], np.float64)
@@ -249,12 +281,12 @@ class Trainer:
         self._since += 1
         self._loss_sum += loss
         self._hit_sum += np.count_nonzero(hits, axis=1)
-        self._take_out(np.isfinite(loss), "loss")
+        self._fail(np.isfinite(loss), "loss")
 
     def _sample(self) -> None:
-        """Write a row of every curve; the nets that were taken out get NaN."""
+        """Write a row of every curve; the nets that have left get NaN."""
         square = penalty(self._nets)
-        self._take_out(np.isfinite(square), "penalty")
+        self._fail(np.isfinite(square), "penalty")
         square = square[np.isfinite(square)]
         if not len(self._alive):
             return
@@ -275,17 +307,25 @@ class Trainer:
         self._points.append(self._updates)
         self._rows.append(row)
         self._forget_sums()
-        self._take_out(np.isfinite(row[self._alive]).all(axis=1), "cost")
+        self._fail(np.isfinite(row[self._alive]).all(axis=1), "cost")
 
-    def _take_out(self, finite: npt.NDArray[np.bool_], what: str) -> None:
+    def _fail(self, finite: npt.NDArray[np.bool_], what: str) -> None:
         if finite.all():
             return
-        for net in self._alive[~finite]:
-            self._reasons[int(net)] = (
-                f"{what} no longer finite at update {self._updates} "
-                f"(learning rate {self._rate(self._updates - 1):.4g})"
-            )
-        stay = np.flatnonzero(finite)
+        reason = (
+            f"{what} no longer finite at update {self._updates} "
+            f"(learning rate {self._rate(self._updates - 1):.4g})"
+        )
+        self._take_out(finite, TrialState.FAIL, lambda _: reason)
+
+    def _take_out(
+        self, stays: npt.NDArray[np.bool_], state: TrialState, reason: Callable[[int], str]
+    ) -> None:
+        if stays.all():
+            return
+        for net in map(int, self._alive[~stays]):
+            self._left[net] = _Left(state.value, reason(net), self._updates)
+        stay = np.flatnonzero(stays)
         self._alive = self._alive[stay]
         self._loss_sum, self._hit_sum = self._loss_sum[stay], self._hit_sum[stay]
         self._set_nets(self._nets.keep(stay))
@@ -316,10 +356,19 @@ class Trainer:
             total=self._training.updates,
             cycles=self._updates // (2 * self._training.step_size),
             cycle_end=self._updates % (2 * self._training.step_size) == 0,
-            accuracies=self._rows[-1][:, _VALIDATION_ACCURACY] if self._rows else None,
+            accuracies=self._latest(_VALIDATION_ACCURACY),
+            losses=self._latest(_VALIDATION_LOSS),
         )
 
-    def _trained(self, net: int, train_accuracy: float) -> Trained:
+    def _latest(self, column: int) -> FloatArray | None:
+        """A column of the last row, NaN for all that have left since as well."""
+        if not self._rows:
+            return None
+        values = self._rows[-1][:, column].copy()
+        values[list(self._left)] = np.nan
+        return values
+
+    def _trained(self, net: int, train_accuracy: float | None) -> Trained:
         curve = self._curve(net)
         ends = curve.updates % (2 * self._training.step_size) == 0
         return Trained(
@@ -331,6 +380,17 @@ class Trainer:
             curve=curve,
             correct=self._correct[net].copy(),
         )
+
+    def _trained_in_part(self, net: int) -> Trained:
+        left, curve = self._left[net], self._curve(net)
+        if left.state == TrialState.FAIL:
+            return Trained(
+                state=TrialState.FAIL, reason=left.reason, updates=left.updates, curve=curve
+            )
+        return replace(
+            self._trained(net, None),
+            state=TrialState.PRUNED, reason=left.reason, updates=left.updates,
+        )  # fmt: skip
 
     def _curve(self, net: int) -> Curve:
         """The rows of one net up to the last that is finite."""

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from lamsearch import __version__
-from lamsearch.cli import data, inspection, looking, running
+from lamsearch.cli import data, inspection, looking, probing, running
 from lamsearch.errors import InterruptedWorkError, LamsearchError
 from lamsearch.trials import DATABASE_ERRORS
 
@@ -48,6 +48,7 @@ def cli() -> None:
 
 for _verb in (
     running.run, running.worker, running.create, inspection.status, inspection.report,
-    inspection.check, inspection.gradcheck, looking.dashboard, running.delete, data.data,
+    inspection.check, inspection.gradcheck, probing.lr_range, looking.dashboard, running.delete,
+    data.data,
 ):  # fmt: skip
     cli.add_command(_verb)

@@ -65,11 +65,11 @@ def pace(command: F) -> F:
     """Add --checkpoint-seconds and --lease-seconds."""
     positive = click.FloatRange(min=0, min_open=True)
     command = click.option(
-        "--checkpoint-seconds", type=positive, callback=_finite, default=30.0, show_default=True,
+        "--checkpoint-seconds", type=positive, callback=finite, default=30.0, show_default=True,
         help="Seconds between two checkpoints of a cohort.",
     )(command)  # fmt: skip
     return click.option(
-        "--lease-seconds", type=click.FloatRange(min=1.0), callback=_finite,
+        "--lease-seconds", type=click.FloatRange(min=1.0), callback=finite,
         default=20.0, show_default=True,
         help="Seconds without a sign after which a worker's cohort is given to another.",
     )(command)  # fmt: skip
@@ -125,7 +125,7 @@ def files_default(storage: str) -> str:
     return str((beside / "lamsearch-files").resolve())
 
 
-def _finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
+def finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
     """Refuse what a range lets through: nan is not below any bound."""
     if not math.isfinite(value):
         raise click.BadParameter(f"must be finite, got {value}")

@@ -7,12 +7,14 @@ picture, by its object interface alone: no window system, no global state left c
 from lamsearch.figures.curves import SHOWN, has_curves, learning_curves
 from lamsearch.figures.lambdas import accuracy_over_lambda
 from lamsearch.figures.plotly import stage_figure, stages_figure
+from lamsearch.figures.rates import rate_range
 from lamsearch.figures.scores import CandidateScore, candidate_scores, validation_images
 from lamsearch.figures.style import Format, render
 
 __all__ = [
     "accuracy_over_lambda",
     "learning_curves",
+    "rate_range",
     "render",
     "Format",
     "candidate_scores",

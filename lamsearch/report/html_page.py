@@ -35,6 +35,7 @@ def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
         overview=view.overview(record),
         stages=[view.candidates(record, name) for name in STAGES if name in record.stages],
         shown=_SHOWN,
+        comparison=view.comparison(record),
         confusion=view.confusion(record),
         openings=view.openings(record),
         repeatability=view.repeatability(record),

@@ -59,6 +59,10 @@ def _tables(record: StudyRecord) -> Iterator[str]:
     for name in STAGES:
         if name in record.stages:
             yield from _stage(view.candidates(record, name))
+    comparison = view.comparison(record)
+    if comparison is not None:
+        yield f"## {comparison.title}"
+        yield _table(comparison)
     confusion = view.confusion(record)
     if confusion is not None:
         yield f"## {confusion.title}"

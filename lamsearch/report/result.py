@@ -12,6 +12,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from lamsearch.report.updates import stage_updates
 from lamsearch.results import (
     STAGES,
     FinalScore,
@@ -39,7 +40,7 @@ def document(record: StudyRecord) -> dict[str, Any]:
         "study": record.name,
         "seed": record.seed,
         "fingerprint": {"study": record.study_fingerprint, "data": record.data_fingerprint},
-        "stages": [_stage(name, record.stages.get(name)) for name in STAGES],
+        "stages": [_stage(name, record) for name in STAGES],
         "selected": None if record.selected is None else _selected(record.selected),
         "final": None if record.final is None else _final(record.final),
         "warnings": warnings(record),
@@ -85,7 +86,8 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _stage(name: StageName, stage: StageRecord | None) -> dict[str, Any]:
+def _stage(name: StageName, record: StudyRecord) -> dict[str, Any]:
+    stage, updates = record.stages.get(name), stage_updates(record, name)
     interval = None if stage is None else stage.interval
     count = (lambda state: 0) if stage is None else stage.count
     return {
@@ -95,6 +97,9 @@ def _stage(name: StageName, stage: StageRecord | None) -> dict[str, Any]:
         "complete": count(TrialState.COMPLETE),
         "failed": count(TrialState.FAIL),
         "pruned": count(TrialState.PRUNED),
+        "updates": None
+        if updates is None
+        else {"planned": updates.planned, "trained": updates.trained},
         "trials": [_trial(trial) for trial in sorted_trials(stage)],
     }
 
@@ -110,7 +115,8 @@ def _trial(trial: TrialRecord) -> dict[str, Any]:
         "validation_loss": finite(trial.validation_loss),
         "train_accuracy": finite(trial.train_accuracy),
     }
-    return {**values, "reason": trial.reason} if trial.state is TrialState.FAIL else values
+    left = trial.state in (TrialState.FAIL, TrialState.PRUNED)
+    return {**values, "reason": trial.reason} if left else values
 
 
 def _selected(selected: Selected) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lamsearch.figures import CandidateScore, candidate_scores, has_curves
+from lamsearch.report import doubts
 from lamsearch.report.result import warnings
+from lamsearch.report.updates import stage_updates
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
 
 _CLASSES_AT_MOST = 20  # a wider table is read by nobody
@@ -73,8 +75,9 @@ def notes(record: StudyRecord) -> tuple[str, ...]:
     """Return what a reader must know beside the answer, one sentence each."""
     return (
         *(f"Warning: {one_line(text)}" for text in warnings(record)),
-        *_close_calls(record),
+        *doubts.sentences(record),
         *_optimism(record),
+        *_spared(record),
     )
 
 
@@ -111,6 +114,14 @@ def confusion(record: StudyRecord) -> Table | None:
         title="What the ensemble took for what",
         head=("true class", *names, "right"), rows=rows,
     )  # fmt: skip
+
+
+def comparison(record: StudyRecord) -> Table | None:
+    """Return how much better the chosen λ is than each other of its stage; None if unknown."""
+    found = doubts.compared(record)
+    head = ("log₁₀ λ", "chosen λ better by, points", "95 % interval", "verdict")
+    title = "The chosen λ against the others"
+    return Table(title=title, head=head, rows=doubts.rows(found)) if found else None
 
 
 def openings(record: StudyRecord) -> Table:
@@ -193,48 +204,6 @@ def _test(record: StudyRecord) -> Iterator[Fact]:
         )
 
 
-def _close_calls(record: StudyRecord) -> Iterator[str]:
-    """Say which candidates of the deciding stage lie within two standard errors of the chosen.
-
-    Replicates are paired: within one, all candidates see the same weights and mini-batches.
-    """
-    selected = record.selected
-    if selected is None or selected.validation_accuracy is None:
-        return
-    name = _deciding(record)
-    scores = [] if name is None else [s for s in candidate_scores(record, name) if not s.lost]
-    chosen = next((s for s in scores if s.log10_lambda == selected.log10_lambda), None)
-    if chosen is None or chosen.n < 2:
-        return
-    close = sorted(
-        score.log10_lambda
-        for score in scores
-        if score is not chosen and score.log10_lambda is not None and _indistinct(chosen, score)
-    )
-    if close:
-        values = ", ".join(f"{value:.3f}" for value in close)
-        yield (
-            f"The chosen λ cannot be told apart from log₁₀ λ = {values}: their accuracies, "
-            f"paired over {chosen.n} replicates, differ by less than two standard errors."
-        )
-
-
-def _indistinct(one: CandidateScore, other: CandidateScore) -> bool:
-    mine = {trial.replicate: trial.validation_accuracy for trial in one.complete}
-    pairs = [(mine.get(t.replicate), t.validation_accuracy) for t in other.complete]
-    gaps = [a - b for a, b in pairs if a is not None and b is not None]
-    if len(gaps) < 2:
-        return True
-    mean = math.fsum(gaps) / len(gaps)
-    variance = math.fsum((gap - mean) ** 2 for gap in gaps) / (len(gaps) - 1)
-    return abs(mean) <= 2 * math.sqrt(variance / len(gaps))
-
-
-def _deciding(record: StudyRecord) -> StageName | None:
-    order: tuple[StageName, ...] = ("finalists", "fine", "coarse")
-    return next((name for name in order if name in record.stages), None)
-
-
 def _optimism(record: StudyRecord) -> Iterator[str]:
     if record.selected is None or record.selected.validation_accuracy is None:
         return
@@ -243,6 +212,22 @@ def _optimism(record: StudyRecord) -> Iterator[str]:
     else:
         why = "The chosen λ is the best of several judged on the same validation images"
     yield f"{why}, so the validation accuracy above leans to the high side; test accuracy does not."
+
+
+def _spared(record: StudyRecord) -> Iterator[str]:
+    """Say what halving saved: updates of single nets, against those of a stage without it."""
+    for name in STAGES:
+        updates = stage_updates(record, name)
+        if updates is None or not updates.spared:
+            continue
+        stage, rest = record.stages[name], updates.planned - updates.spared
+        so_far = "" if all(trial.state.finished for trial in stage.trials) else " so far"
+        yield (
+            f"Halving spared {name} {updates.spared:,} of {updates.planned:,} planned updates "
+            f"of single nets{so_far}, {updates.planned / rest:.2f} times fewer: "
+            f"{stage.count(TrialState.PRUNED)} of {stage.planned} trials left at the end of a "
+            "cycle, the worse ones of their cohorts, and were not ranked."
+        )
 
 
 def _stage_row(record: StudyRecord, name: StageName) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from lamsearch.errors import Mistake
 from lamsearch.results import STAGES
 from lamsearch.study.sections import CIFAR10_BATCH, KNOWN_SOURCES, Data, Stage, Training
 
+_CYCLES_TO_HALVE = 2  # nets leave at the end of a cycle, and the last one's end is the end
+
 
 def all_mistakes(sections: Mapping[str, Any], broken: Collection[str] = ()) -> Iterator[Mistake]:
     """Yield what is wrong inside each section that parsed, and between those.
@@ -59,6 +61,9 @@ def _training_mistakes(sections: Mapping[str, Any]) -> Iterator[Mistake]:
         if settings.eta_min > settings.eta_max and training.eta_min <= training.eta_max:
             law = f"must be at most eta_max = {settings.eta_max!r}"
             yield Mistake(where=f"{name}.eta_min", law=law, value=settings.eta_min)
+        if getattr(stage, "halving", False) and settings.cycles < _CYCLES_TO_HALVE:
+            law = f"needs at least {_CYCLES_TO_HALVE} cycles in the schedule of {name}"
+            yield Mistake(where=f"{name}.halving", law=law, value=settings.cycles)
         size = None if data is None else _train_size(data, stage)
         if size is not None and settings.batch_size > size:
             where = f"{name if stage.batch_size else 'training'}.batch_size"

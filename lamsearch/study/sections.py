@@ -172,6 +172,9 @@ class Search(Stage):
     log10_lambda: Interval | None = Field(None, description="bounds of log10 λ")
     sampler: Sampler = "random"
     values: tuple[Log10, ...] | None = Field(None, description="log10 λ of given candidates")
+    halving: bool = Field(
+        False, description="the worse half of each cohort leaves after cycle 1, and after cycle 2"
+    )
 
     def mistakes(self) -> Iterator[Mistake]:
         """Check that candidates are drawn or given, not both, from an interval that is one."""
@@ -212,6 +215,10 @@ class Finalists(Stage):
     keep: Positive = Field(4, description="candidates at most")
     replicates: Positive = Field(5, description="repetitions with seeds of their own")
     extend: bool = Field(False, description="try further λs while the best one is the outermost")
+    rounds: Positive = Field(1, description="after the first, a model proposes `keep` further λs")
+    rule: Literal["best", "one_standard_error", "model"] = Field(
+        "best", description="how the winner is chosen from the finalists"
+    )
 
 
 class Final(Stage):

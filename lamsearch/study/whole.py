@@ -82,6 +82,10 @@ class Study(Section):
         own: int | None = None if section is None else section.components
         return own or self.data.components
 
+    def halves(self, stage: StageName) -> bool:
+        """Whether the worse half of a cohort leaves at the stage's first cycle ends."""
+        return bool(getattr(getattr(self, stage), "halving", False))
+
     def validation_images(self, stage: StageName) -> int:
         """Return how many images the stage's validation accuracy is measured on."""
         if self.data.validation_batches is not None:

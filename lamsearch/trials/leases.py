@@ -314,6 +314,7 @@ class Leases:
             "validation_loss": trained.validation_loss,
             "train_accuracy": trained.train_accuracy,
             "reason": trained.reason,
+            "updates": trained.updates,
             "seconds": round(seconds, 3),
             "worker": self.owner,
         }
@@ -374,5 +375,7 @@ def _finite(trained: Trained) -> Trained:
         value = getattr(trained, name)
         if value is not None and not np.isfinite(value):
             reason = f"{name.replace('_', ' ')} is {value}"
-            return Trained(state=TrialState.FAIL, reason=reason, curve=trained.curve)
+            return Trained(
+                state=TrialState.FAIL, reason=reason, updates=trained.updates, curve=trained.curve
+            )
     return trained

@@ -222,7 +222,7 @@ def trial_record(trial: FrozenTrial, blob: bytes | None) -> TrialRecord:
     """Return a planned trial's record, with its curve where its arrays are given."""
     attributes, state = trial.user_attrs, TrialState(trial.state.name)
     curve, correct = _unpack(blob)
-    done = state is TrialState.COMPLETE
+    done = state in (TrialState.COMPLETE, TrialState.PRUNED)
     return TrialRecord(
         candidate=attributes["candidate"],
         replicate=attributes["replicate"],
@@ -230,6 +230,7 @@ def trial_record(trial: FrozenTrial, blob: bytes | None) -> TrialRecord:
         log10_lambda=trial.params.get("log10_lambda"),
         state=state,
         reason=attributes.get("reason"),
+        updates=attributes.get("updates"),
         validation_accuracy=attributes.get("validation_accuracy") if done else None,
         validation_loss=attributes.get("validation_loss") if done else None,
         train_accuracy=attributes.get("train_accuracy") if done else None,

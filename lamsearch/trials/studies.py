@@ -223,6 +223,9 @@ def _next(unit: Unit, stored: Stored) -> None:
     if stored.selected is None and (further := _extension(stored, done)) is not None:
         _extend(unit, study, further)
         return
+    if stored.selected is None and (further := _next_round(unit, stored, done)) is not None:
+        _extend(unit, study, further, rounds=1)
+        return
     if todo and todo[0] != "final":
         _insert(unit, study, _plan_search(stored, todo[0], done))
         return
@@ -274,12 +277,35 @@ def _extension(stored: Stored, done: Mapping[StageName, StageRecord]) -> plan.St
         within=within,
         validation_images=stored.validation_images["finalists"],
     )
-    if not further:
+    return _further(study, so_far, further)
+
+
+def _next_round(
+    unit: Unit, stored: Stored, done: Mapping[StageName, StageRecord]
+) -> plan.StagePlan | None:
+    """Further finalists that a model of those before proposes, as many rounds as are wanted."""
+    settings = stored.study.finalists
+    if settings is None or "finalists" not in done:
+        return None
+    where = (stages.c.study == stored.study.name, stages.c.name == "finalists")
+    rounds = unit.connection.execute(sa.select(stages.c.rounds).where(*where)).scalar_one()
+    if rounds >= settings.rounds:
+        return None
+    proposed = selection.proposals(
+        done["finalists"], count=settings.keep,
+        validation_images=stored.validation_images["finalists"],
+    )  # fmt: skip
+    return _further(stored.study, done["finalists"], proposed)
+
+
+def _further(study: Study, so_far: StageRecord, values: Sequence[float]) -> plan.StagePlan | None:
+    """The plan of more candidates of a stage, numbered after those it has."""
+    if not values:
         return None
     candidates = {trial.candidate for trial in so_far.trials}
     numbers = {trial.cohort for trial in so_far.trials}
     after = (len(candidates), len(numbers))
-    return plan.plan_candidates(study, "finalists", further, after=after)
+    return plan.plan_candidates(study, so_far.name, values, after=after)
 
 
 def _choose(stored: Stored, done: Mapping[StageName, StageRecord]) -> Selected:
@@ -289,7 +315,9 @@ def _choose(stored: Stored, done: Mapping[StageName, StageRecord]) -> Selected:
     searched = [done[stage] for stage in ("coarse", "fine") if stage in done]
     deciding = done.get("finalists") or searched[-1]
     images = stored.validation_images[deciding.name]
-    return selection.winner(deciding, searched, validation_images=images)
+    settings = stored.study.finalists
+    rule = "best" if settings is None or deciding.name != "finalists" else settings.rule
+    return selection.winner(deciding, searched, validation_images=images, rule=rule)
 
 
 def _after_final(unit: Unit, stored: Stored, done: Mapping[StageName, StageRecord]) -> None:
@@ -315,18 +343,20 @@ def _insert(unit: Unit, study: Study, planned: plan.StagePlan) -> None:
     unit.execute(
         sa.insert(stages).values(
             study=study.name, name=planned.stage, optuna_study=optuna_study,
-            low=low, high=high, cohorts=len(planned.cohorts),
+            low=low, high=high, cohorts=len(planned.cohorts), rounds=1,
         )
     )  # fmt: skip
     _insert_cohorts(unit, study, planned, optuna_study)
 
 
-def _extend(unit: Unit, study: Study, further: plan.StagePlan) -> None:
+def _extend(unit: Unit, study: Study, further: plan.StagePlan, *, rounds: int = 0) -> None:
     """Add cohorts to a stage that is planned already."""
     where = (stages.c.study == study.name, stages.c.name == further.stage)
     row = unit.execute(sa.select(stages).where(*where)).mappings().one()
     total = row["cohorts"] + len(further.cohorts)
-    unit.execute(sa.update(stages).where(*where).values(cohorts=total))
+    unit.execute(
+        sa.update(stages).where(*where).values(cohorts=total, rounds=row["rounds"] + rounds)
+    )
     _insert_cohorts(unit, study, further, row["optuna_study"])
 
 

@@ -54,6 +54,7 @@ stages = Table(
     Column("low", Double),
     Column("high", Double),
     Column("cohorts", Integer, nullable=False),
+    Column("rounds", Integer, nullable=False),  # of candidates, the first by the stage before
 )
 
 cohorts = Table(

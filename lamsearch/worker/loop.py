@@ -19,6 +19,7 @@ from lamsearch.dataset import LabelledImages, Splits, TrainingData
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
 from lamsearch.files import Files, model_from
 from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
+from lamsearch.selection import halving
 from lamsearch.trainer import Progress, Trainer
 from lamsearch.trials import Beat, Claim, Database, Leases, Stored, Wait
 from lamsearch.worker import final
@@ -145,6 +146,8 @@ class Worker:
             now = time.monotonic()
             rate = (progress.updates - first) / max(now - begun, 1e-9)
             keeper.beat = _beat(progress, claim, rate, keeper.beat)
+            if progress.cycle_end:
+                self._halve(claim, trainer, progress)
             if self._stop.is_set():
                 self._leave(claim, trainer)
             if progress.cycle_end:
@@ -155,6 +158,18 @@ class Worker:
             ) or now - saved > self._settings.checkpoint_seconds:
                 self._save(claim, trainer)
                 saved = now
+
+    def _halve(self, claim: Claim, trainer: Trainer, progress: Progress) -> None:
+        """Let the worse nets go, before anything is saved: a checkpoint holds who has left."""
+        if not self._study.halves(claim.stage):
+            return
+        if progress.accuracies is not None and progress.losses is not None:
+            cycles = self._study.training_of(claim.stage).cycles
+            trainer.drop(
+                halving.reasons(
+                    progress.accuracies, progress.losses, cycle=progress.cycles, cycles=cycles
+                )
+            )
 
     def _leave(self, claim: Claim, trainer: Trainer) -> None:
         self._save(claim, trainer)

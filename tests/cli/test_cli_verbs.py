@@ -26,7 +26,7 @@ from lamsearch.trials import Beat, Database, Leases
 Refused = Callable[..., list[str]]
 VERBS = [
     (), ("run",), ("worker",), ("create",), ("status",), ("report",), ("check",), ("gradcheck",),
-    ("delete",), ("data",), ("data", "list"), ("data", "fetch"), ("data", "verify"),
+    ("lr-range",), ("delete",), ("data",), ("data", "list"), ("data", "fetch"), ("data", "verify"),
 ]  # fmt: skip
 
 
@@ -41,7 +41,9 @@ def test_every_verb_explains_itself(desk: Any, verb: tuple[str, ...]) -> None:
     assert len(text.split()) >= 4
 
 
-@pytest.mark.parametrize("verb", ["run", "worker", "create", "status", "report", "check"])
+@pytest.mark.parametrize(
+    "verb", ["run", "worker", "create", "status", "report", "check", "lr-range"]
+)
 def test_the_help_of_a_verb_that_takes_a_study_has_an_example(desk: Any, verb: str) -> None:
     """A verb on a study shows one line to copy."""
     text = desk(verb, "--help").stdout

@@ -86,6 +86,7 @@ def trial(
     *,
     state: TrialState = TrialState.COMPLETE,
     reason: str | None = None,
+    updates: int | None = None,
     with_curve: bool = False,
     test: bool = False,
     sd: float = 0.004,
@@ -93,10 +94,17 @@ def trial(
 ) -> TrialRecord:
     """Return one trial at log10 λ = ``x``, its scores made up if it is complete."""
     cohort = (candidate + 10 * replicate) // 8
+    if state is TrialState.PRUNED and x is not None:
+        accuracy = plateau(x) - 0.02
+        return TrialRecord(
+            candidate=candidate, replicate=replicate, cohort=cohort, log10_lambda=x, state=state,
+            reason=reason, updates=updates,
+            validation_accuracy=accuracy, validation_loss=2.4 - 2 * accuracy,
+        )  # fmt: skip
     if state is not TrialState.COMPLETE or x is None:
         return TrialRecord(
             candidate=candidate, replicate=replicate, cohort=cohort, log10_lambda=x, state=state,
-            reason=reason,
+            reason=reason, updates=updates,
         )  # fmt: skip
     accuracy = min(1.0, max(0.0, plateau(x) + lift + float(rng.normal(0, sd))))
     return TrialRecord(
@@ -114,7 +122,7 @@ def stage(
     replicates: int = 1,
     interval: tuple[float, float] | None = None,
     with_curve: bool = True,
-    lost: Mapping[int, tuple[TrialState, str | None]] | None = None,
+    lost: Mapping[int, tuple[Any, ...]] | None = None,
     seed: int = 1,
     warnings: tuple[str, ...] = (),
     **options: Any,
@@ -124,10 +132,11 @@ def stage(
     trials = []
     for candidate, x in enumerate(lambdas):
         for replicate in range(replicates):
-            state, reason = (lost or {}).get(candidate, (TrialState.COMPLETE, None))
+            ended = (lost or {}).get(candidate, (TrialState.COMPLETE,))
+            state, reason, updates, *_ = (*ended, None, None)
             trials.append(
                 trial(
-                    candidate, replicate, x, rng, state=state, reason=reason,
+                    candidate, replicate, x, rng, state=state, reason=reason, updates=updates,
                     with_curve=with_curve, **options,
                 )
             )  # fmt: skip
@@ -139,8 +148,9 @@ def finished(**changes: Any) -> StudyRecord:
     rng = np.random.default_rng(7)
     coarse = [float(x) for x in rng.uniform(-5, -1, 15)]
     fine = [float(x) for x in rng.uniform(-3.4, -2.1, 15)]
-    lost = {3: (TrialState.FAIL, "cost is no longer finite at update 412"),
-            9: (TrialState.PRUNED, "halving: in the worse half after cycle 1")}  # fmt: skip
+    lost = {3: (TrialState.FAIL, "cost is no longer finite at update 412", 412),
+            9: (TrialState.PRUNED, "halving: place 8 of 8 in its cohort at the end of cycle 1",
+                1800)}  # fmt: skip
     confusion = np.full((10, 10), 45) + np.diag([100] * 10)
     fields: dict[str, Any] = {
         "name": "cifar10",

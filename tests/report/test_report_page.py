@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 import study_records as made
 from markdown_it import MarkdownIt
@@ -147,22 +148,57 @@ def test_warnings_and_caveats_are_in_the_answer() -> None:
     assert edge in page(record, []).split("<section>")[0]
 
 
-def close_call(other: float) -> str:
-    """Return report.md where two finalists have 0.50, 0.52, 0.51 and those less ``other``."""
+def test_what_halving_spared_is_said() -> None:
+    """A note counts the updates that pruned trials did not need; without any there is none."""
+    said = (
+        "Halving spared coarse 3,600 of 81,000 planned updates of single nets, 1.05 times fewer: "
+        "1 of 15 trials left at the end of a cycle"
+    )
+    assert said in markdown(made.finished())
+    assert "Halving" not in markdown(made.final_only())
+
+
+def close_call(worse: float) -> str:
+    """Return report.md where the second of two finalists is right that much less often."""
     stage = made.stage("finalists", [-2.5, -3.0], replicates=3, with_curve=False)
-    values = {(c, r): (0.50, 0.52, 0.51)[r] - c * (other + 0.001 * r)
-              for c in range(2) for r in range(3)}  # fmt: skip
+    rng = np.random.default_rng(0)
+    right = [rng.random(2000) < 0.5 - trial.candidate * worse for trial in stage.trials]
     trials = tuple(
-        replace(t, validation_accuracy=values[t.candidate, t.replicate]) for t in stage.trials
+        replace(trial, validation_accuracy=float(row.mean()), correct=row)
+        for trial, row in zip(stage.trials, right, strict=True)
     )
     return markdown(made.finished(stages={"finalists": replace(stage, trials=trials)}))
 
 
 def test_paired_differences_tell_candidates_apart() -> None:
-    """Paired gaps 0.000, 0.001, 0.002 (mean 0.001, se 0.00058) do not tell apart; 0.001 more do."""
+    """Finalists that are right equally often cannot be told apart; ten points of difference can,
+    and the table has the difference with its interval."""
     said = "cannot be told apart from log₁₀ λ = -3.000"
-    assert said in close_call(0.0)
-    assert said not in close_call(0.001)
+    alike, worse = close_call(0.0), close_call(0.1)
+    assert said in alike
+    assert said not in worse
+    assert "The chosen λ is told apart from every other one of its stage" in worse
+    assert "## The chosen λ against the others" in worse
+    (row,) = [line for line in worse.splitlines() if "the chosen one is better" in line]
+    better, interval = (cell.strip() for cell in row.split("|")[2:4])
+    low, high = (float(part) for part in interval.split(" to "))
+    assert 0 < low < float(better) < high
+
+
+def test_the_fall_of_those_who_were_picked_is_said() -> None:
+    """The note on the winner's curse has the mean fall from the picking score to fresh seeds."""
+    record = made.finished()
+    picked = record.stages["fine"].trials[0]
+    stage = made.stage("finalists", [picked.log10_lambda], replicates=2, with_curve=False)
+    trials = tuple(
+        replace(trial, validation_accuracy=(picked.validation_accuracy or 0) - 0.02)
+        for trial in stage.trials
+    )
+    stages = {**record.stages, "finalists": replace(stage, trials=trials)}
+    text = markdown(replace(record, stages=stages))
+    assert (
+        "Winner's curse: the 1 λs picked from fine scored 2.00 points less on fresh seeds" in text
+    )
 
 
 def test_unfinished_study_says_what_is_missing(pages: dict[str, str]) -> None:

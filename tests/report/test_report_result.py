@@ -39,10 +39,13 @@ def test_document_has_the_interfaces_keys_and_types(name: str) -> None:
         assert stage["planned"] == len(stage["trials"])
         for trial in stage["trials"]:
             assert set(trial) - {"reason"} == TRIAL_KEYS
-            assert ("reason" in trial) is (trial["state"] == "FAIL")
+            assert ("reason" in trial) is (trial["state"] in ("FAIL", "PRUNED"))
             scores = [
                 trial[k] for k in ("validation_accuracy", "validation_loss", "train_accuracy")
             ]
+            if trial["state"] == "PRUNED":  # it left with scores, unmeasured on the training split
+                assert list(map(number, scores)) == [True, True, False]
+                continue
             complete = trial["state"] == "COMPLETE"
             assert all(number(score) if complete else score is None for score in scores)
 
@@ -74,10 +77,31 @@ def test_what_is_not_known_is_null() -> None:
     assert found["final"] is None
     assert found["stages"][3] == {
         "name": "final", "interval": None, "planned": 0, "complete": 0, "failed": 0, "pruned": 0,
-        "trials": [],
+        "updates": None, "trials": [],
     }  # fmt: skip
     waiting = found["stages"][1]["trials"][-1]
     assert (waiting["state"], waiting["log10_lambda"]) == ("WAITING", None)
+
+
+def test_document_counts_updates() -> None:
+    """Planned are all of all trials; trained those that ended took, at their stage's schedule."""
+    stages = document(made.finished())["stages"]
+    # coarse: 2 · 900 · 3 each, but one failed at 412 and one left after the first cycle of 1800
+    assert stages[0]["updates"] == {"planned": 15 * 5400, "trained": 13 * 5400 + 412 + 1800}
+    assert stages[1]["updates"] == {"planned": 15 * 3600, "trained": 15 * 3600}
+    assert stages[2]["updates"] == {"planned": 20 * 11760, "trained": 20 * 11760}
+    half_way = document(made.unfinished())["stages"]
+    assert half_way[1]["updates"] == {"planned": 15 * 3600, "trained": 4 * 3600}
+
+
+def test_updates_that_are_not_known_are_null() -> None:
+    """A failed trial whose updates were not told makes the sum unknown, not smaller."""
+    record = made.finished()
+    trials = tuple(replace(one, updates=None) for one in record.stages["coarse"].trials)
+    coarse = replace(record.stages["coarse"], trials=trials)
+    found = document(replace(record, stages={"coarse": coarse}))["stages"]
+    assert found[0]["updates"] is None
+    assert document(replace(record, settings={}))["stages"][1]["updates"] is None
 
 
 def test_given_lambda_has_no_validation_accuracy() -> None:
@@ -140,7 +164,9 @@ def test_csv_reads_back_to_the_same_floats() -> None:
             assert float(row["validation_loss"]) == trial.validation_loss
             assert float(row["train_accuracy"]) == trial.train_accuracy
         else:
-            assert row["validation_accuracy"] == row["train_accuracy"] == ""
+            pruned = trial.state is TrialState.PRUNED  # it left with a score
+            assert row["validation_accuracy"] == (str(trial.validation_accuracy) if pruned else "")
+            assert row["train_accuracy"] == ""
             assert row["reason"] == trial.reason
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lamsearch.schedule import exp_range, schedule_of, triangular, triangular2
+from lamsearch.schedule import exp_range, linear, schedule_of, triangular, triangular2
 from lamsearch.study import Training
 
 BOUNDS = {"eta_min": 1e-5, "eta_max": 1e-1}
@@ -41,6 +41,19 @@ def test_exp_range_decays_the_amplitude_with_every_update() -> None:
     """The exp_range rate is the hand-computed sequence for γ = 1/2."""
     rates = [exp_range(t, eta_min=1.0, eta_max=3.0, step_size=2, gamma=0.5) for t in range(7)]
     assert rates == [1, 1.5, 1.5, 1.125, 1, 1.03125, 1.03125]
+
+
+def test_linear_rises_once_and_stays() -> None:
+    """The linear ramp is the hand-computed sequence, and stays at its end."""
+    rates = [linear(t, eta_min=0.5, eta_max=2.5, updates=4) for t in range(7)]
+    assert rates == [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.5]
+
+
+def test_linear_is_the_rising_half_of_a_triangle() -> None:
+    """Up to its end the ramp is a triangular cycle's first half with n_s = its updates."""
+    ramp = [linear(t, updates=900, **BOUNDS) for t in range(901)]
+    half = [triangular(t, step_size=900, **BOUNDS) for t in range(901)]
+    assert ramp == pytest.approx(half, rel=1e-13)
 
 
 @pytest.mark.parametrize("step_size", [1, 3, 7, 900, 1960])

@@ -44,6 +44,16 @@ ONE_LINE: dict[str, tuple[dict[str, Any], str]] = {
         {"training": {"sample_every": "often"}},
         "training.sample_every: must be a whole number, or 'epoch' or 'cycle', got 'often'",
     ),
+    "halving in one cycle": (
+        {"coarse": {"halving": True}},
+        "coarse.halving: needs at least 2 cycles in the schedule of coarse, got 1",
+    ),
+    "number for a truth value": (
+        {"fine": {"halving": 2, "cycles": 2}}, "fine.halving: must be true or false, got 2"
+    ),
+    "halving where nothing is searched": (
+        {"finalists": {"halving": True}}, "finalists.halving: unknown key"
+    ),
     "bounds reversed": (
         {"coarse": {"log10_lambda": [-1.0, -5.0]}},
         "coarse.log10_lambda: the lower bound must be below the upper one, got [-1.0, -5.0]",

@@ -521,6 +521,109 @@ class TestDivergence:
         assert len(curve_of(outcome).updates) == 0
 
 
+def halved(images: Images, **options: Any) -> tuple[Trainer, list[Progress]]:
+    """Return a cohort of four that nets 0 and 3 leave after the first cycle, and its progress."""
+    found = trainer(images, (-4.0, -3.0, -2.0, -1.0), **options)
+    progress = []
+    for one in found.run():
+        if one.updates == 40:
+            found.drop({3: "the worst", 0: "the next"})
+        progress.append(one)
+    return found, progress
+
+
+class TestDropping:
+    """Nets that whoever trains lets go."""
+
+    def test_a_dropped_net_is_pruned_with_the_scores_it_left_with(self, images: Images) -> None:
+        """It has its reason, its updates, its curve up to then, and no model."""
+        found, progress = halved(images)
+        outcomes = found.outcomes()
+        states = [one.state.value for one in outcomes]
+        assert states == ["PRUNED", "COMPLETE", "COMPLETE", "PRUNED"]
+        left = outcomes[3]
+        assert (left.reason, left.updates, left.train_accuracy) == ("the worst", 40, None)
+        curve = curve_of(left)
+        assert curve.updates.tolist() == [15, 30, 40]
+        assert left.validation_accuracy == curve.validation_accuracy[-1]
+        assert left.validation_loss == curve.validation_loss[-1]
+        assert left.cycle_accuracies == (left.validation_accuracy,)
+        assert left.correct is not None
+        assert left.correct.mean() == pytest.approx(left.validation_accuracy)
+        assert progress[39].accuracies is not None
+        assert progress[39].accuracies[3] == left.validation_accuracy
+        assert found.models()[3] is None
+        assert (outcomes[1].updates, len(outcomes[1].cycle_accuracies)) == (None, 2)
+
+    def test_the_matrices_shrink(self, images: Images) -> None:
+        """After the drop only those that stay are trained; who has left counts as NaN at once."""
+        found, progress = halved(images)
+        assert found.nets.V.shape[1] == 2 * HIDDEN
+        assert progress[40].accuracies is not None
+        assert progress[40].losses is not None
+        assert np.isnan(progress[40].accuracies).tolist() == [True, False, False, True]
+        assert np.isnan(progress[40].losses).tolist() == [True, False, False, True]
+
+    def test_those_that_stay_train_as_without_it(self, images: Images) -> None:
+        """They equal, to rounding, the nets of a cohort that nobody leaves, and of one of two."""
+        found, _ = halved(images)
+        stayed = found.outcomes()[1:3]
+        whole = trained(images, (-4.0, -3.0, -2.0, -1.0))
+        assert_same_training(stayed, whole.outcomes()[1:3])
+        assert_same_training(stayed, trained(images, (-3.0, -2.0)).outcomes())
+
+    @pytest.mark.parametrize("stop", [39, 40, 41, 70])
+    def test_restored_before_or_after_the_bits_are_the_same(
+        self, images: Images, stop: int
+    ) -> None:
+        """Restored at any update, with the drop made once, all ends with the same bits."""
+        whole, _ = halved(images)
+        first = trainer(images, (-4.0, -3.0, -2.0, -1.0))
+        run = first.run()
+        for update in range(1, stop + 1):
+            next(run)
+            if update == 40:
+                first.drop({0: "the next", 3: "the worst"})
+        second = trainer(images, (-4.0, -3.0, -2.0, -1.0))
+        second.restore(through_a_file(first))
+        for progress in second.run():
+            if progress.updates == 40:
+                second.drop({0: "the next", 3: "the worst"})
+        assert all_bits(second) == all_bits(whole)
+
+    def test_dropping_twice_is_dropping_once(self, images: Images) -> None:
+        """A net that has left, by failing too, stays as it is."""
+        found = trainer(images, (-4.0, 3.0, -2.0), training=settings(eta_min=0.1))
+        for progress in found.run():
+            if progress.updates == 40:
+                for reason in ("first", "second"):
+                    found.drop({1: reason, 2: reason})
+        outcomes = found.outcomes()
+        assert [one.state.value for one in outcomes] == ["COMPLETE", "FAIL", "PRUNED"]
+        assert "no longer finite" in (outcomes[1].reason or "")
+        assert outcomes[1].updates is not None
+        assert outcomes[1].updates < 40
+        assert (outcomes[2].reason, outcomes[2].updates) == ("first", 40)
+
+    def test_a_cohort_that_all_leave_ends(self, images: Images) -> None:
+        """Where the last net is dropped the training is over."""
+        found = trainer(images, (-4.0,))
+        for progress in found.run():
+            if progress.cycle_end:
+                found.drop({0: "enough"})
+        assert found.updates == 40
+        assert [one.state for one in found.outcomes()] == [TrialState.PRUNED]
+
+    def test_nets_are_dropped_only_where_they_were_evaluated(self, images: Images) -> None:
+        """Between sampling points a drop is refused: the scores would be older than the net."""
+        found = trainer(images)
+        run = found.run()
+        for _ in range(16):
+            next(run)
+        with pytest.raises(ValueError, match="nets are dropped where they are evaluated, got 16"):
+            found.drop({0: "too late"})
+
+
 class TestAnswers:
     """What is exported at the end."""
 

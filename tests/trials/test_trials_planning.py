@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -424,3 +425,26 @@ def test_create_keeps_what_workers_need(database: Database, small_study: Build) 
     assert dict(stored.validation_images) == {"coarse": 3}
     assert (stored.origin, stored.files) == ("/here", "s3://there")
     assert not stored.over
+
+
+def test_a_model_proposes_further_rounds_of_finalists(
+    database: Database, small_study: Callable[..., Study], window: Window
+) -> None:
+    """With `rounds = 2` a model adds `keep` new λs between those tried, once, over the same
+    replicates and with numbers of their own; then the winner is the model's top."""
+    study = small_study(finalists={"keep": 3, "rounds": 2, "rule": "model"}, fine={"trials": 8})
+    planned(database, study)
+    leases = Leases(database, "small", owner="a", seconds=60.0)
+    work(leases)
+    record = read_study(database, "small")
+    finalists = record.stages["finalists"].trials
+    values = {trial.candidate: trial.log10_lambda for trial in finalists}
+    first = sorted(values[candidate] for candidate in range(3))
+    assert len(values) == 6
+    assert len(set(values.values())) == 6
+    assert all(first[0] < values[candidate] < first[-1] for candidate in range(3, 6))
+    assert Counter(trial.candidate for trial in finalists) == dict.fromkeys(range(6), 2)
+    assert record.selected is not None
+    assert "Gaussian process" in record.selected.rule
+    assert first[0] <= record.selected.log10_lambda <= first[-1]
+    assert window.states()["small/finalists"] == {"COMPLETE": 12}

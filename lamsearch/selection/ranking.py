@@ -1,6 +1,6 @@
-"""Selection: results → ranking, narrowed interval, finalists, winner. By validation accuracy only.
+"""From ranking to winner: which λs go on, and which one it is.
 
-Enters: finished stages as records. Leaves: log10 λs and what the data say of them. Pure.
+Enters: finished stages as records. Leaves: log10 λs and why. Pure.
 Refuses to know the test set, training accuracy, storages and plans.
 """
 
@@ -9,9 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import Score, Selected, StageRecord, TrialRecord, TrialState
+from lamsearch.selection import model
+
+Rule = Literal["best", "one_standard_error", "model"]
+_MODELLED = 3  # candidates that a model needs at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +118,34 @@ def extension(
     return [value for value in beyond if within[0] <= value <= within[1]]
 
 
+def proposals(stage: StageRecord, *, count: int, validation_images: int) -> list[float]:
+    """Return log10 λ of further finalists that a model of the stage's scores thinks may be best.
+
+    They lie between those tried; none where fewer than three candidates ended well.
+
+    Raises:
+        WorkFailedError: No candidate of the stage ended well.
+    """
+    values = [one.log10_lambda for one in _ranked(stage, validation_images)]
+    if len(values) < _MODELLED:
+        return []
+    fitted = model.fit(model.scores(stage), (min(values), max(values)))
+    return model.propose(fitted, values, count)
+
+
 def winner(
-    deciding: StageRecord, searched: Sequence[StageRecord], *, validation_images: int
+    deciding: StageRecord,
+    searched: Sequence[StageRecord],
+    *,
+    validation_images: int,
+    rule: Rule = "best",
 ) -> Selected:
-    """Return the candidate of ``deciding`` with the best mean validation accuracy.
+    """Return the λ that a rule chooses from ``deciding``, by mean validation accuracy.
+
+    ``best``: the candidate with the best mean. ``one_standard_error``: the largest λ whose mean is
+    within one standard error of the best, of their difference over paired replicates (Breiman et
+    al. 1984 for unpaired ones): the simpler model where the data do not object. ``model``: the top
+    of a Gaussian process through all means, which need not be a λ that was tried.
 
     A winner at the edge of what ``deciding``, or the first of the ``searched`` stages, tried gets
     a warning.
@@ -125,19 +154,50 @@ def winner(
         WorkFailedError: No candidate ended well.
     """
     ranked = _ranked(deciding, validation_images)
-    best = ranked[0]
-    replicates = "1 run" if best.n == 1 else f"{best.n} replicates"
+    value, score, why = _chosen(deciding, ranked, rule)
+    replicates = "1 run" if score.n == 1 else f"{score.n} replicates"
     return Selected(
-        log10_lambda=best.log10_lambda,
-        rule=f"best mean validation accuracy over {replicates} "
-        f"among {len(ranked)} candidates of {deciding.name}",
-        validation_accuracy=Score(mean=best.accuracy, se=best.se, n=best.n),
+        log10_lambda=value,
+        rule=f"{why} over {replicates} among {len(ranked)} candidates of {deciding.name}",
+        validation_accuracy=score,
         warnings=tuple(
             warning
             for stage in [*(first for first in searched[:1] if first is not deciding), deciding]
-            if (warning := _edge_warning(stage, best.log10_lambda)) is not None
+            if (warning := _edge_warning(stage, value)) is not None
         ),
     )
+
+
+def _chosen(stage: StageRecord, ranked: Sequence[Judged], rule: Rule) -> tuple[float, Score, str]:
+    """The rule's λ, its score, and the rule in words."""
+    best = ranked[0]
+    if rule == "model" and len(ranked) >= _MODELLED:
+        values = [one.log10_lambda for one in ranked]
+        value, mean, sd = model.fit(model.scores(stage), (min(values), max(values))).best
+        score = Score(mean=mean, se=sd, n=best.n)
+        return value, score, "top of a Gaussian process through mean validation accuracies"
+    if rule == "one_standard_error" and best.n > 1:
+        close = [one for one in ranked if one is best or _within_one(stage, best, one)]
+        best = max(close, key=lambda one: one.log10_lambda)
+        why = "largest λ within one paired standard error of the best mean validation accuracy"
+        return best.log10_lambda, Score(mean=best.accuracy, se=best.se, n=best.n), why
+    score = Score(mean=best.accuracy, se=best.se, n=best.n)
+    return best.log10_lambda, score, "best mean validation accuracy"
+
+
+def _within_one(stage: StageRecord, best: Judged, other: Judged) -> bool:
+    """Whether two candidates' means differ by at most the standard error of the difference."""
+    accuracies = {
+        (trial.candidate, trial.replicate): trial.validation_accuracy or 0.0
+        for trial in stage.trials
+    }
+    gaps = [
+        accuracies[best.candidate, replicate] - accuracies[other.candidate, replicate]
+        for replicate in range(best.n)
+    ]
+    mean = math.fsum(gaps) / best.n
+    variance = math.fsum((gap - mean) ** 2 for gap in gaps) / (best.n - 1)
+    return mean <= math.sqrt(variance / best.n)
 
 
 def _ranked(stage: StageRecord, validation_images: int) -> list[Judged]:

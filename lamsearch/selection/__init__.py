@@ -1,0 +1,40 @@
+"""Selection: results → ranking, narrowed interval, finalists, winner. By validation accuracy only.
+
+Enters: finished stages as records. Leaves: log10 λs and what the data say of them. Pure.
+Refuses to know the test set, training accuracy, storages and plans.
+"""
+
+from lamsearch.selection import halving
+from lamsearch.selection.doubt import Difference, Drop, differences, drops
+from lamsearch.selection.model import Fitted, Scores, fit, propose, scores
+from lamsearch.selection.ranking import (
+    Judged,
+    apart,
+    extension,
+    finalists,
+    narrow,
+    proposals,
+    rank,
+    winner,
+)
+
+__all__ = [
+    "Difference",
+    "Drop",
+    "Fitted",
+    "Judged",
+    "Scores",
+    "apart",
+    "differences",
+    "drops",
+    "extension",
+    "finalists",
+    "fit",
+    "halving",
+    "narrow",
+    "proposals",
+    "propose",
+    "rank",
+    "scores",
+    "winner",
+]

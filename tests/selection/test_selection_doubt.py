@@ -1,0 +1,167 @@
+"""What the data say of a choice: differences with intervals, rules, a model."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from lamsearch import selection
+from lamsearch.results import StageRecord, TrialRecord, TrialState
+
+
+def trial(
+    candidate: int, value: float, replicate: int, correct: npt.NDArray[np.bool_] | None = None,
+    accuracy: float | None = None, state: TrialState = TrialState.COMPLETE,
+) -> TrialRecord:  # fmt: skip
+    """Return a trial whose accuracy is that of its images, or as given."""
+    if accuracy is None:
+        accuracy = float(np.mean(correct)) if correct is not None else 0.5
+    return TrialRecord(
+        candidate=candidate, replicate=replicate, cohort=0, log10_lambda=value, state=state,
+        validation_accuracy=accuracy if state is TrialState.COMPLETE else None,
+        validation_loss=1.0, correct=correct,
+    )  # fmt: skip
+
+
+def crossed(
+    rng: np.random.Generator, effects: tuple[float, ...], *, replicates: int = 5,
+    images: int = 1000, seeds: float = 0.01,
+) -> StageRecord:  # fmt: skip
+    """Return finalists whose true accuracies are 0.5 + effect; images and seeds add their luck."""
+    hardness = rng.normal(0.0, 0.25, images)
+    luck = rng.normal(0.0, seeds, (len(effects), replicates))
+    trials = []
+    for candidate, effect in enumerate(effects):
+        own = rng.normal(0.0, 0.1, images)  # what this λ is good at
+        for replicate in range(replicates):
+            chance = 0.5 + effect + luck[candidate, replicate] + hardness - hardness.mean() + own
+            correct = rng.random(images) < np.clip(chance, 0, 1)
+            trials.append(trial(candidate, -4.0 + candidate, replicate, correct))
+    return StageRecord(name="finalists", interval=None, trials=tuple(trials))
+
+
+@pytest.mark.parametrize("seeds", [0.0, 0.03], ids=["images decide", "seeds decide"])
+def test_the_intervals_hold_together_as_often_as_they_say(seeds: float) -> None:
+    """Over 300 made-up stages whose candidates are equally good, the intervals of all differences
+    hold 0 at the same time in about 95 %: not below 91 %, nor nearly always."""
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(300):
+        stage = crossed(rng, (0.0, 0.0, 0.0, 0.0), images=200, seeds=seeds)
+        found = selection.differences(stage, -4.0)
+        held += all(one.interval95[0] <= 0 <= one.interval95[1] for one in found)
+    assert 0.91 <= held / 300 <= 0.99
+
+
+def test_what_is_worse_is_told_apart_and_what_is_equal_is_not() -> None:
+    """Ten points of difference are seen, and a tenth of a point is not."""
+    stage = crossed(np.random.default_rng(2), (0.0, -0.001, -0.1))
+    close, far = selection.differences(stage, -4.0)
+    assert (close.log10_lambda, close.apart) == (-3.0, False)
+    assert (far.log10_lambda, far.apart) == (-2.0, True)
+    assert far.interval95[0] < far.mean < far.interval95[1]
+    assert far.interval95[0] > 0.03
+
+
+def test_the_same_stage_gives_the_same_intervals() -> None:
+    """The resampling has a seed of its own: a report written twice says the same."""
+    stage = crossed(np.random.default_rng(3), (0.0, -0.01))
+    assert selection.differences(stage, -4.0) == selection.differences(stage, -4.0)
+
+
+def test_nothing_is_said_where_nothing_can_be() -> None:
+    """One replicate, no images, a candidate that failed, a λ that was not tried: no difference."""
+    rng = np.random.default_rng(4)
+    assert selection.differences(crossed(rng, (0.0, 0.0), replicates=1), -4.0) == ()
+    stage = crossed(rng, (0.0, 0.0))
+    assert selection.differences(stage, -9.0) == ()
+    blind = tuple(trial(c, -4.0 + c, r) for c in range(2) for r in range(2))
+    assert selection.differences(StageRecord(name="finalists", interval=None, trials=blind),
+                                 -4.0) == ()  # fmt: skip
+    broken = (*stage.trials[:-1], trial(1, -3.0, 4, state=TrialState.FAIL))
+    assert selection.differences(StageRecord(name="finalists", interval=None, trials=broken),
+                                 -4.0) == ()  # fmt: skip
+
+
+def test_the_curse_is_the_fall_from_the_score_that_was_picked() -> None:
+    """A candidate picked at 0.54 that scores 0.51 and 0.53 on fresh seeds has fallen by 0.02."""
+    fine = StageRecord(name="fine", interval=(-4.0, -2.0), trials=(
+        trial(0, -3.0, 0, accuracy=0.54), trial(1, -2.5, 0, accuracy=0.50)))  # fmt: skip
+    fresh = StageRecord(name="finalists", interval=None, trials=(
+        trial(0, -3.0, 0, accuracy=0.51), trial(0, -3.0, 1, accuracy=0.53),
+        trial(1, -2.0, 0, accuracy=0.5), trial(1, -2.0, 1, accuracy=0.5)))  # fmt: skip
+    (drop,) = selection.drops(fine, fresh)
+    assert (drop.log10_lambda, drop.picked) == (-3.0, 0.54)
+    assert drop.fresh == pytest.approx(0.52)
+
+
+def scored(table: dict[float, list[float]]) -> StageRecord:
+    """Return finalists with these accuracies per replicate."""
+    return StageRecord(name="finalists", interval=None, trials=tuple(
+        trial(candidate, value, replicate, accuracy=accuracy)
+        for candidate, (value, row) in enumerate(table.items())
+        for replicate, accuracy in enumerate(row)))  # fmt: skip
+
+
+def test_one_standard_error_takes_the_largest_lambda_that_is_close() -> None:
+    """Of λs whose paired difference to the best is within its standard error, the largest wins.
+
+    By hand: best minus second is .01, .00, −.002: mean .00267, standard error .00371, so within;
+    best minus third is .03 each time with no spread, so not.
+    """
+    stage = scored({
+        -3.0: [0.53, 0.52, 0.51], -2.5: [0.52, 0.52, 0.512], -2.0: [0.50, 0.49, 0.48],
+        -3.5: [0.529, 0.519, 0.511],
+    })  # fmt: skip
+    best = selection.winner(stage, [], validation_images=1000)
+    simple = selection.winner(stage, [], validation_images=1000, rule="one_standard_error")
+    assert best.log10_lambda == -3.0
+    assert simple.log10_lambda == -2.5
+    assert "largest λ within one paired standard error" in simple.rule
+    assert simple.validation_accuracy is not None
+    assert simple.validation_accuracy.mean == pytest.approx(0.5173, abs=1e-4)
+
+
+def parabola(value: float) -> float:
+    """Return an accuracy with its top at log10 λ = −2.6."""
+    return 0.53 - 0.01 * (value + 2.6) ** 2
+
+
+def test_the_model_finds_a_top_between_what_was_tried() -> None:
+    """Noisy scores on a parabola lead the model's winner to within a fifth of a decade of its top,
+    on average nearer than the best of the scores themselves."""
+    rng = np.random.default_rng(5)
+    values = [-4.0, -3.5, -3.0, -2.2, -1.8, -1.4]
+    gaps = {"best": 0.0, "model": 0.0}
+    for _ in range(20):
+        common = rng.normal(0, 0.004, 5)
+        stage = scored({v: list(parabola(v) + common + rng.normal(0, 0.002, 5)) for v in values})
+        for rule in ("best", "model"):
+            chosen = selection.winner(stage, [], validation_images=5000, rule=rule)  # type: ignore[arg-type]
+            gaps[rule] += abs(chosen.log10_lambda + 2.6) / 20
+    assert gaps["model"] < 0.2 < gaps["best"]
+
+
+def test_luck_that_all_candidates_share_is_no_noise() -> None:
+    """A replicate that is better for every λ alike leaves the model's variances at their floor."""
+    stage = scored({v: [parabola(v) + shift for shift in (0.0, 0.05, -0.05)]
+                    for v in (-4.0, -3.0, -2.0)})  # fmt: skip
+    assert selection.scores(stage).variances == pytest.approx(np.full(3, 1e-8))
+
+
+def test_proposals_are_new_apart_and_near_the_top() -> None:
+    """The model proposes as many new λs as asked, a tenth of a decade apart, and looks both at
+    the top and at what nobody has looked at."""
+    stage = scored({v: [parabola(v) + s for s in (0.0, 0.001, -0.001)]
+                    for v in (-4.5, -3.5, -2.0, -1.0)})  # fmt: skip
+    found = selection.proposals(stage, count=4, validation_images=5000)
+    assert len(found) == 4
+    everything = sorted([*found, -4.5, -3.5, -2.0, -1.0])
+    assert min(b - a for a, b in pairwise(everything)) >= 0.1 - 1e-9
+    assert sum(abs(value + 2.6) < 0.5 for value in found) >= 2
+    assert all(-4.5 < value < -1.0 for value in found)
+    assert selection.proposals(scored({-3.0: [0.5, 0.5], -2.0: [0.5, 0.5]}), count=4,
+                               validation_images=100) == []  # fmt: skip
