@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -75,8 +74,7 @@ def main() -> None:
     jobs = [(name, seed) for name in SCHEDULES for seed in range(seeds)]
     with ProcessPoolExecutor(CORES) as pool:
         todo = [
-            pool.submit(_part, options.work, data, name, seed, options.quick)
-            for name, seed in jobs
+            pool.submit(_part, options.work, data, name, seed, options.quick) for name, seed in jobs
         ]
         for count, done in enumerate(as_completed(todo), 1):
             print(f"{count}/{len(jobs)}: {done.result()}", flush=True)
@@ -127,8 +125,10 @@ def _part(work: Path, data: Path, schedule: str, seed: int, quick: bool) -> str:
         train = [one.train_accuracy for one in trainer.outcomes()]
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
-        np.savez(file, right=np.stack(right, axis=1).astype(np.uint16), train=np.float32(train))
-    os.replace(temporary, path)
+        np.savez(
+            file, right=np.stack(right, axis=1).astype(np.uint16), train=np.array(train, np.float32)
+        )
+    temporary.replace(path)
     return name
 
 
@@ -142,7 +142,7 @@ def _write(work: Path) -> None:
     temporary = BANK.with_suffix(".tmp")
     with temporary.open("wb") as file:
         np.savez_compressed(file, about=np.array(about), **arrays)  # type: ignore[arg-type]  # its allow_pickle is no array
-    os.replace(temporary, BANK)
+    temporary.replace(BANK)
     print(f"{BANK.name}: {BANK.stat().st_size / 1000:.0f} kB")
 
 
