@@ -56,7 +56,7 @@ def draw(paths: Paths) -> None:
     error = 100 * np.abs(spread - means)
     axes.errorbar(
         at, 100 * means, yerr=error, color=_BLUE, marker="o", capsize=4, zorder=3,
-        label="lamsearch: replicated finalists, model: what its λ is worth",
+        label="replicated finalists and model: what its λ is worth",
     )  # fmt: skip
     axes.axhline(100 * paths.top, color=_GREY, linewidth=0.8, linestyle=":")
     axes.annotate("best λ", (runs[-1], 100 * paths.top), ha="right", va="bottom", color=_GREY)
