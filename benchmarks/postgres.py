@@ -11,6 +11,8 @@ import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -57,16 +59,17 @@ class Server:
         self._server.cleanup()
         self._folder.cleanup()
 
-    def database(self) -> str:
-        """Make a new, empty database; return its URL."""
+    @property
+    def url(self) -> str:
+        """The URL of the server's own database."""
         url = sa.make_url(self._server.get_uri())
         if self._tcp:
             url = url.set(host="127.0.0.1", port=self._port, query={})
-        name, admin = f"d{uuid.uuid4().hex}", url.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(admin, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        return url.set(database=name).render_as_string(hide_password=False)
+        return url.render_as_string(hide_password=False)
+
+    def database(self) -> str:
+        """Make a new, empty database; return its URL."""
+        return _create(self.url)
 
     def stop(self, mode: Stop) -> None:
         """Stop the server; ``immediate`` is a crash: nothing is flushed, the log is replayed."""
@@ -85,6 +88,30 @@ class Server:
             [str(word) for word in command], user=self._server.system_user,
             check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )  # fmt: skip
+
+
+@contextmanager
+def new_database(server: str) -> Iterator[str]:
+    """Have a database on a server: new and empty at first, gone at the end; yield its URL."""
+    url = _create(server)
+    try:
+        yield url
+    finally:
+        _command(server, f"DROP DATABASE {sa.make_url(url).database} WITH (FORCE)")
+
+
+def _create(server: str) -> str:
+    name = f"d{uuid.uuid4().hex}"
+    _command(server, f"CREATE DATABASE {name}")
+    url = sa.make_url(server).set(drivername="postgresql", database=name)
+    return url.render_as_string(hide_password=False)
+
+
+def _command(server: str, words: str) -> None:
+    url = sa.make_url(server).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(words))
 
 
 def _free_port() -> int:

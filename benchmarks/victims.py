@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from benchmarks import exact, faults
 from benchmarks.common import ROOT
@@ -75,11 +76,10 @@ class Size:
         return ("--lease-seconds", str(self.lease_seconds),
                 "--checkpoint-seconds", str(self.checkpoint_seconds))  # fmt: skip
 
-    @property
-    def text(self) -> str:
-        """The study file."""
+    def text(self, name: str = NAME) -> str:
+        """Return the study file."""
         return _STUDY.format(
-            name=NAME, cohort=self.cohort, trials=self.trials, step_size=self.step_size,
+            name=name, cohort=self.cohort, trials=self.trials, step_size=self.step_size,
             sample_every=self.step_size * 7 // 8,
         )  # fmt: skip
 
@@ -105,7 +105,7 @@ class Victim:
             return self._process.poll()
         return self._process.exitcode
 
-    def wait(self, seconds: float = 90.0) -> int:
+    def wait(self, seconds: float = 240.0) -> int:
         """Return its exit code once it has one."""
         until(lambda: self.poll() is not None, seconds)
         code = self.poll()
@@ -124,7 +124,7 @@ class Site:
     def __init__(self, folder: Path, url: str, size: Size, cache: Path | None = None) -> None:
         self.folder, self.url, self.size = folder, url, size
         self.study_file, self.files = folder / "study.toml", folder / "files"
-        self.study_file.write_text(size.text, encoding="utf-8")
+        self.study_file.write_text(size.text(), encoding="utf-8")
         self.victims: list[Victim] = []
         self._cache = cache or folder / "cache"
 
@@ -200,12 +200,13 @@ def url_of(kind: str, folder: Path, server: Server) -> str:
     return server.database() if kind == "PostgreSQL" else f"sqlite:///{folder / 'study.db'}"
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until a condition is true; fail where it does not become so in time."""
+def until(condition: Callable[[], Any], seconds: float = 150.0) -> Any:
+    """Return the condition's first true value; fail where there is none in time."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (value := condition()):
         assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.01)
+        time.sleep(0.02)
+    return value
 
 
 def _context() -> multiprocessing.context.ForkServerContext:
