@@ -51,9 +51,20 @@ class StagePlan:
 
 
 def plan_search(
-    study: Study, stage: StageName, interval: tuple[float, float] | None = None
+    study: Study,
+    stage: StageName,
+    interval: tuple[float, float] | None = None,
+    *,
+    count: int | None = None,
+    part: tuple[int, ...] = (),
+    after: tuple[int, int] = (0, 0),
 ) -> StagePlan:
-    """Plan coarse or fine; ``interval`` is what earlier stages left, if there were any."""
+    """Plan coarse or fine; ``interval`` is what earlier stages left, if there were any.
+
+    Where a stage goes on, ``count`` candidates are drawn instead of ``trials``; ``part`` says
+    which of its draws they are (round, then extension; none for the first), so that no two repeat
+    each other; ``after`` counts the candidates and cohorts that the stage has already.
+    """
     search: Coarse | Fine | None = study.coarse if stage == "coarse" else study.fine
     if search is None:
         raise ValueError(f"the study has no stage {stage!r}")
@@ -64,13 +75,14 @@ def plan_search(
         raise ValueError(f"{stage}: an interval and a number of trials are needed")
     drawn: Sequence[float | None]
     if search.sampler == "tpe":
-        drawn = [None] * search.trials
+        drawn = [None] * (count or search.trials)
     else:
         drawn = draw(
-            search.trials, bounds, seed=(study.seed, STAGES.index(stage)),
+            count or search.trials, bounds, seed=(study.seed, STAGES.index(stage), *part),
             stratified=search.sampler == "stratified",
         )  # fmt: skip
-    return StagePlan(stage=stage, interval=bounds, cohorts=_cohorts(drawn, 1, study.cohort))
+    cohorts = _cohorts(drawn, 1, study.cohort, after)
+    return StagePlan(stage=stage, interval=bounds, cohorts=cohorts)
 
 
 def plan_candidates(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from lamsearch.errors import DataError, LamsearchError
 from lamsearch.files import Files
 from lamsearch.results import StageName
 from lamsearch.screen import Screen, print_status, print_table
+from lamsearch.selection import halving
 from lamsearch.study import KNOWN_SOURCES, Study, read_study
 from lamsearch.trials import Database
 
@@ -48,7 +49,7 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
         _watch(database, name)
         found = [trials.read_status(database, name)]
     for one in found:
-        print_status(one)
+        print_status(one, plotted=len(found) == 1)
     if not found:
         click.echo("no studies", err=True)
 
@@ -90,22 +91,25 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     for stage in study.stages:
         planned, training = _expected(study, stage), study.training_of(stage)
         seen = study.components_of(stage) or features
-        for cohort in planned.cohorts:
-            size = (seen, len(cohort.slots), training.batch_size)
+        nets = [net for cohort in planned.cohorts for net in _nets(study, stage, cohort)]
+        for count in nets:
+            size = (seen, count, training.batch_size)
             if size not in costs:
                 costs[size] = _seconds(study, classes, *size)
-            seconds += costs[size] * training.updates
+            seconds += costs[size] * 2 * training.step_size
         widths = sorted({len(cohort.slots) for cohort in planned.cohorts}, reverse=True)
         sizes = " and ".join(map(str, widths))
         rows.append([
             stage, str(planned.trials), f"{len(planned.cohorts)} of {sizes}", str(training.updates),
-            str(planned.trials * training.updates), _interval(study, planned),
+            str(sum(nets) * 2 * training.step_size), _interval(study, planned),
         ])  # fmt: skip
     title = f"{study.name}: the file is right"
     header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]
     print_table(header, rows, title=title)
     click.echo(f"about {_duration(seconds)} of training on one core of this machine, "
                "evaluation and start-up not counted")  # fmt: skip
+    if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
+        click.echo(f"more where {' or '.join(growing)} is extended")
 
 
 @click.command()
@@ -183,8 +187,21 @@ def _sizes(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int]
     return found.features, len(found.classes)
 
 
+def _nets(study: Study, stage: StageName, cohort: plan.Cohort) -> list[int]:
+    """How many nets of a cohort are in training in each cycle."""
+    planned, cycles = len(cohort.slots), study.training_of(stage).cycles
+    if not study.halves(stage):
+        return [planned] * cycles
+    return [halving.survivors(planned, cycle=cycle, cycles=cycles) for cycle in range(cycles)]
+
+
 def _expected(study: Study, stage: StageName) -> plan.StagePlan:
-    """The plan of a stage; where earlier results decide, as many candidates as there can be."""
+    """The plan of a stage with all its rounds; where results decide, as many as there can be."""
+    once = _once(study, stage)
+    return replace(once, cohorts=once.cohorts * getattr(getattr(study, stage), "rounds", 1))
+
+
+def _once(study: Study, stage: StageName) -> plan.StagePlan:
     if stage == "coarse":
         return plan.plan_search(study, stage)
     if stage == "fine" and study.fine is not None:

@@ -7,6 +7,7 @@ Refuses to know the test set, training accuracy, storages and plans.
 from lamsearch.selection import halving
 from lamsearch.selection.doubt import Difference, Drop, differences, drops
 from lamsearch.selection.model import Fitted, Scores, fit, propose, scores
+from lamsearch.selection.narrowing import Batch, further
 from lamsearch.selection.ranking import (
     Judged,
     apart,
@@ -15,10 +16,12 @@ from lamsearch.selection.ranking import (
     narrow,
     proposals,
     rank,
+    searched,
     winner,
 )
 
 __all__ = [
+    "Batch",
     "Difference",
     "Drop",
     "Fitted",
@@ -30,11 +33,13 @@ __all__ = [
     "extension",
     "finalists",
     "fit",
+    "further",
     "halving",
     "narrow",
     "proposals",
     "propose",
     "rank",
     "scores",
+    "searched",
     "winner",
 ]

@@ -47,21 +47,23 @@ def rank(stage: StageRecord, validation_images: int) -> list[Judged]:
     return sorted(judged, key=lambda one: (-one.accuracy, one.loss, one.candidate))
 
 
-def narrow(coarse: StageRecord, *, keep: int, validation_images: int) -> tuple[float, float]:
+def narrow(
+    coarse: StageRecord, *, keep: int, validation_images: int, drawn: int | None = None
+) -> tuple[float, float]:
     """Return the fine interval: the span of the best ``keep`` of coarse, widened and clipped.
 
     Each end is widened by half the mean distance of coarse's candidates, (hi − lo) / (2·trials)
     of the coarse interval, because the optimum may lie beside the best draw as well as between
-    two; then clipped to that interval.
+    two; then clipped to that interval. ``drawn`` is how many candidates were drawn in the interval
+    where that is not all of them: a further round of fine has those of the rounds before as well.
 
     Raises:
         WorkFailedError: No candidate of coarse ended well.
     """
     best = _ranked(coarse, validation_images)[:keep]
     values = [one.log10_lambda for one in best]
-    drawn = [t.log10_lambda for t in coarse.trials if t.log10_lambda is not None]
-    low, high = coarse.interval or (min(drawn), max(drawn))
-    margin = (high - low) / (2 * len({trial.candidate for trial in coarse.trials}))
+    low, high = searched(coarse)
+    margin = (high - low) / (2 * (drawn or len({trial.candidate for trial in coarse.trials})))
     interval = (max(low, min(values) - margin), min(high, max(values) + margin))
     if interval[0] == interval[1]:  # one given value: there is no width to widen by
         raise WorkFailedError(
@@ -69,6 +71,12 @@ def narrow(coarse: StageRecord, *, keep: int, validation_images: int) -> tuple[f
             "give fine.values or more candidates"
         )
     return interval
+
+
+def searched(stage: StageRecord) -> tuple[float, float]:
+    """Return the interval in log10 λ that a stage searched, or the span of its given values."""
+    values = [one.log10_lambda for one in stage.trials if one.log10_lambda is not None]
+    return stage.interval or (min(values), max(values))
 
 
 def apart(stage: StageRecord) -> float:

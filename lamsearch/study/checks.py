@@ -7,21 +7,34 @@ from typing import Any
 
 from lamsearch.errors import Mistake
 from lamsearch.results import STAGES
-from lamsearch.study.sections import CIFAR10_BATCH, KNOWN_SOURCES, Data, Stage, Training
+from lamsearch.study.sections import (
+    CIFAR10_BATCH,
+    KNOWN_SOURCES,
+    Coarse,
+    Data,
+    Fine,
+    Stage,
+    Training,
+)
 
 _CYCLES_TO_HALVE = 2  # nets leave at the end of a cycle, and the last one's end is the end
+_COHORT_TO_HALVE = 2  # a cohort always keeps one
 
 
-def all_mistakes(sections: Mapping[str, Any], broken: Collection[str] = ()) -> Iterator[Mistake]:
+def all_mistakes(
+    sections: Mapping[str, Any], broken: Collection[str] = (), *, cohort: object = None
+) -> Iterator[Mistake]:
     """Yield what is wrong inside each section that parsed, and between those.
 
-    ``broken`` names the sections that are there but did not parse: they are not missed.
+    ``broken`` names the sections that are there but did not parse: they are not missed. ``cohort``
+    is the file's own, as it stands there.
     """
     for section in sections.values():
         if section is not None:
             yield from section.mistakes()
     yield from _stage_mistakes(sections, broken)
     yield from _training_mistakes(sections)
+    yield from _cohort_mistakes(sections, cohort)
     yield from _final_mistakes(sections, broken)
     yield from _components_mistakes(sections)
 
@@ -32,21 +45,38 @@ def _stage_mistakes(sections: Mapping[str, Any], broken: Collection[str]) -> Ite
     no_fine = fine is None and "fine" not in broken
     if coarse is not None and coarse.values is None and coarse.log10_lambda is None:
         yield Mistake(where="coarse.log10_lambda", law="is required")
-    if fine is not None and fine.values is None:
+    if fine is not None:
+        yield from _fine_mistakes(fine, coarse, no_coarse)
+    if finalists is not None and no_coarse and no_fine:
+        yield Mistake(where="finalists", law="needs a [coarse] or [fine] stage to come from")
+
+
+def _fine_mistakes(fine: Fine, coarse: Coarse | None, no_coarse: bool) -> Iterator[Mistake]:
+    if fine.values is None:
         if no_coarse and fine.log10_lambda is None:
             yield Mistake(where="fine.log10_lambda", law="is required where there is no [coarse]")
         if not no_coarse and fine.log10_lambda is not None:
             law = "must not be given after [coarse]: it is the span of coarse's best"
             yield Mistake(where="fine.log10_lambda", law=law, value=list(fine.log10_lambda))
-    if fine is not None and fine.keep is not None and no_coarse:
+    if no_coarse and fine.keep is not None and fine.rounds == 1:
         yield Mistake(where="fine.keep", law="needs a [coarse] stage", value=fine.keep)
-    if coarse is not None and fine is not None and fine.keep is not None:
+    if no_coarse and fine.extend:
+        law = "needs a [coarse] stage, whose interval is the limit"
+        yield Mistake(where="fine.extend", law=law, value=True)
+    if coarse is not None and fine.keep is not None:
         count = coarse.trials or len(coarse.values or ())
         if fine.keep > count:
             law = f"must be at most the {count} candidates of coarse"
             yield Mistake(where="fine.keep", law=law, value=fine.keep)
-    if finalists is not None and no_coarse and no_fine:
-        yield Mistake(where="finalists", law="needs a [coarse] or [fine] stage to come from")
+
+
+def _cohort_mistakes(sections: Mapping[str, Any], cohort: object) -> Iterator[Mistake]:
+    if not isinstance(cohort, int) or cohort >= _COHORT_TO_HALVE:
+        return
+    for name in STAGES:
+        if getattr(sections[name], "halving", False):
+            law = f"needs cohort to be at least {_COHORT_TO_HALVE}: nobody leaves a cohort of one"
+            yield Mistake(where=f"{name}.halving", law=law, value=cohort)
 
 
 def _training_mistakes(sections: Mapping[str, Any]) -> Iterator[Mistake]:

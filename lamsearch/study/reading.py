@@ -50,7 +50,9 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
             except ValidationError as error:
                 found += _from_pydantic(error, (key,), model)
     broken = {key for key in SECTIONS if key in document and key not in sections}
-    found += all_mistakes({key: sections.get(key) for key in SECTIONS}, broken)
+    found += all_mistakes(
+        {key: sections.get(key) for key in SECTIONS}, broken, cohort=document.get("cohort")
+    )
     top = {key: value for key, value in document.items() if key not in SECTIONS}
     if not any(name in document for name in STAGES):
         law = f"needs at least one stage of {', '.join(STAGES)}"

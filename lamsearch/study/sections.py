@@ -206,7 +206,25 @@ class Coarse(Search):
 class Fine(Search):
     """A second look, on the span of the best ``keep`` of coarse."""
 
-    keep: Positive | None = Field(None, description="coarse candidates whose span is searched")
+    keep: Positive | None = Field(None, description="candidates whose span is searched next")
+    rounds: Positive = Field(1, description="after the first, each on the span of the best so far")
+    extend: bool = Field(False, description="go on past the edge while the best is the outermost")
+
+    @property
+    def kept(self) -> int:
+        """``keep``, or its default."""
+        return self.keep or 3
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Check as every search, and that given candidates are all there is."""
+        yield from super().mistakes()
+        if self.values is None:
+            return
+        law = "must not stand beside values"
+        if self.rounds > 1:
+            yield Mistake(where="fine.rounds", law=law, value=self.rounds)
+        if self.extend:
+            yield Mistake(where="fine.extend", law=law, value=True)
 
 
 class Finalists(Stage):

@@ -43,7 +43,8 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        found = list(all_mistakes({key: getattr(self, key) for key in SECTIONS}))
+        sections = {key: getattr(self, key) for key in SECTIONS}
+        found = list(all_mistakes(sections, cohort=self.cohort))
         if found:
             raise StudyFileError(found)
         return self

@@ -24,7 +24,7 @@ from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Traine
 from lamsearch.trials.engine import DATABASE_ERRORS, Database, Unit, is_outage
 from lamsearch.trials.reading import pack_arrays
 from lamsearch.trials.studies import advance
-from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
+from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, studies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,8 +291,6 @@ class Leases:
             self._sample(unit, stage, slots)
 
     def _sample(self, unit: Unit, stage: StageName, slots: list[list[Any]]) -> None:
-        where = (stages.c.study == self._study, stages.c.name == stage)
-        bounds = unit.execute(sa.select(stages.c.low, stages.c.high).where(*where)).one()
         query = sa.select(studies.c.document).where(studies.c.name == self._study)
         seed = unit.connection.execute(query).scalar_one()["seed"]
         for slot in slots:
@@ -304,7 +302,7 @@ class Leases:
             )
             study.get_trials(deepcopy=False)  # the cache must know a trial before it is asked for
             trial = optuna.trial.Trial(study, slot[0])
-            slot[2] = trial.suggest_float("log10_lambda", bounds.low, bounds.high)
+            slot[2] = trial.suggest_float("log10_lambda", *trial.user_attrs["interval"])
             trial.set_user_attr("lambda", 10.0 ** slot[2])
 
     def _tell_one(self, unit: Unit, held: Held, trained: Trained, seconds: float) -> None:

@@ -220,11 +220,7 @@ def _next(unit: Unit, stored: Stored) -> None:
     todo = [stage for stage in study.stages if stage not in planned]
     done = {stage: reading.read_stage(unit, study.name, stage)
             for stage in study.stages if stage in planned}  # fmt: skip
-    if stored.selected is None and (further := _extension(stored, done)) is not None:
-        _extend(unit, study, further)
-        return
-    if stored.selected is None and (further := _next_round(unit, stored, done)) is not None:
-        _extend(unit, study, further, rounds=1)
+    if stored.selected is None and _goes_on(unit, stored, done):
         return
     if todo and todo[0] != "final":
         _insert(unit, study, _plan_search(stored, todo[0], done))
@@ -255,10 +251,47 @@ def _plan_search(
         and "coarse" in done
     ):
         interval = selection.narrow(
-            done["coarse"], keep=study.fine.keep or 3, validation_images=images["coarse"]
+            done["coarse"], keep=study.fine.kept, validation_images=images["coarse"]
         )
         return plan.plan_search(study, stage, interval)
     return plan.plan_search(study, stage)
+
+
+def _goes_on(unit: Unit, stored: Stored, done: Mapping[StageName, StageRecord]) -> bool:
+    """Add to a stage that is done what it still wants: further draws, further finalists.
+
+    A stage that has been followed by another wants nothing more: its answer is the same again.
+    """
+    if (batch := _fine_batch(stored, done)) is not None:
+        further = plan.plan_search(
+            stored.study, "fine", batch.interval,
+            count=batch.count, part=batch.part, after=_after(done["fine"]),
+        )  # fmt: skip
+        _extend(unit, stored.study, further, rounds=0 if batch.extension else 1)
+    elif (more := _extension(stored, done)) is not None:
+        _extend(unit, stored.study, more)
+    elif (more := _next_round(unit, stored, done)) is not None:
+        _extend(unit, stored.study, more, rounds=1)
+    else:
+        return False
+    return True
+
+
+def _fine_batch(stored: Stored, done: Mapping[StageName, StageRecord]) -> selection.Batch | None:
+    """What fine draws next: past its edge, or in a further round."""
+    fine, images = stored.study.fine, stored.validation_images
+    if fine is None or fine.values is not None or "fine" not in done:
+        return None
+    if not fine.extend and fine.rounds == 1:
+        return None
+    if "coarse" in done:
+        within = selection.searched(done["coarse"])
+        first = selection.narrow(done["coarse"], keep=fine.kept, validation_images=images["coarse"])
+    else:
+        first = within = selection.searched(done["fine"])
+    return selection.further(
+        done["fine"], fine, first, within=within, validation_images=images["fine"]
+    )
 
 
 def _extension(stored: Stored, done: Mapping[StageName, StageRecord]) -> plan.StagePlan | None:
@@ -302,10 +335,13 @@ def _further(study: Study, so_far: StageRecord, values: Sequence[float]) -> plan
     """The plan of more candidates of a stage, numbered after those it has."""
     if not values:
         return None
+    return plan.plan_candidates(study, so_far.name, values, after=_after(so_far))
+
+
+def _after(so_far: StageRecord) -> tuple[int, int]:
+    """How many candidates and cohorts a stage has."""
     candidates = {trial.candidate for trial in so_far.trials}
-    numbers = {trial.cohort for trial in so_far.trials}
-    after = (len(candidates), len(numbers))
-    return plan.plan_candidates(study, so_far.name, values, after=after)
+    return len(candidates), len({trial.cohort for trial in so_far.trials})
 
 
 def _choose(stored: Stored, done: Mapping[StageName, StageRecord]) -> Selected:
@@ -350,13 +386,14 @@ def _insert(unit: Unit, study: Study, planned: plan.StagePlan) -> None:
 
 
 def _extend(unit: Unit, study: Study, further: plan.StagePlan, *, rounds: int = 0) -> None:
-    """Add cohorts to a stage that is planned already."""
+    """Add cohorts to a stage that is planned already; its interval grows to hold theirs."""
     where = (stages.c.study == study.name, stages.c.name == further.stage)
     row = unit.execute(sa.select(stages).where(*where)).mappings().one()
-    total = row["cohorts"] + len(further.cohorts)
-    unit.execute(
-        sa.update(stages).where(*where).values(cohorts=total, rounds=row["rounds"] + rounds)
-    )
+    values = {"cohorts": row["cohorts"] + len(further.cohorts), "rounds": row["rounds"] + rounds}
+    if further.interval is not None:
+        low, high = further.interval
+        values |= {"low": min(low, row["low"]), "high": max(high, row["high"])}
+    unit.execute(sa.update(stages).where(*where).values(**values))
     _insert_cohorts(unit, study, further, row["optuna_study"])
 
 
@@ -397,6 +434,8 @@ def _template(slot: plan.Slot, cohort: int, bounds: FloatDistribution) -> optuna
     }  # fmt: skip
     if slot.log10_lambda is not None:
         attributes["lambda"] = 10.0**slot.log10_lambda
+    else:  # the stage's own interval may grow before the sampler is asked
+        attributes["interval"] = [bounds.low, bounds.high]
     return optuna.trial.create_trial(
         state=OptunaState.WAITING,
         params={"log10_lambda": slot.log10_lambda} if known else {},

@@ -295,6 +295,28 @@ def test_check_prints_the_plan(desk: Any) -> None:
     assert desk.listing() == ["small.toml"]  # it looks, and makes nothing
 
 
+def test_check_counts_rounds_and_what_halving_spares(desk: Any) -> None:
+    """`check` plans every round, leaves out the updates of nets that halving lets go, and says
+    which stages may grow."""
+    changes = {
+        "cohort = 3": "cohort = 4",
+        "trials = 5": "trials = 8\nhalving = true",
+        "-1.0]\ncycles = 1": "-1.0]\ncycles = 4",
+        "trials = 4": "trials = 4\nrounds = 3\nextend = true",
+    }
+    text = desk.write().read_text(encoding="utf-8")
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    result = desk("check", desk.write(text=text))
+    assert result.exit_code == 0, result.stderr
+    rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line.strip()}
+    # two cohorts of 4 + 2 + 1 + 1 nets in cycles of 30 updates
+    assert rows["coarse"][1:7] == ["8", "2", "of", "4", "120", "480"]
+    # three rounds of two cohorts of 2, for 30 updates
+    assert rows["fine"][1:7] == ["12", "6", "of", "2", "30", "360"]
+    assert "\nmore where fine is extended\n" in result.stdout
+
+
 def test_check_reads_the_sizes_of_peoples_arrays(desk: Any) -> None:
     """`check` of a study on an .npz file needs the file, and says so where it is not there."""
     text = desk.write().read_text(encoding="utf-8").replace('"digits"', '"own.npz"')

@@ -12,6 +12,7 @@ from lamsearch.study import Study, parse_study
 Build = Callable[..., Study]
 counts = st.integers(1, 60)
 seeds = st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 3))
+GOLDEN = [-3.2270796093190848, -3.0663402886330675, -3.2358026800114064, -2.8583889946874206]
 intervals = st.tuples(st.floats(-30, 10), st.floats(-30, 10)).filter(lambda i: i[0] < i[1])
 
 
@@ -78,6 +79,32 @@ def test_a_narrowed_interval_is_where_fine_draws(small_study: Build) -> None:
     assert planned.trials == 4
     drawn = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
     assert all(value is not None and -3.25 <= value <= -2.75 for value in drawn)
+
+
+def test_the_first_draws_of_fine_are_these(small_study: Build) -> None:
+    """What a study with one round drew before there were rounds, it draws to the bit."""
+    planned = plan_search(small_study(fine={"rounds": 3, "extend": True}), "fine", (-3.25, -2.75))
+    assert planned == plan_search(small_study(), "fine", (-3.25, -2.75))
+    drawn = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
+    assert drawn == GOLDEN
+
+
+@pytest.mark.parametrize("sampler", ["random", "stratified", "tpe"])
+def test_further_draws_are_new_and_numbered_on(sampler: str, small_study: Build) -> None:
+    """Further rounds and extensions have their own count, interval, numbers and draws."""
+    study = small_study(fine={"sampler": sampler})
+    parts: list[tuple[int, ...]] = [(), (2,), (3,), (1, 1), (1, 2), (2, 1)]
+    plans = [
+        plan_search(study, "fine", (-3.25, -2.75), count=5, part=part, after=(4, 2))
+        for part in parts
+    ]
+    for planned in plans:
+        assert planned.interval == (-3.25, -2.75)
+        assert [cohort.number for cohort in planned.cohorts] == [2, 3]
+        slots = [slot for cohort in planned.cohorts for slot in cohort.slots]
+        assert [slot.candidate for slot in slots] == [4, 5, 6, 7, 8]
+    drawn = [slot.log10_lambda for one in plans for c in one.cohorts for slot in c.slots]
+    assert len(set(drawn)) == (1 if sampler == "tpe" else 5 * len(parts))
 
 
 def test_tpe_leaves_the_choice_to_the_sampler(small_study: Build) -> None:

@@ -48,6 +48,24 @@ ONE_LINE: dict[str, tuple[dict[str, Any], str]] = {
         {"coarse": {"halving": True}},
         "coarse.halving: needs at least 2 cycles in the schedule of coarse, got 1",
     ),
+    "halving a cohort of one": (
+        {"cohort": 1, "fine": {"halving": True, "cycles": 2}},
+        "fine.halving: needs cohort to be at least 2: nobody leaves a cohort of one, got 1",
+    ),
+    "rounds beside values": (
+        {"fine": {"values": [-3.0, -2.0], "trials": None, "keep": None, "rounds": 2}},
+        "fine.rounds: must not stand beside values, got 2",
+    ),
+    "extend beside values": (
+        {"fine": {"values": [-3.0, -2.0], "trials": None, "keep": None, "extend": True}},
+        "fine.extend: must not stand beside values, got True",
+    ),
+    "extend without coarse": (
+        {"coarse": None, "fine": {"log10_lambda": [-4.0, -2.0], "keep": None, "extend": True}},
+        "fine.extend: needs a [coarse] stage, whose interval is the limit, got True",
+    ),
+    "no round": ({"fine": {"rounds": 0}}, "fine.rounds: must be at least 1, got 0"),
+    "rounds of coarse": ({"coarse": {"rounds": 2}}, "coarse.rounds: unknown key"),
     "number for a truth value": (
         {"fine": {"halving": 2, "cycles": 2}}, "fine.halving: must be true or false, got 2"
     ),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import optuna
@@ -15,6 +16,7 @@ from lamsearch.plan import plan_search
 from lamsearch.results import TrialState
 from lamsearch.study import Study
 from lamsearch.trials import (
+    Claim,
     Database,
     Leases,
     advance,
@@ -448,3 +450,126 @@ def test_a_model_proposes_further_rounds_of_finalists(
     assert "Gaussian process" in record.selected.rule
     assert first[0] <= record.selected.log10_lambda <= first[-1]
     assert window.states()["small/finalists"] == {"COMPLETE": 12}
+
+
+def further_fine(leases: Leases, peak: float) -> list[Claim]:
+    """Work through fine with its best at ``peak``, where coarse had it at −3; return its claims.
+
+    What comes after fine is given back.
+    """
+    done = []
+    while (claim := claimed(leases)).stage == "fine":
+        finish(leases, claim, [
+            trained(held, validation_accuracy=0.9 - 0.02 * (held.log10_lambda - peak) ** 2)
+            for held in claim.slots
+        ])  # fmt: skip
+        done.append(claim)
+    leases.give_back(claim)
+    return done
+
+
+@pytest.mark.parametrize("sampler", ["random", "stratified", "tpe"])
+def test_fine_goes_on_past_its_edge_and_into_its_rounds(
+    sampler: str, database: Database, window: Window, small_study: Build
+) -> None:
+    """With `extend` and `rounds` fine reaches a best that lies outside what coarse left, numbers
+    its trials on, and is recorded with all that it searched."""
+    keys = {"extend": True, "rounds": 2, "sampler": sampler, "trials": 6}
+    planned(database, small_study(fine=keys, coarse={"log10_lambda": [-5.0, 2.0]}))
+    leases = worker(database)
+    work(leases, until="fine")
+    first = read_study(database, "small").stages["fine"].interval
+    assert first is not None
+    assert first[1] < 0.5
+    done = further_fine(leases, peak=0.5)
+    work(leases)
+    record = read_study(database, "small")
+    fine = record.stages["fine"]
+    assert fine.interval is not None
+    assert fine.interval[0] == first[0]
+    assert 0.5 < fine.interval[1] <= 2.0
+    assert [claim.number for claim in done] == list(range(len(done)))
+    found = window.trials()["small/fine"]
+    assert [trial.user_attrs["candidate"] for trial in found] == list(range(fine.planned))
+    values = [trial.params["log10_lambda"] for trial in found]
+    assert len(set(values)) == fine.planned
+    best = min(values, key=lambda value: abs(value - 0.5))
+    assert min(values) < best < max(values)
+    bounds = [(d.low, d.high) for t in found for d in t.distributions.values()]
+    assert all(low <= value <= high for value, (low, high) in zip(values, bounds, strict=True))
+    assert bounds[:6] == [first] * 6
+    assert bounds[6][0] == first[1]  # beyond the edge
+    last = bounds[-6:]
+    assert last == [last[0]] * 6  # the second round
+    assert last[0][0] <= best <= last[0][1]
+    assert window.states()["small/fine"] == {"COMPLETE": fine.planned}
+    assert window.column("cohorts", "lamsearch_stage WHERE name = 'fine'") == [len(done)]
+    assert window.column("rounds", "lamsearch_stage WHERE name = 'fine'") == [2]
+    assert record.finished
+
+
+def test_finalists_keep_their_distance_after_narrowing(
+    database: Database, small_study: Build
+) -> None:
+    """However narrow the last round was, finalists lie a quarter of all that fine searched apart,
+    and no stage is planned twice."""
+    keys = {"rounds": 4, "trials": 6}
+    planned(database, small_study(fine=keys, finalists={"keep": 4}))
+    work(worker(database), until="fine")
+    first = read_study(database, "small").stages["fine"].interval
+    done = work(worker(database))
+    assert len(flat(done)) == len(set(flat(done)))
+    record = read_study(database, "small")
+    fine, finalists = record.stages["fine"], record.stages["finalists"]
+    assert fine.planned == 24
+    assert fine.interval == first
+    assert fine.interval is not None
+    values = sorted({trial.log10_lambda or 0.0 for trial in finalists.trials})
+    assert len(values) > 1
+    assert min(b - a for a, b in pairwise(values)) >= (fine.interval[1] - fine.interval[0]) / 4
+
+
+@pytest.mark.parametrize("keys", [{"extend": True}, {"rounds": 2}], ids=str)
+def test_a_crash_as_fine_goes_on_leaves_nothing(
+    keys: dict[str, Any], database: Database, window: Window, small_study: Build,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A death while further draws are planned undoes all of them, and the next worker's plan is
+    the one that would have been."""
+    changes = {"fine": keys, "coarse": {"log10_lambda": [-5.0, 2.0]}}
+    for name in ("small", "twin"):
+        planned(database, small_study(name=name, **changes))
+        work(worker(database, name=name), until="fine")
+        leases = worker(database, name=name)
+        for _ in range(2):
+            claim = claimed(leases)
+            told = [trained(h, validation_accuracy=0.5 + 0.1 * h.log10_lambda) for h in claim.slots]
+            finish(leases, claim, told)
+    leases = worker(database)
+    before = window.tables()
+    with monkeypatch.context() as patch:
+        break_at(patch, "create_new_trial", 2)
+        with pytest.raises(KeyboardInterrupt):
+            leases.claim()
+    assert window.tables() == before
+    claims = [claimed(worker(database, "b", name)) for name in ("small", "twin")]
+    for claim in claims:
+        assert (claim.stage, claim.number) == ("fine", 2)
+        assert claim.slots[0].candidate == 4
+    values = [[held.log10_lambda for held in claim.slots] for claim in claims]
+    assert values[0] == values[1]
+
+
+def test_fine_without_coarse_has_rounds_in_its_own_interval(
+    database: Database, small_study: Build
+) -> None:
+    """Rounds need no coarse: fine's own interval is narrowed on fine's own best."""
+    fine = {"log10_lambda": [-5.0, -1.0], "rounds": 3, "trials": 6}
+    planned(database, small_study(coarse=None, fine=fine))
+    work(worker(database))
+    stage = read_study(database, "small").stages["fine"]
+    values = [trial.log10_lambda or 0.0 for trial in stage.trials]
+    spans = [max(values[k : k + 6]) - min(values[k : k + 6]) for k in (0, 6, 12)]
+    assert stage.interval == (-5.0, -1.0)
+    assert len(values) == 18
+    assert spans[0] > spans[1] > spans[2]

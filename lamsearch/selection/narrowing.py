@@ -1,0 +1,114 @@
+"""How fine goes on: past an edge at which its best candidate lies, then into a further round.
+
+Enters: fine's finished trials, its settings, its first interval. Leaves: what it draws next. Pure.
+Refuses to know seeds and storages. Nothing is remembered from one passage to the next: what was
+drawn before is decided again from the candidates that were there then, which gives the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lamsearch.results import StageRecord
+from lamsearch.selection.ranking import narrow, rank
+from lamsearch.study import Fine
+
+_WIDER = 0.5  # of the present interval, by which an extension goes on
+_NARROWEST = 1e-3  # λs that differ by 0.2 % have nothing to be told apart by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Candidates to be drawn at once: how many, in which interval of log10 λ, and why.
+
+    ``round`` counts from 1. ``extension`` counts those of the round from 1; 0 is the round's own.
+    """
+
+    interval: tuple[float, float]
+    count: int
+    round: int
+    extension: int = 0
+
+    @property
+    def part(self) -> tuple[int, ...]:
+        """Round and extension as a seed's last words; of a round's own draws the round alone."""
+        return (self.round, self.extension) if self.extension else (self.round,)
+
+
+def further(
+    stage: StageRecord,
+    fine: Fine,
+    first: tuple[float, float],
+    *,
+    within: tuple[float, float],
+    validation_images: int,
+) -> Batch | None:
+    """Return what fine draws after all that it has drawn, or None where it is over.
+
+    With ``extend``, while the best candidate so far is the outermost of all and the present
+    interval ends before ``within`` (coarse's) does: draws in an interval beyond that end, half as
+    wide as the present one and clipped to ``within``. They are as many as make it as dense as the
+    present one, at least one: so λs beyond the edge get the chance that those before it had, the
+    margin of a further round stays the same, and the cost is bounded by that of all of ``within``
+    at this density. The present interval grows by it.
+
+    Then, while there are ``rounds`` left: `narrow` on the best ``keep`` of all candidates, with
+    the margin of the present interval and its draws. No round begins from an interval narrower
+    than 0.001.
+
+    Raises:
+        WorkFailedError: A further round is wanted, and no candidate ended well.
+    """
+    planned = len({trial.candidate for trial in stage.trials})
+    present, drawn = Batch(interval=first, count=fine.trials or 0, round=1), fine.trials or 0
+    while True:
+        so_far = replace(
+            stage,
+            interval=present.interval,
+            trials=tuple(trial for trial in stage.trials if trial.candidate < drawn),
+        )
+        after = _beyond(so_far, present, within, validation_images) if fine.extend else None
+        after = after or _next_round(so_far, present, fine, validation_images)
+        if after is None or drawn >= planned:
+            return after
+        drawn += after.count
+        present = _joined(present, after) if after.extension else after
+
+
+def _beyond(
+    stage: StageRecord, present: Batch, within: tuple[float, float], validation_images: int
+) -> Batch | None:
+    """The extension on the side where the best is the outermost; above, where it is on both."""
+    ranked = rank(stage, validation_images)
+    if not ranked:
+        return None
+    best, (low, high) = ranked[0].log10_lambda, present.interval
+    tried = [trial.log10_lambda for trial in stage.trials if trial.log10_lambda is not None]
+    width = high - low
+    if best == max(tried) and high < within[1]:
+        interval = (high, min(within[1], high + _WIDER * width))
+    elif best == min(tried) and low > within[0]:
+        interval = (max(within[0], low - _WIDER * width), low)
+    else:
+        return None
+    count = max(1, round(present.count * (interval[1] - interval[0]) / width))
+    return replace(present, interval=interval, count=count, extension=present.extension + 1)
+
+
+def _next_round(
+    stage: StageRecord, present: Batch, fine: Fine, validation_images: int
+) -> Batch | None:
+    low, high = present.interval
+    if present.round >= fine.rounds or high - low < _NARROWEST:
+        return None
+    interval = narrow(
+        stage, keep=fine.kept, validation_images=validation_images, drawn=present.count
+    )
+    return Batch(interval=interval, count=fine.trials or 0, round=present.round + 1)
+
+
+def _joined(present: Batch, extension: Batch) -> Batch:
+    """The round so far as one batch: the whole interval, and all that was drawn in it."""
+    ends = (*present.interval, *extension.interval)
+    count = present.count + extension.count
+    return replace(extension, interval=(min(ends), max(ends)), count=count)
