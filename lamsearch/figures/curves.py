@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = 4  # candidates in one picture; more are a tangle
-_COLOURS = (BLUE, VERMILION, GREEN, PURPLE)
+_LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "D"), (PURPLE, "^"))
 _MEASURES = (("accuracy", "accuracy (%)"), ("loss", "loss (nats)"), ("cost", "cost (nats)"))
 _SPLITS: tuple[tuple[str, Literal["--", "-", ":"]], ...] = (
     ("training", "--"),
@@ -68,8 +68,8 @@ def learning_curves(record: StudyRecord, stage: StageName) -> Figure:
         )
         for axes, (measure, label) in zip(panels[:3], _MEASURES, strict=True):
             axes.set_ylabel(label)
-            for colour, score in zip(_COLOURS, shown, strict=False):
-                _draw_candidate(axes, _curves(score), measure, colour)
+            for place, score in enumerate(shown):
+                _draw_candidate(axes, _curves(score), measure, place)
             if measure != "accuracy":
                 _log_if_wide(axes, label)
         _draw_rate(panels[3], shown)
@@ -95,23 +95,34 @@ def _title(record: StudyRecord, stage: StageName, count: int) -> str:
     return title
 
 
-def _draw_candidate(axes: Axes, curves: Sequence[Curve], measure: str, colour: str) -> None:
+def _draw_candidate(axes: Axes, curves: Sequence[Curve], measure: str, place: int) -> None:
+    colour, mark = _LOOKS[place]
     for split, style in _SPLITS:
         values = _values(curves, f"{split}_{measure}")
         if values is None:
             continue
         x = curves[0].updates
         thick = 1.9 if split == "validation" else 1.5
-        marker = "." if len(x) < 12 else "None"
         axes.plot(
-            x, values.mean(axis=0), linestyle=style, color=colour, linewidth=thick, marker=marker,
-            zorder=4, label=f"_{split}-{measure}",
+            x, values.mean(axis=0), linestyle=style, color=colour, linewidth=thick, marker=mark,
+            markevery=_marked(len(x), place), markersize=5.5, markeredgecolor="white",
+            markeredgewidth=0.6, zorder=4 + place / 10, label=f"_{split}-{measure}",
         )  # fmt: skip
         if 1 < len(values) <= _LINES_AT_MOST:
             axes.plot(x, values.T, linestyle=style, color=colour, linewidth=0.5, alpha=0.35)
         elif len(values) > _LINES_AT_MOST:
             mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
             axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+
+
+def _marked(points: int, place: int) -> tuple[int, int]:
+    """Return the first marked point and the step to the next.
+
+    Every candidate has points of its own: curves that coincide, as of λs too small to matter, are
+    all seen on one another.
+    """
+    step = max(SHOWN, points // 4)
+    return (step // 2 + place * step // SHOWN) % points, step
 
 
 def _values(curves: Sequence[Curve], name: str) -> FloatArray | None:
@@ -187,8 +198,11 @@ def _handles(record: StudyRecord, shown: Sequence[CandidateScore]) -> list[Artis
     from matplotlib.lines import Line2D
 
     handles: list[Artist] = []
-    for colour, score in zip(_COLOURS, shown, strict=False):
-        handles.append(Line2D([], [], color=colour, linewidth=3, label=_label(record, score)))
+    for (colour, mark), score in zip(_LOOKS, shown, strict=False):
+        handles.append(
+            Line2D([], [], color=colour, linewidth=2.4, marker=mark, markersize=6.5,
+                   markeredgecolor="white", markeredgewidth=0.6, label=_label(record, score))
+        )  # fmt: skip
     for split, style in _SPLITS:
         if any(getattr(c, f"{split}_accuracy") is not None for s in shown for c in _curves(s)):
             handles.append(Line2D([], [], color=INK, linestyle=style, linewidth=1.6, label=split))

@@ -170,7 +170,7 @@ def _legend(figure: Figure, axes: Axes) -> None:
     ordered = sorted(entries, key=lambda entry: opening.index(entry[0].split()[0]))
     figure.legend(
         [handle for _, handle in ordered], [label for label, _ in ordered],
-        loc="outside lower center", ncols=min(len(handles), 4),
+        loc="outside lower center", ncols=3 if len(handles) in (5, 6) else min(len(handles), 4),
         title="Mark: mean over replicates. Bar: ± 1 standard error.", title_fontsize=9.5,
     )  # fmt: skip
 

@@ -41,8 +41,8 @@ def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
         repeatability=view.repeatability(record),
         settings=settings_toml(record.settings),
         fingerprints=[
-            ("study", view.one_line(record.study_fingerprint)),
-            ("data", view.one_line(record.data_fingerprint)),
-            ("seed", str(record.seed)),
+            ("Fingerprint of the study", view.one_line(record.study_fingerprint)),
+            ("Fingerprint of the data", view.one_line(record.data_fingerprint)),
+            ("Seed", str(record.seed)),
         ],
     )

@@ -67,9 +67,9 @@ def test_same_record_same_bytes(form: str) -> None:
 
 
 def test_png_is_twice_a_screens_density() -> None:
-    """A PNG is 1,200 pixels wide: 7.5 inches at 160 dots."""
+    """A PNG is 1,440 pixels wide: 7.5 inches at twice a browser's 96 dots."""
     content = rendered(accuracy_over_lambda(made.finished()))
-    assert int.from_bytes(content[16:20], "big") == 1200
+    assert int.from_bytes(content[16:20], "big") == 1440
 
 
 def test_axes_carry_units() -> None:
@@ -202,6 +202,28 @@ def test_curves_are_means_over_replicates() -> None:
             np.testing.assert_allclose(
                 np.asarray(line.get_ydata(), dtype=float), factor * np.mean(curves, axis=0)
             )
+
+
+@pytest.mark.parametrize("points", [4, 5, 8, 28, 200])
+def test_coinciding_curves_are_told_apart(points: int) -> None:
+    """Four candidates with the same curve have marks of four shapes, none on another's."""
+    record = made.finished()
+    stage = record.stages["finalists"]
+    same = made.curve(0.5, -2.5, np.random.default_rng(1), points=points)
+    trials = tuple(replace(trial, curve=same) for trial in stage.trials)
+    figure = learning_curves(
+        replace(record, stages={"finalists": replace(stage, trials=trials)}), "finalists"
+    )
+    lines = [x for x in figure.axes[0].get_lines() if x.get_label() == "_validation-accuracy"]
+    assert len({line.get_marker() for line in lines}) == 4
+    marked = [set(range(points)[slice(*_marks(line))]) for line in lines]
+    assert all(marked)
+    assert sum(map(len, marked)) == len(set().union(*marked))
+
+
+def _marks(line: Any) -> tuple[int, None, int]:
+    first, step = line.get_markevery()
+    return first, None, step
 
 
 def test_learning_rate_is_beneath() -> None:

@@ -90,11 +90,11 @@ def test_a_diverged_loss_does_not_flatten_the_others() -> None:
 
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_the_same_ramp_gives_the_same_bytes(form: str) -> None:
-    """The same ramp gives the same bytes twice; a PNG is 1,200 pixels wide."""
+    """The same ramp gives the same bytes twice; a PNG is 1,440 pixels wide."""
     one, two = rendered(picture(), form), rendered(picture(), form)
     assert one == two
     if form == "png":
-        assert int.from_bytes(one[16:20], "big") == 1200
+        assert int.from_bytes(one[16:20], "big") == 1440
 
 
 def test_texts_do_not_overlap() -> None:
