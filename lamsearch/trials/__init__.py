@@ -7,6 +7,7 @@ from lamsearch.trials.engine import DATABASE_ERRORS, Database, is_outage, parse_
 from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
 from lamsearch.trials.notes import ArtifactGoneError, ArtifactKind, CurveOf, Shown, Teller
 from lamsearch.trials.reading import (
+    Point,
     Recovery,
     StageStatus,
     Status,
@@ -28,6 +29,7 @@ __all__ = [
     "Held",
     "Leases",
     "PlannedStage",
+    "Point",
     "Recovery",
     "Shown",
     "StageStatus",

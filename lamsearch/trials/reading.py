@@ -9,6 +9,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import sqlalchemy as sa
@@ -33,7 +34,20 @@ from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.tables import DONE, LEASED, TEST, cohorts, curves, stages, studies
 
 _RECOVERIES = 5
+# How near each other candidates are one point of a status: in log10 λ, and in accuracy.
+_NEAR = (0.02, 0.005)
+_optuna_trials = sa.table(
+    "trials", sa.column("trial_id"), sa.column("study_id"), sa.column("state")
+)
+_optuna_values = sa.table("trial_values", sa.column("trial_id"), sa.column("value"))
+_optuna_params = sa.table(
+    "trial_params", sa.column("trial_id"), sa.column("param_name"), sa.column("param_value")
+)
 _WATCHED = [column for column in cohorts.c if column.name != "slots"]
+# By database: of which study at how many finished trials, and its points then.
+_POINTS: WeakKeyDictionary[Database, tuple[tuple[str, int], tuple[Point, ...]]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +91,24 @@ class Recovery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A candidate's mean validation accuracy over its complete trials so far.
+
+    Candidates that lie very near each other in both are one point, with the best one's accuracy.
+    """
+
+    stage: str
+    log10_lambda: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """A study at a glance; cheap to read, whatever its size in trials and updates.
 
     ``best`` is (log10 λ, validation accuracy) of the latest stage that has one. ``recovered`` are
-    the latest few cohorts that were resumed, the newest first.
+    the latest few cohorts that were resumed, the newest first. ``points`` are in the order of the
+    stages, then of λ.
     """
 
     name: str
@@ -94,6 +121,7 @@ class Status:
     failure: str | None
     selected: Selected | None
     elapsed: float
+    points: tuple[Point, ...] = ()
 
     @property
     def over(self) -> bool:
@@ -174,6 +202,7 @@ def read_status(database: Database, name: str) -> Status:
         resumed = resumed.order_by(cohorts.c.renewed.desc()).limit(_RECOVERIES)
         recovered = unit.execute(resumed).mappings().all()
         best = _best(unit, name, totals)
+        points = _points(unit, database, row, totals)
     if row["failure"]:
         state = "failed"
     elif row["finished"] is not None:
@@ -191,6 +220,7 @@ def read_status(database: Database, name: str) -> Status:
         failure=row["failure"],
         selected=selected_from(row["selected"]),
         elapsed=(row["finished"] or now) - row["created"],
+        points=points,
     )
 
 
@@ -295,6 +325,45 @@ def _best(unit: Unit, name: str, totals: list[sa.Row[Any]]) -> tuple[float, floa
         cohorts.c.study == name, cohorts.c.stage == latest.stage, cohorts.c.best == latest.best
     )
     return float(unit.connection.scalar(query) or 0.0), float(latest.best)
+
+
+def _points(
+    unit: Unit, database: Database, row: sa.RowMapping, totals: list[sa.Row[Any]]
+) -> tuple[Point, ...]:
+    """The points of a study, read again only when a further trial of it has finished."""
+    finished = (row["id"], sum(int(one.finished) for one in totals))
+    known = _POINTS.get(database)
+    if known is None or known[0] != finished:
+        points = [Point(**one) for one in unit.execute(_points_query(row["name"])).mappings()]
+        points.sort(key=lambda one: (STAGES.index(one.stage), one.log10_lambda))
+        _POINTS[database] = known = (finished, tuple(points))
+    return known[1]
+
+
+def _points_query(name: str) -> sa.Select[Any]:
+    """The database averages over replicates and joins what lies near: 10,000 trials stay few."""
+    trial, value, place = _optuna_trials.c, _optuna_values.c, _optuna_params.c
+    means = (
+        sa.select(
+            stages.c.name.label("stage"),
+            place.param_value.label("x"),
+            sa.func.avg(value.value).label("y"),
+        )
+        .join(_optuna_trials, trial.study_id == stages.c.optuna_study)
+        .join(_optuna_values, value.trial_id == trial.trial_id)
+        .join(_optuna_params, place.trial_id == trial.trial_id)
+        .where(stages.c.name.in_(STAGES), stages.c.study == name)
+        .where(sa.cast(trial.state, sa.String) == "COMPLETE", place.param_name == "log10_lambda")
+        .where(value.value.is_not(None))
+        .group_by(stages.c.name, place.param_value)
+        .subquery()
+    )
+    cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]
+    return sa.select(
+        means.c.stage,
+        sa.func.avg(means.c.x).label("log10_lambda"),
+        sa.func.max(means.c.y).label("validation_accuracy"),
+    ).group_by(means.c.stage, *cell)
 
 
 def _stage_status(row: sa.Row[Any]) -> StageStatus:

@@ -1,166 +1,33 @@
-"""What a terminal of 80 × 24 shows, and what a pipe gets instead."""
+"""What a terminal of 80 × 24 and smaller ones show, and what a pipe gets instead."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pseudo_terminal import HEIGHT, WIDTH, Pseudo, status, watched
 
-from lamsearch.screen import Screen, picture, print_status, print_table
-from lamsearch.trials import Recovery, StageStatus, Status, WorkerStatus
+from lamsearch.screen import Screen, print_status, print_table
 
-WIDTH, HEIGHT = 80, 24
-_TOKEN = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])|(\r)|(\n)|(\x1b.)|([^\x1b\r\n]+)")
-
-
-class Terminal:
-    """As much of a terminal of 80 × 24 as rich's live display makes use of.
-
-    ``frames`` are the pictures that were wiped out to be drawn anew, ``wrapped`` the lines that
-    were too wide, ``codes`` the escape codes that came.
-    """
-
-    def __init__(self) -> None:
-        self.rows: list[list[str]] = [[]]
-        self.row = self.column = 0
-        self.frames: list[str] = []
-        self.wrapped: list[str] = []
-        self.codes: set[str] = set()
-        self._wiped: list[str] | None = None
-
-    def feed(self, text: str) -> None:
-        """Take what a program has written."""
-        for parameters, final, carriage, line, other, plain in _TOKEN.findall(text):
-            if carriage:
-                self.column = 0
-            elif line:
-                self._down()
-            elif plain:
-                self._write(plain)
-            else:
-                assert final, f"an unknown code {other!r}"
-                self.codes.add(parameters + final)
-                self._control(parameters, final)
-
-    def _down(self) -> None:
-        self.row += 1
-        while self.row >= len(self.rows):
-            self.rows.append([])
-
-    def _write(self, text: str) -> None:
-        if self._wiped is not None:
-            self.frames.append("\n".join(self._wiped[self.row :]))
-            self._wiped = None
-        row = self.rows[self.row]
-        for letter in text:
-            row += [" "] * (self.column + 1 - len(row))
-            row[self.column] = letter
-            self.column += 1
-        if self.column > WIDTH:
-            self.wrapped.append("".join(row))
-
-    def _control(self, parameters: str, final: str) -> None:
-        if final == "A":
-            self.row -= int(parameters or 1)
-            assert self.row >= len(self.rows) - HEIGHT, "the cursor left the screen at its top"
-        elif final == "K":
-            self._wiped = self._wiped or self.text().split("\n")
-            self.rows[self.row] = []
-        else:
-            assert final in "mhlH", f"an unknown code {parameters}{final}"
-
-    def text(self) -> str:
-        """All that is to be seen, and has scrolled out at the top."""
-        return "\n".join("".join(row).rstrip() for row in self.rows)
-
-    def end(self) -> Terminal:
-        """Take the last picture, which was wiped out and not drawn anew."""
-        if self._wiped is not None:
-            self.frames.append("\n".join(self._wiped[self.row :]))
-        return self
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+Open = Callable[..., Pseudo]
 
 
-class Pseudo:
-    """A pseudo-terminal of 80 × 24 whose other end is read as fast as it is written."""
-
-    def __init__(self) -> None:
-        self._master, self.slave = pty.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
-        self._heard: list[bytes] = []
-        self._thread = threading.Thread(target=self._listen)
-        self._thread.start()
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                heard = os.read(self._master, 65536)
-            except OSError:  # the other end is closed
-                return
-            if not heard:
-                return
-            self._heard.append(heard)
-
-    def all(self) -> str:
-        """Close the writing end; return everything that was written."""
-        if self.slave >= 0:
-            os.close(self.slave)
-            self.slave = -1
-            self._thread.join(20)
-            os.close(self._master)
-        return b"".join(self._heard).decode()
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pseudo]:
-    """Return a pseudo-terminal, in a world that says it is a common one."""
-    for name in ("CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE",
-                 "TTY_INTERACTIVE", "JPY_PARENT_PID"):  # fmt: skip
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    found = Pseudo()
-    yield found
-    found.all()
-
-
-def status(workers: int = 2, *, name: str = "digits", done: int = 700, host: str = "vm") -> Status:
-    """Return a study in its fine stage with so many workers."""
-    stages = (
-        StageStatus(name="coarse", planned=16, finished=16, updates=9200, total=9200),
-        StageStatus(name="fine", planned=16, finished=8, updates=done, total=13800),
-    )
-    held = tuple(
-        WorkerStatus(
-            owner=f"{host}:{100 + n}:abcdef", stage="fine", cohort=n, updates=n, total=1380,
-            per_second=2200.0, renewed_ago=0.4, expired=False,
-        )
-        for n in range(workers)
-    )  # fmt: skip
-    recovered = Recovery(
-        stage="fine", cohort=0, taken_from=f"{host}:99:abcdef", owner=held[0].owner if held else "",
-        updates=900, total=1380,
-    )  # fmt: skip
-    return Status(
-        name=name, state="running", stages=stages, workers=held, takeovers=1,
-        recovered=(recovered,),
-        best=(-2.5, 0.9652), failure=None, selected=None, elapsed=75.0,
-    )  # fmt: skip
-
-
-def shown(terminal: Pseudo, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Screen], None]) -> str:
+def shown(
+    terminal: Pseudo, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Screen], object],
+    encoding: str = "utf-8",
+) -> str:  # fmt: skip
     """Return what `draw` writes when standard error is the pseudo-terminal."""
-    with os.fdopen(os.dup(terminal.slave), "w", encoding="utf-8") as stream:
+    # rich asks the streams of the process for the size, which here are not this terminal
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    monkeypatch.setenv("LINES", str(HEIGHT))
+    with os.fdopen(os.dup(terminal.slave), "w", encoding=encoding) as stream:
         monkeypatch.setattr(sys, "stderr", stream)
         with Screen() as screen:
             draw(screen)
@@ -168,73 +35,39 @@ def shown(terminal: Pseudo, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Scr
     return terminal.all()
 
 
-def after(text: str) -> Terminal:
-    """Return a terminal that has got this text."""
-    screen = Terminal()
-    screen.feed(text)
-    return screen.end()
-
-
-def rendered(**rest: Any) -> list[str]:
-    """Return the lines of a picture on an empty terminal of 80 × 24."""
-    from rich.console import Console
-
-    console = Console(width=WIDTH, height=HEIGHT, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
-    with console.file, console.capture() as capture:
-        console.print(picture(**rest))
-    return capture.get().splitlines()
-
-
-def test_a_picture_names_stage_workers_best_and_time_left() -> None:
-    """The picture of a study at work has its stage, workers, best so far and the time left."""
-    lines = rendered(status=status(), left=125.0)
-    title = lines[0]
-    assert "digits  running  1:15" in title
-    assert "2:05 left in stage" in title
-    assert "best 96.52 % at log10 λ -2.500" in title
-    (fine,) = [line for line in lines if line.startswith("fine")]
-    assert "8/16" in fine
-    assert "5 %" in fine
-    at = next(place for place, line in enumerate(lines) if line.startswith("host"))
-    assert lines[at].split() == ["host", "pid", "cohort", "updates", "per", "s", "renewed"]
-    assert [line.split() for line in lines[at + 1 : at + 3]] == [
-        ["vm", "100", "fine", "0", "0/1380", "2200", "0", "s", "ago"],
-        ["vm", "101", "fine", "1", "1/1380", "2200", "0", "s", "ago"],
-    ]
-    assert lines[at + 3 :] == [
-        "takeovers: 1",
-        "recovered: fine 0 at update 900 of 1380, taken over from vm 99",
-    ]
-    assert max(map(len, lines)) <= WIDTH
-
-
-def test_who_is_silent_is_seen() -> None:
-    """A worker whose lease was not renewed is shown with how long ago that was, and as expired."""
-    worker = replace(status(1).workers[0], renewed_ago=23.2, expired=True)
-    lines = rendered(status=replace(status(1), workers=(worker,)))
-    assert any(line.split()[-4:] == ["23", "s", "ago,", "expired"] for line in lines)
+def started(terminal: Pseudo, code: str, **streams: Any) -> subprocess.Popen[bytes]:
+    """Start a process on the terminal: rich asks the streams of a process for their size."""
+    imports = """
+import sys
+from pseudo_terminal import status
+from lamsearch.screen import Screen, print_status
+"""
+    given = {"stdin": subprocess.DEVNULL, "stdout": terminal.slave, "stderr": terminal.slave}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    return subprocess.Popen(
+        [sys.executable, "-c", imports + code], env=environment, **{**given, **streams}
+    )
 
 
 def test_a_hundred_workers_fit_24_lines(terminal: Pseudo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The live screen of 100 workers fits 24 lines and says how many more there are."""
-    screen = after(shown(terminal, monkeypatch, lambda one: one.show(status(100))))
-    frame = screen.frames[-1].splitlines()
-    assert len(frame) <= HEIGHT
-    workers = [line for line in frame if line.endswith(" s ago")]
-    assert len(workers) >= 8
-    assert f"… {100 - len(workers)} more workers" in frame[-3]
-    assert frame[-1].startswith("recovered: ")
-    assert screen.wrapped == []
+    seen = watched(shown(terminal, monkeypatch, lambda one: one.show(status(100)))).screens[-1]
+    workers = [line for line in seen.rows if line.endswith(" s ago")]
+    assert len(workers) == 8
+    assert "  … 92 more workers" in seen.rows
+    assert any(line.startswith("recovered: ") for line in seen.rows)
+    assert any("★" in line for line in seen.rows)
+    assert (seen.scrolled, seen.wraps) == (0, 0)
 
 
 def test_long_names_do_not_break_the_live_screen(
     terminal: Pseudo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A study's name of 100 characters and a long host's name make no line wider than 80."""
+    """A study's name of 100 characters and a long host's name wrap no line and hide no state."""
     long = status(3, name="n" * 100, host="a-very-long-host-name." * 4)
-    screen = after(shown(terminal, monkeypatch, lambda one: one.show(long)))
-    assert screen.wrapped == []
-    assert len(screen.frames[-1].splitlines()) <= HEIGHT
+    seen = watched(shown(terminal, monkeypatch, lambda one: one.show(long))).screens[-1]
+    assert "…  running  1:15" in seen.rows[0]
+    assert (seen.scrolled, seen.wraps) == (0, 0)
 
 
 def test_lines_are_printed_above_the_live_screen(
@@ -247,8 +80,9 @@ def test_lines_are_printed_above_the_live_screen(
         screen.say("worker 7 died [exit code -9]; another takes its place")
         screen.show(status(done=800))
 
-    screen = after(shown(terminal, monkeypatch, draw))
-    assert screen.text().strip() == "worker 7 died [exit code -9]; another takes its place"
+    glass = watched(shown(terminal, monkeypatch, draw)).glass
+    assert glass.rows() == ["worker 7 died [exit code -9]; another takes its place"]
+    assert not glass.cursor.hidden
 
 
 @pytest.mark.parametrize(("variable", "value"), [("TERM", "dumb"), ("CI", "true")])
@@ -274,22 +108,81 @@ def test_no_drawing_where_none_is_wanted(
 
 
 def test_no_colour_where_none_is_wanted(terminal: Pseudo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under NO_COLOR the live screen has no colour."""
+    """Under NO_COLOR the live screen has no colour, and its plot all the same."""
     monkeypatch.setenv("NO_COLOR", "1")
-    screen = after(shown(terminal, monkeypatch, lambda one: one.show(status())))
-    looks = {part for code in screen.codes if code.endswith("m") for part in code[:-1].split(";")}
+    text = shown(terminal, monkeypatch, lambda one: one.show(status()))
+    looks = {part for code in _COLOUR.findall(text) for part in code[2:-1].split(";")}
     assert not {look for look in looks if look and int(look) >= 30}
-    assert any("digits  running" in frame for frame in screen.frames)
+    assert "digits  running" in watched(text).screens[-1].rows[0]
+    assert "★" in text
 
 
-def test_a_pipe_gets_a_line_per_change(capfd: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal a stage is told when its finished trials change, not more often."""
+def test_colour_where_nothing_is_said_of_it(
+    terminal: Pseudo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a common terminal the live screen has colours."""
+    text = shown(terminal, monkeypatch, lambda one: one.show(status()))
+    assert any(re.search(r"\b3\d", code) for code in _COLOUR.findall(text))
+
+
+def test_a_terminal_without_utf_8_gets_plain_letters(
+    terminal: Pseudo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where standard error is ASCII the whole screen is, plot and foreign names too."""
+    foreign = status(name="größe", host="höst")
+    text = shown(terminal, monkeypatch, lambda one: one.show(foreign), encoding="ascii")
+    lines = watched(text).screens[-1].rows
+    assert text.isascii()
+    assert lines[0].startswith("gr??e  running")
+    assert any(line.endswith("log10 lambda") for line in lines)
+
+
+def test_a_resized_terminal_gets_pictures_of_its_new_size(terminal: Pseudo) -> None:
+    """After the window became 50 × 10 in mid-run no picture is taller or wider than that."""
+    code = """
+with Screen() as screen:
+    for name, workers in (("before", 2), ("after", 20)):
+        screen.show(status(workers, name=name))
+        sys.stdin.readline()
+"""
+    process = started(terminal, code, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    terminal.wait(lambda text: "log10 λ\x1b" in text)
+    terminal.resize(50, 10)
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    terminal.wait(lambda text: text.count("\x1b[1mafter") >= 2)
+    process.communicate(b"\n", 20)
+    text = terminal.all()
+    start = text.rindex("\r\x1b[2K", 0, text.index("\x1b[1mafter"))
+    found = watched(text[:start])
+    assert len(found.screens[0].rows) > 10
+    found.glass.resize(10, 50)
+    wraps, scrolled = found.glass.wraps, found.glass.scrolled
+    found.screens.clear()
+    found.feed(text[start:])
+    assert found.screens[0].rows[0].startswith("after  running")
+    assert (found.glass.wraps, found.glass.scrolled) == (wraps, scrolled)
+    assert found.glass.rows() == [""]
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_pipe_gets_a_line_per_change(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, forced: bool
+) -> None:
+    """In a pipe a stage is told when its finished trials change, without any escape code."""
+    monkeypatch.delenv("CI", raising=False)
+    if forced:
+        monkeypatch.setenv("FORCE_COLOR", "1")
     with Screen() as screen:
         for done in (700, 701, 702):
             screen.show(status(done=done))
-    lines = capfd.readouterr().err.splitlines()
-    assert len(lines) == 2
-    assert not any("\x1b" in line for line in lines)
+    print_status(status())
+    out, err = capfd.readouterr()
+    assert len(err.splitlines()) == 2
+    assert "digits  running" in out
+    assert "★" not in out
+    assert "\x1b" not in out + err
 
 
 def test_status_and_tables_print_markup_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -301,29 +194,50 @@ def test_status_and_tables_print_markup_as_it_stands(capsys: pytest.CaptureFixtu
     assert "[red]x" in out
 
 
-def test_the_real_run_on_a_real_terminal(
-    terminal: Pseudo, study_file: Callable[..., Path], tmp_path: Path
+@pytest.mark.parametrize(("height", "plotted"), [(24, True), (15, False)])
+def test_status_draws_a_plot_on_a_terminal_that_is_tall_enough(
+    open_terminal: Open, height: int, plotted: bool
 ) -> None:
-    """`run` on a terminal of 80 × 24 shows stage, workers, best and time left, and fits."""
+    """`status` on a terminal prints all there is; the plot too, where all fits with it."""
+    terminal = open_terminal(WIDTH, height)
+    assert started(terminal, "print_status(status(4))").wait(20) == 0
+    glass = watched(terminal.all(), height=height).glass
+    assert glass.scrolled == 0
+    assert any("★" in line for line in glass.rows()) == plotted
+    assert sum(line.endswith(" s ago") for line in glass.rows()) == 4
+
+
+@pytest.mark.parametrize(("width", "height"), [(WIDTH, HEIGHT), (60, 15)])
+def test_the_real_run_on_a_real_terminal(
+    open_terminal: Open, study_file: Callable[..., Path], tmp_path: Path, width: int, height: int
+) -> None:
+    """`run` shows stage, workers, best, speed, time left and plot, fits, and leaves the answer."""
+    terminal = open_terminal(width, height)
     path = study_file(
-        cohort=2, training={"step_size": 9000, "sample_every": "cycle"}, coarse={"trials": 4},
+        cohort=1, training={"step_size": 8000, "sample_every": "cycle"}, coarse={"trials": 6},
         fine=None, finalists=None, final=None,
     )  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "lamsearch", "run", path, "--workers", "2", "--lease-seconds",
          "1"],
-        cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=terminal.slave,
+        cwd=tmp_path, env=environment, stdin=terminal.slave, stdout=terminal.slave,
+        stderr=terminal.slave,
     )  # fmt: skip
     assert process.wait(100) == 0
-    screen = after(terminal.all())
-    assert screen.wrapped == []
-    assert max(len(frame.splitlines()) for frame in screen.frames) <= HEIGHT
-    seen = "\n".join(screen.frames)
-    assert "small  running" in seen
-    assert "left in stage" in seen
-    assert re.search(r"coarse +━+.* \d/4", seen)
-    assert re.search(r"\S+ +\d+ +coarse [01] +\d+/18000 +\d+ +\d s ago", seen)
-    assert re.search(r"best \d+\.\d\d % at log10 λ -\d\.\d\d\d", seen)
-    assert screen.text().strip() == "report: lamsearch-report/small"
+    found = watched(terminal.all(), width, height)
+    live = [seen for seen in found.screens if "  running  " in seen.rows[0]]
+    assert len(live) > 4
+    assert {(seen.scrolled, seen.wraps) for seen in live} == {(0, 0)}
+    assert max(len(seen.rows) for seen in live) < height
+    text = "\n".join("\n".join(seen.rows) for seen in live)
+    assert re.search(r"small  running  \d:\d\d  \d:\d\d left in stage", text)
+    assert re.search(r"best \d+\.\d\d % at log10 λ -\d\.\d\d\d  \d+ updates/s", text)
+    assert re.search(r"coarse +━+.* \d/6", text)
+    assert re.search(r"\S+ +\d+ +coarse \d +\d+/16000 +\d+ +\d s ago", text)
+    assert re.search(r"validation accuracy  · coarse  ★ best mean\n(?:.*[┤│].*\n)*.*[┤│].*★", text)
+    assert re.search(r"-\d.* log10 λ$", text, re.MULTILINE)
+    left = "\n".join(found.glass.rows())
+    assert "Chosen λ" in left
+    assert "s ago" not in left
+    assert not found.glass.cursor.hidden

@@ -5,9 +5,21 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from trials_stub import BEAT, FINAL, Window, claimed, failed, finish, planned, trained, work
+import sqlalchemy as sa
+from trials_stub import (
+    BEAT,
+    FINAL,
+    Window,
+    accuracy,
+    claimed,
+    failed,
+    finish,
+    planned,
+    trained,
+    work,
+)
 
-from lamsearch.results import Curve, Trained, TrialState
+from lamsearch.results import STAGES, Curve, Trained, TrialState
 from lamsearch.study import Study
 from lamsearch.trials import (
     Database,
@@ -190,6 +202,64 @@ def test_status_counts_takeovers_and_ends_done(
     ]  # fmt: skip
     assert all(stage.planned == stage.finished for stage in status.stages)
     assert status.selected == read_study(database, "small").selected
+
+
+def test_status_has_the_means_of_the_candidates(database: Database, leases: Leases) -> None:
+    """A candidate is a point once a trial of it is complete: its mean over replicates by stage."""
+    claim = claimed(leases)
+    assert read_status(database, "small").points == ()
+    told = [trained(held) for held in claim.slots]
+    finish(leases, claim, [failed(), *told[1:]])
+    first = read_status(database, "small").points
+    expected = {
+        round(held.log10_lambda, 6): accuracy(held.log10_lambda) for held in claim.slots[1:]
+    }
+    assert {round(p.log10_lambda, 6): p.validation_accuracy for p in first} == pytest.approx(
+        expected
+    )
+    work(leases)
+    points = read_status(database, "small").points
+    stages = [point.stage for point in points]
+    assert [stages.count(name) for name in ("coarse", "fine", "finalists", "final")] == [4, 4, 2, 1]
+    assert stages == sorted(stages, key=STAGES.index)
+    for point in points:
+        mean = accuracy(point.log10_lambda) + (0.0005 if "final" in point.stage else 0.0)
+        assert point.validation_accuracy == pytest.approx(mean)
+
+
+def test_points_that_lie_near_are_one(database: Database, small_study: Build) -> None:
+    """However many candidates there are, those that no terminal can tell apart are one point."""
+    narrow = {"log10_lambda": [-3.005, -2.995], "trials": 50}
+    planned(database, small_study(coarse=narrow, cohort=50))
+    leases = Leases(database, "small", owner="a", seconds=60.0)
+    finish(leases, claimed(leases))
+    (point,) = read_status(database, "small").points
+    assert point.log10_lambda == pytest.approx(-3.0, abs=0.005)
+    assert point.validation_accuracy == pytest.approx(0.9, abs=1e-5)
+
+
+def test_points_are_read_again_only_when_a_trial_finished(
+    database: Database, leases: Leases, small_study: Build
+) -> None:
+    """Looking again without news asks nothing of Optuna's tables; a study made anew does."""
+    asked: list[str] = []
+    sa.event.listen(
+        database.engine, "before_cursor_execute",
+        lambda _, __, statement, *___: asked.append(statement),
+    )  # fmt: skip
+
+    def looks() -> int:
+        asked.clear()
+        read_status(database, "small")
+        return sum("trial_values" in statement for statement in asked)
+
+    finish(leases, claimed(leases))
+    assert [looks(), looks(), looks()] == [1, 0, 0]
+    finish(leases, claimed(leases))
+    assert [looks(), looks()] == [1, 0]
+    delete(database, "small")
+    planned(database, small_study())
+    assert read_status(database, "small").points == ()
 
 
 def test_reading_changes_nothing(database: Database, leases: Leases, window: Window) -> None:

@@ -1,0 +1,12 @@
+"""What a terminal shows of a study at work. The only door to rich.
+
+Enters: a study's status, lines worth telling. Leaves: text on a console: a live screen on a
+terminal, plain lines elsewhere. Reads and decides nothing.
+"""
+
+from lamsearch.screen.live import Screen, print_status
+from lamsearch.screen.picture import Picture
+from lamsearch.screen.plot import plot
+from lamsearch.screen.tables import Transfer, print_table
+
+__all__ = ["Picture", "Screen", "Transfer", "plot", "print_status", "print_table"]

@@ -1,0 +1,37 @@
+"""The signs that a screen is made of, for terminals that speak UTF-8 and for those that do not.
+
+Enters: nothing. Leaves: two records. Refuses to know what is drawn with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glyphs:
+    """Signs of one cell each: marks by stage, the best, and the parts of an axis.
+
+    ``lam`` is how λ is written and ``more`` stands for what is left out.
+    """
+
+    marks: Mapping[str, str]
+    best: str
+    lam: str
+    more: str
+    side: str
+    tick: str
+    corner: str
+    floor: str
+    notch: str
+
+
+UNICODE = Glyphs(
+    marks={"coarse": "·", "fine": "○", "finalists": "●", "final": "◆"}, best="★", lam="λ", more="…",
+    side="│", tick="┤", corner="└", floor="─", notch="┬",
+)  # fmt: skip
+ASCII = Glyphs(
+    marks={"coarse": ".", "fine": "o", "finalists": "@", "final": "#"}, best="*", lam="lambda",
+    more="...", side="|", tick="+", corner="+", floor="-", notch="+",
+)  # fmt: skip
