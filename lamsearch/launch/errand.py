@@ -7,24 +7,22 @@ and the Dask worker stays responsive. Refuses to know the study.
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
+
+from lamsearch.launch.member import Member
 
 if TYPE_CHECKING:  # only a cluster's run and its Dask workers load it
     from distributed import Worker
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 10.0
-_LAST_WORDS_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,43 +73,21 @@ class _News:
 
 def _accompany(errand: Errand, worker: Worker, key: str, news: _News) -> None:
     secrets = {name: value.get_secret_value() for name, value in errand.environment.items()}
+    command = [sys.executable, "-P", "-m", "lamsearch", *errand.arguments]
     try:
-        member = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-P", "-m", "lamsearch", *errand.arguments],
-            env={**os.environ, **secrets},
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
+        member = Member(command, secrets, lambda line: news.tell(line=line))
     except OSError as error:
         news.end(1, f"it could not be started: {error.strerror}")
         return
-    assert member.stdin is not None  # noqa: S101 - they are pipes
-    assert member.stderr is not None  # noqa: S101
-    words: list[str] = []
-    listener = threading.Thread(target=_listen, args=(member.stderr, words, news), daemon=True)
-    listener.start()
     told = False
-    while member.poll() is None:
+    while (code := member.returncode) is None:
         if not _wanted(worker, key):
             told = True
-            _dismiss(member)
+            member.ask_to_leave()
+            member.see_off(_GRACE_SECONDS)
         time.sleep(_POLL_SECONDS)
-    member.stdin.close()
-    listener.join(_LAST_WORDS_SECONDS)
-    last = next((line for line in reversed(words) if line), "it said nothing")
-    news.end(member.returncode, last.removeprefix("Error: "), told=told)
-
-
-def _listen(pipe: IO[str], words: list[str], news: _News) -> None:
-    with pipe:
-        for line in pipe:
-            words.append(line.rstrip())
-            del words[:-20]
-            if not line.startswith("Error: "):
-                news.tell(line=line.rstrip())
+    member.bury()
+    news.end(code, member.last_words, told=told)
 
 
 def _wanted(worker: Worker, key: str) -> bool:
@@ -120,12 +96,3 @@ def _wanted(worker: Worker, key: str) -> bool:
     if task is None or task.state == "cancelled":
         return False
     return worker.status.name in ("running", "paused")
-
-
-def _dismiss(member: subprocess.Popen[str]) -> None:
-    member.terminate()
-    try:
-        member.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        member.kill()
-        member.wait()

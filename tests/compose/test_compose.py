@@ -10,7 +10,6 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import jsonschema
 import pytest
 import yaml
 
+from benchmarks.victims import until
 from lamsearch.cli import cli
 
 ROOT = Path(__file__).parents[2]
@@ -221,10 +221,13 @@ def test_the_batch_script_asks_for_a_new_place(tmp_path: Path) -> None:
         "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3",
     }  # fmt: skip
     job = subprocess.Popen(["bash", "-c", script], env=environment)
-    deadline = time.monotonic() + 30
-    while not log.exists() or not log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    # the worker may be at work before the shell that started it has learnt its number and waits
+    until(lambda: log.exists() and log.read_text() and sleeps(job.pid))
     job.send_signal(signal.SIGUSR1)
     assert job.wait(30) == 130
     assert log.read_text().splitlines() == ["worker cifar10", "left", "requeue 7_3"]
+
+
+def sleeps(pid: int) -> bool:
+    """Whether a process waits for something."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"

@@ -10,12 +10,16 @@ import pytest
 from dashboard_process import Dashboard
 from dashboard_studies import finish_study
 
+from lamsearch.study import Study
+
 
 @pytest.fixture(scope="session")
-def finished_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_file(
+    tmp_path_factory: pytest.TempPathFactory, small_study: Callable[..., Study]
+) -> Path:
     """An SQLite storage with a finished study; to be copied."""
     path = tmp_path_factory.mktemp("finished") / "studies.db"
-    finish_study(f"sqlite:///{path}")
+    finish_study(f"sqlite:///{path}", small_study())
     return path
 
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

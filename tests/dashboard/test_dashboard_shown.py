@@ -9,6 +9,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from dashboard_studies import finish_study
 from sqlalchemy.exc import DBAPIError
 from trials_stub import Window, claimed, planned
 
+from benchmarks.postgres import new_database
 from lamsearch.dashboard.artifacts import KINDS, picture
 from lamsearch.dashboard.telling import Words
 from lamsearch.errors import StudyStateError
@@ -66,10 +68,25 @@ def walk(dashboard: Dashboard) -> None:
             assert dashboard.ask(name).status == 200
 
 
-def test_everything_is_shown(storage_url: str, start: Start) -> None:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def showing(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    small_study: Small,
+) -> Iterator[Dashboard]:
+    """A read-only dashboard of a finished study on a storage of either kind."""
+    folder = tmp_path_factory.mktemp("showing")
+    with ExitStack() as stack:
+        url = f"sqlite:///{folder / 'studies.db'}"
+        if request.param == "postgresql":
+            url = stack.enter_context(new_database(request.getfixturevalue("postgres")))
+        finish_study(url, small_study())
+        yield stack.enter_context(Dashboard(url, folder))
+
+
+def test_everything_is_shown(showing: Dashboard) -> None:
     """Each stage has its note, figures and attributes, each trial its picture and its table."""
-    finish_study(storage_url)
-    dashboard = start(storage_url)
+    dashboard = showing
     numbers = dashboard.studies()
     assert list(numbers) == ["small/coarse", "small/fine", "small/finalists", "small/final"]
     coarse = dashboard.study("small/coarse")
@@ -92,10 +109,9 @@ def test_everything_is_shown(storage_url: str, start: Start) -> None:
             "worker"} <= told  # fmt: skip
 
 
-def test_artifacts(storage_url: str, start: Start) -> None:
+def test_artifacts(showing: Dashboard) -> None:
     """A trial's picture is a PNG of some size, its table has the curve's points to the last bit."""
-    finish_study(storage_url)
-    dashboard = start(storage_url)
+    dashboard = showing
     study = dashboard.study("small/fine")
     number = dashboard.studies()["small/fine"]
     trial, other = study["trials"][:2]
@@ -116,9 +132,9 @@ def test_artifacts(storage_url: str, start: Start) -> None:
     assert dashboard.ask(elsewhere).status == 404
 
 
-def test_looking_changes_nothing(storage_url: str, start: Start) -> None:
+def test_looking_changes_nothing(storage_url: str, start: Start, small_study: Small) -> None:
     """Whatever is looked at, not a byte of the database changes."""
-    finish_study(storage_url)
+    finish_study(storage_url, small_study())
     path = Path(sa.make_url(storage_url).database or "")
     is_file = storage_url.startswith("sqlite")
     window = Window(storage_url)
@@ -141,9 +157,9 @@ def test_reader_cannot_write(database: Database) -> None:
     view.close()
 
 
-def test_away(postgres_url: str, postgres: str, start: Start) -> None:
+def test_away(postgres_url: str, postgres: str, start: Start, small_study: Small) -> None:
     """A database that is away is 503 in a sentence, and is back without a restart."""
-    finish_study(postgres_url)
+    finish_study(postgres_url, small_study())
     secret = sa.make_url(postgres_url).set(password="s3cret-of-it")  # noqa: S106 - made up
     dashboard = start(secret.render_as_string(hide_password=False))
     assert dashboard.ask("/api/studies").status == 200
@@ -200,7 +216,7 @@ def test_news_arrive(
     shown = look()
     number = claim_number(shown)
     assert {one.state.name for one in shown.get_all_trials(number)} == {"WAITING"}
-    finish_study(storage_url)
+    finish_study(storage_url, small_study())
     deadline = time.monotonic() + 60
     while any(not one.state.is_finished() for one in shown.get_all_trials(number)):
         assert time.monotonic() < deadline
@@ -215,7 +231,7 @@ def test_numbers_given_again(
     storage_url: str, database: Database, look: Callable[..., Shown], small_study: Small
 ) -> None:
     """A study deleted and made anew under the same numbers is not taken for the old one."""
-    finish_study(storage_url)
+    finish_study(storage_url, small_study())
     shown = look()
     shown.get_all_studies()
     old = shown.get_all_trials(claim_number(shown))

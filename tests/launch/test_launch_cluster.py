@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
-from study_processes import PACE, Place, Process, lives, optuna_trials, until
+from study_processes import PACE, Place, Process, lives, optuna_trials, promised, undisturbed_place
 
+from benchmarks.victims import until
 from lamsearch.errors import InputError
 from lamsearch.launch import connect
 
@@ -77,7 +78,7 @@ class DaskCluster:
         self._folder = folder
         self.scheduler = DaskProcess(folder, "scheduler", "scheduler", "--port", 0)
         self.workers: list[DaskProcess] = []
-        self.address = str(until(self._address, 30))
+        self.address = str(until(self._address))
 
     def join(self, count: int = 1, **environment: str) -> None:
         """Start Dask workers and wait until they are members."""
@@ -87,14 +88,14 @@ class DaskCluster:
             for i in range(count)
         ]  # fmt: skip
         self.workers += new
-        until(lambda: all("Registered to" in worker.log for worker in new), 30)
+        until(lambda: all("Registered to" in worker.log for worker in new))
 
     def call(self, script: str) -> str:
         """Run a script whose ``client`` is of this cluster; return what it prints."""
-        opening = f"from distributed import Client\nclient = Client({self.address!r}, timeout=10)\n"
+        opening = f"from distributed import Client\nclient = Client({self.address!r}, timeout=60)\n"
         return subprocess.run(
             [sys.executable, "-c", opening + script],
-            capture_output=True, text=True, check=True, timeout=30,
+            capture_output=True, text=True, check=True, timeout=120,
         ).stdout.strip()  # fmt: skip
 
     @property
@@ -137,12 +138,9 @@ def place(tmp_path: Path, postgres_url: str) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def undisturbed(shared_folder: Path) -> dict[str, Any]:
     """The answer of one local worker that nobody disturbs."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    alone = Place(folder, f"sqlite:///{folder / 'studies.db'}")
-    process = alone.run(1)
-    assert process.wait() == 0, process.said
+    alone = undisturbed_place(shared_folder)
     answer = alone.answer()
     alone.close()
     return answer
@@ -171,11 +169,11 @@ def assert_exact(place: Place, undisturbed: dict[str, Any]) -> None:
 
 def assert_left(place: Place, dask: DaskCluster, workers: list[int]) -> None:
     """The worker processes are gone, hold nothing any more, and the cluster still works."""
-    until(lambda: not any(map(lives, workers)), 10)
+    until(lambda: not any(map(lives, workers)), promised(10))
     status = place.status()
     assert status is not None
     assert status.workers == ()
-    assert dask.call("print(client.submit(sum, [20, 22]).result(timeout=20))") == "42"
+    assert dask.call("print(client.submit(sum, [20, 22]).result(timeout=60))") == "42"
 
 
 def test_two_dask_workers_give_the_answer_of_one_local_worker(
@@ -224,7 +222,7 @@ def test_interrupted_or_killed_runs_leave_nobody_on_the_cluster(
     begun = time.monotonic()
     process.signal(signal.SIGINT)
     assert process.wait() == 130, process.said
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < promised(5)
     assert not any(map(lives, working))
     assert_left(place, dask, working)
 
@@ -242,7 +240,7 @@ def test_a_dask_worker_that_is_told_to_go_is_followed_by_another(
     process = run_on(place, dask)
     working = until(lambda: in_the_middle(place))
     os.kill(dask.workers[0].popen.pid, signal.SIGTERM)  # as a queue does at the end of its time
-    until(lambda: not any(map(lives, working)), 10)
+    until(lambda: not any(map(lives, working)), promised(10))
     dask.join()
     assert process.wait() == 0, process.said
     assert_exact(place, undisturbed)
@@ -256,10 +254,10 @@ def test_a_failing_task_keeps_the_password(dask: DaskCluster) -> None:
         "from lamsearch.launch.errand import Errand\n"
         "errand = Errand(topic='t', arguments=('worker', 'small'),\n"
         f"                environment={{'LAMSEARCH_STORAGE': SecretStr({PASSWORD!r})}})\n"
-        "print(repr(client.submit(lambda it: float(repr(it)), errand).exception(timeout=20)))\n"
+        "print(repr(client.submit(lambda it: float(repr(it)), errand).exception(timeout=60)))\n"
     )
     assert said.startswith("ValueError")
-    until(lambda: "Compute Failed" in dask.log, 10)
+    until(lambda: "Compute Failed" in dask.log)
     assert "arguments=(" in dask.log
     assert PASSWORD not in dask.log + said
 
@@ -311,7 +309,7 @@ def test_a_scheduler_that_does_not_answer_is_said_in_ten_seconds(
     begun = time.monotonic()
     called = lamsearch("run", study_file(), "--dask", "tcp://127.0.0.1:9", "--storage",
                        "sqlite:///none.db")  # fmt: skip
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < promised(10)
     assert called.returncode == 2
     assert called.stderr.startswith("Error: dask: a scheduler must answer within 5 s, got none at ")
     assert called.stderr.count("\n") == 1

@@ -23,6 +23,8 @@ def command(name: str) -> str:
 def shell(lines: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run shell lines in a folder, stopping at the first that fails."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
+    # of what pip installs only a part is imported: compiling the rest is most of its time
+    inherited |= {"PIP_NO_COMPILE": "1", "PYTHONDONTWRITEBYTECODE": ""}
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", lines],
         cwd=folder, env=inherited | environment, capture_output=True, text=True, check=False,

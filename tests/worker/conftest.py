@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_processes import ANSWER, Place
+from study_processes import ANSWER, Place, undisturbed_place
 from worker_bench import Bench
 
 from lamsearch.study import Study
@@ -31,13 +31,9 @@ def sqlite_place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def undisturbed(shared_folder: Path) -> Iterator[Place]:
     """Return the place of a study that one worker on SQLite has run without any disturbance."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    place = Place(folder, f"sqlite:///{folder / 'studies.db'}")
-    run = place.run(workers=1)
-    assert run.wait() == 0, run.said
-    assert "died" not in run.said
+    place = undisturbed_place(shared_folder)
     yield place
     place.close()
 

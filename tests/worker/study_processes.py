@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import optuna
 
+from benchmarks.victims import Size
 from lamsearch import report, trials
 from lamsearch.errors import LamsearchError
 from lamsearch.trials import Database, Status, parse_url
 
-# About a third of a second of training a cohort: long enough to be hit in the middle. Curves are
-# sampled neither at epochs' ends nor at cycles', so a resumed cohort must also restore its sums.
-LIVES = """
-name = "lives"
-seed = 11
-cohort = 2
-[data]
-source = "digits"
-train = 400
-validation = 200
-test = 300
-[network]
-hidden = 16
-[training]
-batch_size = 20
-step_size = 800
-cycles = 2
-sample_every = 700
-[coarse]
-trials = 4
-log10_lambda = [-5.0, -1.0]
-[fine]
-trials = 2
-keep = 2
-[finalists]
-keep = 2
-replicates = 2
-[final]
-train = 450
-validation = 150
-replicates = 2
-"""
+# About a third of a second of training a cohort: long enough to be hit in the middle.
+LIVES = Size(step_size=800).text("lives")
 PACE = ("--lease-seconds", "1", "--checkpoint-seconds", "0.03")
 ANSWER = ("stages", "selected", "final")
 
@@ -86,7 +56,7 @@ class Process:
         """Send a signal to the whole group, as Ctrl-C at a terminal does."""
         os.killpg(self.pid, number)
 
-    def wait(self, seconds: float = 90.0) -> int:
+    def wait(self, seconds: float = 240.0) -> int:
         """Return its exit code."""
         return self.popen.wait(seconds)
 
@@ -171,13 +141,26 @@ class Place:
             self._database.close()
 
 
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Return the condition's first true value; fail where there is none in time."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.01)
-    return value
+def undisturbed_place(shared: Path) -> Place:
+    """Return the place of a study that one worker on SQLite has run without any disturbance.
+
+    It is run once in a session: other processes of pytest wait for it, then read it.
+    """
+    folder = shared / "undisturbed"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        place = Place(folder, f"sqlite:///{folder / 'studies.db'}")
+        if not (place.output / "results.json").exists():
+            run = place.run(workers=1)
+            assert run.wait() == 0, run.said
+            assert "died" not in run.said
+    return place
+
+
+def promised(seconds: float) -> float:
+    """What a promise in seconds comes to where more processes want to run than there are cores."""
+    return seconds * max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
 
 
 def lives(pid: int) -> bool:

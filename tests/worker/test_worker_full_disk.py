@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_processes import PACE, Place, Process, until
+from study_processes import PACE, Place, Process
+
+from benchmarks.victims import until
 
 SIZE = 8 * 2**20  # bytes: more than the study needs, and little to fill
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study_processes import LIVES, PACE, Place, optuna_trials, until
+from study_processes import LIVES, PACE, Place, optuna_trials
 from worker_bench import Bench
 
+from benchmarks.victims import until
 from lamsearch import report
 from lamsearch.errors import InterruptedWorkError
 from lamsearch.files import Files

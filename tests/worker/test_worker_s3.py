@@ -8,8 +8,9 @@ from typing import Any
 
 import fsspec
 from safetensors import safe_open
-from study_processes import Place, Process, until
+from study_processes import Place, Process
 
+from benchmarks.victims import until
 from lamsearch import trials
 from lamsearch.trials import Database
 

@@ -1,0 +1,107 @@
+"""A worker process, wherever it is started: beside its crew, or by a Dask worker.
+
+Enters: a command, what is added to its environment, and who takes its lines. Leaves: how it ended
+and its last words. Refuses to know what it works on and whether another takes its place.
+
+It is a process of its own group with a pipe as standard input: Ctrl-C reaches only whoever started
+it, who passes it on once; and when they are killed the pipe closes, at which it leaves by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO
+
+_LAST_WORDS_SECONDS = 1.0
+
+
+class Member:
+    """One worker process, from its start.
+
+    Args:
+        command: what starts it.
+        environment: what it gets beside ours; secrets go there.
+        say: takes each line it says, but for the error that it ends with.
+
+    Raises:
+        OSError: It could not be started.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+    ) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._process.stderr is not None  # noqa: S101 - it is a pipe
+        self._say, self._words = say, list[str]()
+        self._listener = threading.Thread(
+            target=self._listen, args=(self._process.stderr,), daemon=True
+        )
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, or minus the signal that ended it; None while it lives."""
+        return self._process.poll()
+
+    @property
+    def last_words(self) -> str:
+        """The last line that it said, whole once it is buried."""
+        last = next((line for line in reversed(self._words) if line), "it said nothing")
+        return last.removeprefix("Error: ")
+
+    def ask_to_leave(self) -> None:
+        """Send it SIGTERM."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    def wait(self, seconds: float) -> int:
+        """Return its exit code once it has one.
+
+        Raises:
+            subprocess.TimeoutExpired: It still lives after so many seconds.
+        """
+        return self._process.wait(seconds)
+
+    def see_off(self, seconds: float) -> None:
+        """Wait until it is gone; if it is not by then, kill it."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._process.wait()
+
+    def bury(self) -> None:
+        """Hear a dead one out and close its pipes; a child of its own may still hold one."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._listener.join(_LAST_WORDS_SECONDS)
+
+    def _listen(self, pipe: IO[str]) -> None:
+        with pipe:
+            for line in pipe:
+                self._words.append(line.rstrip())
+                del self._words[:-20]
+                if not line.startswith("Error: "):
+                    self._say(line.rstrip())
