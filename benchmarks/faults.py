@@ -3,7 +3,8 @@
     python -m benchmarks.faults POINT[:N] [--trace FILE] -- worker NAME --storage URL …
 
 Enters: a point (or ``none``), a command line. Leaves: a process that kills itself with SIGKILL at
-the N-th passing of the point; ``POINT:stop`` stops it at the first, until it gets a SIGCONT.
+the N-th passing of the point; ``POINT:stop`` stops it at the first, until it gets a SIGCONT, while
+no other of its threads is in a transaction.
 lamsearch holds no switch for this: its functions are wrapped from outside, and one that is no
 longer there is an error.
 """
@@ -17,8 +18,10 @@ import inspect
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -133,16 +136,24 @@ def main(arguments: list[str] | None = None) -> None:
 
 def arm(name: str, number: int, blow: signal.Signals = signal.SIGKILL) -> None:
     """Make this process strike itself at the N-th passing of a point."""
-    point, passings = POINTS[name], 0
+    point, passings, free = POINTS[name], 0, threading.RLock()
+
+    @contextmanager
+    def alone(transaction: Callable[..., Any], *arguments: Any, **options: Any) -> Iterator[Any]:
+        with free, transaction(*arguments, **options) as unit:
+            yield unit
 
     def pass_by(arguments: tuple[Any, ...], result: Any) -> None:
         nonlocal passings
         if point.only(arguments, result):
             passings += 1
             if passings == number:
-                os.write(2, f"fault: {name}\n".encode())
-                os.kill(os.getpid(), blow)
+                with free:
+                    os.write(2, f"fault: {name}\n".encode())
+                    os.kill(os.getpid(), blow)
 
+    if blow == signal.SIGSTOP:  # a renewal stopped half-way would keep SQLite's lock
+        _around("lamsearch.trials.engine:Database._transaction", alone)
     if point.leaving:
         left = iter([signal.SIGTERM])  # once: a second one would mean to leave at once
         _wrap(_SAVE, after=lambda *_: [os.kill(os.getpid(), number) for number in left])

@@ -122,7 +122,7 @@ def _marked(points: int, place: int) -> tuple[int, int]:
     all seen on one another.
     """
     step = max(SHOWN, points // 4)
-    return (step // 2 + place * step // SHOWN) % points, step
+    return (step // 2 + place * step // SHOWN) % step % points, step
 
 
 def _values(curves: Sequence[Curve], name: str) -> FloatArray | None:
