@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from lamsearch.screen.picture import Picture, best_of, glyphs_of, left_of
+from lamsearch.screen.picture import Picture, best_of, chosen_of, glyphs_of, left_of
 from lamsearch.trials import StageStatus, Status
 
 _PLAIN_SECONDS = 10.0  # between two lines of the same stage where there is no terminal
@@ -70,7 +70,8 @@ class Screen:
         if stage.total:
             share = 100 * stage.updates / stage.total
             line = f"{stage.name}: {stage.finished}/{stage.planned} trials, {share:.0f} %"
-            best = best_of(status, glyphs_of(self._console.options))
+            told = chosen_of if stage.name == "final" else best_of
+            best = told(status, glyphs_of(self._console.options))
             self.say(f"{line}{'  ' if best else ''}{best}{'' if over else left_of(left)}")
 
 

@@ -80,7 +80,7 @@ class Picture:
         name.truncate(max(8, width - len(status.state) - len(rest) - 2), overflow="ellipsis")
         name.append(f"  {status.state}", style=_STATE_STYLES.get(status.state, "cyan"))
         pace = [f"{self.rate:.0f} updates/s"] if self.rate else []
-        best = best_of(status, glyphs)
+        best = chosen_of(status, glyphs) or best_of(status, glyphs)
         second = "  ".join([best] * bool(best) + pace)
         return [name.append(rest, style="not bold"), *([Text(second)] if second else [])]
 
@@ -100,8 +100,19 @@ def glyphs_of(options: ConsoleOptions) -> Glyphs:
     return ASCII if options.ascii_only else UNICODE
 
 
+def chosen_of(status: Status, glyphs: Glyphs) -> str:
+    """Return the chosen or given λ as text, empty before there is one."""
+    chosen = status.selected
+    if chosen is None:
+        return ""
+    name, score = f"log10 {glyphs.lam} {chosen.log10_lambda:.3f}", chosen.validation_accuracy
+    if score is None:
+        return f"given: {name}"
+    return f"chosen: {name}, mean validation accuracy {100 * score.mean:.2f} %"
+
+
 def best_of(status: Status, glyphs: Glyphs) -> str:
-    """Return the best so far as text, empty where there is none."""
+    """Return the best trial so far as text, empty where there is none."""
     if status.best is None:
         return ""
     value, accuracy = status.best
@@ -133,8 +144,13 @@ def _stages(status: Status, shown: int) -> Table:
     for stage in status.stages[-shown:]:
         share = stage.updates / stage.total if stage.total else 0.0
         count = f"{stage.finished}/{stage.planned}" if stage.planned else ""
-        bar = ProgressBar(total=1.0, completed=share, width=_BAR_WIDTH) if stage.total else Text("")
-        table.add_row(Text(stage.name), bar, f"{100 * share:3.0f} %" if stage.total else "", count)
+        if stage.total:
+            bar = ProgressBar(total=1.0, completed=share, width=_BAR_WIDTH)
+            table.add_row(Text(stage.name), bar, f"{100 * share:3.0f} %", count)
+        else:  # the test makes no updates
+            table.add_row(
+                Text(stage.name), Text("scored" if status.state == "done" else ""), "", ""
+            )
     return table
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pseudo_terminal import HEIGHT, POINTS, WIDTH, status
 from rich.console import Console
 
+from lamsearch.results import Score, Selected
 from lamsearch.screen import Picture, plot
 from lamsearch.trials import Point, StageStatus
 
@@ -55,6 +56,21 @@ def test_a_picture_names_stages_workers_best_and_time_left() -> None:
         "validation accuracy  · coarse  ○ fine  ★ best mean",
     ]
     assert lines[-1].endswith("log10 λ")
+
+
+def test_a_picture_of_the_end_has_the_choice() -> None:
+    """Once λ is chosen or given it stands where the best trial was; the test set is scored."""
+    score = Score(mean=0.5285, se=0.003, n=5)
+    chosen = Selected(log10_lambda=-2.4485, rule="best", validation_accuracy=score)
+    test = StageStatus(name="test", planned=0, finished=0, updates=0, total=0)
+    end = replace(status(0), state="done", selected=chosen, stages=(*status(0).stages, test))
+    lines = rendered(status=end)
+    assert lines[1] == "chosen: log10 λ -2.449, mean validation accuracy 52.85 %"
+    assert ["test", "scored"] in [line.split() for line in lines]
+    given = replace(chosen, validation_accuracy=None)
+    lines = rendered(status=replace(end, state="running", selected=given))
+    assert lines[1] == "given: log10 λ -2.449"
+    assert ["test"] in [line.split() for line in lines]
 
 
 def test_who_is_silent_is_seen() -> None:
