@@ -26,9 +26,15 @@ def compared(record: StudyRecord) -> tuple[Difference, ...]:
     stage, selected = deciding(record), record.selected
     if stage is None or selected is None or selected.validation_accuracy is None:
         return ()
-    tried = [trial.log10_lambda for trial in stage.trials if trial.log10_lambda is not None]
-    nearest = min(tried, key=lambda value: abs(value - selected.log10_lambda))
-    return selection.differences(stage, nearest)
+    return selection.differences(stage, _nearest(stage, selected.log10_lambda))
+
+
+def title(record: StudyRecord) -> str:
+    """Name the table of differences: whose they are."""
+    nearest = _stand_in(record)
+    if nearest is None:
+        return "The chosen λ against the others"
+    return f"The nearest λ tried, log₁₀ λ = {nearest:.3f}, against the others"
 
 
 def rows(found: tuple[Difference, ...]) -> tuple[tuple[str, ...], ...]:
@@ -46,23 +52,44 @@ def rows(found: tuple[Difference, ...]) -> tuple[tuple[str, ...], ...]:
 
 def sentences(record: StudyRecord) -> Iterator[str]:
     """Say what the choice cannot be told apart from, and what became of the picked ones."""
-    found = compared(record)
+    found, whose = compared(record), _subject(record)
     close = [one.log10_lambda for one in found if not one.apart]
     if found and close:
         values = ", ".join(f"{value:.3f}" for value in close)
         yield (
-            f"The chosen λ cannot be told apart from log₁₀ λ = {values}: 0 lies in the 95 % "
+            f"{whose} cannot be told apart from log₁₀ λ = {values}: 0 lies in the 95 % "
             "intervals of their paired differences, over seeds and validation images."
         )
     elif found:
-        yield "The chosen λ is told apart from every other one of its stage, at 95 %."
+        yield f"{whose} is told apart from every other one of its stage, at 95 %."
     yield from _curse(record)
 
 
+def _nearest(stage: StageRecord, log10_lambda: float) -> float:
+    """Return the log10 λ of a stage's trial that is nearest to another."""
+    tried = [trial.log10_lambda for trial in stage.trials if trial.log10_lambda is not None]
+    return min(tried, key=lambda value: abs(value - log10_lambda))
+
+
+def _subject(record: StudyRecord) -> str:
+    """Name what is compared: the chosen λ, or the tried one that stands for it."""
+    nearest = _stand_in(record)
+    if nearest is None:
+        return "The chosen λ"
+    return f"The chosen λ lies between those tried; the nearest of them, log₁₀ λ = {nearest:.3f},"
+
+
+def _stand_in(record: StudyRecord) -> float | None:
+    """Return the tried log10 λ that stands for the chosen one; None where that was tried itself."""
+    stage, selected = deciding(record), record.selected
+    if stage is None or selected is None:
+        return None
+    nearest = _nearest(stage, selected.log10_lambda)
+    return None if nearest == selected.log10_lambda else nearest
+
+
 def _verdict(one: Difference) -> str:
-    if not one.apart:
-        return "cannot be told apart"
-    return "the chosen one is better" if one.mean > 0 else "the chosen one is worse"
+    return "told apart" if one.apart else "cannot be told apart"
 
 
 def _curse(record: StudyRecord) -> Iterator[str]:

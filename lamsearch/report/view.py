@@ -119,9 +119,10 @@ def confusion(record: StudyRecord) -> Table | None:
 def comparison(record: StudyRecord) -> Table | None:
     """Return how much better the chosen λ is than each other of its stage; None if unknown."""
     found = doubts.compared(record)
-    head = ("log₁₀ λ", "chosen λ better by, points", "95 % interval", "verdict")
-    title = "The chosen λ against the others"
-    return Table(title=title, head=head, rows=doubts.rows(found)) if found else None
+    if not found:
+        return None
+    head = ("log₁₀ λ", "better than it by, points", "95 % interval", "verdict")
+    return Table(title=doubts.title(record), head=head, rows=doubts.rows(found))
 
 
 def openings(record: StudyRecord) -> Table:

@@ -158,7 +158,7 @@ def test_what_halving_spared_is_said() -> None:
     assert "Halving" not in markdown(made.final_only())
 
 
-def close_call(worse: float) -> str:
+def close_call(worse: float, chosen: float = -2.5) -> str:
     """Return report.md where the second of two finalists is right that much less often."""
     stage = made.stage("finalists", [-2.5, -3.0], replicates=3, with_curve=False)
     rng = np.random.default_rng(0)
@@ -167,7 +167,9 @@ def close_call(worse: float) -> str:
         replace(trial, validation_accuracy=float(row.mean()), correct=row)
         for trial, row in zip(stage.trials, right, strict=True)
     )
-    return markdown(made.finished(stages={"finalists": replace(stage, trials=trials)}))
+    record = made.finished(stages={"finalists": replace(stage, trials=trials)})
+    assert record.selected is not None
+    return markdown(replace(record, selected=replace(record.selected, log10_lambda=chosen)))
 
 
 def test_paired_differences_tell_candidates_apart() -> None:
@@ -179,10 +181,19 @@ def test_paired_differences_tell_candidates_apart() -> None:
     assert said not in worse
     assert "The chosen λ is told apart from every other one of its stage" in worse
     assert "## The chosen λ against the others" in worse
-    (row,) = [line for line in worse.splitlines() if "the chosen one is better" in line]
+    (row,) = [line for line in worse.splitlines() if "| told apart" in line]
     better, interval = (cell.strip() for cell in row.split("|")[2:4])
     low, high = (float(part) for part in interval.split(" to "))
     assert 0 < low < float(better) < high
+
+
+def test_a_choice_between_those_tried_is_compared_by_the_nearest() -> None:
+    """Of a λ that a model chose it is said that, and which, tried one is compared in its place."""
+    alike, worse = close_call(0.0, chosen=-2.6), close_call(0.1, chosen=-2.6)
+    instead = "The chosen λ lies between those tried; the nearest of them, log₁₀ λ = -2.500, "
+    assert f"{instead}cannot be told apart from log₁₀ λ = -3.000" in alike
+    assert f"{instead}is told apart from every other one" in worse
+    assert "## The nearest λ tried, log₁₀ λ = -2.500, against the others" in worse
 
 
 def test_the_fall_of_those_who_were_picked_is_said() -> None:
