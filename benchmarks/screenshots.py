@@ -54,10 +54,11 @@ def main() -> None:
 
 
 def take_report(page: Any, path: Path) -> None:
-    """Take the answer and the upper panel of accuracy over λ, which ends at 0.45 of its height."""
+    """Take the answer and accuracy over λ; of two panels the upper one, 0.45 of the height."""
     page.goto(path.as_uri())
     picture = page.locator("img").first.bounding_box()
-    end = round(picture["y"] + 0.45 * picture["height"])
+    shown = 0.45 if picture["height"] > picture["width"] else 1.0
+    end = round(picture["y"] + shown * picture["height"])
     page.set_viewport_size({"width": REPORT_WIDTH, "height": end})
     save(page, "readme-report")
 
