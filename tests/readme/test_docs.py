@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
-from lamsearch.study import Coarse, Data, Final, Finalists, Fine, Network, Study, Training
+from lamsearch.study import (
+    Coarse,
+    Data,
+    Final,
+    Finalists,
+    Fine,
+    Network,
+    Study,
+    Training,
+    parse_study,
+    read_study,
+)
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = (Study, Data, Network, Training, Coarse, Fine, Finalists, Final)
@@ -20,6 +32,14 @@ def test_every_key_is_documented(section: type[BaseModel]) -> None:
     text = (ROOT / "docs/study-file.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`\[?(\w+)\]?`", text))
     assert set(section.model_fields) <= named
+
+
+def test_the_study_file_of_the_readme_is_the_real_one() -> None:
+    """What the README shows as a study file gives the same study as studies/cifar10.toml."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    real = read_study(ROOT / "studies/cifar10.toml")
+    assert parse_study(tomllib.loads(shown)).fingerprint == real.fingerprint
 
 
 def test_no_path_of_a_machine() -> None:
