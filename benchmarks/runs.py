@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.common import ROOT, Options
 from lamsearch import dataset
+from lamsearch.report.settings import settings_toml
 from lamsearch.study import Study, Training, read_study
 
 Changes = Mapping[str, Mapping[str, object]]
@@ -35,11 +36,7 @@ def coarse_only(source: Path, folder: Path, changes: Changes | None = None) -> P
     for section, values in (changes or {}).items():
         (document[section] if section else document).update(values)
     path = folder / source.name
-    tables = {key: value for key, value in document.items() if isinstance(value, dict)}
-    lines = [f"{key} = {json.dumps(document[key])}" for key in document if key not in tables]
-    for name, values in tables.items():
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(one)}" for key, one in values.items())]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text(settings_toml(document) + "\n", encoding="utf-8")
     return path
 
 

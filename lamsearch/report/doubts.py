@@ -23,10 +23,12 @@ def compared(record: StudyRecord) -> tuple[Difference, ...]:
 
     A λ that a model chose between those tried is compared by the tried one that is nearest.
     """
-    stage, selected = deciding(record), record.selected
-    if stage is None or selected is None or selected.validation_accuracy is None:
+    stage, selected, nearest = deciding(record), record.selected, _nearest(record)
+    if stage is None or nearest is None:
         return ()
-    return selection.differences(stage, _nearest(stage, selected.log10_lambda))
+    if selected is None or selected.validation_accuracy is None:
+        return ()
+    return selection.differences(stage, nearest)
 
 
 def title(record: StudyRecord) -> str:
@@ -65,12 +67,6 @@ def sentences(record: StudyRecord) -> Iterator[str]:
     yield from _curse(record)
 
 
-def _nearest(stage: StageRecord, log10_lambda: float) -> float:
-    """Return the log10 λ of a stage's trial that is nearest to another."""
-    tried = [trial.log10_lambda for trial in stage.trials if trial.log10_lambda is not None]
-    return min(tried, key=lambda value: abs(value - log10_lambda))
-
-
 def _subject(record: StudyRecord) -> str:
     """Name what is compared: the chosen λ, or the tried one that stands for it."""
     nearest = _stand_in(record)
@@ -81,11 +77,17 @@ def _subject(record: StudyRecord) -> str:
 
 def _stand_in(record: StudyRecord) -> float | None:
     """Return the tried log10 λ that stands for the chosen one; None where that was tried itself."""
-    stage, selected = deciding(record), record.selected
-    if stage is None or selected is None:
+    chosen, nearest = record.selected, _nearest(record)
+    return nearest if chosen is not None and nearest != chosen.log10_lambda else None
+
+
+def _nearest(record: StudyRecord) -> float | None:
+    """Return the log10 λ nearest to the chosen one of those that the deciding stage tried."""
+    stage, chosen = deciding(record), record.selected
+    if stage is None or chosen is None:
         return None
-    nearest = _nearest(stage, selected.log10_lambda)
-    return None if nearest == selected.log10_lambda else nearest
+    tried = [trial.log10_lambda for trial in stage.trials if trial.log10_lambda is not None]
+    return min(tried, key=lambda value: abs(value - chosen.log10_lambda))
 
 
 def _verdict(one: Difference) -> str:
