@@ -5,6 +5,7 @@ Refuses to know where the records are kept, how they were made or how they are s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -237,8 +238,25 @@ class FinalScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """What was seen of the data when the study was planned, as far as it bears on the answer.
+
+    ``majority`` is the most frequent class among the training labels of the last stage, and
+    ``baseline`` holds, by stage, the validation accuracy (a fraction) of always answering with the
+    most frequent class of that stage's training labels. ``warnings`` are whole sentences.
+    """
+
+    majority: str
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRecord:
-    """A whole study as the storage knows it. ``settings`` is the study file's canonical form."""
+    """A whole study as the storage knows it. ``settings`` is the study file's canonical form.
+
+    ``data`` is None where an earlier version planned the study, which looked at none of it.
+    """
 
     name: str
     seed: int
@@ -247,6 +265,7 @@ class StudyRecord:
     settings: dict[str, object]
     stages: dict[StageName, StageRecord] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    data: DataFacts | None = None
     selected: Selected | None = None
     openings: tuple[TestOpening, ...] = ()
     final: FinalScore | None = None

@@ -19,6 +19,7 @@ from lamsearch.errors import StudyStateError
 from lamsearch.results import (
     STAGES,
     Curve,
+    DataFacts,
     FinalScore,
     Score,
     Selected,
@@ -153,6 +154,7 @@ def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> S
         settings=row["document"],
         stages=records,
         classes=tuple(row["classes"]),
+        data=_facts(row["data_facts"]),
         selected=selected_from(row["selected"]),
         openings=tuple(TestOpening(**opening) for opening in row["openings"]),
         final=_final(row["final"]),
@@ -290,6 +292,10 @@ def selected_from(value: dict[str, Any] | None) -> Selected | None:
         validation_accuracy=None if score is None else Score(**score),
         warnings=tuple(value["warnings"]),
     )
+
+
+def _facts(value: dict[str, Any] | None) -> DataFacts | None:
+    return None if value is None else DataFacts(**{**value, "warnings": tuple(value["warnings"])})
 
 
 def _final(value: dict[str, Any] | None) -> FinalScore | None:

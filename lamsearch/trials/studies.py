@@ -20,7 +20,7 @@ from optuna.trial import TrialState as OptunaState
 
 from lamsearch import plan, selection
 from lamsearch.errors import InputError, StudyStateError, WorkFailedError
-from lamsearch.results import Selected, StageName, StageRecord
+from lamsearch.results import DataFacts, Selected, StageName, StageRecord
 from lamsearch.study import Study, differences, parse_study
 from lamsearch.trials import reading
 from lamsearch.trials.engine import Database, Unit
@@ -59,6 +59,7 @@ def create(
     classes: Sequence[str],
     origin: str,
     files: str,
+    facts: DataFacts | None = None,
 ) -> Stored:
     """Plan a study, or find it planned already with the same file and the same data.
 
@@ -73,6 +74,7 @@ def create(
                     "name": study.name, "id": uuid.uuid4().hex, "document": study.canonical(),
                     "fingerprint": study.fingerprint, "data_fingerprint": data_fingerprint,
                     "validation_images": dict(validation_images), "classes": list(classes),
+                    "data_facts": None if facts is None else asdict(facts),
                     "origin": origin, "files": files, "created": unit.now(), "openings": [],
                 }  # fmt: skip
                 unit.execute(sa.insert(studies).values(**values))

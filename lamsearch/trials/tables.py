@@ -35,6 +35,7 @@ studies = Table(
     Column("data_fingerprint", String(64), nullable=False),
     Column("validation_images", JSON, nullable=False),  # of each stage
     Column("classes", JSON, nullable=False),
+    Column("data_facts", JSON),  # what was seen of the data; null in studies of earlier versions
     Column("origin", Text, nullable=False),  # the folder of the study file
     Column("files", Text, nullable=False),  # fsspec URL
     Column("created", Double, nullable=False),
