@@ -6,10 +6,13 @@ so that every worker of a study would find the same bits. Refuses to know labels
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+import scipy
 from scipy.linalg import eigh
 from scipy.linalg.blas import ssyrk
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from lamsearch.dataset.images import Float32
 
@@ -48,6 +51,17 @@ def principal_components(x: Float32, count: int) -> Float32:
     largest = np.abs(falling).argmax(axis=0)
     signs = np.where(falling[largest, np.arange(count)] < 0, -1, 1)
     return np.ascontiguousarray(falling * signs, np.float32)
+
+
+@cache
+def fitted_by() -> list[str]:
+    """Return the libraries and BLAS kernels whose arithmetic a projection's last bits are."""
+    kernels = {
+        f"{one['internal_api']} {one['version']} {one.get('architecture')}"
+        for one in threadpool_info()
+        if one["user_api"] == "blas"
+    }
+    return [f"numpy {np.__version__}", f"scipy {scipy.__version__}", *sorted(kernels)]
 
 
 def project(x: Float32, projection: Float32) -> Float32:

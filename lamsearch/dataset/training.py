@@ -6,12 +6,14 @@ test image: the type has no way to them (law 1).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from lamsearch.dataset.cache import Cache
 from lamsearch.dataset.images import Contents, LabelledImages
+from lamsearch.dataset.projection import fitted_by
 from lamsearch.dataset.sources import files, read
 from lamsearch.dataset.splits import Splits, count_test_images, cut_test_images, split
 from lamsearch.errors import DataError
@@ -40,13 +42,27 @@ class _Pool:
         return _pool(self.study, contents)
 
 
+class _Last:
+    """The split that was asked for last: it is large, and often the next stage's too."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._splits: Splits | None = None
+
+    def get(self, key: object, make: Callable[[], Splits]) -> Splits:
+        if self._splits is None or self._key != key:
+            self._splits = None  # lets go of the old one before the new one is made
+            self._splits, self._key = make(), key
+        return self._splits
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingData:
     """The training pool of a study.
 
     ``fingerprint`` is the SHA-256 over all that the source holds, test set included; of the test
-    set itself only the number of its images is kept. With a cache, splits are mapped from files,
-    and the pool is read only where a split is not there yet.
+    set itself only the number of its images is kept. The last split is kept in memory. With a
+    cache, splits are mapped from files, and the pool is read only where one is not there yet.
     """
 
     fingerprint: str
@@ -57,6 +73,7 @@ class TrainingData:
     study: Study = field(repr=False)
     source: _Pool = field(repr=False)
     cache: Cache | None = field(repr=False, default=None)
+    last: _Last = field(repr=False, default_factory=_Last)
 
     @property
     def pool(self) -> LabelledImages:
@@ -65,18 +82,22 @@ class TrainingData:
 
     def split(self, stage: StageName) -> Splits:
         """Return the training and validation images of a stage, normalised."""
+        key = self._key(stage)
+        return self.last.get(key, lambda: self._made(stage, key))
+
+    def _made(self, stage: StageName, key: list[object]) -> Splits:
         if self.cache is None or 4 * self.images * self.features < _WORTH_SHARING:
             return split(self.study, stage, self.pool)
-        arrays = self.cache.arrays(
-            self._key(stage), lambda: _arrays(split(self.study, stage, self.pool))
-        )
+        arrays = self.cache.arrays(key, lambda: _arrays(split(self.study, stage, self.pool)))
         return Splits(**arrays)
 
     def _key(self, stage: StageName) -> list[object]:
-        """All that a split follows from."""
+        """All that a split follows from; the arithmetic of a projection is the BLAS kernel's."""
         study = self.study
         data = study.data.model_dump(mode="json")
-        asked = [study.split_of(stage), study.components_of(stage)]
+        components = study.components_of(stage)
+        made_by = None if components is None else fitted_by()
+        asked = [study.split_of(stage), components, made_by]
         return [self.fingerprint, study.seed, data, study.pool_size, asked]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from lamsearch import dataset, plan
-from lamsearch.dataset import LabelledImages, Splits, TrainingData
+from lamsearch.dataset import LabelledImages, TrainingData
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
 from lamsearch.files import Files, model_from
 from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
@@ -72,7 +72,6 @@ class Worker:
             database, stored.study.name, owner=owner, seconds=settings.lease_seconds
         )
         self._patiently = Patience(stop, say)
-        self._splits: tuple[tuple[int | None, int | None], Splits] | None = None
 
     def run(self) -> None:
         """Work until the study is over.
@@ -232,7 +231,7 @@ class Worker:
         test = None
         if self._wants_test_curves(claim.stage):
             images = self._open_test(claim, _CURVES_TEST)
-            test = (self._split("final").enter(images.x), images.y)
+            test = (self._data.split("final").enter(images.x), images.y)
         values = [held.log10_lambda for held in claim.slots]
         return self._trainer_of(claim.stage, values, claim.replicate, test)
 
@@ -244,7 +243,7 @@ class Worker:
         test: tuple[FloatArray, IntArray] | None = None,
     ) -> Trainer:
         return Trainer(
-            self._split(stage),
+            self._data.split(stage),
             self._study.training_of(stage),
             log10_lambdas,
             hidden=self._study.network.hidden,
@@ -252,14 +251,6 @@ class Worker:
             seed=plan.training_seed(self._study, stage, replicate),
             test=test,
         )
-
-    def _split(self, stage: StageName) -> Splits:
-        """The stage's split; the last one made is kept, for it is large and often the same."""
-        sizes = self._study.split_of(stage)
-        if self._splits is None or self._splits[0] != sizes:
-            self._splits = None  # lets go of the old one before the new one is made
-            self._splits = (sizes, self._data.split(stage))
-        return self._splits[1]
 
     def _load(self) -> TrainingData:
         data = dataset.load(

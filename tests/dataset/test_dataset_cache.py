@@ -148,6 +148,49 @@ def test_changed_files_are_noticed(arrays_file: Path, tmp_path: Path) -> None:
     assert load(study, tmp_path, cache=tmp_path / "cache").fingerprint != before
 
 
+STAGES = {
+    "coarse": {"trials": 1, "log10_lambda": [-3.0, -2.0], "components": 3},
+    "fine": {"trials": 1, "components": 5},
+    "finalists": {"keep": 1},
+    "final": {"train": 120, "validation": 30},
+}
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_each_stage_gets_its_own_features_in_any_order(
+    arrays_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    """Stages that differ in components alone get splits of their own, whichever came before."""
+    monkeypatch.setattr(training, "_WORTH_SHARING", 0)
+    study = parse_study(study_of(arrays_file).canonical() | STAGES)
+    data = load(study, tmp_path, cache=tmp_path / "cache" if shared else None)
+    widths = {"coarse": 3, "fine": 5, "finalists": 12, "final": 12}
+    for stage in (*study.stages, *reversed(study.stages)):
+        assert data.split(stage).train_x.shape[1] == widths[stage]
+        fresh = load(study, tmp_path).split(stage)
+        assert data.split(stage).train_x.tobytes() == fresh.train_x.tobytes()
+
+
+def test_stages_with_the_same_split_share_one(arrays_file: Path, tmp_path: Path) -> None:
+    """Asked again for what it made last, a data set makes nothing anew and holds nothing twice."""
+    study = parse_study(study_of(arrays_file).canonical() | {"fine": {"trials": 1}})
+    data = load(study, tmp_path)
+    assert data.split("coarse") is data.split("fine")
+    assert data.split("final") is not data.split("coarse")
+
+
+def test_a_projection_of_another_kernel_is_another_entry(
+    arrays_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that machines share serves none with components that another's BLAS has fitted."""
+    monkeypatch.setattr(training, "_WORTH_SHARING", 0)
+    study = study_of(arrays_file, components=4)
+    for kernel, entries in (("one", 1), ("other", 2), ("one", 2)):
+        monkeypatch.setattr(training, "fitted_by", lambda kernel=kernel: [kernel])
+        load(study, tmp_path, cache=tmp_path / "cache").split("coarse")
+        assert len(list((tmp_path / "cache" / "splits").glob("*.lock"))) == entries
+
+
 def test_missing_files_are_an_error_even_with_a_cache(arrays_file: Path, tmp_path: Path) -> None:
     """A worker whose data are gone is refused, although the cache could serve it."""
     study = study_of(arrays_file)

@@ -161,10 +161,10 @@ def test_training_data_has_no_way_to_a_test_image(
     data = load(unit, tmp_path)
     test = set(open_test(unit, tmp_path, opening, fingerprint=data.fingerprint).x.ravel().tolist())
     pool = set(data.pool.x.ravel().tolist())
-    splits = data.split("coarse")
+    assert sum(a.nbytes for a in reachable(data) if isinstance(a, np.ndarray)) == len(pool) * 8
+    splits = data.split("coarse")  # which the data keep as their last one
     arrays = [a for a in [*reachable(data), *reachable(splits)] if isinstance(a, np.ndarray)]
     assert len(arrays) >= 8
-    assert sum(a.nbytes for a in reachable(data) if isinstance(a, np.ndarray)) == len(pool) * 8
     assert not test & pool
     assert all(not test & set(a.ravel().tolist()) for a in arrays if a.dtype == np.float32)
 
