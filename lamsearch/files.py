@@ -282,9 +282,16 @@ def _sync_folder(folder: Path) -> None:
 
 
 def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
-    """Return a model as safetensors bytes; values of the metadata are written as text or JSON."""
-    tensors = {name: np.ascontiguousarray(getattr(model, name), np.float32)
-               for name in ("W1", "b1", "W2", "b2", "mean", "std")}  # fmt: skip
+    """Return a model as safetensors bytes; values of the metadata are written as text or JSON.
+
+    All is float32, but for ``mean`` and ``std`` of features that float32 cannot centre.
+    """
+    with np.errstate(over="ignore"):  # moments that overflow are not equal
+        tensors = {name: np.ascontiguousarray(getattr(model, name), np.float32)
+                   for name in ("W1", "b1", "W2", "b2", "mean", "std")}  # fmt: skip
+    for name in ("mean", "std"):
+        if not np.array_equal(tensors[name], exact := getattr(model, name)):
+            tensors[name] = np.ascontiguousarray(exact, np.float64)
     text = {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in metadata.items()

@@ -120,8 +120,8 @@ class Model:
     """The weights of one trained net in the original feature space, float32.
 
     W1 (features, hidden), b1 (hidden), W2 (hidden, classes), b2 (classes); ``mean`` and ``std``
-    (features) are the training split's, so class scores of raw x are
-    ``relu((x - mean) / std @ W1 + b1) @ W2 + b2``.
+    (features) are the training split's, float64 where float32 cannot hold them, so class scores of
+    raw x are ``relu((x - mean) / std @ W1 + b1) @ W2 + b2``.
     """
 
     W1: FloatArray

@@ -1,7 +1,7 @@
 """People's own arrays: an .npz file with X, y and perhaps X_test, y_test.
 
-Enters: a path. Leaves: flat uint8 or float32 images and int64 labels, or one error with every
-mistake in the file. Refuses pickled objects.
+Enters: a path. Leaves: flat examples, uint8, float32 or where that is too coarse float64, and
+classes 0, 1, 2, …; or one error with every mistake in the file. Refuses pickled objects.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.dataset.images import Contents, LabelledImages, Labels, Raw
+from lamsearch.dataset.images import Contents, LabelledImages, Raw
+from lamsearch.dataset.labels import Named, encoded, named
+from lamsearch.dataset.moments import LARGEST, needs_float64
 from lamsearch.errors import DataError, Mistake
 
 KEYS = ("X", "y", "X_test", "y_test")
-MOST_CLASSES = 65_536  # one wild label must not ask for a network of that width
+
+_FINITE = np.finfo(np.longdouble).max
+_SINGLE = float(np.finfo(np.float32).max)
+_TOO_FAR = 1e10  # times its range from zero, float64 moves a value by a millionth of the range
 
 Found = list[Mistake]
 
@@ -45,18 +50,36 @@ def read(path: Path) -> Contents:
     """
     found: Found = []
     arrays = _arrays(path, found)
-    x, y = _images(arrays, "X", found), _labels(arrays, "y", found)
-    test_x, test_y = _images(arrays, "X_test", found), _labels(arrays, "y_test", found)
+    x, labels = _examples(arrays, "X", found), named(arrays.get("y"), "y", found)
+    double = x is not None and x.dtype == np.float64
+    test_x = _examples(arrays, "X_test", found, double=double)
     _agreement(arrays, found)
-    if found or x is None or y is None:
+    test_y = None
+    if labels is not None:
+        test_y = encoded(arrays.get("y_test"), "y_test", labels, found)
+    if found or x is None or labels is None:
         lines = (Mistake(where=f"{path}: {m.where}", law=m.law, value=m.value) for m in found)
         raise DataError("\n".join(str(line) for line in lines))
     test = None
     if test_x is not None and test_y is not None:
         test = LabelledImages(x=test_x, y=test_y)
-    top = max(int(labels.max()) for labels in (y, test_y) if labels is not None)
-    classes = tuple(str(label) for label in range(top + 1))
-    return Contents(name=str(path), classes=classes, pool=LabelledImages(x=x, y=y), test=test)
+    return Contents(
+        name=str(path),
+        classes=labels.classes,
+        pool=LabelledImages(x=x, y=labels.y),
+        test=test,
+        notes=_notes(arrays, labels),
+    )
+
+
+def _notes(arrays: dict[str, npt.NDArray[Any]], labels: Named) -> tuple[str, ...]:
+    notes = [] if labels.note is None else [labels.note]
+    if arrays["X"].dtype == np.int8 and (arrays["X"] < 0).any():
+        notes.append(
+            "X is int8 with negative values: they are right only where pixels were shifted to "
+            "-128..127, not where bytes above 127 were wrapped around"
+        )
+    return tuple(notes)
 
 
 def _arrays(path: Path, found: Found) -> dict[str, npt.NDArray[Any]]:
@@ -103,7 +126,10 @@ def _array(loaded: Any, key: str, found: Found) -> npt.NDArray[Any] | None:
     return None
 
 
-def _images(arrays: dict[str, npt.NDArray[Any]], key: str, found: Found) -> Raw | None:
+def _examples(
+    arrays: dict[str, npt.NDArray[Any]], key: str, found: Found, *, double: bool | None = None
+) -> Raw | None:
+    """Return an array as rows; ``double`` says whether they are float64, None: their values do."""
     array = arrays.get(key)
     if array is None:
         return None
@@ -118,36 +144,64 @@ def _images(arrays: dict[str, npt.NDArray[Any]], key: str, found: Found) -> Raw 
     flat = array.reshape(len(array), -1)
     if flat.dtype == np.uint8:
         return np.ascontiguousarray(flat, np.uint8)
-    with np.errstate(over="ignore"):  # what overflows is reported below
-        single = np.ascontiguousarray(flat, np.float32)
-    for law, values in (("must be finite", flat), ("must fit into float32", single)):
-        good = np.isfinite(values)
-        if not good.all():
-            row = int(np.argmin(good.all(axis=1)))
-            value = float(flat[row, np.argmin(good[row])])
-            found.append(Mistake(where=f"{key}: row {row}", law=law, value=value))
+    low, high = _bounds(flat)
+    if double is None:
+        whole = flat.dtype.kind != "f"
+        double = bool(np.isfinite(low + high).all()) and needs_float64(low, high, whole=whole)
+    room, bound = ("lie within ±1e300", LARGEST) if double else ("fit into float32", _SINGLE)
+    for law, most in (("be finite", _FINITE), (room, bound)):
+        if not _within(flat, np.maximum(abs(low), abs(high)), law, most, key, found):
             return None
-    return single
+    if not double:
+        return np.ascontiguousarray(flat, np.float32)
+    kept = _is_told_apart(flat, low, high, key, found)
+    return np.ascontiguousarray(flat, np.float64) if kept else None
 
 
-def _labels(arrays: dict[str, npt.NDArray[Any]], key: str, found: Found) -> Labels | None:
-    array = arrays.get(key)
-    if array is None:
-        return None
-    if array.dtype.kind not in "iu":
-        law = "must be whole numbers"
-        found.append(Mistake(where=key, law=law, value=str(array.dtype)))
-        return None
-    if array.ndim != 1 or not len(array):
-        law = "must have one dimension and at least one label"
-        found.append(Mistake(where=key, law=law, value=array.shape))
-        return None
-    bad = np.flatnonzero((array < 0) | (array >= MOST_CLASSES))
-    if bad.size:
-        law = f"must be a label in 0..{MOST_CLASSES - 1}"
-        found.append(Mistake(where=f"{key}: row {bad[0]}", law=law, value=int(array[bad[0]])))
-        return None
-    return array.astype(np.int64)
+def _bounds(flat: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The least and the greatest value of every feature, in at least double precision."""
+    with np.errstate(invalid="ignore"):
+        low, high = flat.min(axis=0), flat.max(axis=0)
+    return low.astype(np.longdouble), high.astype(np.longdouble)
+
+
+def _within(
+    flat: npt.NDArray[Any],
+    size: npt.NDArray[Any],
+    law: str,
+    most: np.longdouble | float,
+    key: str,
+    found: Found,
+) -> bool:
+    good = size <= most  # not so for NaN
+    if good.all():
+        return True
+    feature = int(np.argmin(good))
+    row = int(np.argmin(abs(flat[:, feature].astype(np.longdouble)) <= most))
+    value = float(flat[row, feature])
+    found.append(Mistake(where=f"{key}: row {row}", law=f"must {law}", value=value))
+    return False
+
+
+def _is_told_apart(
+    flat: npt.NDArray[Any],
+    low: npt.NDArray[Any],
+    high: npt.NDArray[Any],
+    key: str,
+    found: Found,
+) -> bool:
+    """Whether float64 keeps whole numbers apart, which have 64 bits where it has 53."""
+    if flat.dtype.kind not in "iu":
+        return True
+    size, spread = np.maximum(abs(low), abs(high)), high - low
+    lost = (size > 2.0**53) & (spread > 0) & (size > _TOO_FAR * spread)
+    if not lost.any():
+        return True
+    feature = int(np.argmax(lost))
+    law = "must vary by more than float64 rounds such whole numbers: subtract their least one"
+    value = int(flat[:, feature].max())
+    found.append(Mistake(where=f"{key}: feature {feature}", law=law, value=value))
+    return False
 
 
 def _agreement(arrays: dict[str, npt.NDArray[Any]], found: Found) -> None:

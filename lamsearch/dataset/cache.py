@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-_LAYOUT = 1  # grows when what the files hold changes meaning
+_LAYOUT = 2  # grows when what the files hold, or the arithmetic behind it, changes
 _UNUSED_DAYS = 14
 
 

@@ -9,18 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Raw = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Raw = npt.NDArray[np.uint8] | npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
+Moments = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledImages:
-    """Raw images x (n, features), uint8 or float32, and their labels y (n,), int64."""
+    """Raw images x (n, features) and their labels y (n,), int64.
+
+    x is uint8 or float32, or float64 where float32 would lose what varies in them.
+    """
 
     x: Raw = field(repr=False)
     y: Labels = field(repr=False)
@@ -39,22 +44,36 @@ class LabelledImages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """All that one source holds; ``test`` is None where it has no test set of its own."""
+    """All that one source holds; ``test`` is None where it has no test set of its own.
+
+    ``notes`` are sentences on how the source was understood where that could be asked.
+    """
 
     name: str
     classes: tuple[str, ...]
     pool: LabelledImages
     test: LabelledImages | None
+    notes: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
-        """SHA-256 over class names, shapes, types and values, whatever files they stood in."""
+        """SHA-256 over class names, shapes, types and values, whatever files they stood in.
+
+        float64 values that float32 can hold count as float32: it is the values that matter.
+        """
         digest = hashlib.sha256(b"lamsearch data 1\n")
         digest.update(json.dumps(self.classes).encode() + b"\n")
         for name, part in (("pool", self.pool), ("test", self.test)):
             for array in () if part is None else (part.x, part.y):
-                plain = np.ascontiguousarray(
-                    array.astype(array.dtype.newbyteorder("<"), copy=False)
-                )
+                plain = np.ascontiguousarray(_narrow(array))
+                plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
                 digest.update(f"{name} {plain.dtype.str} {plain.shape}\n".encode())
                 digest.update(plain.reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
+
+
+def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if array.dtype != np.float64:
+        return array
+    with np.errstate(over="ignore"):  # what overflows is not equal
+        single = array.astype(np.float32)
+    return single if np.array_equal(single, array) else array

@@ -7,13 +7,12 @@ Refuses to know files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 import numpy as np
-import numpy.typing as npt
 
-from lamsearch.dataset.images import Contents, Float32, LabelledImages, Labels, Raw
+from lamsearch.dataset.images import Contents, Float32, LabelledImages, Labels, Moments, Raw
+from lamsearch.dataset.moments import Order, chunks, moments
 from lamsearch.dataset.projection import FITTED_ON, principal_components, project
 from lamsearch.errors import DataError
 from lamsearch.results import StageName
@@ -21,17 +20,15 @@ from lamsearch.study import CIFAR10_BATCH, Study
 
 # Spawn keys: no SeedSequence([seed, stage, replicate]) of a training can meet these streams.
 TEST_CUT, POOL_ORDER = 0x7E57, 0x9001
-CHUNK_VALUES = 1 << 20  # 4 MB of float32: what normalising needs beside its result
-
-Order = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Splits:
     """One stage's images, read-only: x (n, features) float32, normalised; y (n,) int64.
 
-    ``mean`` and ``std`` (features) float32 are the training split's, in the units of raw images
-    (uint8 / 255); a feature that is constant in the training split has std 1. Where the stage
+    ``mean`` and ``std`` (features) are the training split's, in the units of raw images (uint8 /
+    255), float64 where these are, else float32; a feature that is constant in the training split
+    has std 1. Where the stage
     trains on principal components, x is (n, components), and ``projection`` (features, components)
     leads there from normalised images; otherwise it is None.
     """
@@ -40,8 +37,8 @@ class Splits:
     train_y: Labels = field(repr=False)
     validation_x: Float32 = field(repr=False)
     validation_y: Labels = field(repr=False)
-    mean: Float32 = field(repr=False)
-    std: Float32 = field(repr=False)
+    mean: Moments = field(repr=False)
+    std: Moments = field(repr=False)
     projection: Float32 | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -78,16 +75,20 @@ def split(study: Study, stage: StageName, pool: LabelledImages) -> Splits:
     )
 
 
-def normalise(raw: Raw, mean: Float32, std: Float32) -> Float32:
-    """Return (x - mean) / std in float32, where x is ``raw``, uint8 / 255.
+def normalise(raw: Raw, mean: Moments, std: Moments) -> Float32:
+    """Return (x - mean) / std as float32, where x is ``raw``, uint8 / 255.
 
-    Exactly the arithmetic of `Splits`. ``raw`` is (n, features) uint8 or float32.
+    Exactly the arithmetic of `Splits`. ``raw`` is (n, features): float64 where the moments are,
+    else uint8 or float32.
 
     Raises:
-        DataError: ``raw`` is of another type or has another number of features.
+        DataError: ``raw`` is of another type or has another number of features, or a value is
+            beyond float32 once it is normalised.
     """
-    if raw.dtype not in (np.uint8, np.float32) or raw.ndim != 2 or raw.shape[1:] != mean.shape:
-        law = f"must be uint8 or float32 with {mean.size} features"
+    double = mean.dtype == std.dtype == np.float64
+    known = (np.float64,) if double else (np.uint8, np.float32)
+    if raw.dtype not in known or raw.ndim != 2 or raw.shape[1:] != mean.shape:
+        law = f"must be {'float64' if double else 'uint8 or float32'} with {mean.size} features"
         raise DataError(f"images: {law}, got {raw.dtype} of the shape {raw.shape}")
     return _normalised(raw, np.arange(len(raw)), mean, std)
 
@@ -142,42 +143,7 @@ def orders(study: Study, stage: StageName, y: Labels) -> tuple[Order, Order]:
     return order[validation : validation + train], order[:validation]
 
 
-def moments(x: Raw, order: Order) -> tuple[Float32, Float32]:
-    """Return mean and std (features) of the images in ``order``, computed in float64.
-
-    The uint8 sums are exact. Constant features, and those whose std vanishes in float32, have 1.
-    """
-    mean, std = _uint8_moments(x, order) if x.dtype == np.uint8 else _float_moments(x, order)
-    single = std.astype(np.float32)
-    single[single == 0] = 1
-    return mean.astype(np.float32), single
-
-
-def _uint8_moments(x: Raw, order: Order) -> tuple[npt.NDArray[np.float64], ...]:
-    total = np.zeros(x.shape[1], np.int64)
-    squares = np.zeros(x.shape[1], np.int64)
-    for rows in _chunks(order, x.shape[1]):
-        chunk = x[rows]
-        total += chunk.sum(axis=0, dtype=np.int64)
-        squares += np.square(chunk, dtype=np.uint16).sum(axis=0, dtype=np.int64)
-    n = len(order)
-    # Python's whole numbers: n Σx² - (Σx)² cancels, and must be exactly 0 for a constant.
-    spread = n * squares.astype(object) - total.astype(object) ** 2
-    return total / (255 * n), np.sqrt(spread.astype(np.float64)) / (255 * n)
-
-
-def _float_moments(x: Raw, order: Order) -> tuple[npt.NDArray[np.float64], ...]:
-    features = x.shape[1]
-    total, squares = np.zeros(features), np.zeros(features)
-    for rows in _chunks(order, features):
-        total += x[rows].sum(axis=0, dtype=np.float64)
-    mean = total / len(order)  # exact for a constant: 24 bits times fewer than 2 ** 29 images
-    for rows in _chunks(order, features):
-        squares += np.square(x[rows] - mean).sum(axis=0)
-    return mean, np.sqrt(squares / len(order))
-
-
-def _fitted(x: Raw, train: Order, mean: Float32, std: Float32, components: int) -> Float32:
+def _fitted(x: Raw, train: Order, mean: Moments, std: Moments, components: int) -> Float32:
     if components > x.shape[1]:
         law = f"must be at most the {x.shape[1]} features of an image"
         raise DataError(f"data.components: {law}, got {components}")
@@ -185,29 +151,36 @@ def _fitted(x: Raw, train: Order, mean: Float32, std: Float32, components: int) 
 
 
 def _normalised(
-    x: Raw, order: Order, mean: Float32, std: Float32, projection: Float32 | None = None
+    x: Raw, order: Order, mean: Moments, std: Moments, projection: Float32 | None = None
 ) -> Float32:
     width = x.shape[1] if projection is None else projection.shape[1]
     result = np.empty((len(order), width), np.float32)
     start = 0
-    for rows in _chunks(order, x.shape[1]):
+    for rows in chunks(order, x.shape[1]):
         part = result[start : start + len(rows)]
         chunk = part if projection is None else np.empty((len(rows), x.shape[1]), np.float32)
-        chunk[:] = x[rows]
-        if x.dtype == np.uint8:
-            chunk /= np.float32(255)
-        chunk -= mean
-        chunk /= std
+        _standardise(x[rows], mean, std, chunk)
         if projection is not None:
             part[:] = project(chunk, projection)
         start += len(rows)
     return result
 
 
-def _chunks(order: Order, features: int) -> Iterator[Order]:
-    rows = max(1, CHUNK_VALUES // features)
-    for start in range(0, len(order), rows):
-        yield order[start : start + rows]
+def _standardise(raw: Raw, mean: Moments, std: Moments, into: Float32) -> None:
+    """Write (x - mean) / std, taken in the type of x; bytes are float32 from the start."""
+    with np.errstate(over="ignore"):  # what overflows is said below
+        if raw.dtype == np.float64:
+            into[:] = (raw - mean) / std
+        else:
+            into[:] = raw
+            if raw.dtype == np.uint8:
+                into /= np.float32(255)
+            into -= mean
+            into /= std
+    if raw.dtype != np.uint8 and not (good := np.isfinite(into)).all():
+        row, feature = np.argwhere(~good)[0]
+        law = f"must fit into float32 once its mean {mean[feature]:g} and std {std[feature]:g} are"
+        raise DataError(f"X: feature {feature}: {law} taken out, got {raw[row, feature]:g}")
 
 
 def _generator(study: Study, purpose: int) -> np.random.Generator:

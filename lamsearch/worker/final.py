@@ -44,7 +44,10 @@ def interval95(mean: float, sd: float, n: int, images: int) -> tuple[float, floa
 
 
 def _probabilities(model: Model, raw: Raw) -> FloatArray:
-    x = normalise(raw, model.mean, model.std)
+    mean, std = model.mean, model.std
+    if raw.dtype == np.float64:  # what float32 holds exactly is float32 in a model's file
+        mean, std = mean.astype(np.float64), std.astype(np.float64)
+    x = normalise(raw, mean, std)
     hidden = np.maximum(x @ model.W1 + model.b1, 0)
     return np.asarray(softmax(hidden @ model.W2 + model.b2, axis=1))
 

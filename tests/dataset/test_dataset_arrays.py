@@ -34,10 +34,10 @@ def test_images_are_flat_and_float32_or_uint8(tmp_path: Path, kind: str) -> None
 
 
 def test_own_test_set_is_kept_apart(tmp_path: Path, study: MakeStudy) -> None:
-    """X_test and y_test are the test set, and their labels count as classes."""
-    saved(tmp_path / "a.npz", X=X, y=Y, X_test=X[:3], y_test=[0, 1, 4])
+    """X_test and y_test are the test set, whose labels are those that y has."""
+    saved(tmp_path / "a.npz", X=X, y=Y, X_test=X[:3], y_test=[0, 1, 1])
     data = load(study(source="a.npz", train=3, validation=1), tmp_path)
-    assert (data.images, data.test_images, len(data.classes)) == (4, 3, 5)
+    assert (data.images, data.test_images, len(data.classes)) == (4, 3, 3)
     with pytest.raises(DataError, match=r"data\.test: must not be given"):
         load(study(source="a.npz", train=2, validation=1, test=1), tmp_path)
     with pytest.raises(DataError, match=r"must be at most the 4 images of .* got 5"):
