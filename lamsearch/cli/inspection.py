@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def check(study_file: Path, data_dir: Path | None) -> None:
       lamsearch check studies/cifar10.toml
     """
     study = read_study(study_file)
-    features, classes = _sizes(study, data_dir, study_file.resolve().parent)
+    features, classes, warnings = _seen(study, data_dir, study_file.resolve().parent)
     rows, seconds = [], 0.0
     costs: dict[tuple[int, int, int], float] = {}
     for stage in study.stages:
@@ -110,6 +111,8 @@ def check(study_file: Path, data_dir: Path | None) -> None:
                "evaluation and start-up not counted")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
         click.echo(f"more where {' or '.join(growing)} is extended")
+    for line in warnings:
+        click.echo(f"Warning: {line}")
 
 
 @click.command()
@@ -176,15 +179,27 @@ def _watch(database: Database, name: str) -> None:
             threading.Event().wait(_WATCH_SECONDS)
 
 
-def _sizes(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int]:
-    """Features and classes: known for the known sources, read from people's own arrays."""
-    if study.data.kind in KNOWN_SOURCES:
-        return KNOWN_SOURCES[study.data.kind][1:]
+def _seen(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int, tuple[str, ...]]:
+    """Features, classes, and what of the data bears on the answer.
+
+    The sizes of the known sources are known: their data are looked at only where they are.
+    """
+    folder, known = options.data_folder(data_dir), KNOWN_SOURCES.get(study.data.kind)
+    if known is not None and not _is_there(study.data.kind, folder):
+        return (*known[1:], ())
     try:
-        found = dataset.load(study, options.data_folder(data_dir), origin=origin)
+        found = dataset.load(study, folder, origin=origin, cache=options.cache_folder(), look=True)
     except DataError as error:
+        if known is not None:
+            return (*known[1:], (f"the data cannot be used: {error}",))
         raise DataError(f"check: the plan needs the data: {error}") from error
-    return found.features, len(found.classes)
+    return found.features, len(found.classes), found.seen.warnings if found.seen else ()
+
+
+def _is_there(name: str, folder: Path) -> bool:
+    with suppress(DataError):  # a directory that may not be looked into
+        return any(one.present for one in dataset.sources(folder) if one.name == name)
+    return False
 
 
 def _nets(study: Study, stage: StageName, cohort: plan.Cohort) -> list[int]:

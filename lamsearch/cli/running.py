@@ -220,10 +220,11 @@ def _planned(
     given = options.files_given(files)
     origin = study_file.resolve().parent
     found = dataset.load(
-        study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder()
+        study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder(), look=True
     )
     Files(given or options.files_default(url), "check").check()
     database = options.open_storage(storage, must_exist=False)
+    is_new = study.name not in trials.names(database)
     stored = trials.create(
         database,
         study,
@@ -232,7 +233,11 @@ def _planned(
         classes=found.classes,
         origin=str(origin),
         files=given or options.files_default(url),
+        facts=found.seen,
     )
+    if is_new and found.seen is not None:
+        for line in found.seen.warnings:
+            click.echo(f"Warning: {line}", err=True)
     _check_files(stored, files)
     return database, stored
 

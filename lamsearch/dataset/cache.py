@@ -51,19 +51,24 @@ class Cache:
         except OSError:  # read-only or full: the search goes on without a shared copy
             return dict(make())
 
-    def facts(self, files: Sequence[Path]) -> dict[str, Any] | None:
-        """Return what was remembered of files that have not changed since (size, time, inode)."""
+    def facts(self, files: Sequence[Path], about: object = None) -> dict[str, Any] | None:
+        """Return what was remembered of files that have not changed since (size, times, inode).
+
+        ``about`` is what else the facts follow from, as for `arrays`.
+        """
         try:
-            text = self._facts_of(files).read_text(encoding="utf-8")
+            text = self._facts_of(files, about).read_text(encoding="utf-8")
             facts: dict[str, Any] = json.loads(text)
         except (OSError, ValueError):
             return None
         return facts
 
-    def remember(self, files: Sequence[Path], facts: Mapping[str, Any]) -> None:
+    def remember(
+        self, files: Sequence[Path], facts: Mapping[str, Any], about: object = None
+    ) -> None:
         """Remember facts about files for as long as they do not change."""
         try:
-            path = self._facts_of(files)
+            path = self._facts_of(files, about)
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
                 "w", dir=path.parent, delete=False, encoding="utf-8"
@@ -73,10 +78,12 @@ class Cache:
         except OSError:
             return  # next time they are read again
 
-    def _facts_of(self, files: Sequence[Path]) -> Path:
+    def _facts_of(self, files: Sequence[Path], about: object) -> Path:
         stats = [(str(file.resolve()), file.stat()) for file in files]
-        signature = [(name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats]
-        return self._folder / "sources" / f"{_digest(signature)}.json"
+        signature = [  # a copy may keep the time of its values' change, never that of its own
+            (name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_dev) for name, s in stats
+        ]
+        return self._folder / "sources" / f"{_digest([signature, about])}.json"
 
     @contextmanager
     def _alone(self, place: Path) -> Iterator[None]:

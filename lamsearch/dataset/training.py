@@ -6,20 +6,22 @@ test image: the type has no way to them (law 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from lamsearch.dataset.cache import Cache
+from lamsearch.dataset.facts import looked, parted
 from lamsearch.dataset.images import Contents, LabelledImages
 from lamsearch.dataset.projection import fitted_by
 from lamsearch.dataset.sources import files, read
-from lamsearch.dataset.splits import Splits, count_test_images, cut_test_images, split
+from lamsearch.dataset.splits import Splits, count_test_images, split
 from lamsearch.errors import DataError
-from lamsearch.results import StageName
+from lamsearch.results import DataFacts, StageName
 from lamsearch.study import Study
 
+_WORDING = "facts 1"  # of what is seen of the data; another one where a sentence changes
 _WORTH_SHARING = 1 << 25  # bytes of normalised images below which every worker has its own
 
 
@@ -39,7 +41,7 @@ class _Pool:
         contents = read(self.study.data, self.folder, self.origin)
         if contents.fingerprint() != self.fingerprint:
             raise DataError(f"{contents.name}: must not change while a study uses it")
-        return _pool(self.study, contents)
+        return parted(self.study, contents)[0]
 
 
 class _Last:
@@ -61,8 +63,9 @@ class TrainingData:
     """The training pool of a study.
 
     ``fingerprint`` is the SHA-256 over all that the source holds, test set included; of the test
-    set itself only the number of its images is kept. The last split is kept in memory. With a
-    cache, splits are mapped from files, and the pool is read only where one is not there yet.
+    set itself only the number of its images is kept. ``seen`` is what bears on the answer, where
+    `load` was asked to look. The last split is kept in memory. With a cache, splits are mapped from
+    files, and the pool is read only where one is not there yet.
     """
 
     fingerprint: str
@@ -73,6 +76,7 @@ class TrainingData:
     study: Study = field(repr=False)
     source: _Pool = field(repr=False)
     cache: Cache | None = field(repr=False, default=None)
+    seen: DataFacts | None = field(repr=False, default=None)
     last: _Last = field(repr=False, default_factory=_Last)
 
     @property
@@ -102,28 +106,41 @@ class TrainingData:
 
 
 def load(
-    study: Study, folder: Path, *, origin: Path | None = None, cache: Path | None = None
+    study: Study,
+    folder: Path,
+    *,
+    origin: Path | None = None,
+    cache: Path | None = None,
+    look: bool = False,
 ) -> TrainingData:
     """Find the source that ``study`` names, and its training pool.
 
     ``folder`` is where the data are (--data-dir); ``origin`` is the folder of the study file,
     where a relative .npz path is looked for next; ``cache`` is a folder of this host's own, where
     normalised splits are shared and files that have not changed since need not be read again.
+    With ``look`` it is also found out what of the data bears on the answer, for who plans a study.
 
     Raises:
         DataError: The source is missing, damaged, or smaller than the study needs.
     """
     places = files(study.data, folder, origin)
     shared = Cache(cache) if cache is not None and places else None
-    facts = shared.facts(places) if shared is not None else None
-    contents = None
-    if facts is None:
-        contents = read(study.data, folder, origin)
-        facts = _facts(contents)
-        if shared is not None:
-            shared.remember(places, facts)
+    held: list[Contents] = []
+
+    def contents() -> Contents:
+        if not held:
+            held.append(read(study.data, folder, origin))
+        return held[0]
+
+    facts = _remembered(shared, places, None, lambda: _facts(contents()))
     test = count_test_images(study, facts["name"], facts["images"], facts["test"])
-    pool = None if contents is None else _pool(study, contents)
+    seen = None
+    if look:
+        found = _remembered(
+            shared, places, _about(study), lambda: asdict(looked(study, contents()))
+        )
+        seen = DataFacts(**found | {"warnings": tuple(found["warnings"])})
+    pool = parted(study, held[0])[0] if held else None
     return TrainingData(
         fingerprint=facts["fingerprint"],
         classes=tuple(facts["classes"]),
@@ -135,7 +152,25 @@ def load(
             study=study, folder=folder, origin=origin, fingerprint=facts["fingerprint"], held=pool
         ),
         cache=shared,
+        seen=seen,
     )
+
+
+def _remembered(
+    cache: Cache | None, places: Sequence[Path], about: object, make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    found = None if cache is None else cache.facts(places, about)
+    if found is None:
+        found = make()
+        if cache is not None:
+            cache.remember(places, found, about)
+    return found
+
+
+def _about(study: Study) -> list[object]:
+    """All that what is seen of the data follows from, besides these, and how it is put."""
+    splits = [(stage, study.split_of(stage)) for stage in study.stages]
+    return [_WORDING, study.seed, study.data.model_dump(mode="json"), study.pool_size, splits]
 
 
 def _facts(contents: Contents) -> dict[str, Any]:
@@ -147,12 +182,6 @@ def _facts(contents: Contents) -> dict[str, Any]:
         "images": len(contents.pool),
         "test": None if contents.test is None else len(contents.test),
     }
-
-
-def _pool(study: Study, contents: Contents) -> LabelledImages:
-    if contents.test is not None:
-        return contents.pool
-    return contents.pool.taken(cut_test_images(study, contents)[1])
 
 
 def _arrays(made: Splits) -> dict[str, Any]:
