@@ -8,6 +8,7 @@ import click
 
 from lamsearch import dataset
 from lamsearch.cli import options
+from lamsearch.errors import LamsearchError
 from lamsearch.screen import Transfer, print_table
 
 
@@ -47,7 +48,17 @@ def fetch(name: str, data_dir: Path | None) -> None:
 @click.argument("name")
 @options.data_dir
 def verify(name: str, data_dir: Path | None) -> None:
-    """Check shapes, counts and labels; say whether the files are the published ones."""
+    """Read a data set whole and compare it with what was published; exit 1 where it differs.
+
+    Of arrays of your own: classes and their counts, examples that repeat, test examples that are
+    training examples too.
+
+    \b
+    Example:
+      lamsearch data verify cifar10
+    """
     found = dataset.verify(name, options.data_folder(data_dir))
     for line in found.lines:
         click.echo(line)
+    if found.published is False:
+        raise LamsearchError(f"{name}: the values are not the published ones")

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lamsearch.dataset.images import Contents, LabelledImages
-from lamsearch.dataset.pickles import read_dictionary, text, uint8_array
+from lamsearch.dataset.pickles import read_dictionary, text, uint8_array, whole_numbers
 from lamsearch.errors import DataError
 
 BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -49,13 +49,15 @@ class Layout:
 
 
 def located(folder: Path) -> Layout | None:
-    """Return where the data are: below ``folder`` or in it, the Python layout preferred.
+    """Return where the data are: in ``folder`` or below it, the Python layout preferred.
+
+    Others keep them in a directory "cifar10" of all their data, which is looked into too.
 
     Raises:
         DataError: The folder may not be looked into.
     """
     for binary, name, suffix in ((False, PYTHON_FOLDER, ""), (True, BINARY_FOLDER, ".bin")):
-        for place in (folder / name, folder):
+        for place in (folder / name, folder, folder / "cifar10" / name):
             if any(_is_there(place / f"{batch}{suffix}") for batch in (*BATCHES, TEST)):
                 return Layout(folder=place, binary=binary)
     return None
@@ -99,7 +101,10 @@ def files(folder: Path) -> list[Path]:
 
 
 def unpublished(layout: Layout) -> list[str]:
-    """Return the names of the files whose MD5 is not the published one (all, if binary)."""
+    """Return the names of the files whose MD5 is not the published one (all, if binary).
+
+    The published MD5s are those of the Python layout alone.
+    """
     if layout.binary:
         return [f"{name}.bin" for name in (*BATCHES, TEST)]
     return [name for name, md5 in PUBLISHED_MD5.items() if file_md5(layout.folder / name) != md5]
@@ -152,13 +157,13 @@ def _python_batch(path: Path) -> Batch:
     for key in ("data", "labels"):
         if key not in content:
             raise DataError(f"{path}: must have the key {key!r}, got {str(sorted(content))[:200]}")
-    x = uint8_array(content["data"], (IMAGES, FEATURES), f"{path}: data")
-    labels = content["labels"]
-    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
-        raise DataError(f"{path}: labels: must be a list of whole numbers")
-    if len(labels) != IMAGES:
-        raise DataError(f"{path}: labels: must be {IMAGES}, got {len(labels)}")
-    return x, _labels(np.array(labels, np.int64), path)
+    try:
+        x = uint8_array(content["data"], (IMAGES, FEATURES), f"{path}: data")
+        y = whole_numbers(content["labels"], IMAGES, f"{path}: labels")
+    except DataError as error:
+        raise DataError(f"{error}; what is made of CIFAR-10 in another form is read from an .npz "
+                        "file, see docs/study-file.md") from error  # fmt: skip
+    return x, _labels(y, path)
 
 
 def _binary_batch(path: Path) -> Batch:

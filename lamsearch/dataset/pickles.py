@@ -1,64 +1,32 @@
-"""Python 2 pickles of plain values and one uint8 array, read without running anything.
+"""Pickles of plain values and NumPy arrays, read without running anything.
 
-Enters: the bytes of a published CIFAR-10 file. Leaves: its dictionary, with inert records where
-the pickle would have built arrays. Refuses to know the pickle module: only the opcodes that these
-files use are understood, and the names in them are compared, never imported.
+Enters: the bytes of a CIFAR-10 file, as Python 2 published it or Python 3 wrote it again. Leaves:
+its dictionary, and of the stand-ins in it arrays of bytes and whole numbers, once all about them
+is as it must be.
 """
 
 from __future__ import annotations
 
-import io
-import pickletools
-from typing import NamedTuple
+import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.dataset.pickle_machine import (
+    DTYPE,
+    FROM_BUFFER,
+    NDARRAY,
+    RECONSTRUCT,
+    SCALAR,
+    Machine,
+    RefusedError,
+    Standin,
+)
 from lamsearch.errors import DataError
 
-MOST_OPCODES = 100_000  # a published batch has about 30 000; memory stays bounded by the file
-
-
-class _Global(NamedTuple):
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-RECONSTRUCT = _Global("numpy.core.multiarray", "_reconstruct")
-NDARRAY = _Global("numpy", "ndarray")
-DTYPE = _Global("numpy", "dtype")
-ADMITTED = {RECONSTRUCT, NDARRAY, DTYPE}
-
-
-class _Standin:
-    """What a REDUCE would have called, with which arguments, and the state of a BUILD."""
-
-    __slots__ = ("arguments", "callee", "state")
-
-    def __init__(self, callee: object, arguments: object) -> None:
-        self.callee, self.arguments = callee, arguments
-        self.state: object = None
-
-
-class _RefusedError(Exception):
-    """A law that the pickle broke."""
-
-
-VALUES = {"BININT", "BININT1", "BININT2", "BINSTRING", "SHORT_BINSTRING", "BINUNICODE"}
-VALUES |= {"BINBYTES", "SHORT_BINBYTES"}
-CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-CONTAINERS = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
-TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-OTHERS = {"PROTO", "STOP", "MARK", "TUPLE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET"}
-OTHERS |= {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "GLOBAL", "REDUCE", "BUILD"}
-UNDERSTOOD = {
-    opcode.code.encode("latin-1"): opcode
-    for opcode in pickletools.opcodes
-    if opcode.name in VALUES | CONSTANTS.keys() | CONTAINERS.keys() | TUPLES.keys() | OTHERS
-}
+_WHOLE = tuple(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8))
+_ORDERS = ("|", "<", ">", "=")
 
 
 def read_dictionary(raw: bytes, where: str) -> dict[str, object]:
@@ -68,8 +36,8 @@ def read_dictionary(raw: bytes, where: str) -> dict[str, object]:
         DataError: ``where``: the pickle is cut off, or holds anything but what CIFAR-10 needs.
     """
     try:
-        value = _Machine().run(raw)
-    except _RefusedError as error:
+        value = Machine().run(raw)
+    except RefusedError as error:
         raise DataError(f"{where}: {error}") from error
     except (ValueError, IndexError, KeyError) as error:
         raise DataError(f"{where}: must be a whole pickle, but it is cut off or damaged") from error
@@ -84,129 +52,113 @@ def text(value: object) -> str:
 
 
 def uint8_array(value: object, shape: tuple[int, ...], where: str) -> npt.NDArray[np.uint8]:
-    """Return the array that a record stands for, once everything about it is as it must be."""
-    if not isinstance(value, _Standin) or value.callee != RECONSTRUCT:
-        raise DataError(f"{where}: must be a NumPy array, got {type(value).__name__}")
-    arguments, state = value.arguments, value.state
-    if not isinstance(arguments, tuple) or arguments[:1] != (NDARRAY,):
-        raise DataError(f"{where}: must be built as a numpy.ndarray")
-    if not isinstance(state, tuple) or len(state) != 5:
-        raise DataError(f"{where}: must carry an array's state of 5 values")
-    _, found, kind, fortran, content = state
-    if not _is_uint8(kind):
+    """Return the array that a record stands for, once everything about it is as it must be.
+
+    Raises:
+        DataError: It is no array, or one of another type, order, shape or size.
+    """
+    kind, found, in_order, content = _array(value, where)
+    if _type(kind) != np.uint8:
         raise DataError(f"{where}: must be of type uint8")
-    if found != shape or fortran is not False:
+    if found != shape or not in_order:
         got = f", got {found}" if _is_shape(found) else ""
         raise DataError(f"{where}: must have the shape {shape} in C order{got}")
-    content = content.encode("latin-1") if isinstance(content, str) else content
-    size = int(np.prod(shape))
-    if not isinstance(content, bytes) or len(content) != size:
-        got = f", got {len(content)}" if isinstance(content, bytes) else ""
+    return np.frombuffer(_sized(content, math.prod(shape), where), np.uint8).reshape(shape)
+
+
+def whole_numbers(value: object, count: int, where: str) -> npt.NDArray[np.int64]:
+    """Return ``count`` whole numbers: of a list, Python's or NumPy's, or of an array.
+
+    Raises:
+        DataError: They are not whole numbers, or not so many.
+    """
+    if isinstance(value, Standin):
+        kind, shape, _, content = _array(value, where)
+        dtype = _type(kind)
+        if dtype is None:
+            raise DataError(f"{where}: must be a list of whole numbers")
+        if not isinstance(shape, tuple) or len(shape) != 1 or shape[0] != count:
+            got = f", got {shape}" if _is_shape(shape) else ""
+            raise DataError(f"{where}: must be {count}{got}")
+        raw = _sized(content, count * dtype.itemsize, where)
+        return np.frombuffer(raw, dtype).astype(np.int64)
+    numbers = [_number(one) for one in value] if isinstance(value, list) else [None]
+    if any(number is None for number in numbers):
+        raise DataError(f"{where}: must be a list of whole numbers")
+    if len(numbers) != count:
+        raise DataError(f"{where}: must be {count}, got {len(numbers)}")
+    try:
+        return np.array(numbers, np.int64)
+    except OverflowError as error:
+        raise DataError(f"{where}: must be whole numbers of at most 64 bits") from error
+
+
+def _array(value: object, where: str) -> tuple[object, object, bool, object]:
+    """The type, shape, order (whether C's) and bytes of an array, in either way to write one."""
+    if isinstance(value, Standin) and value.callee == FROM_BUFFER:
+        arguments = value.arguments
+        if not isinstance(arguments, tuple) or len(arguments) != 4:
+            raise DataError(f"{where}: must be built of 4 values")
+        content, kind, shape, order = arguments
+        return kind, shape, order == "C", content
+    if not isinstance(value, Standin) or value.callee != RECONSTRUCT:
+        raise DataError(f"{where}: must be a NumPy array, got {type(value).__name__}")
+    if not isinstance(value.arguments, tuple) or value.arguments[:1] != (NDARRAY,):
+        raise DataError(f"{where}: must be built as a numpy.ndarray")
+    if not isinstance(value.state, tuple) or len(value.state) != 5:
+        raise DataError(f"{where}: must carry an array's state of 5 values")
+    _, shape, kind, fortran, content = value.state
+    return kind, shape, fortran is False, content
+
+
+def _number(value: object) -> int | None:
+    """A whole number, Python's or NumPy's."""
+    if type(value) is int:
+        return value
+    if not isinstance(value, Standin) or value.callee != SCALAR:
+        return None
+    arguments = value.arguments
+    if not isinstance(arguments, tuple) or len(arguments) != 2:
+        return None
+    dtype, content = _type(arguments[0]), _bytes(arguments[1])
+    if dtype is None or content is None or len(content) != dtype.itemsize:
+        return None
+    return int(np.frombuffer(content, dtype)[0])
+
+
+def _type(kind: object) -> np.dtype[Any] | None:
+    """The whole number's type that a stand-in for a dtype stands for."""
+    if not isinstance(kind, Standin) or kind.callee != DTYPE:
+        return None
+    arguments, state = kind.arguments, kind.state
+    if not isinstance(arguments, tuple) or not arguments or not isinstance(state, tuple | None):
+        return None
+    name = arguments[0]
+    order = state[1] if state is not None and len(state) > 1 else "|"
+    if not isinstance(name, str | bytes) or not isinstance(order, str | bytes):
+        return None
+    if text(name) not in _WHOLE or text(order) not in _ORDERS:
+        return None
+    return np.dtype(text(name)).newbyteorder(text(order).replace("|", "="))  # type: ignore[arg-type]  # one of four
+
+
+def _bytes(content: object) -> bytes | None:
+    """Raw bytes, which Python 2 wrote as a string."""
+    if isinstance(content, str):
+        try:
+            return content.encode("latin-1")
+        except UnicodeEncodeError:
+            return None
+    return bytes(content) if isinstance(content, bytes | bytearray) else None
+
+
+def _sized(content: object, size: int, where: str) -> bytes:
+    raw = _bytes(content)
+    if raw is None or len(raw) != size:
+        got = "" if raw is None else f", got {len(raw)}"
         raise DataError(f"{where}: must hold {size} bytes{got}")
-    return np.frombuffer(content, np.uint8).reshape(shape)
-
-
-def _is_uint8(kind: object) -> bool:
-    if not isinstance(kind, _Standin) or kind.callee != DTYPE:
-        return False
-    arguments = kind.arguments
-    return isinstance(arguments, tuple) and bool(arguments) and arguments[0] in ("u1", b"u1")
+    return raw
 
 
 def _is_shape(value: object) -> bool:
     return isinstance(value, tuple) and len(value) < 9 and all(type(n) is int for n in value)
-
-
-class _Machine:
-    """The pickle stack machine, as far as plain values and stand-ins need it."""
-
-    def __init__(self) -> None:
-        self.stack: list[object] = []
-        self.below: list[list[object]] = []
-        self.memo: dict[int, object] = {}
-
-    def run(self, raw: bytes) -> object:
-        stream = io.BytesIO(raw)
-        for _ in range(MOST_OPCODES):
-            code = stream.read(1)
-            opcode = UNDERSTOOD.get(code)
-            if opcode is None:
-                law = "must be a whole pickle" if not code else "must use only CIFAR-10's opcodes"
-                raise _RefusedError(f"{law}, got {code!r} at byte {stream.tell() - len(code)}")
-            if opcode.name == "STOP":
-                return self.stack.pop()
-            self.step(opcode.name, opcode.arg.reader(stream) if opcode.arg else None)
-        raise _RefusedError(f"must have fewer than {MOST_OPCODES} opcodes")
-
-    def step(self, name: str, argument: object) -> None:
-        if name in VALUES:
-            self.stack.append(argument)
-        elif name in CONSTANTS:
-            self.stack.append(CONSTANTS[name])
-        elif name in CONTAINERS:
-            self.stack.append(CONTAINERS[name]())
-        elif name in TUPLES:
-            self.stack.append(tuple([self.stack.pop() for _ in range(TUPLES[name])][::-1]))
-        elif name == "MARK":
-            self.below.append(self.stack)
-            self.stack = []
-        elif name == "TUPLE":
-            items = self.marked()
-            self.stack.append(tuple(items))
-        elif isinstance(argument, int) and name != "PROTO":
-            self.remember(name, argument)
-        elif name != "PROTO":
-            self.build(name, argument)
-
-    def remember(self, name: str, index: int) -> None:
-        if name.endswith("PUT"):
-            self.memo[index] = self.stack[-1]
-        else:
-            self.stack.append(self.memo[index])
-
-    def build(self, name: str, argument: object) -> None:
-        if name == "GLOBAL":
-            self.stack.append(_admitted(str(argument)))
-        elif name == "REDUCE":
-            arguments, callee = self.stack.pop(), self.stack.pop()
-            if callee not in (RECONSTRUCT, DTYPE):
-                raise _RefusedError("must call nothing but NumPy's array and dtype")
-            self.stack.append(_Standin(callee, arguments))
-        elif name == "BUILD":
-            state, target = self.stack.pop(), self.stack[-1]
-            if not isinstance(target, _Standin):
-                raise _RefusedError("must give a state to nothing but an array and its dtype")
-            target.state = state
-        else:
-            items = self.marked() if name.endswith("S") else self.popped(name)
-            _fill(self.stack[-1], items, name)
-
-    def popped(self, name: str) -> list[object]:
-        count = 2 if name == "SETITEM" else 1
-        return [self.stack.pop() for _ in range(count)][::-1]
-
-    def marked(self) -> list[object]:
-        items, self.stack = self.stack, self.below.pop()
-        return items
-
-
-def _admitted(dotted: str) -> _Global:
-    module, _, name = dotted.partition(" ")
-    found = _Global(module, name)
-    if found not in ADMITTED:
-        raise _RefusedError(
-            f"must name nothing but NumPy's array and dtype, got {str(found)[:200]!r}"
-        )
-    return found
-
-
-def _fill(target: object, items: list[object], name: str) -> None:
-    if name.startswith("APPEND") and isinstance(target, list):
-        target.extend(items)
-    elif name.startswith("SETITEM") and isinstance(target, dict):
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str | bytes):
-                raise _RefusedError(f"must have text as keys, got {type(key).__name__}")
-            target[key] = value
-    else:
-        raise _RefusedError(f"must not use {name} on {type(target).__name__}")

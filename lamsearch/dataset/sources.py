@@ -1,4 +1,4 @@
-"""The sources by name: reading, checking and listing them.
+"""The sources by name: reading and listing them.
 
 Enters: a study's [data] or a source's name, and a folder. Leaves: what the source holds.
 Refuses to know splits.
@@ -29,18 +29,6 @@ class SourceInfo:
     description: str
     present: bool
     where: Path | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """A source that was read whole and found good.
-
-    ``published`` says whether it is the published data to the last bit; ``lines`` tell a person.
-    """
-
-    name: str
-    published: bool
-    lines: tuple[str, ...]
 
 
 def read(data: Data, folder: Path, origin: Path | None) -> Contents:
@@ -85,27 +73,6 @@ def sources(folder: Path) -> list[SourceInfo]:
     ]
 
 
-def verify(name: str, folder: Path) -> Verification:
-    """Read ``name`` (digits, cifar10 or an .npz file) whole and check all that can be checked.
-
-    Raises:
-        InputError: There is no such source.
-        DataError: A file is missing or damaged; the sentence names it.
-    """
-    contents = read(_named(name), Path(folder), None)
-    fingerprint = contents.fingerprint()
-    lines = [_summary(name, contents)]
-    if name == "cifar10":
-        published, told = _cifar10_checksums(Path(folder))
-        lines += told
-    else:
-        published = name == "digits" and fingerprint == digits.FINGERPRINT
-        known = "are" if published else "are not"
-        lines += [f"the values {known} the published ones"] if name == "digits" else []
-    lines.append(f"fingerprint {fingerprint}")
-    return Verification(name=name, published=published, lines=tuple(lines))
-
-
 def check_name(name: str) -> None:
     """Refuse a name that is no source.
 
@@ -115,29 +82,3 @@ def check_name(name: str) -> None:
     if name not in DESCRIPTIONS:
         known = ", ".join(DESCRIPTIONS)
         raise InputError(f"data source: must be one of {known}, got {name!r}")
-
-
-def _named(name: str) -> Data:
-    if not name.endswith(".npz"):
-        check_name(name)
-    return Data(source=name, train=1, validation=1)
-
-
-def _summary(name: str, contents: Contents) -> str:
-    test = "no test set" if contents.test is None else f"{len(contents.test)} test images"
-    images, features = contents.pool.x.shape
-    classes = len(contents.classes)
-    return f"{name}: {images} images and {test}, {features} features, {classes} classes: all good"
-
-
-def _cifar10_checksums(folder: Path) -> tuple[bool, list[str]]:
-    layout = cifar10.located(folder)
-    if layout is None:  # read() has found it a moment ago
-        raise InputError(f"{folder}: cifar10 was removed while it was read")
-    lines = [f"{'binary' if layout.binary else 'Python'} layout in {layout.folder}"]
-    if layout.binary:
-        return False, [*lines, "no checksums were published for the files of the binary layout"]
-    others = cifar10.unpublished(layout)
-    if others:
-        return False, [*lines, f"the checksums are not the published ones: {', '.join(others)}"]
-    return True, [*lines, "the checksums are the published ones"]

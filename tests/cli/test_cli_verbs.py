@@ -381,6 +381,19 @@ def test_data_verify_of_a_missing_folder(desk: Any, refused: Refused) -> None:
     assert line == "data source: must be one of digits, cifar10, got 'mnist'"
 
 
+def test_data_verify_of_other_values_is_exit_1(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values that are not the published ones are said, with exit code 1; one's own arrays are 0."""
+    from lamsearch.dataset import digits
+
+    monkeypatch.setattr(digits, "FINGERPRINT", "of the published ones")
+    result = desk("data", "verify", "digits")
+    assert result.exit_code == 1
+    assert "the values are not the published ones" in result.stdout
+    assert result.stderr == "Error: digits: the values are not the published ones\n"
+    np.savez(desk.folder / "own.npz", X=np.eye(4), y=[0, 1, 0, 1])
+    assert desk("data", "verify", "own.npz", "--data-dir", desk.folder).exit_code == 0
+
+
 def test_data_verify_of_digits(desk: Any) -> None:
     """`data verify digits` says that the values are the published ones."""
     result = desk("data", "verify", "digits")

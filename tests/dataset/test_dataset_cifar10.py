@@ -9,7 +9,7 @@ import pytest
 from conftest import CLASSES, Published, python2_array, python2_batch, python2_meta
 
 from lamsearch.dataset import load, open_test, sources, verify
-from lamsearch.dataset.cifar10 import read
+from lamsearch.dataset.cifar10 import located, read
 from lamsearch.errors import DataError, InputError
 from lamsearch.results import TestOpening
 from lamsearch.study import Study
@@ -140,16 +140,95 @@ def test_test_set_is_the_test_batch(
     assert np.array_equal(test.y, published.y[5])
 
 
-def test_verify_tells_published_files_from_others(published: Published) -> None:
-    """Whole files with other checksums verify as good but not as the published ones."""
-    verification = verify("cifar10", published.folder)
-    assert not verification.published
-    assert "not the published ones" in " ".join(verification.lines)
+@pytest.mark.parametrize("name", ["cifar-10-batches-py", "cifar-10-batches-bin"])
+def test_verify_tells_published_values_from_others(published: Published, name: str) -> None:
+    """Whole files of other values are said to be that, in both layouts."""
+    verification = verify("cifar10", published.folder / name)
+    assert verification.published is False
+    assert "the values are not the published ones" in verification.lines
+    assert "the 50000 training examples are not the published ones" in verification.lines
+    assert not any("all good" in line for line in verification.lines)
+
+
+def test_verify_counts_classes(published: Published) -> None:
+    """The number of examples of each class is said, in the pool and in the test set."""
+    lines = verify("cifar10", published.folder).lines
+    counts = np.bincount(np.concatenate(published.y[:5]))
+    each = ", ".join(f"{name}: {n}" for n, name in zip(counts, CLASSES, strict=True))
+    assert f"examples by class: {each}" in lines
+    assert any(line.startswith("test examples by class: ") for line in lines)
+
+
+def test_verify_finds_a_test_batch_among_the_training_ones(
+    published: Published, tmp_path: Path
+) -> None:
+    """A test file in the place of a training file is a leak of every test example."""
+    place = published.copy_to(tmp_path, binary=True)
+    replaced(place / "data_batch_1.bin", (place / "test_batch.bin").read_bytes())
+    lines = verify("cifar10", tmp_path).lines
+    assert "test_batch holds the same images as data_batch_1" in lines
+    assert "10000 of the 10000 test examples are training examples too" in lines
+
+
+def test_verify_finds_a_file_of_zeros(published: Published, tmp_path: Path) -> None:
+    """A download that was filled up with zero bytes repeats one example 9,999 times."""
+    place = published.copy_to(tmp_path, binary=True)
+    replaced(place / "data_batch_4.bin", bytes(30_730_000))
+    verification = verify("cifar10", tmp_path)
+    assert verification.published is False
+    assert "9999 of the 50000 examples repeat another one" in verification.lines
+
+
+@pytest.mark.skipif(DATA is None, reason="LAMSEARCH_DATA is not set")
+def test_verify_knows_the_published_values_in_any_order_and_layout(tmp_path: Path) -> None:
+    """The real examples are known in the binary layout, in another order, and not when changed."""
+    contents = read(Path(str(DATA)))
+    assert contents.test is not None
+    assert verify("cifar10", Path(str(DATA))).published
+    rows = np.hstack([contents.pool.y[:, None].astype(np.uint8), contents.pool.x])[::-1]
+    for number, part in enumerate(np.split(rows, 5), 1):
+        (tmp_path / f"data_batch_{number}.bin").write_bytes(part.tobytes())
+    test = np.hstack([contents.test.y[:, None].astype(np.uint8), contents.test.x])
+    (tmp_path / "test_batch.bin").write_bytes(test.tobytes())
+    assert verify("cifar10", tmp_path).published
+    test[17, 0] = (test[17, 0] + 1) % 10
+    (tmp_path / "test_batch.bin").write_bytes(test.tobytes())
+    found = verify("cifar10", tmp_path)
+    assert found.published is False
+    noisy = "the 10000 test examples are the published images, but not with their labels"
+    assert noisy in found.lines
+    assert "the 50000 training examples are the published ones" in found.lines
 
 
 def test_verify_knows_the_published_digits(tmp_path: Path) -> None:
     """scikit-learn's digits are the published ones, to the last bit."""
     assert verify("digits", tmp_path).published
+
+
+def test_verify_looks_at_people_s_own_arrays(tmp_path: Path) -> None:
+    """Of an .npz file it is said what its labels are, how many each class has, and what repeats."""
+    x = np.arange(12.0).reshape(6, 2)
+    x[1] = x[0]
+    np.savez(tmp_path / "a.npz", X=x, y=[1, 2, 1, 1, 1, 1], X_test=x[:2], y_test=[1, 1])
+    found = verify("a.npz", tmp_path)
+    assert found.published is None
+    assert "examples by class: 1: 5, 2: 1" in found.lines
+    assert "1 of the 6 examples repeat another one" in found.lines
+    assert "2 of the 2 test examples are training examples too" in found.lines
+    assert any("the 2 different labels of y, 1, 2, are the classes" in line for line in found.lines)
+    np.savez(tmp_path / "a.npz", X=np.eye(50), y=np.arange(50))
+    assert "examples by class: 1 to 1" in verify("a.npz", tmp_path).lines
+
+
+@pytest.mark.parametrize("folder", ["", "cifar10"])
+def test_the_data_may_lie_in_a_directory_of_their_name(
+    published: Published, tmp_path: Path, folder: str
+) -> None:
+    """A data directory that holds cifar10/cifar-10-batches-py is searched too."""
+    place = published.copy_to(tmp_path / folder)
+    found = located(tmp_path)
+    assert found is not None
+    assert found.folder == place
 
 
 def test_verify_refuses_unknown_names(tmp_path: Path) -> None:
