@@ -55,7 +55,7 @@ def principal_components(x: Float32, count: int) -> Float32:
 
 @cache
 def fitted_by() -> list[str]:
-    """Return the libraries and BLAS kernels whose arithmetic a projection's last bits are."""
+    """Return what a projection's last bits follow from besides the data: libraries, kernels."""
     kernels = {
         f"{one['internal_api']} {one['version']} {one.get('architecture')}"
         for one in threadpool_info()

@@ -88,6 +88,15 @@ def test_test_examples_among_the_training_ones_are_counted(
     assert line.startswith("5 of the 11 test examples are training or validation examples too")
 
 
+def test_a_test_set_that_nobody_opens_is_not_spoken_of(tmp_path: Path, study: MakeStudy) -> None:
+    """Of a study without a final stage it does not matter what the test set holds."""
+    np.savez(tmp_path / "a.npz", X=X, y=Y, X_test=X[:9], y_test=Y[:9])
+    unit = study(source="a.npz", train=150, validation=100, final=None)
+    found = load(unit, tmp_path, look=True).seen
+    assert found is not None
+    assert found.warnings == ()
+
+
 def test_validation_examples_among_the_training_ones_are_counted(
     tmp_path: Path, study: MakeStudy
 ) -> None:
