@@ -175,9 +175,9 @@ def _not_carried(record: StudyRecord) -> Iterator[str]:
 def _limits(found: NotCarried) -> str:
     limits = "" if found.seeds else ", seed noise left out"
     if found.differing:
-        limits += f"; at the search's {_listed(found.differing)}"
+        limits += f"; trained with the search's {_listed(found.differing)}"
     if found.pruned:
-        limits += f"; {found.pruned} pruned ones not compared"
+        limits += f"; {found.pruned} pruned not compared"
     return limits
 
 
