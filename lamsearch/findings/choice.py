@@ -58,18 +58,19 @@ def accuracy_words(score: CandidateScore) -> str:
 
 def _prediction(record: StudyRecord, score: Score) -> str:
     stage, near = deciding(record), nearest_trained(record)
-    what = "± 1 standard deviation of a Gaussian process fitted to the mean validation accuracies"
+    what = "± 1 standard deviation of a Gaussian process fitted to the trained candidates"
     if stage is not None and near is not None:
         ranked = [one for one in candidate_scores(record, stage.name) if one.n and not one.lost]
-        runs = "one run each" if near.n == 1 else f"{near.n} replicates"
-        what += f" of {len(ranked)} candidates over {runs}"
+        runs = "single runs" if near.n == 1 else f"means over {near.n} replicates"
+        what = (
+            f"± 1 standard deviation of a Gaussian process fitted to {len(ranked)} candidates' "
+            f"{runs}"
+        )
     what += "; no network was trained at this λ in the search"
     if near is None or near.log10_lambda is None:
         return what
-    return (
-        f"{what}; the nearest trained, log₁₀ λ = {near.log10_lambda:.4f}: {accuracy_words(near)}, "
-        f"{_error(near.n)}"
-    )
+    at = f"log₁₀ λ = {near.log10_lambda:.4f}"
+    return f"{what}; the nearest trained, {at}, has {accuracy_words(near)}"
 
 
 def _error(n: int) -> str:

@@ -216,7 +216,7 @@ def _optimism(record: StudyRecord) -> Iterator[str]:
         why = "The finalists share their validation examples with the search before them"
     else:
         why = "The chosen λ scored best of several on the same examples"
-    yield f"{why}: the validation accuracy is biased upwards, test accuracy is not."
+    yield f"{why}: the validation accuracy is optimistic in expectation, test accuracy is not."
 
 
 def _spared(record: StudyRecord) -> Iterator[str]:

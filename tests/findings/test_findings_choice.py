@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 
 import study_records as made
@@ -32,7 +33,7 @@ def study(selected: Selected = PREDICTED) -> StudyRecord:
 
 def plain(text: str) -> str:
     """Return a form's text without its markup and line ends."""
-    return " ".join(text.replace("\\", "").replace("log10", "log₁₀").split())
+    return " ".join(html.unescape(text).replace("\\", "").replace("log10", "log₁₀").split())
 
 
 def test_a_prediction_is_called_one_in_every_form() -> None:
@@ -44,10 +45,9 @@ def test_a_prediction_is_called_one_in_every_form() -> None:
         assert "Predicted validation accuracy" in text
         assert "71.17 ± 3.90 %" in text
         assert (
-            "± 1 standard deviation of a Gaussian process fitted to the mean validation accuracies "
-            "of 2 candidates over 3 replicates; no network was trained at this λ in the search; "
-            "the nearest trained, log₁₀ λ = -2.5000: 60.00 ± 5.77 %, ± 1 standard error over 3 "
-            "replicates"
+            "± 1 standard deviation of a Gaussian process fitted to 2 candidates' means over 3 "
+            "replicates; no network was trained at this λ in the search; the nearest trained, "
+            "log₁₀ λ = -2.5000, has 60.00 ± 5.77 %"
         ) in text
 
 
