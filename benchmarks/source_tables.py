@@ -203,9 +203,9 @@ def _best_run(found: Found) -> str:
     gap = paired(values(done, "final", "train_accuracy"), tests(done))
     return (
         table(_FINAL_HEAD, [_final_row("R6", done)])
-        + f"\n\nThe 95 % interval for the test accuracy of such a net (seeds and draw of the test "
-        f"images together): {low}–{high} %; the report says about 53 %. Training accuracy is "
-        f"{100 * gap.mean:.1f} points above test accuracy: the overfitting that the report saw."
+        + "\n\nThe 95 % interval for the mean test accuracy of such nets over seeds, the draw of "
+        f"the test images counted: {low}–{high} %; the report says about 53 %. Training accuracy "
+        f"is {100 * gap.mean:.1f} points above test accuracy: the overfitting that the report saw."
     )
 
 

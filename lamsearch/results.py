@@ -174,13 +174,29 @@ class StageRecord:
         return sum(trial.state is state for trial in self.trials)
 
 
+class ScoreKind(StrEnum):
+    """Whether a score was measured at its λ, or predicted there by a model of other λs' scores."""
+
+    MEASURED = "measured"
+    PREDICTED = "predicted"
+
+
+# How the rule begins that chose a predicted score: older records say it by their rule alone.
+MODEL_RULE = "top of a Gaussian process"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A mean with its standard error over ``n`` replicates (n = 1: the binomial one)."""
+    """A mean accuracy with its standard error; ``n`` replicates were measured at that very λ.
+
+    A measured score has the standard error over its replicates (n = 1: the binomial one). A
+    predicted one has n = 0, and ``se`` is the standard deviation of the prediction.
+    """
 
     mean: float
     se: float
     n: int
+    kind: ScoreKind = ScoreKind.MEASURED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,8 +237,9 @@ class TestOpening:
 class FinalScore:
     """Test accuracy over the final's replicates.
 
-    ``sd`` is the sample standard deviation over replicates (0 for one); ``interval95`` covers
-    both the seeds and the draw of the test images; ``ensemble`` is the accuracy of the mean of
+    ``sd`` is the sample standard deviation over replicates (0 for one); ``interval95`` is for the
+    accuracy expected over seeds, on new examples (with one replicate: that network's); ``ensemble``
+    is the accuracy of the mean of
     the replicates' softmax probabilities. ``confusion`` (classes, classes) counts the ensemble's
     predictions: row true class, column predicted.
     """

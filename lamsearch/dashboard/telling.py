@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from lamsearch.figures import CandidateScore, candidate_scores, stage_figure, stages_figure
+from lamsearch.findings import accuracy_words, baseline_sentences, chosen_score, warnings
 from lamsearch.results import STAGES, FinalScore, StageName, StageRecord, StudyRecord, TrialState
 from lamsearch.trials import PlannedStage
 
@@ -48,13 +49,8 @@ class Words:
         lines = [f"## {stage.capitalize()}", "", f"{place} {_PURPOSE[stage]}", ""]
         lines += _facts(record, stage)
         lines += ["", "### What came of it", "", *_outcome(record, stage), ""]
-        if record.selected is not None and record.selected.warnings:
-            lines += [
-                "Warnings:",
-                "",
-                *(f"- {_plain(one)}" for one in record.selected.warnings),
-                "",
-            ]
+        if found := warnings(record):
+            lines += ["Warnings:", "", *(f"- {_plain(one)}" for one in found), ""]
         lines.append(" · ".join(_link(name, stage, numbers) for name in order))
         return "\n".join(lines)
 
@@ -79,7 +75,7 @@ def _facts(record: StudyRecord, stage: StageName) -> Iterator[str]:
     best = _best(record, stage)
     if best is not None and best.log10_lambda is not None:
         where = f"log10 λ = {_signed(best.log10_lambda)} (λ = {10**best.log10_lambda:.4g})"
-        yield f"| best validation accuracy | **{_accuracy(best)}** at {where} |"
+        yield f"| best validation accuracy | **{accuracy_words(best)}** at {where} |"
     yield f"| seed | {record.seed} |"
     yield f"| fingerprints | study `{record.study_fingerprint[:12]}`, " \
           f"data `{record.data_fingerprint[:12]}` |"  # fmt: skip
@@ -102,6 +98,8 @@ def _outcome(record: StudyRecord, stage: StageName) -> Iterator[str]:
         yield f"Nothing yet: {left} trials are still to be trained."
     elif stage == "final":
         yield from _tested(record.final)
+        for sentence in baseline_sentences(record):
+            yield from ("", _plain(sentence))
     elif later == "fine" and record.stages["fine"].interval is not None:
         low, high = record.stages["fine"].interval
         yield f"The fine stage searches log10 λ from {_signed(low)} to {_signed(high)}."
@@ -120,10 +118,12 @@ def _chosen(record: StudyRecord) -> Iterator[str]:
         return
     at = f"log10 λ = {_signed(chosen.log10_lambda)}"
     yield f"**λ = {chosen.lam:.4g}** was chosen ({at}): {_plain(chosen.rule)}."
-    score = chosen.validation_accuracy
+    score = chosen_score(record)
     if score is not None:
         yield ""
-        yield f"Its validation accuracy is {100 * score.mean:.2f} ± {100 * score.se:.2f} %."
+        yield f"{score.label}: {score.value} ({_plain(score.detail)})."
+    for sentence in baseline_sentences(record):
+        yield from ("", _plain(sentence))
 
 
 def _tested(final: FinalScore | None) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _tested(final: FinalScore | None) -> Iterator[str]:
     low, high = final.interval95
     many = f"{final.n} replicate{'s' if final.n > 1 else ''}"
     yield f"**Test accuracy {100 * final.mean:.2f} %** over {many}, 95 % interval " \
-          f"{100 * low:.2f} to {100 * high:.2f} %, on {final.test_images:,} images."  # fmt: skip
+          f"{100 * low:.2f} to {100 * high:.2f} %, on {final.test_images:,} examples."  # fmt: skip
     if final.n > 1:
         yield ""
         yield f"The ensemble of all replicates: {100 * final.ensemble:.2f} %."
@@ -149,11 +149,6 @@ def _link(name: StageName, here: StageName, numbers: Mapping[StageName, int]) ->
 
 def _best(record: StudyRecord, stage: StageName) -> CandidateScore | None:
     return next((one for one in candidate_scores(record, stage) if one.mean is not None), None)
-
-
-def _accuracy(score: CandidateScore) -> str:
-    error = "" if score.se is None else f" ± {100 * score.se:.2f}"
-    return f"{100 * (score.mean or 0.0):.2f}{error} %"
 
 
 def _signed(value: float) -> str:

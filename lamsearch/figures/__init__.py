@@ -8,8 +8,8 @@ from lamsearch.figures.curves import SHOWN, has_curves, learning_curves
 from lamsearch.figures.lambdas import accuracy_over_lambda
 from lamsearch.figures.plotly import stage_figure, stages_figure
 from lamsearch.figures.rates import rate_range
-from lamsearch.figures.scores import CandidateScore, candidate_scores, validation_images
 from lamsearch.figures.style import Format, render
+from lamsearch.statistics import CandidateScore, candidate_scores, validation_images
 
 __all__ = [
     "accuracy_over_lambda",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lamsearch.figures.scores import CandidateScore, candidate_scores, cycle_length
 from lamsearch.figures.style import (
     BLUE,
     GREEN,
@@ -23,6 +22,7 @@ from lamsearch.figures.style import (
     styled,
 )
 from lamsearch.results import Curve, FloatArray, StageName, StudyRecord
+from lamsearch.statistics import CandidateScore, candidate_scores, cycle_length
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lamsearch.figures.scores import CandidateScore, candidate_scores
 from lamsearch.figures.style import (
     BLUE,
     GREEN,
@@ -22,6 +21,7 @@ from lamsearch.figures.style import (
     styled,
 )
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
+from lamsearch.statistics import CandidateScore, candidate_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

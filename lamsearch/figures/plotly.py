@@ -9,9 +9,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lamsearch.figures.scores import CandidateScore, candidate_scores
 from lamsearch.figures.style import BLUE, GREEN, GREY, PURPLE, VERMILION, shortened
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
+from lamsearch.statistics import CandidateScore, candidate_scores
 
 _LOOKS: dict[StageName, tuple[str, str]] = {
     "coarse": ("circle", BLUE),

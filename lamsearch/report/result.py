@@ -12,10 +12,13 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from lamsearch.findings import baseline, nearest_trained, uncertainty, warnings
 from lamsearch.report.updates import stage_updates
 from lamsearch.results import (
     STAGES,
     FinalScore,
+    Score,
+    ScoreKind,
     Selected,
     StageName,
     StageRecord,
@@ -23,6 +26,8 @@ from lamsearch.results import (
     TrialRecord,
     TrialState,
 )
+from lamsearch.selection import Dropped
+from lamsearch.statistics import CandidateScore
 
 COLUMNS = (
     "stage", "candidate", "replicate", "cohort", "log10_lambda", "lambda", "state",
@@ -41,8 +46,10 @@ def document(record: StudyRecord) -> dict[str, Any]:
         "seed": record.seed,
         "fingerprint": {"study": record.study_fingerprint, "data": record.data_fingerprint},
         "stages": [_stage(name, record) for name in STAGES],
-        "selected": None if record.selected is None else _selected(record.selected),
+        "selected": None if record.selected is None else _selected(record, record.selected),
         "final": None if record.final is None else _final(record.final),
+        "baseline": _baseline(record),
+        "uncertainty": _uncertainty(record),
         "warnings": warnings(record),
         "test_openings": [asdict(opening) for opening in record.openings],
         "failure": record.failure,
@@ -63,16 +70,6 @@ def trials_csv(record: StudyRecord) -> str:
         for trial in sorted_trials(record.stages.get(name)):
             writer.writerow(["" if value is None else value for value in _row(name, trial)])
     return text.getvalue()
-
-
-def warnings(record: StudyRecord) -> list[str]:
-    """Return the warnings of all stages and of the selection, each once, in their order."""
-    found = [
-        text for name in STAGES if (stage := record.stages.get(name)) for text in stage.warnings
-    ]
-    if record.selected is not None:
-        found += record.selected.warnings
-    return list(dict.fromkeys(found))
 
 
 def sorted_trials(stage: StageRecord | None) -> list[TrialRecord]:
@@ -119,15 +116,81 @@ def _trial(trial: TrialRecord) -> dict[str, Any]:
     return {**values, "reason": trial.reason} if left else values
 
 
-def _selected(selected: Selected) -> dict[str, Any]:
+def _selected(record: StudyRecord, selected: Selected) -> dict[str, Any]:
     score = selected.validation_accuracy
-    return {
+    values: dict[str, Any] = {
         "log10_lambda": float(selected.log10_lambda),
         "lambda": selected.lam,
         "rule": selected.rule,
-        "validation_accuracy": None
-        if score is None
-        else {"mean": finite(score.mean), "se": finite(score.se), "n": score.n},
+        "validation_accuracy": None if score is None else _score(score),
+    }
+    if score is not None and score.kind is ScoreKind.PREDICTED:
+        values["nearest_trained"] = _nearest(nearest_trained(record))
+    return values
+
+
+def _score(score: Score) -> dict[str, Any]:
+    mean, error = finite(score.mean), finite(score.se)
+    return {"mean": mean, "se": error, "n": score.n, "kind": score.kind.value}
+
+
+def _nearest(near: CandidateScore | None) -> dict[str, Any] | None:
+    """What was measured at the λ nearest to a predicted one."""
+    if near is None:
+        return None
+    at, mean, error = finite(near.log10_lambda), finite(near.mean), finite(near.se)
+    return {"log10_lambda": at, "mean": mean, "se": error, "n": near.n}
+
+
+def _baseline(record: StudyRecord) -> dict[str, Any] | None:
+    found = baseline(record)
+    if found is None:
+        return None
+    validation, test = finite(found.validation), finite(found.test)
+    return {"class": found.answer, "validation": validation, "test": test}
+
+
+def _uncertainty(record: StudyRecord) -> dict[str, Any]:
+    """What the chosen λ (or the nearest trained one) cannot be distinguished from, in numbers."""
+    near, rest = nearest_trained(record), uncertainty.not_carried(record)
+    return {
+        "compared": None if near is None else finite(near.log10_lambda),
+        "differences": [
+            {
+                "log10_lambda": one.log10_lambda,
+                "mean": finite(one.mean),
+                "interval95": [finite(end) for end in one.interval95],
+                "distinguishable": one.apart,
+            }
+            for one in uncertainty.compared(record)
+        ],
+        "not_carried_forward": [] if rest is None else [_dropped(one) for one in rest.candidates],
+        "selection_bias": _bias(record),
+    }
+
+
+def _dropped(one: Dropped) -> dict[str, Any]:
+    return {
+        "stage": one.stage,
+        "log10_lambda": one.log10_lambda,
+        "difference": finite(one.difference),
+        "critical_difference": finite(one.critical_difference),
+        "excluded": one.excluded,
+    }
+
+
+def _bias(record: StudyRecord) -> dict[str, Any] | None:
+    known = uncertainty.selection_bias(record)
+    if known is None:
+        return None
+    stage, found = known
+    ends = found.interval95
+    return {
+        "stage": stage,
+        "candidates": found.count,
+        "mean": finite(found.mean),
+        "interval95": None if ends is None else [finite(end) for end in ends],
+        "settings_that_differ": list(uncertainty.differing(record, stage, "finalists")),
     }
 
 

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 
 from lamsearch.figures import candidate_scores
+from lamsearch.findings import accuracy_words
 from lamsearch.report import view
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
 
@@ -46,7 +47,7 @@ def _stage(record: StudyRecord, name: StageName) -> str:
     states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
     counts = [stage.count(state) for state in states]
     return _ROW.format(
-        name, stage.planned, *counts, at, "-" if best is None else view.accuracy(best)
+        name, stage.planned, *counts, at, "-" if best is None else accuracy_words(best)
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lamsearch.results import StageName, StudyRecord, TrialRecord, TrialState
+from lamsearch.study import resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +52,8 @@ def _trained(trial: TrialRecord, full: int) -> int | None:
 
 def _schedule(settings: Mapping[str, object], name: StageName) -> int | None:
     """Updates of one whole training of the stage, 2 · step_size · cycles."""
-    training, own = settings.get("training"), settings.get(name)
-    merged: dict[str, object] = {"cycles": 1}
-    for table in (training, own):
-        merged |= table if isinstance(table, Mapping) else {}
-    step_size, cycles = merged.get("step_size"), merged["cycles"]
+    found = resolved(settings, name)
+    step_size, cycles = found["step_size"], found["cycles"]
     if not isinstance(step_size, int) or not isinstance(cycles, int):
         return None
     return 2 * step_size * cycles

@@ -11,10 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lamsearch.figures import CandidateScore, candidate_scores, has_curves
-from lamsearch.report import doubts
-from lamsearch.report.result import warnings
+from lamsearch.findings import (
+    accuracy_words,
+    baseline_sentences,
+    chosen_score,
+    uncertainty,
+    warnings,
+)
 from lamsearch.report.updates import stage_updates
-from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
+from lamsearch.results import STAGES, FinalScore, StageName, StudyRecord, TrialState
 
 _CLASSES_AT_MOST = 20  # a wider table is read by nobody
 
@@ -48,14 +53,6 @@ def percent(value: float | None, digits: int = 2) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"
 
 
-def accuracy(score: CandidateScore) -> str:
-    """Return a candidate's mean validation accuracy in %, with its standard error if known."""
-    if score.mean is None:
-        return "–"
-    spread = "" if score.se is None else f" ± {100 * score.se:.2f}"
-    return f"{100 * score.mean:.2f}{spread} %"
-
-
 def status(record: StudyRecord) -> str:
     """Say in one sentence how far the study is."""
     if record.failure is not None:
@@ -75,7 +72,8 @@ def notes(record: StudyRecord) -> tuple[str, ...]:
     """Return what a reader must know beside the answer, one sentence each."""
     return (
         *(f"Warning: {one_line(text)}" for text in warnings(record)),
-        *doubts.sentences(record),
+        *baseline_sentences(record),
+        *uncertainty.sentences(record),
         *_optimism(record),
         *_spared(record),
     )
@@ -118,11 +116,11 @@ def confusion(record: StudyRecord) -> Table | None:
 
 def comparison(record: StudyRecord) -> Table | None:
     """Return how much better the chosen λ is than each other of its stage; None if unknown."""
-    found = doubts.compared(record)
+    found = uncertainty.compared(record)
     if not found:
         return None
     head = ("log₁₀ λ", "better than it by, points", "95 % interval", "verdict")
-    return Table(title=doubts.title(record), head=head, rows=doubts.rows(found))
+    return Table(title=uncertainty.title(record), head=head, rows=uncertainty.rows(found))
 
 
 def openings(record: StudyRecord) -> Table:
@@ -172,14 +170,10 @@ def _lambda(record: StudyRecord) -> Fact:
 def _validation(record: StudyRecord) -> Fact:
     if record.selected is None:
         return Fact(label="Validation accuracy", value=_unknown(record))
-    score = record.selected.validation_accuracy
+    score = chosen_score(record)
     if score is None:
         return Fact(label="Validation accuracy", value="–", detail="λ was given, not selected")
-    kind = "binomial standard error of one run"
-    if score.n > 1:
-        kind = f"standard error over {score.n} replicates"
-    value = f"{100 * score.mean:.2f} ± {100 * score.se:.2f} %"
-    return Fact(label="Validation accuracy", value=value, detail=f"± 1 {kind}")
+    return Fact(label=score.label, value=score.value, detail=score.detail)
 
 
 def _test(record: StudyRecord) -> Iterator[Fact]:
@@ -194,8 +188,7 @@ def _test(record: StudyRecord) -> Iterator[Fact]:
     yield Fact(
         label="Test accuracy",
         value=percent(final.mean),
-        detail=f"95 % interval {100 * low:.2f} to {100 * high:.2f} %; standard deviation "
-        f"{percent(final.sd)} over {_count(final.n, 'replicate')}; {final.test_images:,} images",
+        detail=f"95 % interval {100 * low:.2f} to {100 * high:.2f} %, {_covers(final)}",
     )
     if final.n > 1:
         yield Fact(
@@ -205,14 +198,25 @@ def _test(record: StudyRecord) -> Iterator[Fact]:
         )
 
 
+def _covers(final: FinalScore) -> str:
+    """Say what the test accuracy's interval is for."""
+    draw = f"the draw of {_count(final.test_images, 'example')}"
+    if final.n == 1:
+        return f"for {draw} alone; 1 replicate shows no noise of seeds"
+    return (
+        f"for the mean over seeds and {draw}; standard deviation {percent(final.sd)} over "
+        f"{final.n} replicates"
+    )
+
+
 def _optimism(record: StudyRecord) -> Iterator[str]:
     if record.selected is None or record.selected.validation_accuracy is None:
         return
     if "finalists" in record.stages:
-        why = "The finalists share their validation images with the search before them"
+        why = "The finalists share their validation examples with the search before them"
     else:
-        why = "The chosen λ is the best of several judged on the same validation images"
-    yield f"{why}, so the validation accuracy above leans to the high side; test accuracy does not."
+        why = "The chosen λ scored best of several on the same examples"
+    yield f"{why}: the validation accuracy is optimistic in expectation, test accuracy is not."
 
 
 def _spared(record: StudyRecord) -> Iterator[str]:
@@ -243,7 +247,7 @@ def _stage_row(record: StudyRecord, name: StageName) -> tuple[str, ...]:
         *(str(stage.count(state)) for state in states),
         "–" if stage.interval is None else "{:.3f} … {:.3f}".format(*stage.interval),
         "–" if best is None or best.log10_lambda is None else f"{best.log10_lambda:.4f}",
-        "–" if best is None else accuracy(best),
+        "–" if best is None else accuracy_words(best),
     )
 
 
@@ -252,7 +256,7 @@ def _candidate_row(score: CandidateScore) -> tuple[str, ...]:
     return (
         "–" if x is None else f"{x:.4f}",
         "–" if x is None else f"{10**x:.4g}",
-        accuracy(score),
+        accuracy_words(score),
         _mean([trial.validation_loss for trial in score.complete], "{:.4f}", 1),
         _mean([trial.train_accuracy for trial in score.complete], "{:.2f} %", 100),
         f"{score.n} of {len(score.trials)}",
@@ -278,4 +282,4 @@ def _lost(record: StudyRecord, name: StageName) -> Iterator[str]:
 
 
 def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

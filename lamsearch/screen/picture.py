@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from lamsearch.results import ScoreKind
 from lamsearch.screen.glyphs import ASCII, UNICODE, Glyphs
 from lamsearch.screen.plot import plot
 from lamsearch.trials import Recovery, Status, WorkerStatus
@@ -108,7 +109,8 @@ def chosen_of(status: Status, glyphs: Glyphs) -> str:
     name, score = f"log10 {glyphs.lam} {chosen.log10_lambda:.3f}", chosen.validation_accuracy
     if score is None:
         return f"given: {name}"
-    return f"chosen: {name}, mean validation accuracy {100 * score.mean:.2f} %"
+    kind = "predicted" if score.kind is ScoreKind.PREDICTED else "mean"
+    return f"chosen: {name}, {kind} validation accuracy {100 * score.mean:.2f} %"
 
 
 def best_of(status: Status, glyphs: Glyphs) -> str:

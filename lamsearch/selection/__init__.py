@@ -5,7 +5,8 @@ Refuses to know the test set, training accuracy, storages and plans.
 """
 
 from lamsearch.selection import halving
-from lamsearch.selection.doubt import Difference, Drop, differences, drops
+from lamsearch.selection.doubt import Bias, Difference, Drop, bias, differences, drops
+from lamsearch.selection.dropped import Dropped, SeedNoise, dropped, seed_noise
 from lamsearch.selection.model import Fitted, Scores, fit, propose, scores
 from lamsearch.selection.narrowing import Batch, further
 from lamsearch.selection.ranking import (
@@ -16,19 +17,25 @@ from lamsearch.selection.ranking import (
     narrow,
     proposals,
     rank,
+    restated,
     searched,
     winner,
 )
 
 __all__ = [
     "Batch",
+    "Bias",
     "Difference",
     "Drop",
+    "Dropped",
     "Fitted",
     "Judged",
     "Scores",
+    "SeedNoise",
     "apart",
+    "bias",
     "differences",
+    "dropped",
     "drops",
     "extension",
     "finalists",
@@ -39,7 +46,9 @@ __all__ = [
     "proposals",
     "propose",
     "rank",
+    "restated",
     "scores",
     "searched",
+    "seed_noise",
     "winner",
 ]

@@ -1,7 +1,7 @@
-"""How far a choice can be trusted: paired differences, what cannot be told apart, the curse.
+"""How far a choice can be trusted: paired differences, and selection bias.
 
-Enters: finished stages as records, with per-image correctness. Leaves: differences with intervals.
-Pure but for a generator with a fixed seed. Refuses to know the test set.
+Enters: finished stages as records, with per-example correctness. Leaves: differences with
+intervals. Pure but for a generator with a fixed seed. Refuses to know the test set.
 """
 
 from __future__ import annotations
@@ -36,25 +36,39 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """The winner's curse: a candidate's score where it was picked, and on fresh seeds."""
+    """A candidate's score where it was picked by it, and on fresh seeds that picked nobody."""
 
     log10_lambda: float
     picked: float
     fresh: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bias:
+    """How much more the picked candidates scored where they were picked than on fresh seeds.
+
+    ``mean`` is over ``count`` candidates, in accuracy. ``interval95`` is its 95 % interval; None
+    where the fresh scores have one replicate, which tells nothing of the spread of seeds.
+    """
+
+    count: int
+    mean: float
+    interval95: tuple[float, float] | None
+
+
 def differences(stage: StageRecord, chosen: float) -> tuple[Difference, ...]:
     """Return the differences between ``chosen`` (its log10 λ) and every other candidate.
 
-    Both the luck of the seeds and that of the images is in the interval. The differences' joint
-    distribution comes from resampling replicates and images independently (the pigeonhole
-    bootstrap, Owen 2007). By itself it counts what belongs to single predictions three times, so
-    its width is set to the unbiased one of a two-way analysis of variance, seeds + images −
-    single predictions, and widened by Student's t for the few replicates (Satterthwaite 1946).
-    The intervals are simultaneous (max-t): the chance that all of them hold is 95 %, however many
-    candidates there are. Empty where a stage has one replicate, or no per-image correctness.
+    Both the noise of the seeds and that of the draw of examples is in the interval. The
+    differences' joint distribution comes from resampling replicates and examples independently
+    (the pigeonhole bootstrap, Owen 2007). By itself it counts what belongs to single predictions
+    three times, so its width is set to the unbiased one of a two-way analysis of variance, seeds +
+    examples − single predictions, and widened by Student's t for the few replicates (Satterthwaite
+    1946). The intervals are simultaneous (max-t): the chance that all of them hold is 95 %,
+    however many candidates there are. Empty where a stage has one replicate, or no per-example
+    correctness.
     """
-    scored = _correctness(stage)
+    scored = correctness(stage)
     mine = scored.pop(chosen, None)
     if mine is None or len(mine) < 2:
         return ()
@@ -80,6 +94,29 @@ def differences(stage: StageRecord, chosen: float) -> tuple[Difference, ...]:
     return tuple(sorted(found, key=lambda one: one.log10_lambda))
 
 
+def bias(picked: StageRecord, fresh: StageRecord) -> Bias | None:
+    """Return the selection bias of those that ``fresh`` took over from ``picked``; None if none.
+
+    A replicate's mean accuracy over these candidates has over seeds the variance s², seen over the
+    J replicates of ``fresh``. If nothing had been picked, that of R replicates before would differ
+    from it by chance alone, with the variance s²·(1/R + 1/J); so the interval is Student's, with
+    J − 1 degrees of freedom. It holds what a replicate adds to all candidates alike. Where the two
+    stages are trained differently, the difference holds that as well.
+    """
+    found = drops(picked, fresh)
+    if not found:
+        return None
+    mean = math.fsum(one.picked - one.fresh for one in found) / len(found)
+    values = {one.log10_lambda for one in found}
+    before, after = (_table(stage, values) for stage in (picked, fresh))
+    if before is None or after is None or after.shape[1] < 2:
+        return Bias(count=len(found), mean=mean, interval95=None)
+    replicates = after.shape[1]
+    variance = after.mean(axis=0).var(ddof=1) * (1 / before.shape[1] + 1 / replicates)
+    half = float(stdtrit(replicates - 1, 0.975) * math.sqrt(variance))
+    return Bias(count=len(found), mean=mean, interval95=(mean - half, mean + half))
+
+
 def drops(picked: StageRecord, fresh: StageRecord) -> tuple[Drop, ...]:
     """Return what became of the candidates of ``fresh`` that were picked by their score before.
 
@@ -93,7 +130,7 @@ def drops(picked: StageRecord, fresh: StageRecord) -> tuple[Drop, ...]:
     )
 
 
-def _correctness(stage: StageRecord) -> dict[float, npt.NDArray[np.bool_]]:
+def correctness(stage: StageRecord) -> dict[float, npt.NDArray[np.bool_]]:
     """Per candidate (by log10 λ): whether each replicate was right on each image (R, images)."""
     found: dict[float, npt.NDArray[np.bool_]] = {}
     for value, trials in _complete(stage).items():
@@ -101,6 +138,16 @@ def _correctness(stage: StageRecord) -> dict[float, npt.NDArray[np.bool_]]:
         if len(rows) == len(trials) and len({len(row) for row in rows}) == 1:
             found[value] = np.stack(rows)
     return found
+
+
+def _table(stage: StageRecord, values: set[float]) -> npt.NDArray[np.float64] | None:
+    """Accuracies of some candidates (candidates, replicates); None where some lack a replicate."""
+    rows = [
+        [trial.validation_accuracy or 0.0 for trial in trials]
+        for value, trials in _complete(stage).items()
+        if value in values
+    ]
+    return np.array(rows) if len({len(row) for row in rows}) == 1 else None
 
 
 def _means(stage: StageRecord) -> dict[float, float]:
@@ -125,6 +172,21 @@ def _complete(stage: StageRecord) -> dict[float, Sequence[TrialRecord]]:
 
 def _errors(gaps: FloatArray) -> npt.NDArray[np.float64]:
     """Standard errors of the mean gaps (others,), widened for the few replicates."""
+    _, replicates, _ = gaps.shape
+    seeds, draws, single = components(gaps)
+    # all candidates' seeds are alike in their spread: four values each would say little of it
+    seeds = np.full_like(seeds, seeds.mean())
+    variance = np.maximum(seeds + draws - single, np.maximum(single, 1e-12))
+    freedom = (replicates - 1) * (variance / np.maximum(seeds, 1e-15)) ** 2
+    widened = stdtrit(freedom, 0.975) / ndtri(0.975)
+    return np.asarray(np.sqrt(variance) * widened)
+
+
+def components(gaps: FloatArray) -> tuple[npt.NDArray[np.float64], ...]:
+    """Of the variance of the mean gaps (others,): seeds, draw of examples, single predictions.
+
+    Each of the first two holds the third as well (two-way analysis of variance).
+    """
     _, replicates, images = gaps.shape
     whole = gaps.mean(axis=(1, 2), dtype=np.float64)
     by_replicate = gaps.mean(axis=2, dtype=np.float64)
@@ -134,12 +196,7 @@ def _errors(gaps: FloatArray) -> npt.NDArray[np.float64]:
     rest = (gaps.astype(np.float64) ** 2).mean(axis=(1, 2)) - whole**2
     rest -= by_replicate.var(axis=1) + by_image.var(axis=1)
     single = np.maximum(rest, 0.0) / ((replicates - 1) * (images - 1))
-    # all candidates' seeds are alike in their spread: four values each would say little of it
-    seeds = np.full_like(seeds, seeds.mean())
-    variance = np.maximum(seeds + draws - single, np.maximum(single, 1e-12))
-    freedom = (replicates - 1) * (variance / np.maximum(seeds, 1e-15)) ** 2
-    widened = stdtrit(freedom, 0.975) / ndtri(0.975)
-    return np.asarray(np.sqrt(variance) * widened)
+    return seeds, draws, single
 
 
 def _resampled(gaps: FloatArray) -> npt.NDArray[np.float64]:

@@ -1,11 +1,12 @@
-"""A model of accuracy over log10 λ: where it is best, and where to look next.
+"""A model of accuracy over log10 λ: where it is best, how sure that is, and where to look next.
 
-Enters: replicated scores of one schedule. Leaves: points and a winner. Loads scikit-learn where it
-is used. Refuses to know how the scores came about.
+Enters: replicated scores of one schedule. Leaves: points and a prediction. Loads scikit-learn
+where it is used. Refuses to know how the scores came about.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.results import FloatArray, StageRecord, TrialState
+from lamsearch.results import StageRecord, TrialState
+from lamsearch.statistics import binomial_error, unseen_variance
 
 _GRID = 0.01  # in log10 λ
 _APART = 0.1  # between proposed points
 _EXPLORE = 1.0  # standard deviations above the mean that make a point worth a look
+_JITTER = 1e-8  # the least variance of a mean: a numerically safe matrix
 _LENGTHS = (0.3, 3.0)  # decades over which accuracy changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """Mean scores of candidates with the variance of each mean, replicates' own luck taken out."""
+    """Mean scores of candidates; of each mean the variance, without what the replicates share."""
 
     log10_lambdas: npt.NDArray[np.float64]
     means: npt.NDArray[np.float64]
@@ -45,25 +48,72 @@ class Fitted:
         return float(self.grid[at]), float(self.mean[at]), float(self.sd[at])
 
 
-def scores(stage: StageRecord) -> Scores:
+def scores(stage: StageRecord, validation_images: int) -> Scores:
     """Return the scores of a stage's candidates, those with a failed replicate left out.
 
     All candidates of a replicate share its weights and mini-batches, so what the replicate adds
     to all of them is no noise of their differences: it is taken out before the variance, which is
-    pooled over the candidates.
+    pooled over the candidates, ν = (candidates − 1)·(replicates − 1) degrees of freedom. It is
+    never less than that of an accuracy that differed in none of ν·``validation_images``
+    comparisons: few replicates may agree by chance. With one replicate there is nothing to pool,
+    and each mean has the binomial variance.
     """
     table = _table(stage)
-    residual = table - table.mean(axis=0) - (table.mean(axis=1) - table.mean())[:, None]
     candidates, replicates = table.shape
-    freedom = (candidates - 1) * (replicates - 1)
-    pooled = float((residual**2).sum() / freedom) if freedom else 0.0
-    values = np.array(sorted(_rows(stage)))
-    variance = max(pooled / replicates, 1e-8)
+    pooled, freedom = pooled_variance(stage)
+    if freedom:
+        unseen = unseen_variance(freedom * validation_images, validation_images)
+        variances = np.full(candidates, max(pooled, unseen) / replicates)
+    else:
+        binomial = [binomial_error(float(mean), validation_images) for mean in table.mean(axis=1)]
+        variances = np.square(binomial) / replicates
     return Scores(
-        log10_lambdas=values,
+        log10_lambdas=np.array(sorted(_rows(stage))),
         means=table.mean(axis=1),
-        variances=np.full(candidates, variance),
+        variances=np.maximum(variances, _JITTER),
     )
+
+
+def pooled_variance(stage: StageRecord) -> tuple[float, int]:
+    """Return the variance of one run's accuracy beyond its candidate's and replicate's effects.
+
+    With it its degrees of freedom; both are 0 where the stage has one candidate or replicate.
+    """
+    table = _table(stage)
+    if table.ndim < 2:
+        return 0.0, 0
+    residual = table - table.mean(axis=0) - (table.mean(axis=1) - table.mean())[:, None]
+    freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
+    return (float((residual**2).sum() / freedom), freedom) if freedom else (0.0, 0)
+
+
+def shared_variance(stage: StageRecord) -> float:
+    """Return the variance of what the mean over a stage's replicates adds to all candidates alike.
+
+    An accuracy is y_ij = f(λ_i) + c_j + e_ij for candidate i of I and replicate j of J. Over the
+    replicates' means s² = Σ_j (ȳ_·j − ȳ_··)²/(J − 1) is expected to be σ_c² + σ_e²/I, so the
+    variance of the mean c̄ is (s² − σ_e²/I)/J, with the pooled σ_e² and never below 0. 0 with one
+    replicate, which tells nothing of others.
+    """
+    table = _table(stage)
+    if table.ndim < 2 or table.shape[1] < 2:
+        return 0.0
+    candidates, replicates = table.shape
+    between = float(table.mean(axis=0).var(ddof=1))
+    return float(max(between - pooled_variance(stage)[0] / candidates, 0.0) / replicates)
+
+
+def level_error(sd: float, mean: float, stage: StageRecord, validation_images: int) -> float:
+    """Return the standard deviation of a predicted level of accuracy, for seeds yet unseen.
+
+    ``sd``, the model's own at that λ, is one of differences between candidates: what their
+    replicates share lifts or lowers all of them and the prediction with them. √(sd² +
+    `shared_variance`) has it. With one replicate what is shared is not known; all candidates were
+    measured on the same examples, so the level is at best as sure as one run's.
+    """
+    if _table(stage).shape[1] < 2:
+        return max(sd, binomial_error(mean, validation_images))
+    return math.hypot(sd, math.sqrt(shared_variance(stage)))
 
 
 def fit(found: Scores, within: tuple[float, float]) -> Fitted:
@@ -116,6 +166,7 @@ def _rows(stage: StageRecord) -> dict[float, list[float]]:
     return rows
 
 
-def _table(stage: StageRecord) -> FloatArray | npt.NDArray[np.float64]:
+def _table(stage: StageRecord) -> npt.NDArray[np.float64]:
+    """Accuracies (candidates in the order of λ, replicates)."""
     rows = _rows(stage)
     return np.array([rows[value] for value in sorted(rows)], np.float64)

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lamsearch.errors import WorkFailedError
-from lamsearch.results import Score, Selected, StageRecord, TrialRecord, TrialState
+from lamsearch.results import (
+    MODEL_RULE,
+    Score,
+    ScoreKind,
+    Selected,
+    StageRecord,
+    TrialRecord,
+    TrialState,
+)
 from lamsearch.selection import model
+from lamsearch.statistics import standard_error
 
 Rule = Literal["best", "one_standard_error", "model"]
 _MODELLED = 3  # candidates that a model needs at least
@@ -137,7 +146,7 @@ def proposals(stage: StageRecord, *, count: int, validation_images: int) -> list
     values = [one.log10_lambda for one in _ranked(stage, validation_images)]
     if len(values) < _MODELLED:
         return []
-    fitted = model.fit(model.scores(stage), (min(values), max(values)))
+    fitted = model.fit(model.scores(stage, validation_images), (min(values), max(values)))
     return model.propose(fitted, values, count)
 
 
@@ -153,7 +162,8 @@ def winner(
     ``best``: the candidate with the best mean. ``one_standard_error``: the largest λ whose mean is
     within one standard error of the best, of their difference over paired replicates (Breiman et
     al. 1984 for unpaired ones): the simpler model where the data do not object. ``model``: the top
-    of a Gaussian process through all means, which need not be a λ that was tried.
+    of a Gaussian process through all means, which need not be a λ that was tried; where it was not,
+    the score is a prediction.
 
     A winner at the edge of what ``deciding``, or the first of the ``searched`` stages, tried gets
     a warning.
@@ -162,8 +172,8 @@ def winner(
         WorkFailedError: No candidate ended well.
     """
     ranked = _ranked(deciding, validation_images)
-    value, score, why = _chosen(deciding, ranked, rule)
-    replicates = "1 run" if score.n == 1 else f"{score.n} replicates"
+    value, score, why = _chosen(deciding, ranked, rule, validation_images)
+    replicates = "1 run" if ranked[0].n == 1 else f"{ranked[0].n} replicates"
     return Selected(
         log10_lambda=value,
         rule=f"{why} over {replicates} among {len(ranked)} candidates of {deciding.name}",
@@ -176,21 +186,59 @@ def winner(
     )
 
 
-def _chosen(stage: StageRecord, ranked: Sequence[Judged], rule: Rule) -> tuple[float, Score, str]:
+def restated(selected: Selected, deciding: StageRecord, validation_images: int) -> Selected:
+    """Return an older record of a model's choice as `winner` would state its score today.
+
+    As it is where too little of the deciding stage is at hand to have been modelled.
+    """
+    score, ranked = selected.validation_accuracy, rank(deciding, validation_images)
+    if score is None or len(ranked) < _MODELLED:
+        return selected
+    stated = _stated(selected.log10_lambda, score.mean, score.se, deciding, validation_images)
+    return replace(selected, validation_accuracy=stated)
+
+
+def _chosen(
+    stage: StageRecord, ranked: Sequence[Judged], rule: Rule, validation_images: int
+) -> tuple[float, Score, str]:
     """The rule's λ, its score, and the rule in words."""
     best = ranked[0]
     if rule == "model" and len(ranked) >= _MODELLED:
-        values = [one.log10_lambda for one in ranked]
-        value, mean, sd = model.fit(model.scores(stage), (min(values), max(values))).best
-        score = Score(mean=mean, se=sd, n=best.n)
-        return value, score, "top of a Gaussian process through mean validation accuracies"
+        value, score = _modelled(stage, ranked, validation_images)
+        return value, score, f"{MODEL_RULE} through mean validation accuracies"
     if rule == "one_standard_error" and best.n > 1:
         close = [one for one in ranked if one is best or _within_one(stage, best, one)]
         best = max(close, key=lambda one: one.log10_lambda)
         why = "largest λ within one paired standard error of the best mean validation accuracy"
-        return best.log10_lambda, Score(mean=best.accuracy, se=best.se, n=best.n), why
-    score = Score(mean=best.accuracy, se=best.se, n=best.n)
-    return best.log10_lambda, score, "best mean validation accuracy"
+        return best.log10_lambda, _measured(best), why
+    return best.log10_lambda, _measured(best), "best mean validation accuracy"
+
+
+def _modelled(
+    stage: StageRecord, ranked: Sequence[Judged], validation_images: int
+) -> tuple[float, Score]:
+    """The top of the model, and its score."""
+    values = [one.log10_lambda for one in ranked]
+    found = model.scores(stage, validation_images)
+    value, mean, sd = model.fit(found, (min(values), max(values))).best
+    return value, _stated(value, mean, sd, stage, validation_images)
+
+
+def _stated(
+    value: float, mean: float, sd: float, stage: StageRecord, validation_images: int
+) -> Score:
+    """A model's choice: measured where that very λ was trained, else predicted."""
+    ranked = rank(stage, validation_images)
+    trained = next((one for one in ranked if one.log10_lambda == value), None)
+    if trained is not None:
+        return _measured(trained)
+    mean = min(max(mean, 0.0), 1.0)
+    error = model.level_error(sd, mean, stage, validation_images)
+    return Score(mean=mean, se=error, n=0, kind=ScoreKind.PREDICTED)
+
+
+def _measured(one: Judged) -> Score:
+    return Score(mean=one.accuracy, se=one.se, n=one.n)
 
 
 def _within_one(stage: StageRecord, best: Judged, other: Judged) -> bool:
@@ -223,10 +271,6 @@ def _judge(trials: Sequence[TrialRecord], validation_images: int) -> Judged:
     losses = [trial.validation_loss or 0.0 for trial in trials]
     n = len(trials)
     mean = math.fsum(accuracies) / n
-    if n == 1:
-        variance = mean * (1 - mean) / validation_images
-    else:
-        variance = math.fsum((a - mean) ** 2 for a in accuracies) / (n - 1) / n
     value = trials[0].log10_lambda
     assert value is not None  # noqa: S101 - a complete trial has been given its λ
     return Judged(
@@ -234,7 +278,7 @@ def _judge(trials: Sequence[TrialRecord], validation_images: int) -> Judged:
         log10_lambda=value,
         accuracy=mean,
         loss=math.fsum(losses) / n,
-        se=math.sqrt(variance),
+        se=standard_error(accuracies, validation_images) or 0.0,
         n=n,
     )
 

@@ -5,6 +5,7 @@ with every mistake in it. Refuses to know what happens to a study later.
 """
 
 from lamsearch.study.reading import differences, json_schema, parse_study, read_study
+from lamsearch.study.resolved import resolved
 from lamsearch.study.sections import (
     CIFAR10_BATCH,
     KNOWN_SOURCES,
@@ -33,4 +34,5 @@ __all__ = [
     "json_schema",
     "parse_study",
     "read_study",
+    "resolved",
 ]

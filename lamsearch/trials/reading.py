@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,13 +15,16 @@ import numpy as np
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
+from lamsearch import selection
 from lamsearch.errors import StudyStateError
 from lamsearch.results import (
+    MODEL_RULE,
     STAGES,
     Curve,
     DataFacts,
     FinalScore,
     Score,
+    ScoreKind,
     Selected,
     StageName,
     StageRecord,
@@ -31,6 +34,7 @@ from lamsearch.results import (
     TrialRecord,
     TrialState,
 )
+from lamsearch.statistics import validation_images
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.tables import DONE, LEASED, TEST, cohorts, curves, stages, studies
 
@@ -146,7 +150,7 @@ def read_study(database: Database, name: str) -> StudyRecord:
 def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> StudyRecord:
     """Return the record of a study's row and of its stages."""
     finished, created = row["finished"], row["created"]
-    return StudyRecord(
+    record = StudyRecord(
         name=row["name"],
         seed=row["document"]["seed"],
         study_fingerprint=row["fingerprint"],
@@ -162,6 +166,7 @@ def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> S
         seconds=None if finished is None else finished - created,
         finished=finished is not None,
     )
+    return _restated(record, row["selected"])
 
 
 def read_stage(
@@ -289,9 +294,29 @@ def selected_from(value: dict[str, Any] | None) -> Selected | None:
     return Selected(
         log10_lambda=value["log10_lambda"],
         rule=value["rule"],
-        validation_accuracy=None if score is None else Score(**score),
+        validation_accuracy=None if score is None else _score(score, value["rule"]),
         warnings=tuple(value["warnings"]),
     )
+
+
+def _score(value: dict[str, Any], rule: str) -> Score:
+    """The chosen λ's score; an older version did not say that a model's was predicted."""
+    if "kind" in value:
+        return Score(**{**value, "kind": ScoreKind(value["kind"])})
+    if rule.startswith(MODEL_RULE):
+        return Score(mean=value["mean"], se=value["se"], n=0, kind=ScoreKind.PREDICTED)
+    return Score(**value)
+
+
+def _restated(record: StudyRecord, value: dict[str, Any] | None) -> StudyRecord:
+    """The record, with the whole error of a prediction that an older version stored."""
+    score = None if value is None else value["validation_accuracy"]
+    finalists, images = record.stages.get("finalists"), validation_images(record, "finalists")
+    if score is None or "kind" in score or finalists is None or images is None:
+        return record
+    if record.selected is None or not record.selected.rule.startswith(MODEL_RULE):
+        return record
+    return replace(record, selected=selection.restated(record.selected, finalists, images))
 
 
 def _facts(value: dict[str, Any] | None) -> DataFacts | None:

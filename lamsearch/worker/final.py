@@ -1,16 +1,16 @@
-"""The end: the final's models and test images → test accuracy, said with its error."""
+"""The end: the final's models and test examples → test accuracy, with its interval."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtri, softmax, stdtrit
+from scipy.special import softmax
 
 from lamsearch.dataset import LabelledImages, normalise
 from lamsearch.dataset.images import Raw
 from lamsearch.results import FinalScore, FloatArray, IntArray, Model
+from lamsearch.statistics import interval95
 
 
 def score(models: Sequence[Model], images: LabelledImages) -> FinalScore:
@@ -29,18 +29,6 @@ def score(models: Sequence[Model], images: LabelledImages) -> FinalScore:
         test_images=len(images.y),
         confusion=_confusion(images.y, together, models[0].b2.shape[0]),
     )
-
-
-def interval95(mean: float, sd: float, n: int, images: int) -> tuple[float, float]:
-    """Return a 95 % interval for the accuracy of a newly trained net on new images.
-
-    The two errors are independent, so their half widths add in squares: Student's for the mean
-    over n seeds, and the binomial one for the draw of the test images.
-    """
-    seeds = float(stdtrit(n - 1, 0.975)) * sd / math.sqrt(n) if n > 1 else 0.0
-    draw = float(ndtri(0.975)) * math.sqrt(mean * (1 - mean) / images)
-    half = math.hypot(seeds, draw)
-    return (max(0.0, mean - half), min(1.0, mean + half))
 
 
 def _probabilities(model: Model, raw: Raw) -> FloatArray:

@@ -181,7 +181,7 @@ def test_pictures_are_drawn_sharply(opened: Opener, addresses: dict[str, str]) -
 
 
 def test_answer_comes_first(opened: Opener, addresses: dict[str, str], results: Any) -> None:
-    """The first screen holds λ, the accuracy with its interval and what cannot be told apart;
+    """The first screen holds λ, the accuracy with its interval and what cannot be distinguished;
     accuracy over λ, learning curves, tables, settings follow in this order."""
     page, _ = opened(addresses["real"])
     low, high = (f"{100 * end:.2f}" for end in results["final"]["test_accuracy"]["interval95"])
@@ -189,7 +189,7 @@ def test_answer_comes_first(opened: Opener, addresses: dict[str, str], results: 
         f"{results['selected']['lambda']:.4g}",
         f"{100 * results['final']['test_accuracy']['mean']:.2f} %",
         f"95 % interval {low} to {high} %",
-        "told apart from ",
+        "cannot be distinguished from ",
     ):
         box = page.locator("main").get_by_text(text).first.bounding_box()
         assert box is not None, text

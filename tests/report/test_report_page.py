@@ -137,14 +137,14 @@ def test_answer_comes_first(pages: dict[str, str]) -> None:
 
 
 def test_warnings_and_caveats_are_in_the_answer() -> None:
-    """A winner at its edge and shared validation images are said before the first picture."""
+    """A winner at its edge and shared validation examples are said before the first picture."""
     record = made.finished()
     assert record.selected is not None
     edge = "the chosen log10 λ -2.5 lies at the edge of fine"
     record = replace(record, selected=replace(record.selected, warnings=(edge,)))
     top = markdown(record).split("![")[0]
     assert f"Warning: {edge}" in top
-    assert "The finalists share their validation images" in top
+    assert "The finalists share their validation examples" in top
     assert edge in page(record, []).split("<section>")[0]
 
 
@@ -172,16 +172,16 @@ def close_call(worse: float, chosen: float = -2.5) -> str:
     return markdown(replace(record, selected=replace(record.selected, log10_lambda=chosen)))
 
 
-def test_paired_differences_tell_candidates_apart() -> None:
-    """Finalists that are right equally often cannot be told apart; ten points of difference can,
+def test_paired_differences_distinguish_candidates() -> None:
+    """Finalists that are right equally often cannot be distinguished; ten points of difference can,
     and the table has the difference with its interval."""
-    said = "cannot be told apart from log₁₀ λ = -3.000"
+    said = "cannot be distinguished from log₁₀ λ = -3.000"
     alike, worse = close_call(0.0), close_call(0.1)
     assert said in alike
     assert said not in worse
-    assert "The chosen λ is told apart from every other one of its stage" in worse
+    assert "The chosen λ is distinguishable from every other one of its stage" in worse
     assert "## The chosen λ against the others" in worse
-    (row,) = [line for line in worse.splitlines() if "| told apart" in line]
+    (row,) = [line for line in worse.splitlines() if "| distinguishable" in line]
     better, interval = (cell.strip() for cell in row.split("|")[2:4])
     low, high = (float(part) for part in interval.split(" to "))
     assert 0 < low < float(better) < high
@@ -191,25 +191,56 @@ def test_a_choice_between_those_tried_is_compared_by_the_nearest() -> None:
     """Of a λ that a model chose it is said that, and which, tried one is compared in its place."""
     alike, worse = close_call(0.0, chosen=-2.6), close_call(0.1, chosen=-2.6)
     instead = "The chosen λ lies between those tried; the nearest of them, log₁₀ λ = -2.500, "
-    assert f"{instead}cannot be told apart from log₁₀ λ = -3.000" in alike
-    assert f"{instead}is told apart from every other one" in worse
+    assert f"{instead}cannot be distinguished from log₁₀ λ = -3.000" in alike
+    assert f"{instead}is distinguishable from every other one" in worse
     assert "## The nearest λ tried, log₁₀ λ = -2.500, against the others" in worse
 
 
-def test_the_fall_of_those_who_were_picked_is_said() -> None:
-    """The note on the winner's curse has the mean fall from the picking score to fresh seeds."""
-    record = made.finished()
-    picked = record.stages["fine"].trials[0]
-    stage = made.stage("finalists", [picked.log10_lambda], replicates=2, with_curve=False)
+SAME = {**made.SETTINGS, "fine": {"trials": 15}, "finalists": {"replicates": 3}}
+
+
+def picked(gains: list[float], settings: dict[str, object] = SAME) -> str:
+    """Return report.md where finalists scored so much more on fresh seeds than in fine."""
+    fine = made.stage("fine", [-3.0, -2.5], with_curve=False)
+    stage = made.stage("finalists", [-3.0, -2.5], replicates=len(gains), with_curve=False)
     trials = tuple(
-        replace(trial, validation_accuracy=(picked.validation_accuracy or 0) - 0.02)
-        for trial in stage.trials
+        replace(one, validation_accuracy=(fine.trials[one.candidate].validation_accuracy or 0) + up)
+        for one, up in zip(stage.trials, gains * 2, strict=True)
     )
-    stages = {**record.stages, "finalists": replace(stage, trials=trials)}
-    text = markdown(replace(record, stages=stages))
-    assert (
-        "Winner's curse: the 1 λs picked from fine scored 2.00 points less on fresh seeds" in text
+    stages = {"fine": fine, "finalists": replace(stage, trials=trials)}
+    return markdown(made.finished(stages=stages, settings=settings)).replace("\\", "")
+
+
+def test_selection_bias_is_said_the_right_way_round() -> None:
+    """Picked λs that fall on fresh seeds beyond the noise of seeds show a selection bias; those
+    that rise, or fall within it, show none. By hand: t(0.975, 2) = 4.303, s = 0.001 over three
+    replicates, √(1 + 1/3): half a width of 0.497 points."""
+    fall = picked([-0.021, -0.02, -0.019])
+    said = "the 2 λs picked from fine scored 2.00 points less on fresh seeds, on average"
+    assert f"Selection bias: {said} (95 % interval -2.50 to -1.50)." in fall
+    rise = picked([0.0087, 0.0097, 0.0107])
+    none = "No selection bias that can be distinguished from the noise of seeds"
+    said = "the 2 λs picked from fine scored 0.97 points more on fresh seeds, on average"
+    assert f"{none}: {said} (95 % interval +0.47 to +1.47)." in rise
+    assert f"{none}: the 2 λs picked from fine scored 0.10 points less" in picked(
+        [-0.002, -0.001, 0.0]
     )
+    assert "Selection bias of unknown error: the 2 λs" in picked([-0.01])
+
+
+def test_a_difference_of_schedules_is_no_selection_bias() -> None:
+    """Where the two stages differ in what they were trained with, that is said, key by key: an
+    override of either counts, one that repeats [training] does not."""
+    for name, table, keys in (
+        ("fine", {"cycles": 2}, "cycles"),
+        ("finalists", {"schedule": "exp_range", "gamma": 0.9}, "schedule and gamma"),
+        ("finalists", {"components": 64}, "components"),
+    ):
+        text = picked([-0.021, -0.02, -0.019], {**SAME, name: table})
+        assert f"and the two stages differ in {keys}." in text
+        assert "Selection bias cannot be seen by itself: the 2 λs" in text
+    same = picked([-0.021, -0.02, -0.019], {**SAME, "fine": {"cycles": 3, "sample_every": "cycle"}})
+    assert "the two stages differ" not in same
 
 
 def test_unfinished_study_says_what_is_missing(pages: dict[str, str]) -> None:

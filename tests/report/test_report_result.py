@@ -59,7 +59,7 @@ def test_document_of_a_finished_study() -> None:
     assert found["selected"] == {
         "log10_lambda": -2.5, "lambda": 10**-2.5,
         "rule": "highest mean validation accuracy of the finalists over 5 replicates",
-        "validation_accuracy": {"mean": 0.5383, "se": 0.0013, "n": 5},
+        "validation_accuracy": {"mean": 0.5383, "se": 0.0013, "n": 5, "kind": "measured"},
     }  # fmt: skip
     assert found["final"]["test_accuracy"] == {
         "mean": 0.5274, "sd": 0.0031, "n": 5, "interval95": [0.5172, 0.5376],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pseudo_terminal import HEIGHT, POINTS, WIDTH, status
 from rich.console import Console
 
-from lamsearch.results import Score, Selected
+from lamsearch.results import Score, ScoreKind, Selected
 from lamsearch.screen import Picture, plot
 from lamsearch.trials import Point, StageStatus
 
@@ -66,6 +66,10 @@ def test_a_picture_of_the_end_has_the_choice() -> None:
     end = replace(status(0), state="done", selected=chosen, stages=(*status(0).stages, test))
     lines = rendered(status=end)
     assert lines[1] == "chosen: log10 λ -2.449, mean validation accuracy 52.85 %"
+    guessed = replace(chosen, validation_accuracy=replace(score, n=0, kind=ScoreKind.PREDICTED))
+    assert rendered(status=replace(end, selected=guessed))[1] == (
+        "chosen: log10 λ -2.449, predicted validation accuracy 52.85 %"
+    )
     assert ["test", "scored"] in [line.split() for line in lines]
     given = replace(chosen, validation_accuracy=None)
     lines = rendered(status=replace(end, state="running", selected=given))

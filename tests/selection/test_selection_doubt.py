@@ -149,7 +149,7 @@ def test_luck_that_all_candidates_share_is_no_noise() -> None:
     """A replicate that is better for every λ alike leaves the model's variances at their floor."""
     stage = scored({v: [parabola(v) + shift for shift in (0.0, 0.05, -0.05)]
                     for v in (-4.0, -3.0, -2.0)})  # fmt: skip
-    assert selection.scores(stage).variances == pytest.approx(np.full(3, 1e-8))
+    assert selection.scores(stage, 100_000).variances == pytest.approx(np.full(3, 1e-8))
 
 
 def test_proposals_are_new_apart_and_near_the_top() -> None:

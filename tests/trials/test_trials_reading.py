@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -19,7 +19,8 @@ from trials_stub import (
     work,
 )
 
-from lamsearch.results import STAGES, Curve, Trained, TrialState
+from lamsearch import selection
+from lamsearch.results import STAGES, Curve, Score, ScoreKind, Trained, TrialState
 from lamsearch.study import Study
 from lamsearch.trials import (
     Database,
@@ -29,6 +30,7 @@ from lamsearch.trials import (
     delete,
     read_status,
     read_study,
+    tables,
 )
 
 Build = Callable[..., Study]
@@ -281,3 +283,43 @@ def test_curves_of_a_deleted_study_are_gone(
     assert {trial.curve for trial in read_study(database, "small").stages["coarse"].trials} == {
         None
     }
+
+
+def test_an_older_prediction_reads_as_one(
+    database: Database, small_study: Build, window: Window
+) -> None:
+    """A model's choice that an older version stored as a measurement over two replicates reads as
+    a prediction, with the error that a new one has; any other older choice as measured."""
+    study = small_study(finalists={"keep": 3, "rounds": 2, "rule": "model"}, fine={"trials": 8})
+    planned(database, study)
+    work(Leases(database, "small", owner="a", seconds=60.0))
+    new = read_study(database, "small").selected
+    assert new is not None
+    assert new.validation_accuracy is not None
+    assert (new.validation_accuracy.kind, new.validation_accuracy.n) == (ScoreKind.PREDICTED, 0)
+    finalists = read_study(database, "small").stages["finalists"]
+    shared = selection.model.shared_variance(finalists)
+    old = {"mean": new.validation_accuracy.mean, "n": 2,
+           "se": (new.validation_accuracy.se**2 - shared) ** 0.5}  # fmt: skip
+    rewrite(database, {**asdict(new), "validation_accuracy": old})
+    again = read_study(database, "small").selected
+    assert again is not None
+    assert again.validation_accuracy is not None
+    assert again.validation_accuracy.kind is ScoreKind.PREDICTED
+    assert again.validation_accuracy.n == 0
+    assert again.validation_accuracy.se == pytest.approx(new.validation_accuracy.se)
+    told = read_status(database, "small").selected
+    assert told is not None
+    assert told.validation_accuracy is not None
+    assert told.validation_accuracy.kind is ScoreKind.PREDICTED
+    best = {**asdict(new), "rule": "best mean validation accuracy", "validation_accuracy": old}
+    rewrite(database, best)
+    measured = read_study(database, "small").selected
+    assert measured is not None
+    assert measured.validation_accuracy == Score(**old, kind=ScoreKind.MEASURED)
+
+
+def rewrite(database: Database, selected: dict[str, object]) -> None:
+    """Store a choice as another version might have."""
+    with database.write() as unit:
+        unit.execute(sa.update(tables.studies).values(selected=selected))

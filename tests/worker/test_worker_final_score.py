@@ -9,6 +9,7 @@ import pytest
 
 from lamsearch.dataset import LabelledImages
 from lamsearch.results import Model
+from lamsearch.statistics import interval95
 from lamsearch.worker import final
 
 
@@ -42,24 +43,11 @@ def test_the_accuracy_of_one_model_is_the_share_of_images_it_gets_right() -> Non
     assert found.confusion == ((2, 0), (1, 1))
 
 
-def test_the_interval_of_one_model_is_the_binomial_one() -> None:
-    """With one replicate only the draw of the images counts: 1.95996 · sqrt(p(1 − p)/n)."""
-    low, high = final.interval95(0.9, 0.0, 1, 100)
-    assert (low, high) == pytest.approx((0.9 - 0.0587989, 0.9 + 0.0587989), abs=1e-6)
-
-
-def test_the_interval_adds_seeds_and_images_in_squares() -> None:
-    """With n replicates Student's half width t(0.975, n − 1)·sd/√n and the binomial one add up."""
-    seeds = 12.7062047 * 0.01 / math.sqrt(2)  # t for one degree of freedom, from a table
-    draw = 1.9599640 * math.sqrt(0.5 * 0.5 / 1000)
-    half = math.sqrt(seeds**2 + draw**2)
-    assert final.interval95(0.5, 0.01, 2, 1000) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-7)
-
-
-def test_the_interval_stays_between_zero_and_one() -> None:
-    """An interval never leaves the range of an accuracy."""
-    assert final.interval95(0.99, 0.2, 2, 10)[1] == 1.0
-    assert final.interval95(0.01, 0.2, 2, 10)[0] == 0.0
+def test_the_score_has_the_interval_of_its_accuracies() -> None:
+    """The interval is that of mean, spread and number of the accuracies, on so many examples."""
+    found = final.score([model(1, 1), model(-1, 1)], IMAGES)
+    assert found.accuracies == (0.75, 0.25)
+    assert found.interval95 == interval95(0.5, found.sd, 2, 4)
 
 
 def test_the_ensemble_is_the_mean_of_probabilities_not_a_vote() -> None:

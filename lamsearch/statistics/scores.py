@@ -1,4 +1,4 @@
-"""Candidates' scores as pictures and tables show them. Enters: a record. Leaves: means and errors.
+"""Candidates' scores as figures and tables show them. Enters: a record. Leaves: means and errors.
 
 Refuses to rank for selection: nothing is decided here.
 """
@@ -6,21 +6,20 @@ Refuses to rank for selection: nothing is decided here.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 from lamsearch.results import StageName, StageRecord, StudyRecord, TrialRecord, TrialState
-from lamsearch.study import CIFAR10_BATCH
+from lamsearch.statistics.accuracy import standard_error
+from lamsearch.study import CIFAR10_BATCH, resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateScore:
     """One candidate's mean validation accuracy (a fraction) over its complete replicates.
 
-    ``se`` is the standard error sd/√n over replicates; for n = 1 it is the binomial
-    √(p(1 − p)/images), None where the number of validation images is not known. ``mean`` is None
-    as long as no replicate is complete. ``trials`` are all of the candidate's, complete or not.
+    ``se`` is its `standard_error`, None where it is not known. ``mean`` is None as long as no
+    replicate is complete. ``trials`` are all of the candidate's, complete or not.
     """
 
     candidate: int
@@ -56,24 +55,20 @@ def candidate_scores(record: StudyRecord, name: StageName) -> list[CandidateScor
 
 
 def validation_images(record: StudyRecord, name: StageName) -> int | None:
-    """Return how many images the stage validates with, None where the settings do not say.
+    """Return how many examples the stage validates with, None where the settings do not say.
 
     [final] may have a split of its own; whole CIFAR-10 batches hold 10,000 images each.
     """
-    data = _table(record.settings, "data")
-    batches = data.get("validation_batches")
+    settings = resolved(record.settings, name)
+    batches, size = settings["validation_batches"], settings["validation"]
     if isinstance(batches, (list, tuple)):
         return CIFAR10_BATCH * len(batches) or None
-    size = data.get("validation")
-    if name == "final":
-        size = _table(record.settings, "final").get("validation", size)
     return size if isinstance(size, int) and size > 0 else None
 
 
 def cycle_length(record: StudyRecord, name: StageName) -> int | None:
     """Return the updates of one learning-rate cycle (2·n_s) in the stage, None if not known."""
-    default = _table(record.settings, "training").get("step_size")
-    step_size = _table(record.settings, name).get("step_size", default)
+    step_size = resolved(record.settings, name)["step_size"]
     return 2 * step_size if isinstance(step_size, int) and step_size > 0 else None
 
 
@@ -84,22 +79,14 @@ def _by_candidate(stage: StageRecord) -> list[tuple[int, tuple[TrialRecord, ...]
 
 def _score(candidate: int, trials: tuple[TrialRecord, ...], images: int | None) -> CandidateScore:
     found = [value for trial in trials if (value := _accuracy(trial)) is not None]
-    mean = math.fsum(found) / len(found) if found else None
     return CandidateScore(
         candidate=candidate,
         log10_lambda=next((t.log10_lambda for t in trials if t.log10_lambda is not None), None),
-        mean=mean,
-        se=None if mean is None else _standard_error(found, mean, images),
+        mean=math.fsum(found) / len(found) if found else None,
+        se=standard_error(found, images) if found else None,
         n=len(found),
         trials=trials,
     )
-
-
-def _standard_error(values: list[float], mean: float, images: int | None) -> float | None:
-    n = len(values)
-    if n > 1:
-        return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
-    return None if images is None else math.sqrt(max(mean * (1 - mean), 0.0) / images)
 
 
 def _accuracy(trial: TrialRecord) -> float | None:
@@ -114,8 +101,3 @@ def _best_first(score: CandidateScore) -> tuple[bool, bool, float, float, int]:
     losses = [trial.validation_loss or 0.0 for trial in score.complete]
     mean = 0.0 if score.mean is None else score.mean
     return score.mean is None, score.lost, -mean, math.fsum(losses), score.candidate
-
-
-def _table(settings: Mapping[str, object], key: str) -> Mapping[str, object]:
-    value = settings.get(key)
-    return value if isinstance(value, Mapping) else {}

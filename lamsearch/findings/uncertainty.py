@@ -1,0 +1,223 @@
+"""How sure the choice is, in plain words: what it beats, what it cannot be distinguished from.
+
+Enters: a study's record. Leaves: sentences, a table of unescaped text, and the numbers of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lamsearch import selection
+from lamsearch.findings.choice import nearest_trained
+from lamsearch.findings.stages import deciding, finished
+from lamsearch.results import StageName, StageRecord, StudyRecord, TrialState
+from lamsearch.selection import Bias, Difference, Dropped
+from lamsearch.study import resolved
+
+_SEARCHES: tuple[StageName, ...] = ("coarse", "fine")
+_UNTRAINED = {"sample_every"}  # settings that no weight depends on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCarried:
+    """What the stages of the search tried once and did not carry forward.
+
+    ``differing`` names the settings in which they were trained otherwise than the deciding stage;
+    ``seeds`` says whether the spread of seeds is known; ``pruned`` candidates are not compared.
+    """
+
+    stages: tuple[StageName, ...]
+    candidates: tuple[Dropped, ...]
+    differing: tuple[str, ...]
+    seeds: bool
+    pruned: int
+
+
+def compared(record: StudyRecord) -> tuple[Difference, ...]:
+    """Return the chosen λ's differences to the others of its stage; empty where none are known.
+
+    A λ that a model chose between those tried is compared by the trained one that is nearest.
+    """
+    stage, selected, nearest = deciding(record), record.selected, nearest_trained(record)
+    if stage is None or nearest is None or nearest.log10_lambda is None:
+        return ()
+    if selected is None or selected.validation_accuracy is None:
+        return ()
+    return selection.differences(stage, nearest.log10_lambda)
+
+
+def not_carried(record: StudyRecord) -> NotCarried | None:
+    """Return what the search did not carry forward; None where that is not known (yet)."""
+    final, chosen = deciding(record), record.selected
+    if final is None or chosen is None or chosen.validation_accuracy is None:
+        return None
+    searched = [s for name in _SEARCHES if (s := record.stages.get(name)) and finished(s)]
+    carried = {one.log10_lambda for one in final.trials if one.log10_lambda is not None}
+    if final in searched:
+        carried = {chosen.log10_lambda}
+    noise = selection.seed_noise(final)
+    found = [one for stage in searched for one in selection.dropped(stage, carried, noise)]
+    if not found:
+        return None
+    pruned = {
+        (stage.name, one.candidate)
+        for stage in searched
+        for one in stage.trials
+        if one.state is TrialState.PRUNED
+    }
+    return NotCarried(
+        stages=tuple(dict.fromkeys(one.stage for one in found)),
+        candidates=tuple(found),
+        differing=tuple(
+            dict.fromkeys(
+                key for one in searched for key in differing(record, one.name, final.name)
+            )
+        ),
+        seeds=noise is not None,
+        pruned=len(pruned),
+    )
+
+
+def differing(record: StudyRecord, one: StageName, other: StageName) -> tuple[str, ...]:
+    """Return the settings in which two stages are trained differently, split and features too."""
+    first, second = (resolved(record.settings, name) for name in (one, other))
+    return tuple(key for key in first if first[key] != second[key] and key not in _UNTRAINED)
+
+
+def selection_bias(record: StudyRecord) -> tuple[StageName, Bias] | None:
+    """Return how much of the score by which the finalists were picked was luck, and in which stage.
+
+    None before the choice, and where no finalist's score was one that picked it.
+    """
+    finalists, picked = record.stages.get("finalists"), _picking(record)
+    if finalists is None or picked is None or record.selected is None:
+        return None
+    found = selection.bias(picked, finalists)
+    return None if found is None else (picked.name, found)
+
+
+def title(record: StudyRecord) -> str:
+    """Name the table of differences: whose they are."""
+    nearest = _stand_in(record)
+    if nearest is None:
+        return "The chosen λ against the others"
+    return f"The nearest λ tried, log₁₀ λ = {nearest:.3f}, against the others"
+
+
+def rows(found: tuple[Difference, ...]) -> tuple[tuple[str, ...], ...]:
+    """Return a row per difference: log10 λ, points better, interval, verdict."""
+    return tuple(
+        (
+            f"{one.log10_lambda:.4f}",
+            f"{100 * one.mean:+.2f}",
+            f"{100 * one.interval95[0]:+.2f} to {100 * one.interval95[1]:+.2f}",
+            _verdict(one),
+        )
+        for one in found
+    )
+
+
+def sentences(record: StudyRecord) -> Iterator[str]:
+    """Say what the choice cannot be distinguished from, and how much of the picking was luck."""
+    found, whose = compared(record), _subject(record)
+    close = [one.log10_lambda for one in found if not one.apart]
+    if found and close:
+        values = ", ".join(f"{value:.3f}" for value in close)
+        yield (
+            f"{whose} cannot be distinguished from log₁₀ λ = {values}: 0 lies in the 95 % "
+            "intervals of their paired differences, over seeds and validation examples."
+        )
+    elif found:
+        yield f"{whose} is distinguishable from every other one of its stage, at 95 %."
+    yield from _not_carried(record)
+    yield from _selection_bias(record)
+
+
+def _subject(record: StudyRecord) -> str:
+    """Name what is compared: the chosen λ, or the tried one that stands for it."""
+    nearest = _stand_in(record)
+    if nearest is None:
+        return "The chosen λ"
+    return f"The chosen λ lies between those tried; the nearest of them, log₁₀ λ = {nearest:.3f},"
+
+
+def _stand_in(record: StudyRecord) -> float | None:
+    """Return the tried log10 λ that stands for the chosen one; None where that was tried itself."""
+    chosen, nearest = record.selected, nearest_trained(record)
+    if chosen is None or nearest is None or nearest.log10_lambda == chosen.log10_lambda:
+        return None
+    return nearest.log10_lambda
+
+
+def _verdict(one: Difference) -> str:
+    return "distinguishable" if one.apart else "cannot be distinguished"
+
+
+def _not_carried(record: StudyRecord) -> Iterator[str]:
+    """Say which λs of the search were dropped after one run and cannot be excluded."""
+    found = not_carried(record)
+    if found is None:
+        return
+    left = [one.log10_lambda for one in found.candidates if not one.excluded]
+    count, after = len(found.candidates), f"{' and '.join(found.stages)} dropped after one run"
+    how = f"paired differences, simultaneous 95 %{_limits(found)}"
+    if not left:
+        yield f"All {count} λs that {after} are excluded ({how})."
+        return
+    ends = f"{min(left):.3f}" if len(left) == 1 else f"{min(left):.3f} to {max(left):.3f}"
+    yield (
+        f"{len(left)} of {count} λs that {after} cannot be excluded either: log₁₀ λ = {ends} "
+        f"({how})."
+    )
+
+
+def _limits(found: NotCarried) -> str:
+    limits = "" if found.seeds else ", seed noise left out"
+    if found.differing:
+        limits += f"; trained with the search's {_listed(found.differing)}"
+    if found.pruned:
+        limits += f"; {found.pruned} pruned not compared"
+    return limits
+
+
+def _selection_bias(record: StudyRecord) -> Iterator[str]:
+    """Say how those who were picked by a score did on seeds that picked nobody."""
+    known = selection_bias(record)
+    if known is None:
+        return
+    name, found = known
+    gain = -found.mean
+    who = f"the {found.count} λs" if found.count > 1 else "the one λ"
+    what = (
+        f"{who} picked from {name} scored {100 * abs(gain):.2f} points "
+        f"{'more' if gain > 0 else 'less'} on fresh seeds{', on average' * (found.count > 1)}"
+    )
+    interval = found.interval95
+    if interval is not None:
+        low, high = -interval[1], -interval[0]
+        what += f" (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"
+    others = differing(record, name, "finalists")
+    if others:
+        yield (
+            f"Selection bias cannot be seen by itself: {what}, and the two stages differ in "
+            f"{_listed(others)}."
+        )
+    else:
+        yield f"{_verdict_of_bias(found)}: {what}."
+
+
+def _verdict_of_bias(found: Bias) -> str:
+    if found.interval95 is None:
+        return "Selection bias of unknown error" if found.mean > 0 else "No selection bias seen"
+    if found.interval95[0] > 0:
+        return "Selection bias"
+    return "No selection bias that can be distinguished from the noise of seeds"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _picking(record: StudyRecord) -> StageRecord | None:
+    return record.stages.get("fine") or record.stages.get("coarse")

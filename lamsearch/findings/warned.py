@@ -1,0 +1,67 @@
+"""Every warning of a study, made or gathered here. Enters: a study's record. Leaves: sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lamsearch.findings.baseline import Baseline, baseline
+from lamsearch.findings.stages import deciding, finished
+from lamsearch.results import STAGES, StageRecord, StudyRecord, TrialState
+from lamsearch.statistics import candidate_scores, validation_images, wilson95
+
+
+def warnings(record: StudyRecord) -> list[str]:
+    """Return the warnings of data, stages, selection and final, each once, in that order."""
+    stages = [record.stages[name] for name in STAGES if name in record.stages]
+    found = list(record.data.warnings) if record.data is not None else []
+    for stage in stages:
+        found += [*stage.warnings, *_failures(stage)]
+    if record.selected is not None:
+        found += record.selected.warnings
+    found += [*_no_better(record), *_final_no_better(record)]
+    return list(dict.fromkeys(found))
+
+
+def _failures(stage: StageRecord) -> Iterator[str]:
+    """Say that most candidates of a stage failed; of the final's one candidate, its replicates."""
+    final = stage.name == "final"
+    trials = [(one.replicate if final else one.candidate, one.state) for one in stage.trials]
+    planned = len({number for number, _ in trials})
+    failed = len({number for number, state in trials if state is TrialState.FAIL})
+    if 2 * failed > planned:
+        yield (
+            f"{failed} of {planned} {'replicates' if final else 'candidates'} of {stage.name} "
+            "failed, so what follows rests on the few others; each has its reason in the report"
+        )
+
+
+def _no_better(record: StudyRecord) -> Iterator[str]:
+    """Say that the best candidate's score may as well be the baseline's."""
+    stage, found = deciding(record), baseline(record)
+    if stage is None or found is None or found.validation is None or not finished(stage):
+        return
+    examples = validation_images(record, stage.name)
+    best = next((s for s in candidate_scores(record, stage.name) if s.mean is not None), None)
+    if best is None or best.mean is None or examples is None:
+        return
+    if wilson95(best.mean, examples)[0] <= found.validation:
+        yield (
+            f"no candidate of {stage.name} is better on validation than {_always(found)}, "
+            f"{100 * found.validation:.2f} %, beyond the noise of {examples:,} examples: the best "
+            f"has {100 * best.mean:.2f} %"
+        )
+
+
+def _final_no_better(record: StudyRecord) -> Iterator[str]:
+    found = baseline(record)
+    if record.final is None or found is None or found.test is None:
+        return
+    if record.final.interval95[0] <= found.test:
+        yield (
+            f"the final is not better on test than {_always(found)}, {100 * found.test:.2f} %, "
+            f"beyond its 95 % interval: it has {100 * record.final.mean:.2f} %"
+        )
+
+
+def _always(found: Baseline) -> str:
+    return f"always answering with the most frequent class ({' '.join(found.answer.split())})"

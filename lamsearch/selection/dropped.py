@@ -1,0 +1,113 @@
+"""What a search did not carry forward and cannot exclude: its candidates of one run each.
+
+Enters: a stage of the search with per-example correctness, and the finalists. Leaves: how far each
+candidate is behind its stage's best, and how far it would have to be. Pure.
+Refuses to know the test set, and what another stage's schedule would have made of a candidate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri, stdtrit
+
+from lamsearch.results import StageName, StageRecord
+from lamsearch.selection.doubt import components, correctness
+from lamsearch.selection.model import pooled_variance
+from lamsearch.statistics import unseen_variance
+
+_LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """A candidate that a stage did not carry forward, against the best of that stage.
+
+    ``difference`` is the best one's accuracy less its own. Beyond ``critical_difference`` it is
+    ``excluded``: worse than the best of what its stage tried.
+    """
+
+    stage: StageName
+    log10_lambda: float
+    difference: float
+    critical_difference: float
+
+    @property
+    def excluded(self) -> bool:
+        """Whether it is distinguishably worse than the best of its stage."""
+        return self.difference > self.critical_difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedNoise:
+    """The noise that another seed makes, as finalists show it.
+
+    ``variance`` is that of one run's accuracy between seeds, beyond what candidates share, with
+    its degrees of freedom; ``single`` is the part of a difference's variance that both it and the
+    draw of examples hold: that of single predictions.
+    """
+
+    variance: float
+    freedom: int
+    single: float
+
+
+def seed_noise(finalists: StageRecord) -> SeedNoise | None:
+    """Return the finalists' seed noise; None where they have one replicate or candidate."""
+    variance, freedom = pooled_variance(finalists)
+    if not freedom:
+        return None
+    rows = list(correctness(finalists).values())
+    if rows:  # few replicates may agree by chance
+        examples = rows[0].shape[1]
+        variance = max(variance, unseen_variance(freedom * examples, examples))
+    alike = [row for row in rows[1:] if row.shape == rows[0].shape and len(row) > 1]
+    single = 0.0
+    if alike:
+        gaps = np.stack([rows[0].astype(np.int8) - row for row in alike]).astype(np.float32)
+        single = float(components(gaps)[2].mean()) * gaps.shape[1]
+    return SeedNoise(variance=variance, freedom=freedom, single=single)
+
+
+def dropped(
+    stage: StageRecord, carried: Collection[float], noise: SeedNoise | None
+) -> tuple[Dropped, ...]:
+    """Return the candidates of ``stage`` that are not among those ``carried`` forward, by λ.
+
+    Each is paired with the stage's best over the same validation examples. Their difference has
+    the variance of the draw of examples plus twice that of the seeds (``noise``), less what both
+    count; without ``noise`` it lacks the seeds and is too small. The critical difference is
+    Student's at 1 − 0.05/(K − 1), one-sided, for K candidates: so with at least 95 % the best λ of
+    all that the stage tried is not excluded, however many they are (subset selection, Gupta 1965,
+    by Bonferroni's bound). Empty where there is no per-example correctness.
+    """
+    scored = {value: rows.mean(axis=0) for value, rows in correctness(stage).items()}
+    if len(scored) < 2:
+        return ()
+    best = max(scored.values(), key=lambda row: float(row.mean()))
+    share = _LEVEL / (len(scored) - 1)
+    return tuple(
+        Dropped(
+            stage=stage.name,
+            log10_lambda=value,
+            difference=float((best - row).mean()),
+            critical_difference=_critical(best - row, noise, share),
+        )
+        for value, row in sorted(scored.items())
+        if value not in carried and len(row) == len(best)
+    )
+
+
+def _critical(gap: npt.NDArray[np.float64], noise: SeedNoise | None, share: float) -> float:
+    """The difference that is exceeded by chance in a ``share`` of cases."""
+    draws = float(gap.var(ddof=1)) / len(gap) if len(gap) > 1 else 0.25
+    if noise is None:
+        return float(ndtri(1 - share)) * math.sqrt(draws)
+    seeds = 2 * noise.variance
+    variance = max(draws + seeds - noise.single, draws, seeds)
+    freedom = noise.freedom * (variance / max(seeds, 1e-15)) ** 2
+    return float(stdtrit(freedom, 1 - share)) * math.sqrt(variance)

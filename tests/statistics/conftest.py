@@ -1,0 +1,6 @@
+"""These tests use the report's made-up records."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent.parent / "report"))
