@@ -32,7 +32,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
 from lamsearch.errors import StorageAwayError, StorageError, StorageFailedError
-from lamsearch.trials import tables
+from lamsearch.trials import schema
 
 # What a database can raise; `is_outage` tells which of them pass by themselves.
 DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError)
@@ -207,7 +207,7 @@ class Database:
                     self.url.render_as_string(hide_password=False), engine_kwargs=self._options()
                 )
                 _prepare(storage.engine)
-                tables.metadata.create_all(storage.engine)
+                self.upgraded = schema.prepare(storage.engine)
                 # what opening it needed, sessions on a second connection among it, is given back
                 storage.remove_session()
                 storage.engine.dispose()

@@ -27,8 +27,8 @@ from optuna.trial import TrialState as OptunaState
 from sqlalchemy import RowMapping
 
 from lamsearch.errors import StudyStateError
-from lamsearch.results import StageName, StageRecord, StudyRecord, TrialRecord
-from lamsearch.trials.reading import study_record, trial_record
+from lamsearch.results import StageName, StageRecord, StudyRecord
+from lamsearch.trials.reading import study_record, trial_records
 from lamsearch.trials.viewing import PlannedStage, Progress, View
 
 # Optuna's dashboard reads what it shows from these attributes.
@@ -93,13 +93,20 @@ class Shown(BaseStorage):
         if parts is None:
             return None
         trial = int(parts[2], 16)
-        found = self._view.curve(trial)
-        row = None if found is None else self._view.study_row(found[0])
         place = self._view.planned().get(self._view.number_of(trial) or 0)
-        if found is None or row is None or place is None or not row["id"].startswith(parts[1]):
+        row = None if place is None else self._view.study_row(place.study)
+        if place is None or row is None or not row["id"].startswith(parts[1]):
             return None
-        told = trial_record(self._cache.get_trial(trial), found[1])
-        stage = StageRecord(name=place.stage, interval=place.interval, trials=(told,))
+        planned = [one for one in self._view.trials(place) if one.trial == trial]
+        blobs = {
+            (one.candidate, one.replicate): blob
+            for one in planned
+            if (blob := self._view.curve(place, one)) is not None
+        }
+        told = trial_records(planned, [self._cache.get_trial(trial)], blobs)
+        if not blobs or not told:
+            return None
+        stage = StageRecord(name=place.stage, interval=place.interval, trials=told)
         record = study_record(row, {place.stage: stage})
         return CurveOf(kind=int(parts[3], 16), stage=place.stage, record=record)
 
@@ -283,7 +290,7 @@ class Shown(BaseStorage):
             kept = self._trials_shown
             fresh = [one for one in trials if kept.get(one._trial_id, (None,))[0] is not one]
             curves = (
-                self._view.with_curves(place.study)
+                self._with_curves(place)
                 if any(one.state.is_finished() for one in fresh)
                 else set[int]()
             )
@@ -298,6 +305,15 @@ class Shown(BaseStorage):
                 else _with(one, user_attrs=_progress(progress.get(one._trial_id)))
                 for one in trials
             ]  # fmt: skip
+
+    def _with_curves(self, place: PlannedStage) -> set[int]:
+        """Optuna's ids of the planned trials that have learning curves."""
+        found = self._view.with_curves(place)
+        return {
+            one.trial
+            for one in self._view.trials(place)
+            if one.done and (one.candidate, one.replicate) in found
+        }
 
     def _artifacts(self, place: PlannedStage, trial: FrozenTrial) -> dict[str, str]:
         found = {}
@@ -350,7 +366,11 @@ class Shown(BaseStorage):
         found: list[tuple[PlannedStage, list[FrozenTrial]]],
     ) -> dict[str, Any]:
         records = {
-            one.stage: StageRecord(name=one.stage, interval=one.interval, trials=_records(trials))
+            one.stage: StageRecord(
+                name=one.stage,
+                interval=one.interval,
+                trials=trial_records(self._view.trials(one), trials, {}),
+            )
             for one, trials in found
         }
         record = study_record(row, records)
@@ -392,11 +412,6 @@ class _Attributes(Mapping[str, Any]):
 
 def _is_finished(trial: FrozenTrial) -> bool:
     return trial.state.is_finished()
-
-
-def _records(trials: list[FrozenTrial]) -> tuple[TrialRecord, ...]:
-    told = [trial_record(one, None) for one in trials if "candidate" in one.user_attrs]
-    return tuple(sorted(told, key=lambda one: (one.candidate, one.replicate)))
 
 
 def _progress(progress: Progress | None) -> dict[str, object]:
