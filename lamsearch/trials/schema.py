@@ -21,14 +21,15 @@ _UPGRADE = "lamsearch storage upgrade"
 _LOCK = 5_201_314_159  # of PostgreSQL's advisory locks, the one for this
 
 
-def prepare(engine: Engine) -> str | None:
+def prepare(engine: Engine, *, upgrade: bool = True) -> str | None:
     """Make our tables where there are none, and upgrade those of an earlier version.
 
     Returns:
         A sentence where something was upgraded.
 
     Raises:
-        StorageError: A later version of lamsearch wrote the tables.
+        StorageError: A later version of lamsearch wrote the tables, or an earlier one did and they
+            are not to be upgraded.
     """
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
@@ -40,6 +41,8 @@ def prepare(engine: Engine) -> str | None:
         if found is None or found == VERSION:
             return None
         _refuse_newer(found)
+        if not upgrade:
+            check(connection)
         for step in range(found, VERSION):
             _STEPS[step](connection)
         version.create(connection, checkfirst=True)
@@ -83,8 +86,15 @@ def _refuse_newer(found: int) -> None:
 
 
 def _from_1(connection: Connection) -> None:
-    """Data facts; the length of leases; curves keyed by what a trial is, not by Optuna's id."""
+    """Data facts; the length of leases; curves keyed by what a trial is, not by Optuna's id.
+
+    A worker of the first version that is still at work finds a column gone that it renews leases
+    and claims with: it loses its cohort and ends, rather than hold it for ever.
+    """
     double = "DOUBLE" if connection.dialect.name == "sqlite" else "DOUBLE PRECISION"
+    connection.exec_driver_sql(
+        "ALTER TABLE lamsearch_cohort RENAME COLUMN recovered TO resumed_update"
+    )
     _add_column(connection, "lamsearch_study", "data_facts", "JSON")
     _add_column(connection, "lamsearch_cohort", "lease_seconds", double)
     connection.exec_driver_sql(

@@ -75,7 +75,8 @@ cohorts = Table(
     Column("lease_seconds", Double),  # how long the lease lasts that was renewed then
     Column("takeovers", Integer, nullable=False),
     Column("taken_from", String(200)),  # whose work was last taken over
-    Column("recovered", Integer),  # updates that its checkpoint saved when it was last resumed
+    # updates that its checkpoint saved when it was last resumed
+    Column("resumed_update", Integer, key="recovered"),
     Column("updates", Integer, nullable=False),  # progress, for whoever watches
     Column("total", Integer, nullable=False),
     Column("per_second", Double, nullable=False),

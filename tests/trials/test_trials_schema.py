@@ -105,6 +105,11 @@ def to_postgres(old: sqlite3.Connection, url: str) -> None:
             for row in found:
                 values = _typed(optunas, dict(zip(fields, row, strict=True)))
                 connection.execute(sa.insert(optunas).values(**values))
+            (key, *_) = optunas.primary_key.columns
+            if key.server_default is not None:  # a sequence, which knows nothing of these rows
+                last = f"SELECT max({key.name}) FROM {optunas.name}"  # noqa: S608 - names of columns
+                sequence = f"pg_get_serial_sequence('{optunas.name}', '{key.name}')"
+                connection.exec_driver_sql(f"SELECT setval({sequence}, ({last}))")
 
 
 def _optuna_tables(old: sqlite3.Connection) -> list[str]:
