@@ -30,8 +30,8 @@ _ROWS = {
             "trial_user_attributes", "trial_system_attributes", "trial_heartbeats",
         )
     },
-    "curves": "SELECT count(*) FROM lamsearch_curve WHERE study = :name",
-    "curves of these trials": f"SELECT count(*) FROM lamsearch_curve WHERE trial IN ({_TRIALS})",  # noqa: S608
+    "curves": "SELECT count(*) FROM lamsearch_curve WHERE study_id IN "
+    "(SELECT id FROM lamsearch_study WHERE name = :name)",
     "stages": "SELECT count(*) FROM lamsearch_stage WHERE study = :name",
     "cohorts": "SELECT count(*) FROM lamsearch_cohort WHERE study = :name",
 }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from lamsearch import __version__
-from lamsearch.cli import data, inspection, looking, probing, running
+from lamsearch.cli import data, inspection, looking, probing, running, storage
 from lamsearch.errors import InterruptedWorkError, LamsearchError
 from lamsearch.trials import DATABASE_ERRORS
 
@@ -49,6 +49,6 @@ def cli() -> None:
 for _verb in (
     running.run, running.worker, running.create, inspection.status, inspection.report,
     inspection.check, inspection.gradcheck, probing.lr_range, looking.dashboard, running.delete,
-    data.data,
+    data.data, storage.storage,
 ):  # fmt: skip
     cli.add_command(_verb)

@@ -15,7 +15,7 @@ from lamsearch import report as reporting
 from lamsearch.cli import options
 from lamsearch.errors import DataError, LamsearchError
 from lamsearch.files import Files
-from lamsearch.results import StageName
+from lamsearch.results import StageName, StudyRecord, TrialState
 from lamsearch.screen import Screen, print_status, print_table
 from lamsearch.selection import halving
 from lamsearch.study import KNOWN_SOURCES, Study, read_study
@@ -147,25 +147,28 @@ def write_report(database: Database, name: str, output: Path | None, *, as_json:
     """Write a study's report where asked, and its summary or document to standard output."""
     record = trials.read_study(database, name)
     if output is not None:
-        reporting.write(record, output, _models(database, name))
+        reporting.write(record, output, _models(database, record))
         click.echo(f"report: {output}", err=True)
     click.echo(reporting.to_json(record) if as_json else reporting.summary(record), nl=False)
 
 
-def _models(database: Database, name: str) -> dict[str, bytes]:
-    """The final's models as far as they are in the study's files, by file name."""
-    stored = trials.load(database, name)
+def _models(database: Database, record: StudyRecord) -> dict[str, bytes]:
+    """The final's models as far as they are in the study's files, by file name.
+
+    Only complete replicates of a study that is over have one.
+    """
+    stored = trials.load(database, record.name)
     found = Files(stored.files, stored.id)
-    final = stored.study.final
-    replicates = 0 if final is None or not stored.over else final.replicates
+    final = record.stages.get("final") if stored.over else None
+    trained = [] if final is None else [t for t in final.trials if t.state is TrialState.COMPLETE]
     models = {
-        f"final-{replicate}.safetensors": content
-        for replicate in range(replicates)
-        if (content := found.read_model(replicate)) is not None
+        f"final-{trial.replicate}.safetensors": content
+        for trial in trained
+        if (content := found.read_model(trial.replicate)) is not None
     }
-    if len(models) < replicates:
-        lack = replicates - len(models)
-        click.echo(f"report: {lack} models are not in {found.shown} (or failed)", err=True)
+    if lack := len(trained) - len(models):
+        what = "1 model is" if lack == 1 else f"{lack} models are"
+        click.echo(f"report: {what} not in {found.shown}", err=True)
     return models
 
 

@@ -89,9 +89,12 @@ def storage_url_everywhere(given: str | None) -> str:
     return url.set(database=str(Path(url.database).resolve())).render_as_string()
 
 
-def open_storage(given: str | None, *, must_exist: bool = True) -> Database:
-    """Return the storage in force, reached once."""
-    return Database(storage_url(given), must_exist=must_exist)
+def open_storage(given: str | None, *, must_exist: bool = True, upgrade: bool = True) -> Database:
+    """Return the storage in force, reached once; where it had to be upgraded, say so."""
+    database = Database(storage_url(given), must_exist=must_exist, upgrade=upgrade)
+    if database.upgraded:
+        click.echo(database.upgraded, err=True)
+    return database
 
 
 def data_folder(given: Path | None) -> Path:

@@ -15,11 +15,13 @@ from lamsearch.trials.reading import (
     read_status,
     read_study,
 )
+from lamsearch.trials.schema import VERSION as SCHEMA_VERSION
 from lamsearch.trials.studies import Stored, advance, create, delete, load, names
 from lamsearch.trials.viewing import PlannedStage, View
 
 __all__ = [
     "DATABASE_ERRORS",
+    "SCHEMA_VERSION",
     "ArtifactGoneError",
     "ArtifactKind",
     "Beat",

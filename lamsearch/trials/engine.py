@@ -32,7 +32,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
 from lamsearch.errors import StorageAwayError, StorageError, StorageFailedError
-from lamsearch.trials import tables
+from lamsearch.trials import schema
 
 # What a database can raise; `is_outage` tells which of them pass by themselves.
 DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError)
@@ -121,14 +121,17 @@ class Database:
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://…`` as people write it.
         must_exist: refuse an SQLite file that is not there instead of making it.
+        upgrade: bring tables of an earlier version up to this one's, and say so in ``upgraded``,
+            instead of refusing them.
 
     Raises:
         StorageError: The URL is none, or what it names cannot be used.
         StorageAwayError: What it names cannot be reached within ten seconds.
     """
 
-    def __init__(self, url: str, *, must_exist: bool = False) -> None:
-        self.url = parse_url(url)
+    def __init__(self, url: str, *, must_exist: bool = False, upgrade: bool = True) -> None:
+        self.url, self._upgrade = parse_url(url), upgrade
+        self.upgraded: str | None = None
         # libpq takes passwords as options of the URL too
         options = {key: "***" for key in self.url.query if "password" in key}
         self.redacted = self.url.update_query_dict(options).render_as_string(hide_password=True)
@@ -207,7 +210,7 @@ class Database:
                     self.url.render_as_string(hide_password=False), engine_kwargs=self._options()
                 )
                 _prepare(storage.engine)
-                tables.metadata.create_all(storage.engine)
+                self.upgraded = schema.prepare(storage.engine, upgrade=self._upgrade)
                 # what opening it needed, sessions on a second connection among it, is given back
                 storage.remove_session()
                 storage.engine.dispose()

@@ -15,16 +15,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import optuna
 import sqlalchemy as sa
 from optuna.trial import TrialState as OptunaState
 
-from lamsearch.errors import LeaseLostError, StudyStateError
+from lamsearch.errors import LeaseLostError, StorageAwayError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
 from lamsearch.trials.engine import DATABASE_ERRORS, Database, Unit, is_outage
-from lamsearch.trials.reading import pack_arrays
+from lamsearch.trials.expiry import holds
+from lamsearch.trials.planned import Place, place_of, sample, settle
+from lamsearch.trials.reading import pack_arrays, read_stage
 from lamsearch.trials.studies import advance
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, studies
+
+_AWAY = (*DATABASE_ERRORS, StorageAwayError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A lease on a cohort. ``tests`` says that the work is to open the test set, not to train."""
+    """A lease on a cohort. ``tests`` says that the work is to open the test set, not to train.
+
+    ``replanned`` has a sentence for each trial that another program has had, and that was planned
+    anew.
+    """
 
     study: str
     stage: StageName
@@ -48,6 +55,7 @@ class Claim:
     token: int
     taken_over: bool
     slots: tuple[Held, ...]
+    replanned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +96,7 @@ class Leases:
         self.owner, self.seconds = owner, seconds
         self._waiting = 0  # cohorts that others held when this worker last asked
         self._away, self._lenient_until = False, float("-inf")
+        self._unheard = False  # whether a claim may have been committed and never heard of
 
     def claim(self) -> Claim | Wait | None:
         """Claim the next cohort; None when the study is over.
@@ -109,7 +118,8 @@ class Leases:
                 self._waiting = self._left(unit)
             if self._waiting:
                 return Wait(cohorts=self._waiting)
-            advance(self._database, self._study)
+            with self._noticing():
+                advance(self._database, self._study)
 
     def renew(self, claim: Claim, beat: Beat) -> None:
         """Hold a claim for another lease.
@@ -119,7 +129,7 @@ class Leases:
         """
         with self._write() as unit:
             now = unit.now()
-            values = {**asdict(beat), "renewed": now, "expires": now + self.seconds}
+            values = {**asdict(beat), **self._until(now)}
             renewed = unit.execute(sa.update(cohorts).where(*self._mine(claim)).values(**values))
             if renewed.rowcount != 1:
                 raise self._lost(claim)
@@ -130,31 +140,49 @@ class Leases:
             values = {"state": OPEN, "owner": None, "expires": None}
             unit.execute(sa.update(cohorts).where(*self._mine(claim)).values(**values))
 
-    def report(self, claim: Claim, cycle: int, accuracies: Sequence[float]) -> None:
+    def report(self, claim: Claim, cycle: int, accuracies: Sequence[float]) -> tuple[str, ...]:
         """Report each trial's validation accuracy at a cycle end; NaN for a net taken out.
+
+        Returns:
+            A sentence for each trial that another program has ended, and that was planned anew.
 
         Raises:
             LeaseLostError: The cohort was given to another worker.
         """
         with self._write() as unit:
-            if self._fence(unit, claim):
-                return
-            for held, accuracy in zip(claim.slots, accuracies, strict=True):
+            row = self._fence(unit, claim)
+            if row["state"] == DONE:
+                return ()
+            _, slots, replanned = self._settle(unit, claim, row)
+            for slot, accuracy in zip(slots, accuracies, strict=True):
                 if np.isfinite(accuracy):
-                    unit.optuna.set_trial_intermediate_value(held.trial, cycle, float(accuracy))
+                    unit.optuna.set_trial_intermediate_value(slot[0], cycle, float(accuracy))
+        return replanned
 
-    def tell(self, claim: Claim, outcomes: Sequence[Trained], beat: Beat, seconds: float) -> None:
+    def tell(
+        self, claim: Claim, outcomes: Sequence[Trained], beat: Beat, seconds: float
+    ) -> tuple[str, ...]:
         """Write the results of all trials of a claim, and that its cohort is done.
+
+        Returns:
+            A sentence for each trial that another program has ended, and that was planned anew.
 
         Raises:
             LeaseLostError: The cohort was given to another worker; nothing was written.
         """
         with self._write() as unit:
-            if self._fence(unit, claim):
-                return
-            for held, trained in zip(claim.slots, outcomes, strict=True):
-                self._tell_one(unit, held, trained, seconds / len(outcomes))
+            row = self._fence(unit, claim)
+            if row["state"] == DONE:
+                return ()
+            study_id, slots, replanned = self._settle(unit, claim, row)
+            for slot, trained in zip(slots, outcomes, strict=True):
+                self._tell_one(unit, slot[0], trained, seconds / len(outcomes))
+                if (blob := pack_arrays(trained)) is not None:
+                    key = {"study_id": study_id, "stage": claim.stage, "candidate": slot[1],
+                           "replicate": claim.replicate}  # fmt: skip
+                    unit.execute(sa.insert(curves).values(**key, arrays=blob))
             self._finish(unit, claim, {**asdict(beat), "seconds": seconds})
+        return replanned
 
     def open_test(self, claim: Claim, purpose: str) -> TestOpening:
         """Commit the record that the test set is opened, then return it.
@@ -187,25 +215,47 @@ class Leases:
             LeaseLostError: The work was given to another worker; nothing was written.
         """
         with self._write() as unit:
-            if self._fence(unit, claim):
+            if self._fence(unit, claim)["state"] == DONE:
                 return
             self._update_study(unit, final=asdict(final))
             self._finish(unit, claim, {})
 
     def chosen(self) -> float:
         """Return log10 λ of the committed winner."""
-        with self._database.read() as unit:
+        with self._read() as unit:
             query = sa.select(studies.c.selected).where(studies.c.name == self._study)
             return float((unit.connection.scalar(query) or {})["log10_lambda"])
 
+    def trained(self) -> tuple[int, ...]:
+        """Return the replicates of the final that are complete: only they have a model."""
+        with self._read() as unit:
+            trials = read_stage(unit, self._study, "final").trials
+        return tuple(one.replicate for one in trials if one.state is TrialState.COMPLETE)
+
     @contextmanager
     def _write(self) -> Iterator[Unit]:
-        """A writing unit of work; notes when the database goes away, and when it is back."""
+        """A writing unit of work; after an outage its answer may have got lost."""
         try:
-            with self._database.write() as unit:
+            with self._noticing(), self._database.write() as unit:
                 yield unit
-        except DATABASE_ERRORS as error:
-            self._away = self._away or is_outage(error)
+        except _AWAY as error:
+            self._unheard = self._unheard or _is_away(error)
+            raise
+        self._unheard = False
+
+    @contextmanager
+    def _read(self) -> Iterator[Unit]:
+        """A unit of work that only reads."""
+        with self._noticing(), self._database.read() as unit:
+            yield unit
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Note when the database goes away, and when it is back: every call must pass here."""
+        try:
+            yield
+        except _AWAY as error:
+            self._away = self._away or _is_away(error)
             raise
         if self._away:
             self._away, self._lenient_until = False, time.monotonic() + self.seconds
@@ -220,7 +270,7 @@ class Leases:
 
     def _stirs(self) -> bool:
         """Whether there is something to take, a passage to make, or an end; asked by reading."""
-        with self._database.read() as unit:
+        with self._read() as unit:
             now = self._unless_over(unit)
             return now is None or not self._left(unit) or self._first(unit, now) is not None
 
@@ -235,8 +285,8 @@ class Leases:
         Two queries: each walks an index no further than to its first row. After an outage, a
         cohort of this worker's is one whose claim was committed and never heard of.
         """
-        late = cohorts.c.expires < self._horizon(unit, now)
-        if self._away:
+        late = sa.false() if self._lenient(unit, now) else sa.not_(holds(now))
+        if self._unheard:
             late = sa.or_(late, cohorts.c.owner == self.owner)
         for where in (sa.and_(cohorts.c.state == LEASED, late), cohorts.c.state == OPEN):
             query = sa.select(cohorts).where(cohorts.c.study == self._study, where)
@@ -247,65 +297,74 @@ class Leases:
                 return row
         return None
 
-    def _horizon(self, unit: Unit, now: float) -> float:
-        """Leases that ended before this are expired.
+    def _lenient(self, unit: Unit, now: float) -> bool:
+        """Whether no lease is taken to have run out.
 
         For one lease nobody's is after the server's start, and after this worker was cut off from
         it: others may have been unable to renew as long, and renew first when they are back.
         """
         if self._away or time.monotonic() < self._lenient_until:
-            return 0.0
-        return now if now > unit.server_started() + self.seconds else 0.0
+            return True
+        started = unit.server_started()  # in the future where the clock was set back since
+        return started <= now <= started + self.seconds
+
+    def _until(self, now: float) -> dict[str, float]:
+        """What a lease of this worker's is from now on."""
+        return {"renewed": now, "expires": now + self.seconds, "lease_seconds": self.seconds}
 
     def _take(self, unit: Unit, row: sa.RowMapping, now: float) -> Claim:
-        unheard = self._away and row["owner"] == self.owner
+        unheard = self._unheard and row["owner"] == self.owner
         again = row["state"] == LEASED and not unheard
-        slots = [list(slot) for slot in row["slots"]]
-        stage: StageName = "final" if row["stage"] == TEST else row["stage"]
-        if row["token"] == 0:
-            self._start(unit, stage, slots)
+        slots, replanned = self._start(unit, row)
+        # what was given back is recovered from nobody; a claim never heard of is the same claim
+        whose = row["owner"] if again else row["taken_from"] if row["state"] == LEASED else None
         values = {
-            "state": LEASED, "owner": self.owner, "token": row["token"] + 1, "slots": slots,
-            "expires": now + self.seconds, "renewed": now, "takeovers": row["takeovers"] + again,
-            "taken_from": row["owner"] if again else row["taken_from"],
+            **self._until(now), "state": LEASED, "owner": self.owner, "token": row["token"] + 1,
+            "slots": slots, "takeovers": row["takeovers"] + again, "taken_from": whose,
+            "recovered": None,
         }  # fmt: skip
         key = (cohorts.c.study == self._study, cohorts.c.stage == row["stage"],
                cohorts.c.number == row["number"])  # fmt: skip
         unit.execute(sa.update(cohorts).where(*key).values(**values))
         return Claim(
             study=self._study,
-            stage=stage,
+            stage="final" if row["stage"] == TEST else row["stage"],
             tests=row["stage"] == TEST,
             number=row["number"],
             replicate=row["replicate"],
             token=row["token"] + 1,
             taken_over=again,
             slots=tuple(Held(trial=t, candidate=c, log10_lambda=lam) for t, c, lam in slots),
+            replanned=replanned,
         )
 
-    def _start(self, unit: Unit, stage: StageName, slots: list[list[Any]]) -> None:
-        """Set the waiting trials running, and let an adaptive sampler choose where it has to."""
-        for slot in slots:
-            unit.optuna.set_trial_state_values(slot[0], OptunaState.RUNNING)
+    def _start(self, unit: Unit, row: sa.RowMapping) -> tuple[list[list[Any]], tuple[str, ...]]:
+        """Set the trials running, and let an adaptive sampler choose where it has to."""
+        if row["stage"] == TEST:
+            return [], ()
+        place = place_of(unit, self._study, row["stage"])
+        slots, replanned = settle(unit, place, row, begun=row["token"] > 0)
         if any(slot[2] is None for slot in slots):
-            self._sample(unit, stage, slots)
+            self._sample(unit, place, slots)
+        return slots, replanned
 
-    def _sample(self, unit: Unit, stage: StageName, slots: list[list[Any]]) -> None:
+    def _settle(
+        self, unit: Unit, claim: Claim, row: sa.RowMapping
+    ) -> tuple[str, list[list[Any]], tuple[str, ...]]:
+        """The study's id, and the slots of a claim as they are now, fit to be written to."""
+        place = place_of(unit, self._study, claim.stage)
+        slots, replanned = settle(unit, place, row, begun=True)
+        return place.study_id, slots, replanned
+
+    def _sample(self, unit: Unit, place: Place, slots: list[list[Any]]) -> None:
         query = sa.select(studies.c.document).where(studies.c.name == self._study)
         seed = unit.connection.execute(query).scalar_one()["seed"]
         for slot in slots:
-            entropy = (seed, STAGES.index(stage), slot[1])
+            entropy = (seed, STAGES.index(place.stage), slot[1])
             state = int(np.random.SeedSequence(entropy, spawn_key=(3,)).generate_state(1)[0])
-            sampler = optuna.samplers.TPESampler(seed=state)
-            study = optuna.load_study(
-                study_name=f"{self._study}/{stage}", storage=unit.optuna, sampler=sampler
-            )
-            study.get_trials(deepcopy=False)  # the cache must know a trial before it is asked for
-            trial = optuna.trial.Trial(study, slot[0])
-            slot[2] = trial.suggest_float("log10_lambda", *trial.user_attrs["interval"])
-            trial.set_user_attr("lambda", 10.0 ** slot[2])
+            slot[2] = sample(unit, place, slot[0], seed=state)
 
-    def _tell_one(self, unit: Unit, held: Held, trained: Trained, seconds: float) -> None:
+    def _tell_one(self, unit: Unit, trial: int, trained: Trained, seconds: float) -> None:
         storage, trained = unit.optuna, _finite(trained)
         attributes: dict[str, object] = {
             "validation_accuracy": trained.validation_accuracy,
@@ -318,29 +377,25 @@ class Leases:
         }
         for key, value in attributes.items():
             if value is not None:
-                storage.set_trial_user_attr(held.trial, key, value)
+                storage.set_trial_user_attr(trial, key, value)
         for cycle, accuracy in enumerate(trained.cycle_accuracies, start=1):
-            storage.set_trial_intermediate_value(held.trial, cycle, accuracy)
-        blob = pack_arrays(trained)
-        if blob is not None:
-            values = {"trial": held.trial, "study": self._study, "arrays": blob}
-            unit.execute(sa.insert(curves).values(**values))
+            storage.set_trial_intermediate_value(trial, cycle, accuracy)
         if trained.state is TrialState.FAIL or trained.validation_accuracy is None:
-            storage.set_trial_state_values(held.trial, OptunaState.FAIL)
+            storage.set_trial_state_values(trial, OptunaState.FAIL)
         else:
             state = OptunaState[trained.state.name]
-            storage.set_trial_state_values(held.trial, state, [trained.validation_accuracy])
+            storage.set_trial_state_values(trial, state, [trained.validation_accuracy])
 
-    def _fence(self, unit: Unit, claim: Claim) -> bool:
-        """Lock the cohort's row and find the token unchanged, or refuse.
+    def _fence(self, unit: Unit, claim: Claim) -> sa.RowMapping:
+        """Lock the cohort's row and find the token unchanged, or refuse; return the row.
 
-        True where this very claim is told already: it was committed, and the answer got lost.
+        It is done where this very claim is told already: that was committed, and the answer lost.
         """
-        query = sa.select(cohorts.c.state).where(*self._claimed(claim)).with_for_update()
-        state = unit.connection.scalar(query)
-        if state not in (LEASED, DONE):
+        query = sa.select(cohorts).where(*self._claimed(claim)).with_for_update()
+        row = unit.execute(query).mappings().first()
+        if row is None or row["state"] not in (LEASED, DONE):
             raise self._lost(claim)
-        return bool(state == DONE)
+        return row
 
     def _mine(self, claim: Claim) -> Iterable[sa.ColumnElement[bool]]:
         return (*self._claimed(claim), cohorts.c.state == LEASED)
@@ -365,6 +420,10 @@ class Leases:
         return LeaseLostError(
             f"lease: {claim.stage} cohort {claim.number} was given to another worker"
         )
+
+
+def _is_away(error: BaseException) -> bool:
+    return isinstance(error, StorageAwayError) or is_outage(error)
 
 
 def _finite(trained: Trained) -> Trained:

@@ -27,8 +27,9 @@ from optuna.trial import TrialState as OptunaState
 from sqlalchemy import RowMapping
 
 from lamsearch.errors import StudyStateError
-from lamsearch.results import StageName, StageRecord, StudyRecord, TrialRecord
-from lamsearch.trials.reading import study_record, trial_record
+from lamsearch.results import StageName, StageRecord, StudyRecord
+from lamsearch.trials.planned import LEFT_OUT
+from lamsearch.trials.reading import study_record, trial_records
 from lamsearch.trials.viewing import PlannedStage, Progress, View
 
 # Optuna's dashboard reads what it shows from these attributes.
@@ -40,6 +41,7 @@ _OURS = (_NOTES, _FIGURE, _METRICS)
 _ARTIFACT_ID = re.compile(r"([0-9a-f]{12})-([0-9a-f]+)-([0-9a-f])")
 _FRESH_SECONDS = 1.0  # a list of trials is read anew after this, or ten times its reading's length
 _MEASURE = "validation accuracy"
+_NOT_PLANNED = "not planned by lamsearch: left out of its results"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +95,20 @@ class Shown(BaseStorage):
         if parts is None:
             return None
         trial = int(parts[2], 16)
-        found = self._view.curve(trial)
-        row = None if found is None else self._view.study_row(found[0])
         place = self._view.planned().get(self._view.number_of(trial) or 0)
-        if found is None or row is None or place is None or not row["id"].startswith(parts[1]):
+        row = None if place is None else self._view.study_row(place.study)
+        if place is None or row is None or not row["id"].startswith(parts[1]):
             return None
-        told = trial_record(self._cache.get_trial(trial), found[1])
-        stage = StageRecord(name=place.stage, interval=place.interval, trials=(told,))
+        planned = [one for one in self._view.trials(place) if one.trial == trial]
+        blobs = {
+            (one.candidate, one.replicate): blob
+            for one in planned
+            if (blob := self._view.curve(place, one)) is not None
+        }
+        told = trial_records(planned, [self._cache.get_trial(trial)], blobs)
+        if not blobs or not told:
+            return None
+        stage = StageRecord(name=place.stage, interval=place.interval, trials=told)
         record = study_record(row, {place.stage: stage})
         return CurveOf(kind=int(parts[3], 16), stage=place.stage, record=record)
 
@@ -270,6 +279,9 @@ class Shown(BaseStorage):
                 return kept
             began = time.monotonic()
             place = self._view.planned().get(number)
+            known = self._identities.get(number)
+            if place is not None and known is not None and known[1] != place.study_id:
+                self._renew()  # the number was given out again since the studies were listed
             trials = self._cache.get_all_trials(number, deepcopy=False)
             if place is not None:
                 trials = self._shown(place, trials)
@@ -282,22 +294,28 @@ class Shown(BaseStorage):
         with self._lock:
             kept = self._trials_shown
             fresh = [one for one in trials if kept.get(one._trial_id, (None,))[0] is not one]
-            curves = (
-                self._view.with_curves(place.study)
-                if any(one.state.is_finished() for one in fresh)
-                else set[int]()
-            )
+            ours = self._done(place) if any(map(_is_finished, fresh)) else {}
             running = any(one.state == OptunaState.RUNNING for one in trials)
             progress = self._view.progress(place.study) if running else {}
             for one in fresh:
                 if one.state.is_finished():
-                    files = self._artifacts(place, one) if one._trial_id in curves else {}
-                    kept[one._trial_id] = (one, _with(one, system_attrs=files))
+                    files = self._artifacts(place, one) if ours.get(one._trial_id) else {}
+                    marks = {} if one._trial_id in ours else {LEFT_OUT: _NOT_PLANNED}
+                    kept[one._trial_id] = (one, _with(one, user_attrs=marks, system_attrs=files))
             return [
                 kept[one._trial_id][1] if one.state.is_finished()
                 else _with(one, user_attrs=_progress(progress.get(one._trial_id)))
                 for one in trials
             ]  # fmt: skip
+
+    def _done(self, place: PlannedStage) -> dict[int, bool]:
+        """By Optuna's ids of the planned trials that are done, whether they have curves."""
+        found = self._view.with_curves(place)
+        return {
+            one.trial: (one.candidate, one.replicate) in found
+            for one in self._view.trials(place)
+            if one.done
+        }
 
     def _artifacts(self, place: PlannedStage, trial: FrozenTrial) -> dict[str, str]:
         found = {}
@@ -324,7 +342,7 @@ class Shown(BaseStorage):
             return {}
         found = self._stages_of(place.study, planned)
         counts = {one.stage: sum(map(_is_finished, trials)) for one, trials in found}
-        state = (counts, place.over, row["selected"], row["final"], row["failure"])
+        state = (row["id"], counts, place.over, row["selected"], row["final"], row["failure"])
         with self._lock:
             known, told = self._told.get(place.number, (None, {}))
             if known != state and place.stage in counts:
@@ -350,7 +368,11 @@ class Shown(BaseStorage):
         found: list[tuple[PlannedStage, list[FrozenTrial]]],
     ) -> dict[str, Any]:
         records = {
-            one.stage: StageRecord(name=one.stage, interval=one.interval, trials=_records(trials))
+            one.stage: StageRecord(
+                name=one.stage,
+                interval=one.interval,
+                trials=trial_records(self._view.trials(one), trials, {}),
+            )
             for one, trials in found
         }
         record = study_record(row, records)
@@ -392,11 +414,6 @@ class _Attributes(Mapping[str, Any]):
 
 def _is_finished(trial: FrozenTrial) -> bool:
     return trial.state.is_finished()
-
-
-def _records(trials: list[FrozenTrial]) -> tuple[TrialRecord, ...]:
-    told = [trial_record(one, None) for one in trials if "candidate" in one.user_attrs]
-    return tuple(sorted(told, key=lambda one: (one.candidate, one.replicate)))
 
 
 def _progress(progress: Progress | None) -> dict[str, object]:

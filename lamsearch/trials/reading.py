@@ -6,9 +6,9 @@ Enters: a study's name. Leaves: frozen records. Writes nothing.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -36,14 +36,23 @@ from lamsearch.results import (
 )
 from lamsearch.statistics import validation_images
 from lamsearch.trials.engine import Database, Unit
+from lamsearch.trials.expiry import held
+from lamsearch.trials.planned import (
+    Planned,
+    is_ours,
+    optuna_studies,
+    optuna_trials,
+    place_of,
+    planned_rows,
+    planned_trials,
+    removed,
+)
 from lamsearch.trials.tables import DONE, LEASED, TEST, cohorts, curves, stages, studies
 
+T = TypeVar("T")
 _RECOVERIES = 5
 # How near each other candidates are one point of a status: in log10 λ, and in accuracy.
 _NEAR = (0.02, 0.005)
-_optuna_trials = sa.table(
-    "trials", sa.column("trial_id"), sa.column("study_id"), sa.column("state")
-)
 _optuna_values = sa.table("trial_values", sa.column("trial_id"), sa.column("value"))
 _optuna_params = sa.table(
     "trial_params", sa.column("trial_id"), sa.column("param_name"), sa.column("param_value")
@@ -84,7 +93,7 @@ class WorkerStatus:
 class Recovery:
     """A cohort that was resumed: whose work it was, and how many updates were not lost.
 
-    ``taken_from`` is None where it was given back politely.
+    ``taken_from`` is None where it was given back gracefully.
     """
 
     stage: str
@@ -163,7 +172,7 @@ def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> S
         openings=tuple(TestOpening(**opening) for opening in row["openings"]),
         final=_final(row["final"]),
         failure=row["failure"],
-        seconds=None if finished is None else finished - created,
+        seconds=None if finished is None else _since(created, finished),
         finished=finished is not None,
     )
     return _restated(record, row["selected"])
@@ -172,25 +181,23 @@ def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> S
 def read_stage(
     unit: Unit, study: str, stage: StageName, *, curves_too: bool = False
 ) -> StageRecord:
-    """Return a planned stage with its trials in the order (candidate, replicate)."""
-    row = unit.execute(
-        sa.select(stages).where(stages.c.study == study, stages.c.name == stage)
-    ).mappings().one()  # fmt: skip
-    arrays: Mapping[int, bytes] = {}
+    """Return a planned stage with its trials in the order (candidate, replicate).
+
+    Raises:
+        StudyStateError: Trials whose results are in were removed past lamsearch.
+    """
+    place = place_of(unit, study, stage)
+    blobs: Mapping[tuple[int, int], bytes] = {}
     if curves_too:
-        query = sa.select(curves.c.trial, curves.c.arrays).where(curves.c.study == study)
-        arrays = {row.trial: row.arrays for row in unit.execute(query)}
-    try:
-        trials = unit.optuna.get_all_trials(row["optuna_study"], deepcopy=False)
-    except KeyError:
-        law = f"the trials of {study}/{stage} were removed past lamsearch, say in a dashboard"
-        raise StudyStateError(f"study: {law}; start over with: lamsearch delete {study}") from None
-    records = [trial_record(trial, arrays.get(trial._trial_id)) for trial in trials]
-    return StageRecord(
-        name=stage,
-        interval=None if row["low"] is None else (row["low"], row["high"]),
-        trials=tuple(sorted(records, key=lambda one: (one.candidate, one.replicate))),
-    )
+        query = sa.select(curves.c.candidate, curves.c.replicate, curves.c.arrays)
+        query = query.where(curves.c.study_id == place.study_id, curves.c.stage == stage)
+        blobs = {(row.candidate, row.replicate): row.arrays for row in unit.execute(query)}
+    trials = unit.optuna.get_all_trials(place.number, deepcopy=False)
+    planned = planned_trials(unit.connection, study, stage)
+    records = trial_records(planned, trials, blobs)
+    if len(records) < len(planned):
+        raise removed(study, stage)
+    return StageRecord(name=stage, interval=place.interval, trials=records)
 
 
 def read_status(database: Database, name: str) -> Status:
@@ -215,7 +222,7 @@ def read_status(database: Database, name: str) -> Status:
     elif row["finished"] is not None:
         state = "done"
     else:
-        state = "running" if any(c["expires"] > now for c in leased) else "waiting"
+        state = "running" if any(held(cohort, now) for cohort in leased) else "waiting"
     return Status(
         name=name,
         state=state,
@@ -226,7 +233,7 @@ def read_status(database: Database, name: str) -> Status:
         best=best,
         failure=row["failure"],
         selected=selected_from(row["selected"]),
-        elapsed=(row["finished"] or now) - row["created"],
+        elapsed=_since(row["created"], row["finished"] or now),
         points=points,
     )
 
@@ -255,25 +262,61 @@ def _study_row(unit: Unit, name: str) -> sa.RowMapping:
     return row
 
 
-def trial_record(trial: FrozenTrial, blob: bytes | None) -> TrialRecord:
-    """Return a planned trial's record, with its curve where its arrays are given."""
+def trial_records(
+    planned: Iterable[Planned],
+    trials: Iterable[FrozenTrial],
+    blobs: Mapping[tuple[int, int], bytes],
+) -> tuple[TrialRecord, ...]:
+    """Return the records of planned trials, with curves by (candidate, replicate) where given.
+
+    Trials that nobody planned are left out, and so are planned ones whose results are gone.
+    """
+    known = {trial._trial_id: trial for trial in trials}
+    records = []
+    for one in planned:
+        trial = known.get(one.trial)
+        if not one.done:
+            records.append(_unfinished(one))
+        elif trial is not None and one.is_that(trial):
+            records.append(_finished(one, trial, blobs.get((one.candidate, one.replicate))))
+    return tuple(sorted(records, key=lambda one: (one.candidate, one.replicate)))
+
+
+def _unfinished(planned: Planned) -> TrialRecord:
+    """A trial without results: what Optuna's has by now may be another program's."""
+    return TrialRecord(
+        candidate=planned.candidate,
+        replicate=planned.replicate,
+        cohort=planned.cohort,
+        log10_lambda=planned.log10_lambda,
+        state=TrialState.RUNNING if planned.begun else TrialState.WAITING,
+    )
+
+
+def _finished(planned: Planned, trial: FrozenTrial, blob: bytes | None) -> TrialRecord:
     attributes, state = trial.user_attrs, TrialState(trial.state.name)
     curve, correct = _unpack(blob)
-    done = state in (TrialState.COMPLETE, TrialState.PRUNED)
+    complete = state is TrialState.COMPLETE
+    done = complete or state is TrialState.PRUNED
     return TrialRecord(
-        candidate=attributes["candidate"],
-        replicate=attributes["replicate"],
-        cohort=attributes["cohort"],
-        log10_lambda=trial.params.get("log10_lambda"),
+        candidate=planned.candidate,
+        replicate=planned.replicate,
+        cohort=planned.cohort,
+        log10_lambda=planned.log10_lambda,
         state=state,
-        reason=attributes.get("reason"),
-        updates=attributes.get("updates"),
-        validation_accuracy=attributes.get("validation_accuracy") if done else None,
-        validation_loss=attributes.get("validation_loss") if done else None,
-        train_accuracy=attributes.get("train_accuracy") if done else None,
+        reason=None if complete else _of(str, attributes.get("reason")),
+        updates=None if complete else _of(int, attributes.get("updates")),
+        validation_accuracy=trial.values[0] if done and trial.values else None,
+        validation_loss=_of(float, attributes.get("validation_loss")) if done else None,
+        train_accuracy=_of(float, attributes.get("train_accuracy")) if done else None,
         curve=curve,
         correct=correct,
     )
+
+
+def _of(kind: type[T], value: object) -> T | None:
+    """An attribute of that type; other programs may have set it to anything."""
+    return value if isinstance(value, kind) else None
 
 
 def _unpack(blob: bytes | None) -> tuple[Curve | None, Any]:
@@ -365,28 +408,32 @@ def _points(
     finished = (row["id"], sum(int(one.finished) for one in totals))
     known = _POINTS.get(database)
     if known is None or known[0] != finished:
-        points = [Point(**one) for one in unit.execute(_points_query(row["name"])).mappings()]
+        query = _points_query(row["name"], unit.connection.dialect.name)
+        points = [Point(**one) for one in unit.execute(query).mappings()]
         points.sort(key=lambda one: (STAGES.index(one.stage), one.log10_lambda))
         _POINTS[database] = known = (finished, tuple(points))
     return known[1]
 
 
-def _points_query(name: str) -> sa.Select[Any]:
+def _points_query(name: str, dialect: str) -> sa.Select[Any]:
     """The database averages over replicates and joins what lies near: 10,000 trials stay few."""
-    trial, value, place = _optuna_trials.c, _optuna_values.c, _optuna_params.c
+    trial, value, place = optuna_trials.c, _optuna_values.c, _optuna_params.c
+    rows = planned_rows(dialect)
+    planned = rows.where(cohorts.c.study == name, cohorts.c.state == DONE).subquery()
     means = (
         sa.select(
-            stages.c.name.label("stage"),
+            planned.c.stage,
             place.param_value.label("x"),
             sa.func.avg(value.value).label("y"),
         )
-        .join(_optuna_trials, trial.study_id == stages.c.optuna_study)
+        .join(optuna_trials, trial.trial_id == planned.c.trial)
         .join(_optuna_values, value.trial_id == trial.trial_id)
         .join(_optuna_params, place.trial_id == trial.trial_id)
-        .where(stages.c.name.in_(STAGES), stages.c.study == name)
+        .join(stages, sa.and_(stages.c.study == name, stages.c.name == planned.c.stage))
+        .join(optuna_studies, sa.and_(is_ours(), optuna_studies.c.study_id == trial.study_id))
         .where(sa.cast(trial.state, sa.String) == "COMPLETE", place.param_name == "log10_lambda")
         .where(value.value.is_not(None))
-        .group_by(stages.c.name, place.param_value)
+        .group_by(planned.c.stage, place.param_value)
         .subquery()
     )
     cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]
@@ -426,6 +473,11 @@ def _worker(cohort: sa.RowMapping, now: float) -> WorkerStatus:
         updates=cohort["updates"],
         total=cohort["total"],
         per_second=cohort["per_second"],
-        renewed_ago=now - cohort["renewed"],
-        expired=cohort["expires"] <= now,
+        renewed_ago=_since(cohort["renewed"], now),
+        expired=not held(cohort, now),
     )
+
+
+def _since(then: float, now: float) -> float:
+    """Seconds between two times of the database's clock, which may have been set back."""
+    return max(0.0, now - then)

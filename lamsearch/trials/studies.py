@@ -16,7 +16,6 @@ import optuna
 import sqlalchemy as sa
 from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
-from optuna.trial import TrialState as OptunaState
 
 from lamsearch import plan, selection
 from lamsearch.errors import InputError, StudyStateError, WorkFailedError
@@ -24,6 +23,8 @@ from lamsearch.results import DataFacts, Selected, StageName, StageRecord
 from lamsearch.study import Study, differences, parse_study
 from lamsearch.trials import reading
 from lamsearch.trials.engine import Database, Unit
+from lamsearch.trials.expiry import holds
+from lamsearch.trials.planned import is_ours, optuna_studies, place_of, template
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
 
 GIVEN = "given in the study file"
@@ -126,18 +127,18 @@ def delete(database: Database, name: str) -> Stored:
     stored = load(database, name)
     with database.write() as unit:
         live = sa.select(cohorts.c.owner).where(
-            cohorts.c.study == name, cohorts.c.state == LEASED, cohorts.c.expires > unit.now()
+            cohorts.c.study == name, cohorts.c.state == LEASED, holds(unit.now())
         )
         owner = unit.connection.scalar(live)
         if owner is not None:
             raise StudyStateError(f"study: {name!r} is being worked on by {owner}; stop it first")
-        planned = sa.select(stages.c.name).where(stages.c.study == name)
-        for stage in unit.connection.scalars(planned).all():
-            # by name: the dashboard may have removed it, and SQLite gives its number to another
-            if (found := _optuna_study(unit, f"{name}/{stage}")) is not None:
-                unit.optuna.delete_study(found)
-        for table in (cohorts, stages, curves):
+        # the dashboard may have removed one, and SQLite gives its number to another
+        there = sa.select(stages.c.optuna_study).join(optuna_studies, is_ours())
+        for number in unit.connection.scalars(there.where(stages.c.study == name)).all():
+            unit.optuna.delete_study(number)
+        for table in (cohorts, stages):
             unit.execute(sa.delete(table).where(table.c.study == name))
+        unit.execute(sa.delete(curves).where(curves.c.study_id == stored.id))
         unit.execute(sa.delete(studies).where(studies.c.name == name))
     return stored
 
@@ -391,12 +392,13 @@ def _extend(unit: Unit, study: Study, further: plan.StagePlan, *, rounds: int = 
     """Add cohorts to a stage that is planned already; its interval grows to hold theirs."""
     where = (stages.c.study == study.name, stages.c.name == further.stage)
     row = unit.execute(sa.select(stages).where(*where)).mappings().one()
+    number = place_of(unit, study.name, further.stage).number
     values = {"cohorts": row["cohorts"] + len(further.cohorts), "rounds": row["rounds"] + rounds}
     if further.interval is not None:
         low, high = further.interval
         values |= {"low": min(low, row["low"]), "high": max(high, row["high"])}
     unit.execute(sa.update(stages).where(*where).values(**values))
-    _insert_cohorts(unit, study, further, row["optuna_study"])
+    _insert_cohorts(unit, study, further, number)
 
 
 def _insert_cohorts(unit: Unit, study: Study, planned: plan.StagePlan, optuna_study: int) -> None:
@@ -405,7 +407,7 @@ def _insert_cohorts(unit: Unit, study: Study, planned: plan.StagePlan, optuna_st
     for cohort in planned.cohorts:
         slots = [
             [
-                unit.optuna.create_new_trial(optuna_study, _template(slot, cohort.number, bounds)),
+                unit.optuna.create_new_trial(optuna_study, template(slot, cohort.number, bounds)),
                 slot.candidate,
                 slot.log10_lambda,
             ]
@@ -427,23 +429,6 @@ def _distribution(study: Study, planned: plan.StagePlan) -> FloatDistribution:
         if search is not None and search.log10_lambda is not None:
             ends += search.log10_lambda
     return FloatDistribution(min(ends), max(ends))
-
-
-def _template(slot: plan.Slot, cohort: int, bounds: FloatDistribution) -> optuna.trial.FrozenTrial:
-    known = slot.log10_lambda is not None
-    attributes: dict[str, Any] = {
-        "candidate": slot.candidate, "replicate": slot.replicate, "cohort": cohort
-    }  # fmt: skip
-    if slot.log10_lambda is not None:
-        attributes["lambda"] = 10.0**slot.log10_lambda
-    else:  # the stage's own interval may grow before the sampler is asked
-        attributes["interval"] = [bounds.low, bounds.high]
-    return optuna.trial.create_trial(
-        state=OptunaState.WAITING,
-        params={"log10_lambda": slot.log10_lambda} if known else {},
-        distributions={"log10_lambda": bounds} if known else {},
-        user_attrs=attributes,
-    )
 
 
 def _insert_cohort(

@@ -1,6 +1,7 @@
 """Our tables beside Optuna's: studies, stages, cohorts with their leases, curves.
 
-Times are seconds since 1970 UTC by the database's clock.
+Times are seconds since 1970 UTC by the database's clock. What changes here needs a step in
+`schema`, which brings the tables of earlier versions up to these.
 """
 
 from __future__ import annotations
@@ -71,9 +72,11 @@ cohorts = Table(
     Column("token", Integer, nullable=False),  # grows with every claim: the fence
     Column("expires", Double),
     Column("renewed", Double),
+    Column("lease_seconds", Double),  # how long the lease lasts that was renewed then
     Column("takeovers", Integer, nullable=False),
     Column("taken_from", String(200)),  # whose work was last taken over
-    Column("recovered", Integer),  # updates that its checkpoint saved when it was last resumed
+    # updates that its checkpoint saved when it was last resumed
+    Column("resumed_update", Integer, key="recovered"),
     Column("updates", Integer, nullable=False),  # progress, for whoever watches
     Column("total", Integer, nullable=False),
     Column("per_second", Double, nullable=False),
@@ -83,10 +86,18 @@ cohorts = Table(
     Index("lamsearch_cohort_state", "study", "state", "number"),
 )
 
+# Keyed by what a trial is: Optuna's trial ids are given out again by SQLite.
 curves = Table(
     "lamsearch_curve",
     metadata,
-    Column("trial", Integer, primary_key=True, autoincrement=False),  # Optuna's trial id
-    Column("study", String(100), nullable=False, index=True),
+    Column("study_id", String(32), primary_key=True),
+    Column("stage", String(20), primary_key=True),
+    Column("candidate", Integer, primary_key=True, autoincrement=False),
+    Column("replicate", Integer, primary_key=True, autoincrement=False),
     Column("arrays", LargeBinary, nullable=False),  # npz without pickle
+)
+
+# One row: the version of the tables above.
+version = Table(
+    "lamsearch_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False)
 )

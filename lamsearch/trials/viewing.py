@@ -18,11 +18,17 @@ from sqlalchemy.engine import Connection, ExceptionContext
 
 from lamsearch.results import STAGES, StageName
 from lamsearch.trials.engine import Database
+from lamsearch.trials.planned import (
+    Planned,
+    is_ours,
+    optuna_studies,
+    optuna_trials,
+    planned_trials,
+)
 from lamsearch.trials.tables import DONE, LEASED, cohorts, curves, stages, studies
 
 _BUSY_SECONDS = 20
 _CONNECT_SECONDS = 4
-_optuna_trials = sa.table("trials", sa.column("trial_id"), sa.column("study_id"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,23 +130,31 @@ class View:
             for slot in row.slots
         }
 
-    def with_curves(self, name: str) -> set[int]:
-        """Return the trials of a study, by Optuna's id, that have learning curves."""
+    def trials(self, place: PlannedStage) -> list[Planned]:
+        """Return the planned trials of a stage: those that Optuna's are to be told from."""
         with self._connect() as connection:
-            query = sa.select(curves.c.trial).where(curves.c.study == name)
-            return set(connection.scalars(query))
+            return planned_trials(connection, place.study, place.stage)
 
-    def curve(self, trial: int) -> tuple[str, bytes] | None:
-        """Return the study of a trial and its packed curve, None where it has none."""
+    def with_curves(self, place: PlannedStage) -> set[tuple[int, int]]:
+        """Return the trials of a stage, by candidate and replicate, that have learning curves."""
+        query = sa.select(curves.c.candidate, curves.c.replicate)
+        query = query.where(curves.c.study_id == place.study_id, curves.c.stage == place.stage)
         with self._connect() as connection:
-            query = sa.select(curves.c.study, curves.c.arrays).where(curves.c.trial == trial)
-            row = connection.execute(query).first()
-        return None if row is None else (row.study, row.arrays)
+            return {(row.candidate, row.replicate) for row in connection.execute(query)}
+
+    def curve(self, place: PlannedStage, planned: Planned) -> bytes | None:
+        """Return the packed curve of a planned trial, None where it has none."""
+        query = sa.select(curves.c.arrays).where(
+            curves.c.study_id == place.study_id, curves.c.stage == place.stage,
+            curves.c.candidate == planned.candidate, curves.c.replicate == planned.replicate,
+        )  # fmt: skip
+        with self._connect() as connection:
+            return connection.scalar(query)
 
     def number_of(self, trial: int) -> int | None:
         """Return Optuna's study of one of its trials."""
         with self._connect() as connection:
-            table = _optuna_trials
+            table = optuna_trials
             return connection.scalar(
                 sa.select(table.c.study_id).where(table.c.trial_id == trial)
             )  # fmt: skip
@@ -197,6 +211,7 @@ def _planned_query() -> sa.Select[Any]:
             totals.c.planned, totals.c.finished, totals.c.best,
         )
         .join(studies, studies.c.name == stages.c.study)
+        .join(optuna_studies, is_ours())
         .outerjoin(totals, same)
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -103,6 +103,7 @@ class Worker:
     def _work(self, claim: Claim) -> None:
         if claim.taken_over:
             self._say(f"took over {_title(claim)} from a worker that went silent")
+        self._say_all(claim.replanned)
         with Keeper(self._leases, claim, self._patiently) as keeper:
             try:
                 if claim.tests:
@@ -129,7 +130,7 @@ class Worker:
                     self._files.save_model(claim.replicate, model, self._metadata(claim))
         seconds = time.monotonic() - begun
         beat = replace(keeper.beat, updates=trainer.updates)
-        self._patiently(lambda: self._leases.tell(claim, outcomes, beat, seconds))
+        self._say_all(self._patiently(lambda: self._leases.tell(claim, outcomes, beat, seconds)))
         self._files.drop_checkpoints(claim.stage, claim.number)
         for held, trained in zip(claim.slots, outcomes, strict=True):
             if trained.state is TrialState.FAIL:
@@ -186,13 +187,19 @@ class Worker:
             return
         values = [float(value) for value in progress.accuracies]
         with self._patiently.noticing():
-            self._leases.report(claim, progress.cycles, values)
+            self._say_all(self._leases.report(claim, progress.cycles, values))
+
+    def _say_all(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._say(line)
 
     def _test(self, claim: Claim, keeper: Keeper) -> None:
         """Open the test set, record first, and evaluate the final's models."""
         purpose = _CURVES_TEST if self._wants_test_curves("final") else _SELECTED_TEST
         images = self._open_test(claim, purpose)
-        models = [model for replicate in self._replicates() if (model := self._model(replicate))]
+        # a replicate that failed has no model, and would fail again
+        replicates = self._patiently(self._leases.trained)
+        models = [model for replicate in replicates if (model := self._model(replicate))]
         if keeper.lost:
             raise LeaseLostError("the test was given to another worker")
         result = final.score(models, images)
@@ -205,9 +212,6 @@ class Worker:
             self._study, self._settings.data_folder, opening,
             fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
         )  # fmt: skip
-
-    def _replicates(self) -> range:
-        return range(0 if self._study.final is None else self._study.final.replicates)
 
     def _model(self, replicate: int) -> Model | None:
         """The model of a replicate; where its file is not to be had here, the same one again."""

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import sqlalchemy as sa
 from dashboard_process import Dashboard
@@ -241,6 +242,50 @@ def test_numbers_given_again(
     new = shown.get_all_trials(study._study_id)
     assert (len(old), len(new)) == (5, 3)
     assert {one.state.name for one in new} == {"WAITING"}
+
+
+def test_numbers_given_again_unlisted(
+    storage_url: str, database: Database, look: Callable[..., Shown], small_study: Small
+) -> None:
+    """Nor is it taken for the old one by who asks for its trials without listing the studies."""
+    finish_study(storage_url, small_study())
+    shown = look()
+    shown.get_all_studies()
+    number = claim_number(shown)
+    assert len(shown.get_all_trials(number)) == 5
+    delete(database, "small")
+    planned(database, small_study(coarse={"trials": 3}))
+    deadline = time.monotonic() + 60
+    (study,) = look().get_all_studies()
+    while len(new := shown.get_all_trials(study._study_id)) == 5:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert {one.state.name for one in new} == {"WAITING"}
+
+
+def test_trials_that_nobody_planned_are_marked(
+    storage_url: str, database: Database, look: Callable[..., Shown], small_study: Small
+) -> None:
+    """Note and figures of a stage leave out what plain Optuna added to it, and its own page says
+    so of such a trial; the planned ones keep their pictures."""
+    finish_study(storage_url, small_study())
+    plain = Window(storage_url).storage()
+    study = optuna.load_study(study_name="small/coarse", storage=plain)
+    study.optimize(lambda trial: 0.99 + 0 * trial.suggest_float("log10_lambda", -5, -1), n_trials=1)
+    shown = look()
+    number = claim_number(shown)
+    attributes = shown.get_study_system_attrs(number)
+    assert "5 of 5 finished (5 complete)" in attributes["dashboard:note_str:0"]
+    figures = [key for key in attributes if key.startswith("dashboard:plot_data:")]
+    assert figures
+    assert not any("0.99" in attributes[key] or '"99' in attributes[key] for key in figures)
+    *ours, other = shown.get_all_trials(number)
+    assert other.user_attrs["lamsearch"] == "not planned by lamsearch: left out of its results"
+    for one in ours:
+        assert "lamsearch" not in one.user_attrs
+        assert any(key.startswith("artifacts:") for key in one.system_attrs)
+    assert not any(key.startswith("artifacts:") for key in other.system_attrs)
+    assert shown.curve_of(f"{'0' * 12}-{other._trial_id:x}-0") is None
 
 
 def test_plans_are_kept(

@@ -28,7 +28,18 @@ from trials_stub import (
 from lamsearch.errors import LeaseLostError, StudyStateError
 from lamsearch.results import TrialState
 from lamsearch.study import Study
-from lamsearch.trials import Claim, Database, Leases, Wait, create, delete, engine, read_study
+from lamsearch.trials import (
+    Claim,
+    Database,
+    Leases,
+    Wait,
+    advance,
+    create,
+    delete,
+    engine,
+    read_status,
+    read_study,
+)
 
 Build = Callable[..., Study]
 Open = Callable[[str], Database]
@@ -572,3 +583,126 @@ def test_waiting_takes_no_lock(url: str, worker: Worker, open_database: Open) ->
         begun = time.monotonic()
         assert waiting.claim() == Wait(cohorts=2)
         assert time.monotonic() - begun < 10.0  # far below the minute that a lock is waited for
+
+
+@pytest.mark.usefixtures("long_up")
+@pytest.mark.parametrize("seconds", [20.0, 3600.0])
+def test_a_lease_that_ends_later_than_it_lasts_has_run_out(
+    seconds: float, worker: Worker, window: Window, database: Database
+) -> None:
+    """A lease written by a clock that has been set back since is taken over at once, is nobody's
+    to status and stops no delete, whatever the length of one's own leases; one that is merely
+    longer than one's own holds."""
+    claimed(worker("a", seconds=3600.0))
+    claimed(worker("a", seconds=3600.0))
+    other = worker("b", seconds=seconds)
+    assert isinstance(other.claim(), Wait)
+    with pytest.raises(StudyStateError, match="is being worked on by a"):
+        delete(database, "small")
+    window.execute(
+        "UPDATE lamsearch_cohort SET expires = expires + 7200, renewed = renewed + 7200"
+        " WHERE number = 0"
+    )
+    assert [one.expired for one in read_status(database, "small").workers] == [True, False]
+    assert isinstance(worker("c", seconds=seconds).claim(), Claim)
+    assert isinstance(other.claim(), Wait)
+    window.execute("UPDATE lamsearch_cohort SET expires = expires + 7200, renewed = renewed + 7200")
+    assert read_status(database, "small").state == "waiting"
+    delete(database, "small")
+
+
+@pytest.mark.usefixtures("long_up")
+def test_an_expiry_far_ahead_alone_holds_nothing(worker: Worker, window: Window) -> None:
+    """What counts is how long the lease was to last, not when its row says it was renewed."""
+    claimed(worker("a"))
+    window.execute("UPDATE lamsearch_cohort SET expires = expires + 7200 WHERE number = 0")
+    assert claimed(worker("b")).taken_over
+
+
+def test_a_server_that_started_in_the_future_spares_nobody(
+    worker: Worker, window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the clock was set back since the server's start, leases still run out."""
+    claimed(worker("a"))
+    window.expire()
+    monkeypatch.setattr(engine.Unit, "server_started", lambda unit: unit.now() + 7200.0)
+    assert claimed(worker("b")).taken_over
+
+
+class Away:
+    """A database that cannot be reached for as long as it is told to be away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self.away = database, True
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[engine.Unit]:
+        if self.away:
+            raise OperationalError("SELECT", {}, Exception("connection refused"))
+        with getattr(self._database, name)() as unit:
+            yield unit
+
+    def write(self) -> Any:
+        """Open a transaction, unless away."""
+        return self._opened("write")
+
+    def read(self) -> Any:
+        """Open a transaction, unless away."""
+        return self._opened("read")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+@pytest.mark.usefixtures("long_up")
+@pytest.mark.parametrize("call", ["waiting", "chosen", "trained", "advance"])
+def test_every_access_notices_an_outage(
+    call: str, worker: Worker, window: Window, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a worker was asking when the database went away, for one lease after that it takes
+    nothing over."""
+    back = worker("b", seconds=30.0)
+    if call in ("chosen", "trained"):
+        work(worker("a"), until="test")
+        claimed(worker("a"))
+    else:
+        claimed(worker("a"))
+        claimed(worker("a"))
+    ask: Callable[[], object] = back.claim
+    if call in ("chosen", "trained"):
+        ask = getattr(back, call)
+    elif call == "waiting":
+        assert isinstance(back.claim(), Wait)
+    away = Away(database)
+    if call == "advance":
+        real: Callable[..., None] = advance
+        monkeypatch.setattr("lamsearch.trials.leases.advance", lambda _, name: real(away, name))
+        monkeypatch.setattr(Leases, "_left", lambda *_: 0)
+    else:
+        back._database = away  # type: ignore[assignment]
+    with pytest.raises(OperationalError):
+        ask()
+    away.away = False
+    monkeypatch.undo()
+    monkeypatch.setattr(engine.Unit, "server_started", lambda _: 0.0)
+    window.expire()
+    assert isinstance(back.claim(), Wait)
+    now = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + 31.0)
+    assert claimed(back).taken_over
+
+
+@pytest.mark.usefixtures("long_up")
+def test_a_claim_never_heard_of_is_the_worker_s_own_though_it_only_read_since(
+    worker: Worker, window: Window
+) -> None:
+    """Reading after an outage does not forget that a claim may have been committed unheard."""
+    leases = worker("a")
+    unheard(leases)
+    with pytest.raises(OperationalError):
+        leases.claim()
+    with pytest.raises(KeyError):
+        leases.chosen()  # a read that gets through, though there is no winner yet
+    again = claimed(leases)
+    assert (again.number, again.token, again.taken_over) == (0, 2, False)
+    assert window.column("takeovers") == [0, 0]

@@ -171,19 +171,28 @@ def test_status_follows_the_workers(database: Database, leases: Leases, window: 
 def test_status_tells_what_was_recovered(
     database: Database, leases: Leases, window: Window
 ) -> None:
-    """A cohort that was resumed is shown with whose it was and the updates that were not lost."""
+    """A cohort that was resumed is shown with whose it was and the updates that were not lost; one
+    that was given back in between was nobody's."""
+
+    def recovered() -> Recovery:
+        (found,) = read_status(database, "small").recovered
+        return found
+
     claimed(leases)
     assert read_status(database, "small").recovered == ()
     window.expire()
     other = Leases(database, "small", owner="b", seconds=60.0)
     second = claimed(other)
+    assert second.taken_over
     other.renew(second, replace(BEAT, updates=20, recovered=20))
+    expected = Recovery(stage="coarse", cohort=0, taken_from="a", owner="b", updates=20, total=30)
+    assert recovered() == expected
     other.give_back(second)
     third = claimed(leases)
+    assert not third.taken_over
+    assert read_status(database, "small").recovered == ()  # nothing yet by this one
     leases.renew(third, replace(BEAT, updates=25, recovered=25))
-    assert read_status(database, "small").recovered == (
-        Recovery(stage="coarse", cohort=0, taken_from="a", owner="a", updates=25, total=30),
-    )
+    assert recovered() == replace(expected, taken_from=None, owner="a", updates=25)
 
 
 @pytest.mark.usefixtures("long_up")
@@ -323,3 +332,16 @@ def rewrite(database: Database, selected: dict[str, object]) -> None:
     """Store a choice as another version might have."""
     with database.write() as unit:
         unit.execute(sa.update(tables.studies).values(selected=selected))
+
+
+def test_no_time_is_negative_where_the_clock_was_set_back(
+    database: Database, leases: Leases, window: Window
+) -> None:
+    """Elapsed times begin at zero again where the database's clock has been set back."""
+    claimed(leases)
+    window.execute("UPDATE lamsearch_study SET created = created + 9000")
+    window.execute("UPDATE lamsearch_cohort SET renewed = renewed + 9000")
+    status = read_status(database, "small")
+    assert (status.elapsed, status.workers[0].renewed_ago) == (0.0, 0.0)
+    work(leases)
+    assert read_study(database, "small").seconds == 0.0

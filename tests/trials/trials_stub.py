@@ -147,12 +147,16 @@ class Window:
         """Return the number of rows of the tables that have some."""
         return {name: len(rows) for name, rows in self.tables().items() if rows}
 
-    def trials(self) -> dict[str, list[optuna.trial.FrozenTrial]]:
-        """Return all trials of all studies, as plain Optuna loads them from the URL."""
-        storage = RDBStorage(
+    def storage(self) -> RDBStorage:
+        """Return the storage as plain Optuna opens it."""
+        return RDBStorage(
             self.url, engine_kwargs={"poolclass": sa.NullPool},
             skip_compatibility_check=True, skip_table_creation=True,
         )  # fmt: skip
+
+    def trials(self) -> dict[str, list[optuna.trial.FrozenTrial]]:
+        """Return all trials of all studies, as plain Optuna loads them from the URL."""
+        storage = self.storage()
         names = optuna.get_all_study_names(storage)
         return {n: optuna.load_study(study_name=n, storage=storage).trials for n in names}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
@@ -85,14 +86,14 @@ def test_a_worker_that_was_given_up_drops_its_result_and_goes_on(
     right.worker().run()
     real, robbed = Leases.tell, []
 
-    def give_away_first(self: Leases, claim: Any, *rest: Any) -> None:
+    def give_away_first(self: Leases, claim: Any, *rest: Any) -> tuple[str, ...]:
         if not robbed:
             robbed.append(claim)
             where = (cohorts.c.stage == claim.stage, cohorts.c.number == claim.number)
             with one.database.write() as unit:
                 lost = {"token": claim.token + 1, "expires": unit.now() - 1}
                 unit.execute(sa.update(cohorts).where(*where).values(**lost))
-        real(self, claim, *rest)
+        return real(self, claim, *rest)
 
     monkeypatch.setattr(Leases, "tell", give_away_first)
     one.worker().run()
@@ -155,9 +156,9 @@ def test_a_worker_told_to_stop_checkpoints_and_gives_back(
     right.worker().run()
     real = Leases.report
 
-    def stop_then(self: Leases, *rest: Any) -> None:
+    def stop_then(self: Leases, *rest: Any) -> tuple[str, ...]:
         one.stop.set()
-        real(self, *rest)
+        return real(self, *rest)
 
     monkeypatch.setattr(Leases, "report", stop_then)
     with pytest.raises(InterruptedWorkError, match=r"at update 31 of coarse cohort 0; run again"):
@@ -168,6 +169,23 @@ def test_a_worker_told_to_stop_checkpoints_and_gives_back(
     one.worker().run()
     assert "coarse cohort 0 goes on at update 31" in one.said
     assert one.record().final == right.record().final
+
+
+def test_what_another_program_took_is_said_by_the_worker(bench: MakeBench) -> None:
+    """A worker says in one line each which trials it planned anew, and ends with the answer of the
+    plan."""
+    right, one = bench(), bench()
+    right.worker().run()
+    url = one.database.url.render_as_string(hide_password=False)
+    plain = optuna.load_study(study_name="small/coarse", storage=url)
+    plain.tell(plain.ask(), 0.99)
+    one.worker().run()
+    assert [line for line in one.said if "planned anew" in line] == [
+        "trial 0 of small/coarse (candidate 0, replicate 0) was ended (COMPLETE) by another "
+        "program: it is left out, and planned anew as trial 5"
+    ]
+    assert one.record().final == right.record().final
+    assert one.record().selected == right.record().selected
 
 
 def outage() -> OperationalError:

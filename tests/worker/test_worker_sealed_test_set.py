@@ -12,8 +12,9 @@ from worker_bench import Bench
 
 from lamsearch import dataset
 from lamsearch.errors import DataError, InterruptedWorkError
-from lamsearch.results import TrialState
+from lamsearch.results import STAGES, Model, Trained, TrialState
 from lamsearch.trials.tables import cohorts
+from lamsearch.worker import loop
 
 MakeBench = Callable[..., Bench]
 
@@ -157,6 +158,41 @@ def test_models_lost_before_the_test_are_trained_again(
     first = taken["final-0.safetensors"]
     header = int.from_bytes(first[:8], "little")  # metadata stand there in no fixed order
     assert again.read_bytes()[8 + header :] == first[8 + header :]
+
+
+def test_a_replicate_that_failed_has_no_model_and_is_not_trained_again(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, lamsearch: Any
+) -> None:
+    """Where one replicate of the final failed, the test scores the others' models at once, and
+    neither worker nor report misses a model of it."""
+    one, begun = bench(), list[int]()
+
+    class FailsOnce(loop.Trainer):
+        def __init__(self, *arguments: Any, seed: Any, **rest: Any) -> None:
+            super().__init__(*arguments, seed=seed, **rest)
+            self.fails = tuple(seed[1:]) == (STAGES.index("final"), 0)
+            begun.append(seed[1])
+
+        def outcomes(self) -> tuple[Trained, ...]:
+            found = super().outcomes()
+            return (Trained(state=TrialState.FAIL, reason="why"),) if self.fails else found
+
+        def models(self) -> tuple[Model | None, ...]:
+            return (None,) if self.fails else super().models()
+
+    monkeypatch.setattr(loop, "Trainer", FailsOnce)
+    one.worker().run()
+    record = one.record()
+    assert [trial.state.name for trial in record.stages["final"].trials] == ["FAIL", "COMPLETE"]
+    assert record.final is not None
+    assert record.final.n == 1
+    assert begun.count(STAGES.index("final")) == 2
+    assert not [line for line in one.said if "training it again" in line]
+    url = one.database.url.render_as_string(hide_password=False)
+    result = lamsearch("report", "small", "--storage", url, "--output", one.folder / "out")
+    assert result.returncode == 0, result.stderr
+    assert "not in" not in result.stderr
+    assert [path.name for path in (one.folder / "out/models").iterdir()] == ["final-1.safetensors"]
 
 
 def test_ctrl_c_while_a_model_is_trained_again_is_obeyed(

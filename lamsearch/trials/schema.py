@@ -1,0 +1,134 @@
+"""The version of our tables: made new, brought up from an earlier version, or refused.
+
+Enters: an engine or a connection. Leaves: tables of this version, or a sentence why not. It is one
+transaction: two processes make it once, and a death in it undoes it. Refuses to know Optuna's own
+tables, which have a version of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from lamsearch.errors import StorageError
+from lamsearch.trials.planned import planned_rows
+from lamsearch.trials.tables import LEASED, metadata, studies, version
+
+VERSION = 2
+_UPGRADE = "lamsearch storage upgrade"
+_LOCK = 5_201_314_159  # of PostgreSQL's advisory locks, the one for this
+
+
+def prepare(engine: Engine, *, upgrade: bool = True) -> str | None:
+    """Make our tables where there are none, and upgrade those of an earlier version.
+
+    Returns:
+        A sentence where something was upgraded.
+
+    Raises:
+        StorageError: A later version of lamsearch wrote the tables, or an earlier one did and they
+            are not to be upgraded.
+    """
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        found = version_of(connection)
+        if found is None:
+            metadata.create_all(connection)
+            connection.execute(sa.insert(version).values(version=VERSION))
+        if found is None or found == VERSION:
+            return None
+        _refuse_newer(found)
+        if not upgrade:
+            check(connection)
+        for step in range(found, VERSION):
+            _STEPS[step](connection)
+        version.create(connection, checkfirst=True)
+        connection.execute(sa.delete(version))
+        connection.execute(sa.insert(version).values(version=VERSION))
+    return f"storage: upgraded from schema version {found} to {VERSION}"
+
+
+def check(connection: Connection) -> None:
+    """Refuse tables of another version; that there are none of ours is no matter here.
+
+    Raises:
+        StorageError: They must be upgraded first, or a later version of lamsearch wrote them.
+    """
+    found = version_of(connection)
+    if found is None:
+        return
+    _refuse_newer(found)
+    if found < VERSION:
+        raise StorageError(
+            f"storage: must have schema version {VERSION}, got {found}, which an earlier "
+            f"lamsearch wrote; upgrade it with: {_UPGRADE}"
+        )
+
+
+def version_of(connection: Connection) -> int | None:
+    """Return the version of our tables, None where there are none; the first wrote none down."""
+    there = sa.inspect(connection)
+    if there.has_table(version.name):
+        found = connection.scalar(sa.select(sa.func.max(version.c.version)))
+        return None if found is None else int(found)
+    return 1 if there.has_table(studies.name) else None
+
+
+def _refuse_newer(found: int) -> None:
+    if found > VERSION:
+        raise StorageError(
+            f"storage: was written by a newer lamsearch: must have schema version {VERSION} or "
+            f"earlier, got {found}"
+        )
+
+
+def _from_1(connection: Connection) -> None:
+    """Data facts; the length of leases; curves keyed by what a trial is, not by Optuna's id.
+
+    A worker of the first version that is still at work finds a column gone that it renews leases
+    and claims with: it loses its cohort and ends, rather than hold it for ever.
+    """
+    double = "DOUBLE" if connection.dialect.name == "sqlite" else "DOUBLE PRECISION"
+    connection.exec_driver_sql(
+        "ALTER TABLE lamsearch_cohort RENAME COLUMN recovered TO resumed_update"
+    )
+    _add_column(connection, "lamsearch_study", "data_facts", "JSON")
+    _add_column(connection, "lamsearch_cohort", "lease_seconds", double)
+    connection.exec_driver_sql(
+        "UPDATE lamsearch_cohort SET lease_seconds = expires - renewed "  # noqa: S608 - a constant
+        f"WHERE state = {LEASED}"
+    )
+    connection.exec_driver_sql("ALTER TABLE lamsearch_curve RENAME TO lamsearch_curve_1")
+    keyed = sa.Table(
+        "lamsearch_curve",
+        sa.MetaData(),
+        sa.Column("study_id", sa.String(32), primary_key=True),
+        sa.Column("stage", sa.String(20), primary_key=True),
+        sa.Column("candidate", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("replicate", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("arrays", sa.LargeBinary, nullable=False),
+    )
+    keyed.create(connection)
+    old = sa.table("lamsearch_curve_1", sa.column("trial"), sa.column("study"), sa.column("arrays"))
+    planned = planned_rows(connection.dialect.name).subquery()
+    found = (
+        sa.select(studies.c.id, planned.c.stage, planned.c.candidate, planned.c.replicate,
+                  old.c.arrays)
+        .join(planned, sa.and_(planned.c.study == old.c.study, planned.c.trial == old.c.trial))
+        .join(studies, studies.c.name == old.c.study)
+    )  # fmt: skip
+    connection.execute(sa.insert(keyed).from_select([column.name for column in keyed.c], found))
+    connection.exec_driver_sql("DROP TABLE lamsearch_curve_1")
+
+
+def _add_column(connection: Connection, table: str, name: str, kind: str) -> None:
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table)}
+    if name not in there:
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+
+
+# What leads from a version to the next; a step names tables as they were then, by text.
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1}
