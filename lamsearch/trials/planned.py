@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
 import sqlalchemy as sa
@@ -22,10 +22,8 @@ from sqlalchemy.engine import Connection
 from lamsearch import plan
 from lamsearch.errors import StudyStateError
 from lamsearch.results import StageName
+from lamsearch.trials.engine import Unit
 from lamsearch.trials.tables import DONE, cohorts, stages, studies
-
-if TYPE_CHECKING:  # it asks for the schema, which asks for the plan
-    from lamsearch.trials.engine import Unit
 
 # Optuna's own tables, as far as they are read past it.
 optuna_studies = sa.table("studies", sa.column("study_id"), sa.column("study_name"))
@@ -127,21 +125,16 @@ def planned_trials(
     ]  # fmt: skip
 
 
-def planned_rows(dialect: str) -> sa.Select[Any]:
-    """Return a query of the planned trials, for the database itself to join with others."""
+def planned_ids(dialect: str) -> sa.Select[Any]:
+    """Return a query of Optuna's ids of the planned trials, for the database itself to use."""
     if dialect == "sqlite":
         slot = sa.func.json_each(cohorts.c.slots).table_valued("value", name="slot")
-        fields: list[sa.ColumnElement[Any]] = [
-            sa.func.json_extract(slot.c.value, f"$[{place}]") for place in (0, 1)
-        ]
+        trial: sa.ColumnElement[Any] = sa.func.json_extract(slot.c.value, "$[0]")
     else:
         slot = sa.func.json_array_elements(cohorts.c.slots).table_valued("value", name="slot")
-        fields = [slot.c.value.op("->>")(sa.literal_column(str(place))) for place in (0, 1)]
-    trial, candidate = (sa.cast(field, sa.Integer) for field in fields)
-    return sa.select(
-        cohorts.c.study, cohorts.c.stage, cohorts.c.replicate, cohorts.c.state,
-        trial.label("trial"), candidate.label("candidate"),
-    ).select_from(cohorts.join(slot, sa.true()))  # fmt: skip
+        trial = slot.c.value.op("->>")(sa.literal_column("0"))
+    ids = sa.select(sa.cast(trial, sa.Integer).label("trial"))
+    return ids.select_from(cohorts.join(slot, sa.true()))
 
 
 def settle(

@@ -43,7 +43,7 @@ from lamsearch.trials.planned import (
     optuna_studies,
     optuna_trials,
     place_of,
-    planned_rows,
+    planned_ids,
     planned_trials,
     removed,
 )
@@ -418,22 +418,23 @@ def _points(
 def _points_query(name: str, dialect: str) -> sa.Select[Any]:
     """The database averages over replicates and joins what lies near: 10,000 trials stay few."""
     trial, value, place = optuna_trials.c, _optuna_values.c, _optuna_params.c
-    rows = planned_rows(dialect)
-    planned = rows.where(cohorts.c.study == name, cohorts.c.state == DONE).subquery()
+    done = sa.and_(cohorts.c.study == name, cohorts.c.state == DONE)
     means = (
         sa.select(
-            planned.c.stage,
+            stages.c.name.label("stage"),
             place.param_value.label("x"),
             sa.func.avg(value.value).label("y"),
         )
-        .join(optuna_trials, trial.trial_id == planned.c.trial)
+        .join(optuna_studies, is_ours())
+        .join(optuna_trials, trial.study_id == stages.c.optuna_study)
         .join(_optuna_values, value.trial_id == trial.trial_id)
         .join(_optuna_params, place.trial_id == trial.trial_id)
-        .join(stages, sa.and_(stages.c.study == name, stages.c.name == planned.c.stage))
-        .join(optuna_studies, sa.and_(is_ours(), optuna_studies.c.study_id == trial.study_id))
+        .where(stages.c.name.in_(STAGES), stages.c.study == name)
+        # a list of ids, not a join: SQLite would read the plan anew for every trial
+        .where(trial.trial_id.in_(planned_ids(dialect).where(done)))
         .where(sa.cast(trial.state, sa.String) == "COMPLETE", place.param_name == "log10_lambda")
         .where(value.value.is_not(None))
-        .group_by(planned.c.stage, place.param_value)
+        .group_by(stages.c.name, place.param_value)
         .subquery()
     )
     cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from lamsearch.errors import StorageError
-from lamsearch.trials.planned import planned_rows
 from lamsearch.trials.tables import LEASED, metadata, studies, version
 
 VERSION = 2
@@ -112,16 +111,35 @@ def _from_1(connection: Connection) -> None:
         sa.Column("arrays", sa.LargeBinary, nullable=False),
     )
     keyed.create(connection)
-    old = sa.table("lamsearch_curve_1", sa.column("trial"), sa.column("study"), sa.column("arrays"))
-    planned = planned_rows(connection.dialect.name).subquery()
-    found = (
-        sa.select(studies.c.id, planned.c.stage, planned.c.candidate, planned.c.replicate,
-                  old.c.arrays)
-        .join(planned, sa.and_(planned.c.study == old.c.study, planned.c.trial == old.c.trial))
-        .join(studies, studies.c.name == old.c.study)
-    )  # fmt: skip
-    connection.execute(sa.insert(keyed).from_select([column.name for column in keyed.c], found))
+    # trial by trial, each found by its primary key, and no curve leaves the database
+    if keys := _keys_of_1(connection):
+        connection.execute(
+            sa.text(
+                "INSERT INTO lamsearch_curve (study_id, stage, candidate, replicate, arrays) "
+                "SELECT :study_id, :stage, :candidate, :replicate, arrays FROM lamsearch_curve_1 "
+                "WHERE trial = :trial AND study = :study"
+            ),
+            keys,
+        )
     connection.exec_driver_sql("DROP TABLE lamsearch_curve_1")
+
+
+def _keys_of_1(connection: Connection) -> list[dict[str, object]]:
+    """What each planned trial of the first version is keyed by from now on, with its old key."""
+    cohorts = sa.table(
+        "lamsearch_cohort", sa.column("study"), sa.column("stage"), sa.column("replicate"),
+        sa.column("slots", sa.JSON),
+    )  # fmt: skip
+    study = sa.table("lamsearch_study", sa.column("name"), sa.column("id"))
+    query = sa.select(cohorts, study.c.id).join(study, study.c.name == cohorts.c.study)
+    return [
+        {
+            "study_id": row.id, "stage": row.stage, "candidate": candidate,
+            "replicate": row.replicate, "trial": trial, "study": row.study,
+        }
+        for row in connection.execute(query)
+        for trial, candidate, _ in row.slots
+    ]  # fmt: skip
 
 
 def _add_column(connection: Connection, table: str, name: str, kind: str) -> None:
@@ -130,5 +148,5 @@ def _add_column(connection: Connection, table: str, name: str, kind: str) -> Non
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
 
-# What leads from a version to the next; a step names tables as they were then, by text.
+# What leads from a version to the next; a step names tables as they were then.
 _STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1}
