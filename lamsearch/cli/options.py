@@ -7,11 +7,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import click
 from platformdirs import user_cache_path
 
-from lamsearch.trials import Database, parse_url
+from lamsearch.trials import Database, Mode, parse_url, sqlite_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,14 +85,17 @@ def storage_url_everywhere(given: str | None) -> str:
     """Return the storage URL in force so that it means the same in any working directory."""
     text = storage_url(given)
     url = parse_url(text)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+    file = sqlite_file(url)
+    if file is None:
         return text
-    return url.set(database=str(Path(url.database).resolve())).render_as_string()
+    uri = (url.database or "").startswith("file:")
+    name = "file:" + quote(str(file.resolve())) if uri else str(file.resolve())
+    return url.set(database=name).render_as_string()
 
 
-def open_storage(given: str | None, *, must_exist: bool = True) -> Database:
-    """Return the storage in force, reached once."""
-    return Database(storage_url(given), must_exist=must_exist)
+def open_storage(given: str | None, mode: Mode = Mode.READ) -> Database:
+    """Return the storage in force, reached once; unless told otherwise, to read alone."""
+    return Database(storage_url(given), mode)
 
 
 def data_folder(given: Path | None) -> Path:
@@ -118,11 +122,8 @@ def files_given(given: str | None) -> str | None:
 
 def files_default(storage: str) -> str:
     """Return the folder beside the SQLite file, else in the working directory."""
-    url = parse_url(storage)
-    beside = (
-        Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path()
-    )
-    return str((beside / "lamsearch-files").resolve())
+    file = sqlite_file(parse_url(storage)) or Path("none")
+    return str((file.parent / "lamsearch-files").resolve())
 
 
 def finite(_context: click.Context, _option: click.Parameter, value: float) -> float:

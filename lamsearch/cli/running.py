@@ -21,7 +21,7 @@ from lamsearch.files import Files, shown
 from lamsearch.launch import Cluster, Crew, connect
 from lamsearch.screen import Screen
 from lamsearch.study import read_study
-from lamsearch.trials import Database, Stored
+from lamsearch.trials import Database, Mode, Stored
 from lamsearch.worker import Patience, Settings, Worker
 
 if TYPE_CHECKING:  # the extra; loaded where it is used
@@ -122,7 +122,7 @@ def worker(
             threading.Thread(target=_leave_with_crew, args=(stop,), daemon=True).start()
         patiently = Patience(stop, _say)
         # who started a crew has reached the storage: to its workers one that is away is an outage
-        database = (patiently if crew else _once)(lambda: options.open_storage(storage))
+        database = (patiently if crew else _once)(lambda: options.open_storage(storage, Mode.WORK))
         stored = patiently(lambda: trials.load(database, name))
         _check_files(stored, files)
         Worker(database, stored, settings, stop=stop, say=_say).run()
@@ -153,7 +153,7 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(name: str, storage: str | None, yes: bool) -> None:
     """Start over: remove the trials, leases and files of a study."""
-    database = options.open_storage(storage)
+    database = options.open_storage(storage, Mode.WORK)
     stored = trials.load(database, name)
     files = Files(stored.files, stored.id)  # what cannot be reached is said while all is there
     if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
@@ -223,7 +223,7 @@ def _planned(
         study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder()
     )
     Files(given or options.files_default(url), "check").check()
-    database = options.open_storage(storage, must_exist=False)
+    database = options.open_storage(storage, Mode.CREATE)
     stored = trials.create(
         database,
         study,

@@ -10,35 +10,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import optuna
 import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-    PendingRollbackError,
-    SQLAlchemyError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
 from lamsearch.errors import StorageAwayError, StorageError, StorageFailedError
 from lamsearch.trials import tables
+from lamsearch.trials.connections import WRITE, engine_options, prepare
+from lamsearch.trials.contents import Mode, look
+from lamsearch.trials.failures import DATABASE_ERRORS, is_outage, is_race, lasts
+from lamsearch.trials.urls import parse_url, redacted, secrets, sqlite_file
 
-# What a database can raise; `is_outage` tells which of them pass by themselves.
-DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError)
-_WRITE = "lamsearch_write"
-_BUSY_SECONDS = 60
-_CONNECT_SECONDS = 4
 _START_SECONDS = 8.0  # a database that cannot be reached is said within 10 s
 
 _NOW = {
@@ -46,14 +35,6 @@ _NOW = {
     "postgresql": "extract(epoch FROM clock_timestamp())::float8",
 }
 _STARTED = "SELECT extract(epoch FROM pg_postmaster_start_time())::float8"
-# A network that swallows packets is noticed in about a quarter of a minute, not in two hours.
-_KEEPALIVE = {
-    "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}  # fmt: skip
-# What an operating system or SQLite says where waiting mends nothing.
-_LASTING = ("readonly", "read-only", "full", "no such table", "no such column", "no space",
-            "file too large")  # fmt: skip
 
 # Optuna announces every study it creates; what a user needs to know of one, the CLI says.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -120,26 +101,25 @@ class Database:
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://…`` as people write it.
-        must_exist: refuse an SQLite file that is not there instead of making it.
+        mode: what it is opened for. Only for planning is what is not there made.
 
     Raises:
-        StorageError: The URL is none, or what it names cannot be used.
+        StorageError: The URL is none, or what it names cannot be used or is another program's.
         StorageAwayError: What it names cannot be reached within ten seconds.
     """
 
-    def __init__(self, url: str, *, must_exist: bool = False) -> None:
-        self.url = parse_url(url)
-        # libpq takes passwords as options of the URL too
-        options = {key: "***" for key in self.url.query if "password" in key}
-        self.redacted = self.url.update_query_dict(options).render_as_string(hide_password=True)
-        if self.url.get_backend_name() == "sqlite":
-            self._check_file(must_exist)
+    def __init__(self, url: str, mode: Mode = Mode.CREATE) -> None:
+        self.url, self.mode = parse_url(url), mode
+        self.redacted = redacted(self.url)
+        self.file = sqlite_file(self.url)
+        self._check_file()
         self._storage = self._open()
-        # one connection: the worker's threads take turns, and 90 workers fit a default PostgreSQL
-        self.engine: Engine = sa.create_engine(
-            self._storage.url, pool_size=1, max_overflow=0, **self._options()
-        )
-        _prepare(self.engine)
+        text, options = engine_options(self.url, write=mode is not Mode.READ)
+        if options.get("poolclass") is not sa.NullPool:
+            # one: the worker's threads take turns, and 90 workers fit a default PostgreSQL
+            options |= {"pool_size": 1, "max_overflow": 0}
+        self.engine: Engine = sa.create_engine(text, **options)
+        prepare(self.engine, write=mode is not Mode.READ)
 
     @contextmanager
     def write(self) -> Iterator[Unit]:
@@ -177,7 +157,7 @@ class Database:
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Unit]:
         with self.engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITE: write})
+            connection = plain.execution_options(**{WRITE: write})
             if not write and connection.dialect.name == "postgresql":
                 # one snapshot for all queries, as SQLite gives by itself
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -188,50 +168,53 @@ class Database:
                 finally:
                     unit.close()
 
-    def _check_file(self, must_exist: bool) -> None:
-        name = self.url.database or ":memory:"
-        if ":memory:" in name or self.url.query.get("mode") == "memory":
-            raise StorageError("storage: SQLite must be a file, got a database in memory")
-        path = Path(name)
-        if must_exist and not path.exists():
-            raise StorageError(f"storage: no such file: {path}")
-        if not path.parent.is_dir():
-            raise StorageError(f"storage: no such folder: {path.parent}")
+    def _check_file(self) -> None:
+        if self.file is None:
+            return
+        if self.mode is not Mode.CREATE and not self.file.exists():
+            raise StorageError(f"storage: no such file: {self.file}")
+        if not self.file.parent.is_dir():
+            raise StorageError(f"storage: no such folder: {self.file.parent}")
 
     def _open(self) -> RDBStorage:
         """Reach the database and make its tables; others may be making them at the same time."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
-                storage = RDBStorage(
-                    self.url.render_as_string(hide_password=False), engine_kwargs=self._options()
-                )
-                _prepare(storage.engine)
-                tables.metadata.create_all(storage.engine)
-                # what opening it needed, sessions on a second connection among it, is given back
-                storage.remove_session()
-                storage.engine.dispose()
-                return storage
+                self._look()
+                return self._reach()
             except (SQLAlchemyError, StorageInternalError) as error:
-                if time.monotonic() > deadline or not _made_by_another(error.__cause__ or error):
+                if time.monotonic() > deadline or not is_race(error):
                     kind = StorageAwayError if is_outage(error) else StorageError
                     raise kind(self.say(error)) from None
                 time.sleep(0.1)
             except (RuntimeError, ImportError) as error:
                 raise StorageError(f"storage: {self._scrub(str(error))}") from None
 
-    def _options(self) -> dict[str, Any]:
-        if self.url.get_backend_name() == "sqlite":
-            return {"connect_args": {"timeout": _BUSY_SECONDS}}
-        return {
-            "pool_pre_ping": True,
-            "connect_args": {
-                **_KEEPALIVE,
-                "connect_timeout": _CONNECT_SECONDS,
-                "options": "-c timezone=utc",
-                "application_name": "lamsearch",
-            },
-        }
+    def _look(self) -> None:
+        """Refuse what is no storage of ours, before anything of it can be changed."""
+        if self.file is not None and not self.file.exists():
+            return  # it is made in a moment
+        text, options = engine_options(self.url, write=False)
+        engine = sa.create_engine(text, **options)
+        try:
+            with engine.connect() as connection:
+                look(connection).refuse(self.mode, self.redacted)
+        finally:
+            engine.dispose()
+
+    def _reach(self) -> RDBStorage:
+        """Open Optuna's storage, and see to our own tables beside its."""
+        write = self.mode is not Mode.READ
+        text, options = engine_options(self.url, write=write, create=self.mode is Mode.CREATE)
+        storage = RDBStorage(text, engine_kwargs=options, skip_table_creation=not write)
+        prepare(storage.engine, write=write)
+        if write:
+            tables.metadata.create_all(storage.engine)
+        # what opening it needed, sessions on a second connection among it, is given back
+        storage.remove_session()
+        storage.engine.dispose()
+        return storage
 
     def _say(self, error: BaseException) -> str:
         """The driver's own first line, without the statement or the password."""
@@ -240,76 +223,6 @@ class Database:
         return f"{self.redacted} cannot be used: {self._scrub(' '.join(lines[:2]))}"
 
     def _scrub(self, text: str) -> str:
-        options = [value for key, value in self.url.query.items() if "password" in key]
-        for password in map(str, [self.url.password or "", *options]):
-            for secret in {password, quote(password, safe=""), quote(password)} - {""}:
-                text = text.replace(secret, "***")
+        for secret in secrets(self.url):
+            text = text.replace(secret, "***")
         return text
-
-
-def parse_url(text: str) -> URL:
-    """Return the URL with its driver; what is none is never echoed, it may hold a password."""
-    try:
-        url = make_url(text)
-        if "@" in (url.host or ""):  # the end of a password that is not percent-encoded
-            raise ValueError
-    except (ArgumentError, ValueError):
-        raise StorageError(
-            "storage: must be a URL such as sqlite:///lamsearch.db or "
-            "postgresql://user@host/database; what was given is not shown, it may hold a password"
-        ) from None
-    backend = url.drivername.partition("+")[0]
-    if backend in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+psycopg")
-    if backend == "sqlite":
-        return url
-    raise StorageError(f"storage: must be sqlite or postgresql, got {backend!r}")
-
-
-def is_outage(error: BaseException) -> bool:
-    """Whether an error says that the database is away for now, so that trying again may help.
-
-    A full disk or a database that may not be written is no outage: waiting does not mend it.
-    """
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    # the second is what Optuna meets when the server went away between two of its statements
-    if isinstance(cause, (PoolTimeoutError, PendingRollbackError)):
-        return True
-    if not isinstance(cause, (OperationalError, InterfaceError)):
-        return isinstance(cause, DBAPIError) and cause.connection_invalidated
-    return not lasts(error)
-
-
-def lasts(error: BaseException) -> bool:
-    """Whether an error says that the database cannot be written, however long one waits."""
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    if not isinstance(cause, DBAPIError):
-        return False
-    text = str(cause.orig).lower()
-    return any(word in text for word in _LASTING)
-
-
-def _prepare(engine: Engine) -> None:
-    """Give SQLite explicit transactions, write-ahead logging and a busy timeout that is obeyed."""
-    if engine.dialect.name != "sqlite":
-        return
-
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the begin event below says how to begin
-        # Readers such as the dashboard then neither wait for writers nor hold them up.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get(_WRITE, True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    engine.dispose()
-
-
-def _made_by_another(error: BaseException) -> bool:
-    """Whether an error is what creating the same tables at the same time looks like."""
-    text = str(getattr(error, "orig", None) or error)
-    return any(word in text for word in ("already exists", "locked", "UNIQUE", "duplicate key"))

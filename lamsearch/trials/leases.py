@@ -21,7 +21,8 @@ from optuna.trial import TrialState as OptunaState
 
 from lamsearch.errors import LeaseLostError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
-from lamsearch.trials.engine import DATABASE_ERRORS, Database, Unit, is_outage
+from lamsearch.trials.engine import Database, Unit
+from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
 from lamsearch.trials.reading import pack_arrays
 from lamsearch.trials.studies import advance
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, studies
