@@ -207,13 +207,12 @@ class Database:
         """Open Optuna's storage, and see to our own tables beside its."""
         write = self.mode is not Mode.READ
         text, options = engine_options(self.url, write=write, create=self.mode is Mode.CREATE)
+        options["poolclass"] = sa.NullPool  # where its constructor fails, nothing stays open
         storage = RDBStorage(text, engine_kwargs=options, skip_table_creation=not write)
         prepare(storage.engine, write=write)
         if write:
             tables.metadata.create_all(storage.engine)
-        # what opening it needed, sessions on a second connection among it, is given back
-        storage.remove_session()
-        storage.engine.dispose()
+        storage.remove_session()  # on a connection of its own, which is given back
         return storage
 
     def _say(self, error: BaseException) -> str:
