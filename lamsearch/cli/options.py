@@ -95,7 +95,12 @@ def storage_url_everywhere(given: str | None) -> str:
 
 def open_storage(given: str | None, mode: Mode = Mode.READ) -> Database:
     """Return the storage in force, reached once; unless told otherwise, to read alone."""
-    return Database(storage_url(given), mode)
+    database = Database(storage_url(given), mode)
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.call_on_close(
+            database.close
+        )  # the last one to leave tidies up beside SQLite's file
+    return database
 
 
 def data_folder(given: Path | None) -> Path:

@@ -7,6 +7,7 @@ a fencing token read in the transaction holds until its end.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +22,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
-from lamsearch.errors import StorageAwayError, StorageError, StorageFailedError
+from lamsearch.errors import (
+    StorageAwayError,
+    StorageError,
+    StorageFailedError,
+    StorageGoneError,
+)
 from lamsearch.trials import tables
 from lamsearch.trials.connections import WRITE, engine_options, prepare
 from lamsearch.trials.contents import Mode, look
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage, is_race, lasts
+from lamsearch.trials.presence import OpenedFile
 from lamsearch.trials.urls import parse_url, redacted, secrets, sqlite_file
 
+_LOG_MILLISECONDS = 2000  # for readers to let go of a log that is written back
 _START_SECONDS = 8.0  # a database that cannot be reached is said within 10 s
 
 _NOW = {
@@ -120,6 +128,9 @@ class Database:
             options |= {"pool_size": 1, "max_overflow": 0}
         self.engine: Engine = sa.create_engine(text, **options)
         prepare(self.engine, write=mode is not Mode.READ)
+        # who only reads opens the file anew each time, whichever has its name by then
+        watched = self.file is not None and mode is not Mode.READ
+        self._opened = OpenedFile(self.file) if watched and self.file is not None else None
 
     @contextmanager
     def write(self) -> Iterator[Unit]:
@@ -133,6 +144,14 @@ class Database:
         with self._begin(write=False) as unit:
             yield unit
 
+    def checkpoint(self) -> None:
+        """Bring what SQLite holds in its log into the file, as far as nobody is reading there.
+
+        A copy of the file alone then holds all that was completed.
+        """
+        if self.file is not None and self.mode is not Mode.READ:
+            self._write_log_back("PASSIVE")
+
     def say(self, error: BaseException) -> str:
         """Return a database error as one sentence, without statement or password."""
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
@@ -145,8 +164,10 @@ class Database:
     @contextmanager
     def _begin(self, *, write: bool) -> Iterator[Unit]:
         try:
+            self._find_in_place()
             with self._transaction(write=write) as unit:
                 yield unit
+            self._find_in_place()
         except DATABASE_ERRORS as error:
             if not lasts(error):
                 raise
@@ -167,6 +188,27 @@ class Database:
                     yield unit
                 finally:
                     unit.close()
+
+    def _find_in_place(self) -> None:
+        """Refuse to go on with an SQLite file that its name does not lead to any more."""
+        if self._opened is None or self._opened.in_place:
+            return
+        # what has a name somewhere is made whole; what has none is better left with its log
+        whole = self._opened.present_path is not None and self._write_log_back("TRUNCATE")
+        raise StorageGoneError(f"storage: {self._opened.fate(whole=whole)}")
+
+    def _write_log_back(self, how: str) -> bool:
+        """Checkpoint SQLite's write-ahead log; whether all of it is in the file now."""
+        try:
+            with self.engine.connect() as connection:
+                raw: Any = connection.connection.dbapi_connection
+                (before,) = raw.execute("PRAGMA busy_timeout").fetchone()
+                raw.execute(f"PRAGMA busy_timeout = {_LOG_MILLISECONDS}")
+                busy, _, _ = raw.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+                raw.execute(f"PRAGMA busy_timeout = {before}")
+        except (*DATABASE_ERRORS, sqlite3.Error):
+            return False  # then the log stays, and SQLite finds it at the next opening
+        return not busy
 
     def _check_file(self) -> None:
         if self.file is None:
