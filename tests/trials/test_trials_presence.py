@@ -63,8 +63,11 @@ def test_a_file_that_was_moved_is_named_and_holds_all_that_was_completed(
     alone.parent.mkdir()
     shutil.copy(moved, alone)
     assert finished(alone) == finished(moved) == 3
+    with sqlite3.connect(moved) as connection:  # the lease of who was cut off runs out
+        connection.execute("UPDATE lamsearch_cohort SET expires = expires - 1000")
+    connection.close()
     database = Database(f"sqlite:///{moved}", Mode.WORK)
-    work(Leases(database, "small", owner="another", seconds=-1.0))
+    work(Leases(database, "small", owner="another", seconds=60.0))
     assert read_study(database, "small").done
     database.close()
 
