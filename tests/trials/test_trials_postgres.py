@@ -123,7 +123,7 @@ def test_a_server_without_an_encoding_works_in_full(
     at and read back as on any other."""
     with database_of(postgres, "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'") as url:
         database = Database(url)
-        planned(database, small_study(), classes=("Größe", "λ"), origin="/home/müller/λ")
+        planned(database, small_study(), classes=("Größe", "λ"), origin="/daten/müller/λ")
         work(Leases(database, "small", owner="rechner-ü:λ", seconds=60.0))
         record = read_study(database, "small")
         assert record.classes == ("Größe", "λ")
@@ -137,7 +137,7 @@ def test_a_server_without_an_encoding_works_in_full(
         view = View(reading, writable=False)
         row = view.study_row("small")
         assert row is not None
-        assert row["origin"] == "/home/müller/λ"
+        assert row["origin"] == "/daten/müller/λ"
         view.close()
         reading.close()
 
