@@ -280,12 +280,15 @@ def locate(recorded: str, study_id: str, *, database: Path | None, write: bool) 
 
 
 def holds(url: str, study_id: str) -> bool:
-    """Whether files of a study are below a URL.
+    """Whether files of a study are below a URL, as far as it can be read.
 
     Raises:
         InputError: The URL means nothing here.
     """
-    return Files(url, study_id).exist
+    try:
+        return Files(url, study_id).exist
+    except FilesError:
+        return False
 
 
 def _is_local(url: str) -> bool:

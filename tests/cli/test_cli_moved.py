@@ -111,9 +111,7 @@ def test_a_copy_of_the_database_alone_reads_the_files_and_never_removes_them(
     assert models(done_desk.folder) == MODELS
 
 
-def test_a_copy_that_goes_on_leaves_the_original_s_files_alone(
-    desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_copy_that_goes_on_leaves_the_original_s_files_alone(desk: Any, tmp_path: Path) -> None:
     """Work on a copy of a database alone makes files beside the copy and none at the original's."""
     desk.well("create", desk.write())
     (desk.folder / "lamsearch-files").mkdir()
