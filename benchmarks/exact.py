@@ -16,7 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from lamsearch import report, trials
-from lamsearch.trials import Database, parse_url
+from lamsearch.trials import Database, Mode, parse_url
 
 ANSWER = ("stages", "selected", "final")
 _TRIALS = "SELECT trial_id FROM trials JOIN studies USING (study_id) WHERE study_name LIKE :like"
@@ -93,7 +93,7 @@ def ended(url: str, name: str) -> Ended:
         query = "SELECT sum(takeovers) FROM lamsearch_cohort WHERE study = :name"
         takeovers = int(connection.scalar(sa.text(query), given) or 0)
     keys = [((row[0].partition("/")[2], row[2], row[3]), row[1]) for row in found]
-    database = Database(url, must_exist=True)
+    database = Database(url, Mode.READ)
     try:
         record = trials.read_study(database, name)
     finally:

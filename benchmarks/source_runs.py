@@ -61,7 +61,7 @@ class Done:
 
     def record(self) -> StudyRecord:
         """Return the study's record, with its learning curves."""
-        database = trials.Database(runs.storage(self.run.folder), must_exist=True)
+        database = trials.Database(runs.storage(self.run.folder), trials.Mode.READ)
         return trials.read_study(database, self.run.study.name)
 
 

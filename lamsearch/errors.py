@@ -58,6 +58,10 @@ class StorageFailedError(LamsearchError):
     """A storage that was in use and can no longer be: its disk is full, or may not be written."""
 
 
+class StorageGoneError(StorageFailedError):
+    """An SQLite file that was moved, deleted or replaced while it was in use."""
+
+
 class StudyStateError(InputError):
     """A study that is not there, or whose name is taken by another."""
 

@@ -31,6 +31,7 @@ from lamsearch.errors import FilesError, InputError
 from lamsearch.results import Model
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
+DEFAULT_NAME = "lamsearch-files"  # beside an SQLite file, where nothing else is said
 _KEPT = 2  # the newest checkpoint and, until the next is safe, the one before
 _DIGEST = hashlib.sha256().digest_size
 _CHECK_SECONDS = 10.0
@@ -67,6 +68,12 @@ class Files:
         kinds = self._fs.protocol
         self._kinds = frozenset([kinds] if isinstance(kinds, str) else kinds)
         self._local = "file" in self._kinds
+
+    @property
+    def exist(self) -> bool:
+        """Whether there are any."""
+        with self._saying("read", self._root):
+            return bool(self._fs.exists(self._root))
 
     def check(self) -> None:
         """Find out whether files can be written here; nothing is left behind.
@@ -243,6 +250,49 @@ class Files:
             for form in {secret, unquote(secret)} - {""}:
                 text = text.replace(form, "***")
         return " ".join(shown(text).split()) or type(error).__name__
+
+
+def locate(recorded: str, study_id: str, *, database: Path | None, write: bool) -> str:
+    """Return where the files of a study are now, for its SQLite file may have been moved or copied.
+
+    Files beside the database, wherever that now is, are this study's where they bear its id. Those
+    that stayed behind may belong to the database that this one is a copy of: they are read, but
+    never written or removed.
+
+    Args:
+        recorded: where they were when the study was planned.
+        study_id: the id drawn then.
+        database: the SQLite file as it was opened; None on PostgreSQL.
+        write: whether files are to be written or removed.
+    """
+    if database is None or not _is_local(recorded):
+        return recorded
+    kept = Path(recorded)
+    beside = (database.parent / kept.name).resolve()
+    if beside == kept or (beside / study_id).is_dir():
+        return str(beside)
+    if kept.name != DEFAULT_NAME:
+        return recorded  # it was chosen by somebody, and has no place relative to the database
+    same = (kept.parent / database.name).exists() and database.samefile(kept.parent / database.name)
+    if (kept / study_id).is_dir() and (same or not write):
+        return recorded
+    return str(beside)
+
+
+def holds(url: str, study_id: str) -> bool:
+    """Whether files of a study are below a URL, as far as it can be read.
+
+    Raises:
+        InputError: The URL means nothing here.
+    """
+    try:
+        return Files(url, study_id).exist
+    except FilesError:
+        return False
+
+
+def _is_local(url: str) -> bool:
+    return "://" not in url and "::" not in url
 
 
 def shown(url: str) -> str:

@@ -58,9 +58,12 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
 @click.command()
 @click.argument("name")
 @options.storage
+@options.files
 @options.output
 @options.json_document
-def report(name: str, storage: str | None, output: Path | None, as_json: bool) -> None:
+def report(
+    name: str, storage: str | None, files: str | None, output: Path | None, as_json: bool
+) -> None:
     """Write the report of a study, finished or not.
 
     With --json and no --output nothing is written but the document to standard output.
@@ -72,7 +75,7 @@ def report(name: str, storage: str | None, output: Path | None, as_json: bool) -
     database = options.open_storage(storage)
     if output is None and not as_json:
         output = Path("lamsearch-report") / name
-    write_report(database, name, output, as_json=as_json)
+    write_report(database, name, output, as_json=as_json, files=files)
 
 
 @click.command()
@@ -143,21 +146,24 @@ def gradcheck() -> None:
         raise LamsearchError("gradcheck: a gradient is past its tolerance")
 
 
-def write_report(database: Database, name: str, output: Path | None, *, as_json: bool) -> None:
+def write_report(
+    database: Database, name: str, output: Path | None, *, as_json: bool, files: str | None = None
+) -> None:
     """Write a study's report where asked, and its summary or document to standard output."""
     record = trials.read_study(database, name)
     if output is not None:
-        reporting.write(record, output, _models(database, record))
+        reporting.write(record, output, _models(database, record, files))
         click.echo(f"report: {output}", err=True)
     click.echo(reporting.to_json(record) if as_json else reporting.summary(record), nl=False)
 
 
-def _models(database: Database, record: StudyRecord) -> dict[str, bytes]:
+def _models(database: Database, record: StudyRecord, files: str | None) -> dict[str, bytes]:
     """The final's models as far as they are in the study's files, by file name.
 
     Only complete replicates of a study that is over have one.
     """
-    stored = trials.load(database, record.name)
+    given = None if files is None else options.files_given(files)
+    stored = options.present(database, trials.load(database, record.name), given)
     found = Files(stored.files, stored.id)
     final = record.stages.get("final") if stored.over else None
     trained = [] if final is None else [t for t in final.trials if t.state is TrialState.COMPLETE]

@@ -56,8 +56,9 @@ def dashboard(
       lamsearch dashboard --port 8080
     """
     from lamsearch.dashboard import serve
+    from lamsearch.trials import Mode
 
-    database = options.open_storage(storage)
+    database = options.open_storage(storage, Mode.WORK if writable else Mode.READ)
     serve(
         database,
         files=options.files_given(files) or options.files_default(options.storage_url(storage)),

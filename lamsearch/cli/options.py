@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import click
 from platformdirs import user_cache_path
 
-from lamsearch.trials import Database, parse_url
+from lamsearch.errors import InputError
+from lamsearch.files import DEFAULT_NAME, holds, locate, shown
+from lamsearch.trials import Database, Mode, Stored, parse_url, sqlite_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-STORAGE_VARIABLE = "LAMSEARCH_STORAGE"
+STORAGE_VARIABLE, FILES_VARIABLE = "LAMSEARCH_STORAGE", "LAMSEARCH_FILES"
 _DEFAULT_STORAGE = "sqlite:///lamsearch.db"
 
 
@@ -84,14 +88,23 @@ def storage_url_everywhere(given: str | None) -> str:
     """Return the storage URL in force so that it means the same in any working directory."""
     text = storage_url(given)
     url = parse_url(text)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+    file = sqlite_file(url)
+    if file is None:
         return text
-    return url.set(database=str(Path(url.database).resolve())).render_as_string()
+    uri = (url.database or "").startswith("file:")
+    name = "file:" + quote(str(file.resolve())) if uri else str(file.resolve())
+    return url.set(database=name).render_as_string()
 
 
-def open_storage(given: str | None, *, must_exist: bool = True, upgrade: bool = True) -> Database:
-    """Return the storage in force, reached once; where it had to be upgraded, say so."""
-    database = Database(storage_url(given), must_exist=must_exist, upgrade=upgrade)
+def open_storage(given: str | None, mode: Mode = Mode.READ) -> Database:
+    """Return the storage in force, reached once; unless told otherwise, to read alone.
+
+    Where its tables had to be upgraded, that is said.
+    """
+    database = Database(storage_url(given), mode)
+    if (context := click.get_current_context(silent=True)) is not None:
+        # the last one to leave tidies up beside SQLite's file
+        context.call_on_close(database.close)
     if database.upgraded:
         click.echo(database.upgraded, err=True)
     return database
@@ -113,7 +126,7 @@ def cache_folder() -> Path:
 
 def files_given(given: str | None) -> str | None:
     """Return where files were asked to live, absolute where it is a folder; None if nowhere."""
-    url = given or os.environ.get("LAMSEARCH_FILES")
+    url = given or os.environ.get(FILES_VARIABLE)
     if url is None or "://" in url or "::" in url:
         return url
     return str(Path(url).resolve())
@@ -121,11 +134,50 @@ def files_given(given: str | None) -> str | None:
 
 def files_default(storage: str) -> str:
     """Return the folder beside the SQLite file, else in the working directory."""
-    url = parse_url(storage)
-    beside = (
-        Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path()
-    )
-    return str((beside / "lamsearch-files").resolve())
+    file = sqlite_file(parse_url(storage)) or Path("none")
+    return str((file.parent / DEFAULT_NAME).resolve())
+
+
+def present(
+    database: Database,
+    stored: Stored,
+    given: str | None = None,
+    *,
+    write: bool = False,
+    quiet: bool = False,
+) -> Stored:
+    """Return a study with the places where its files and its data are now.
+
+    Both were recorded when it was planned; an SQLite file may have been moved with them since.
+    ``given`` is where the files are as somebody says, ``write`` whether they are to be written or
+    removed; unless ``quiet``, files that are left to another database are told of.
+
+    Raises:
+        InputError: The study's files are not where they are said to be.
+    """
+    found = locate(stored.files, stored.id, database=database.file, write=write)
+    if given is not None and given not in (found, stored.files) and not holds(given, stored.id):
+        raise InputError(
+            f"files: {stored.study.name!r} was created with {shown(stored.files)!r}, "
+            f"got {shown(given)!r}"
+        )
+    left = given is None and found != stored.files and holds(stored.files, stored.id)
+    if write and left and not quiet and not holds(found, stored.id):
+        click.echo(
+            f"files: those in {shown(stored.files)} are left to the database that was beside them; "
+            f"this one's are in {found} (--files {shown(stored.files)} takes those)",
+            err=True,
+        )
+    return replace(stored, files=given or found, origin=_origin(database, stored))
+
+
+def _origin(database: Database, stored: Stored) -> str:
+    """The folder of the study file, where that has moved with the database and its files."""
+    recorded = Path(stored.files)
+    if database.file is None or recorded.name != DEFAULT_NAME or Path(stored.origin).is_dir():
+        return stored.origin
+    within = os.path.relpath(stored.origin, recorded.parent)
+    return str((database.file.parent / within).resolve())
 
 
 def finite(_context: click.Context, _option: click.Parameter, value: float) -> float:

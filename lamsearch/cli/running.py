@@ -16,12 +16,12 @@ from lamsearch import dataset, trials
 from lamsearch.cli import options
 from lamsearch.cli.inspection import write_report
 from lamsearch.cli.leaving import leaving
-from lamsearch.errors import InputError, StudyStateError, WorkFailedError
-from lamsearch.files import Files, shown
+from lamsearch.errors import StudyStateError, WorkFailedError
+from lamsearch.files import Files
 from lamsearch.launch import Cluster, Crew, connect
 from lamsearch.screen import Screen
 from lamsearch.study import read_study
-from lamsearch.trials import Database, Stored
+from lamsearch.trials import Database, Mode, Stored
 from lamsearch.worker import Patience, Settings, Worker
 
 if TYPE_CHECKING:  # the extra; loaded where it is used
@@ -74,17 +74,19 @@ def run(
         name = stored.study.name
         pace = ["--checkpoint-seconds", str(checkpoint_seconds),
                 "--lease-seconds", str(lease_seconds)]  # fmt: skip
+        settings = _settings(storage, files, everywhere=client is not None)
         with Screen() as screen:
             if client is None:
-                launched = _crew(database, name, workers, storage, data_dir, pace, screen)
+                launched = _crew(database, name, workers, settings, data_dir, pace, screen)
             else:
-                launched = _cluster(client, database, name, storage, data_dir, pace, screen)
+                launched = _cluster(client, database, name, settings, data_dir, pace, screen)
             with leaving(screen.say, within=_RUN_SECONDS, at_once=launched.kill) as stop:
                 if not stored.over:
                     launched.run(stop)
                 # all is committed: a database that is away just now is waited for
                 failure = Patience(stop, screen.say)(lambda: trials.load(database, name).failure)
-    write_report(database, name, output or Path("lamsearch-report") / name, as_json=as_json)
+    folder = output or Path("lamsearch-report") / name
+    write_report(database, name, folder, as_json=as_json, files=files)
     if failure is not None:
         raise WorkFailedError(failure)
 
@@ -122,9 +124,11 @@ def worker(
             threading.Thread(target=_leave_with_crew, args=(stop,), daemon=True).start()
         patiently = Patience(stop, _say)
         # who started a crew has reached the storage: to its workers one that is away is an outage
-        database = (patiently if crew else _once)(lambda: options.open_storage(storage))
+        database = (patiently if crew else _once)(lambda: options.open_storage(storage, Mode.WORK))
         stored = patiently(lambda: trials.load(database, name))
-        _check_files(stored, files)
+        stored = options.present(
+            database, stored, options.files_given(files), write=True, quiet=crew
+        )
         Worker(database, stored, settings, stop=stop, say=_say).run()
         failure = patiently(lambda: trials.load(database, name).failure)
     if failure is not None and not crew:
@@ -153,8 +157,8 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(name: str, storage: str | None, yes: bool) -> None:
     """Start over: remove the trials, leases and files of a study."""
-    database = options.open_storage(storage)
-    stored = trials.load(database, name)
+    database = options.open_storage(storage, Mode.WORK)
+    stored = options.present(database, trials.load(database, name), write=True)
     files = Files(stored.files, stored.id)  # what cannot be reached is said while all is there
     if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
         raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
@@ -167,7 +171,7 @@ def _crew(
     database: Database,
     name: str,
     workers: int | None,
-    storage: str | None,
+    environment: dict[str, str],
     data_dir: Path | None,
     pace: list[str],
     screen: Screen,
@@ -180,7 +184,7 @@ def _crew(
             sys.executable, "-P", "-m", "lamsearch", "worker", name, "--crew",
             "--data-dir", str(options.data_folder(data_dir)), *pace,
         ],
-        environment={options.STORAGE_VARIABLE: options.storage_url(storage)},
+        environment=environment,
         say=screen.say,
         show=screen.show,
     )  # fmt: skip
@@ -190,14 +194,13 @@ def _cluster(
     client: Client,
     database: Database,
     name: str,
-    storage: str | None,
+    environment: dict[str, str],
     data_dir: Path | None,
     pace: list[str],
     screen: Screen,
 ) -> Crew | Cluster:
     """The other hosts have their own working directories and, unless told, data folders."""
-    url = options.storage_url_everywhere(storage)
-    if url.startswith("sqlite"):
+    if environment[options.STORAGE_VARIABLE].startswith("sqlite"):
         screen.say("--dask on sqlite: right only where all Dask workers are on this host")
     where = [] if data_dir is None else ["--data-dir", str(data_dir.resolve())]
     return Cluster(
@@ -205,9 +208,18 @@ def _cluster(
         database,
         name,
         arguments=["worker", name, "--crew", *where, *pace],
-        environment={options.STORAGE_VARIABLE: url},
+        environment=environment,
         say=screen.say,
         show=screen.show,
+    )
+
+
+def _settings(storage: str | None, files: str | None, *, everywhere: bool) -> dict[str, str]:
+    """What the workers find in their environment: places, which may hold passwords."""
+    url = options.storage_url_everywhere(storage) if everywhere else options.storage_url(storage)
+    given = options.files_given(files)
+    return {options.STORAGE_VARIABLE: url} | (
+        {} if given is None else {options.FILES_VARIABLE: given}
     )
 
 
@@ -223,7 +235,7 @@ def _planned(
         study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder(), look=True
     )
     Files(given or options.files_default(url), "check").check()
-    database = options.open_storage(storage, must_exist=False)
+    database = options.open_storage(storage, Mode.CREATE)
     is_new = study.name not in trials.names(database)
     stored = trials.create(
         database,
@@ -238,17 +250,7 @@ def _planned(
     if is_new and found.seen is not None:
         for line in found.seen.warnings:
             click.echo(f"Warning: {line}", err=True)
-    _check_files(stored, files)
-    return database, stored
-
-
-def _check_files(stored: Stored, files: str | None) -> None:
-    given = options.files_given(files)
-    if given is not None and given != stored.files:
-        raise InputError(
-            f"files: {stored.study.name!r} was created with {shown(stored.files)!r}, "
-            f"got {shown(given)!r}"
-        )
+    return database, options.present(database, stored, given, write=True)
 
 
 def _once(action: Callable[[], T]) -> T:

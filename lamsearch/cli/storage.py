@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lamsearch.cli import options
-from lamsearch.trials import SCHEMA_VERSION
+from lamsearch.trials import SCHEMA_VERSION, Mode
 
 
 @click.group()
@@ -25,9 +25,8 @@ def check(storage: str | None) -> None:
     Example:
       lamsearch storage check
     """
-    database = options.open_storage(storage, upgrade=False)
+    database = options.open_storage(storage)
     click.echo(f"{database.redacted}: schema version {SCHEMA_VERSION}, which is current")
-    database.close()
 
 
 @storage.command()
@@ -42,7 +41,6 @@ def upgrade(storage: str | None) -> None:
     Example:
       lamsearch storage upgrade --storage postgresql://lam@db/lam
     """
-    database = options.open_storage(storage)
+    database = options.open_storage(storage, Mode.WORK)
     if database.upgraded is None:
         click.echo(f"{database.redacted}: schema version {SCHEMA_VERSION} already", err=True)
-    database.close()

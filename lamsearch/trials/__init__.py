@@ -3,7 +3,9 @@
 Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a cohort is trained.
 """
 
-from lamsearch.trials.engine import DATABASE_ERRORS, Database, is_outage, parse_url
+from lamsearch.trials.contents import Mode
+from lamsearch.trials.engine import Database
+from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
 from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
 from lamsearch.trials.notes import ArtifactGoneError, ArtifactKind, CurveOf, Shown, Teller
 from lamsearch.trials.reading import (
@@ -17,6 +19,7 @@ from lamsearch.trials.reading import (
 )
 from lamsearch.trials.schema import VERSION as SCHEMA_VERSION
 from lamsearch.trials.studies import Stored, advance, create, delete, load, names
+from lamsearch.trials.urls import parse_url, sqlite_file
 from lamsearch.trials.viewing import PlannedStage, View
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "Database",
     "Held",
     "Leases",
+    "Mode",
     "PlannedStage",
     "Point",
     "Recovery",
@@ -50,4 +54,5 @@ __all__ = [
     "parse_url",
     "read_status",
     "read_study",
+    "sqlite_file",
 ]

@@ -7,38 +7,35 @@ a fencing token read in the transaction holds until its end.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import optuna
 import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-    PendingRollbackError,
-    SQLAlchemyError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
-from lamsearch.errors import StorageAwayError, StorageError, StorageFailedError
+from lamsearch.errors import (
+    StorageAwayError,
+    StorageError,
+    StorageFailedError,
+    StorageGoneError,
+)
 from lamsearch.trials import schema
+from lamsearch.trials.connections import WRITE, engine_options, prepare
+from lamsearch.trials.contents import Mode, look
+from lamsearch.trials.failures import DATABASE_ERRORS, is_outage, is_race, lasts
+from lamsearch.trials.presence import OpenedFile
+from lamsearch.trials.urls import parse_url, redacted, secrets, sqlite_file
 
-# What a database can raise; `is_outage` tells which of them pass by themselves.
-DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError)
-_WRITE = "lamsearch_write"
-_BUSY_SECONDS = 60
-_CONNECT_SECONDS = 4
+_LOG_MILLISECONDS = 2000  # for readers to let go of a log that is written back
 _START_SECONDS = 8.0  # a database that cannot be reached is said within 10 s
 
 _NOW = {
@@ -46,14 +43,6 @@ _NOW = {
     "postgresql": "extract(epoch FROM clock_timestamp())::float8",
 }
 _STARTED = "SELECT extract(epoch FROM pg_postmaster_start_time())::float8"
-# A network that swallows packets is noticed in about a quarter of a minute, not in two hours.
-_KEEPALIVE = {
-    "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}  # fmt: skip
-# What an operating system or SQLite says where waiting mends nothing.
-_LASTING = ("readonly", "read-only", "full", "no such table", "no such column", "no space",
-            "file too large")  # fmt: skip
 
 # Optuna announces every study it creates; what a user needs to know of one, the CLI says.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -120,29 +109,30 @@ class Database:
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://…`` as people write it.
-        must_exist: refuse an SQLite file that is not there instead of making it.
-        upgrade: bring tables of an earlier version up to this one's, and say so in ``upgraded``,
-            instead of refusing them.
+        mode: what it is opened for. Only for planning is what is not there made; tables of an
+            earlier version are upgraded, which ``upgraded`` says, but for reading.
 
     Raises:
-        StorageError: The URL is none, or what it names cannot be used.
+        StorageError: The URL is none, or what it names cannot be used or is another program's.
         StorageAwayError: What it names cannot be reached within ten seconds.
     """
 
-    def __init__(self, url: str, *, must_exist: bool = False, upgrade: bool = True) -> None:
-        self.url, self._upgrade = parse_url(url), upgrade
+    def __init__(self, url: str, mode: Mode = Mode.CREATE) -> None:
+        self.url, self.mode = parse_url(url), mode
         self.upgraded: str | None = None
-        # libpq takes passwords as options of the URL too
-        options = {key: "***" for key in self.url.query if "password" in key}
-        self.redacted = self.url.update_query_dict(options).render_as_string(hide_password=True)
-        if self.url.get_backend_name() == "sqlite":
-            self._check_file(must_exist)
+        self.redacted = redacted(self.url)
+        self.file = sqlite_file(self.url)
+        self._check_file()
         self._storage = self._open()
-        # one connection: the worker's threads take turns, and 90 workers fit a default PostgreSQL
-        self.engine: Engine = sa.create_engine(
-            self._storage.url, pool_size=1, max_overflow=0, **self._options()
-        )
-        _prepare(self.engine)
+        text, options = engine_options(self.url, write=mode is not Mode.READ)
+        if options.get("poolclass") is not sa.NullPool:
+            # one: the worker's threads take turns, and 90 workers fit a default PostgreSQL
+            options |= {"pool_size": 1, "max_overflow": 0}
+        self.engine: Engine = sa.create_engine(text, **options)
+        prepare(self.engine, write=mode is not Mode.READ)
+        # who only reads opens the file anew each time, whichever has its name by then
+        watched = self.file is not None and mode is not Mode.READ
+        self._opened = OpenedFile(self.file) if watched and self.file is not None else None
 
     @contextmanager
     def write(self) -> Iterator[Unit]:
@@ -156,6 +146,14 @@ class Database:
         with self._begin(write=False) as unit:
             yield unit
 
+    def checkpoint(self) -> None:
+        """Bring what SQLite holds in its log into the file, as far as nobody is reading there.
+
+        A copy of the file alone then holds all that was completed.
+        """
+        if self.file is not None and self.mode is not Mode.READ:
+            self._write_log_back("PASSIVE")
+
     def say(self, error: BaseException) -> str:
         """Return a database error as one sentence, without statement or password."""
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
@@ -168,8 +166,10 @@ class Database:
     @contextmanager
     def _begin(self, *, write: bool) -> Iterator[Unit]:
         try:
+            self._find_in_place()
             with self._transaction(write=write) as unit:
                 yield unit
+            self._find_in_place()
         except DATABASE_ERRORS as error:
             if not lasts(error):
                 raise
@@ -180,7 +180,7 @@ class Database:
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Unit]:
         with self.engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITE: write})
+            connection = plain.execution_options(**{WRITE: write})
             if not write and connection.dialect.name == "postgresql":
                 # one snapshot for all queries, as SQLite gives by itself
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -191,50 +191,75 @@ class Database:
                 finally:
                     unit.close()
 
-    def _check_file(self, must_exist: bool) -> None:
-        name = self.url.database or ":memory:"
-        if ":memory:" in name or self.url.query.get("mode") == "memory":
-            raise StorageError("storage: SQLite must be a file, got a database in memory")
-        path = Path(name)
-        if must_exist and not path.exists():
-            raise StorageError(f"storage: no such file: {path}")
-        if not path.parent.is_dir():
-            raise StorageError(f"storage: no such folder: {path.parent}")
+    def _find_in_place(self) -> None:
+        """Refuse to go on with an SQLite file that its name does not lead to any more."""
+        if self._opened is None or self._opened.in_place:
+            return
+        # what has a name somewhere is made whole; what has none is better left with its log
+        whole = self._opened.present_path is not None and self._write_log_back("TRUNCATE")
+        raise StorageGoneError(f"storage: {self._opened.fate(whole=whole)}")
+
+    def _write_log_back(self, how: str) -> bool:
+        """Checkpoint SQLite's write-ahead log; whether all of it is in the file now."""
+        try:
+            with self.engine.connect() as connection:
+                raw: Any = connection.connection.dbapi_connection
+                (before,) = raw.execute("PRAGMA busy_timeout").fetchone()
+                raw.execute(f"PRAGMA busy_timeout = {_LOG_MILLISECONDS}")
+                busy, _, _ = raw.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+                raw.execute(f"PRAGMA busy_timeout = {before}")
+        except (*DATABASE_ERRORS, sqlite3.Error):
+            return False  # then the log stays, and SQLite finds it at the next opening
+        return not busy
+
+    def _check_file(self) -> None:
+        if self.file is None:
+            return
+        if self.mode is not Mode.CREATE and not self.file.exists():
+            raise StorageError(f"storage: no such file: {self.file}")
+        if not self.file.parent.is_dir():
+            raise StorageError(f"storage: no such folder: {self.file.parent}")
 
     def _open(self) -> RDBStorage:
         """Reach the database and make its tables; others may be making them at the same time."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
-                storage = RDBStorage(
-                    self.url.render_as_string(hide_password=False), engine_kwargs=self._options()
-                )
-                _prepare(storage.engine)
-                self.upgraded = schema.prepare(storage.engine, upgrade=self._upgrade)
-                # what opening it needed, sessions on a second connection among it, is given back
-                storage.remove_session()
-                storage.engine.dispose()
-                return storage
+                self._look()
+                return self._reach()
             except (SQLAlchemyError, StorageInternalError) as error:
-                if time.monotonic() > deadline or not _made_by_another(error.__cause__ or error):
+                if time.monotonic() > deadline or not is_race(error):
                     kind = StorageAwayError if is_outage(error) else StorageError
                     raise kind(self.say(error)) from None
                 time.sleep(0.1)
             except (RuntimeError, ImportError) as error:
                 raise StorageError(f"storage: {self._scrub(str(error))}") from None
 
-    def _options(self) -> dict[str, Any]:
-        if self.url.get_backend_name() == "sqlite":
-            return {"connect_args": {"timeout": _BUSY_SECONDS}}
-        return {
-            "pool_pre_ping": True,
-            "connect_args": {
-                **_KEEPALIVE,
-                "connect_timeout": _CONNECT_SECONDS,
-                "options": "-c timezone=utc",
-                "application_name": "lamsearch",
-            },
-        }
+    def _look(self) -> None:
+        """Refuse what is no storage of ours, before anything of it can be changed."""
+        if self.file is not None and not self.file.exists():
+            return  # it is made in a moment
+        text, options = engine_options(self.url, write=False)
+        engine = sa.create_engine(text, **options)
+        try:
+            with engine.connect() as connection:
+                look(connection).refuse(self.mode, self.redacted)
+                if self.mode is Mode.READ:
+                    schema.check(connection)
+        finally:
+            engine.dispose()
+
+    def _reach(self) -> RDBStorage:
+        """Open Optuna's storage, and see to our own tables beside its."""
+        write = self.mode is not Mode.READ
+        text, options = engine_options(self.url, write=write, create=self.mode is Mode.CREATE)
+        options["poolclass"] = sa.NullPool  # where its constructor fails, nothing stays open
+        storage = RDBStorage(text, engine_kwargs=options, skip_table_creation=not write)
+        prepare(storage.engine, write=write)
+        if write:
+            self.upgraded = schema.prepare(storage.engine)
+        storage.remove_session()  # on a connection of its own, which is given back
+        return storage
 
     def _say(self, error: BaseException) -> str:
         """The driver's own first line, without the statement or the password."""
@@ -243,76 +268,6 @@ class Database:
         return f"{self.redacted} cannot be used: {self._scrub(' '.join(lines[:2]))}"
 
     def _scrub(self, text: str) -> str:
-        options = [value for key, value in self.url.query.items() if "password" in key]
-        for password in map(str, [self.url.password or "", *options]):
-            for secret in {password, quote(password, safe=""), quote(password)} - {""}:
-                text = text.replace(secret, "***")
+        for secret in secrets(self.url):
+            text = text.replace(secret, "***")
         return text
-
-
-def parse_url(text: str) -> URL:
-    """Return the URL with its driver; what is none is never echoed, it may hold a password."""
-    try:
-        url = make_url(text)
-        if "@" in (url.host or ""):  # the end of a password that is not percent-encoded
-            raise ValueError
-    except (ArgumentError, ValueError):
-        raise StorageError(
-            "storage: must be a URL such as sqlite:///lamsearch.db or "
-            "postgresql://user@host/database; what was given is not shown, it may hold a password"
-        ) from None
-    backend = url.drivername.partition("+")[0]
-    if backend in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+psycopg")
-    if backend == "sqlite":
-        return url
-    raise StorageError(f"storage: must be sqlite or postgresql, got {backend!r}")
-
-
-def is_outage(error: BaseException) -> bool:
-    """Whether an error says that the database is away for now, so that trying again may help.
-
-    A full disk or a database that may not be written is no outage: waiting does not mend it.
-    """
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    # the second is what Optuna meets when the server went away between two of its statements
-    if isinstance(cause, (PoolTimeoutError, PendingRollbackError)):
-        return True
-    if not isinstance(cause, (OperationalError, InterfaceError)):
-        return isinstance(cause, DBAPIError) and cause.connection_invalidated
-    return not lasts(error)
-
-
-def lasts(error: BaseException) -> bool:
-    """Whether an error says that the database cannot be written, however long one waits."""
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    if not isinstance(cause, DBAPIError):
-        return False
-    text = str(cause.orig).lower()
-    return any(word in text for word in _LASTING)
-
-
-def _prepare(engine: Engine) -> None:
-    """Give SQLite explicit transactions, write-ahead logging and a busy timeout that is obeyed."""
-    if engine.dialect.name != "sqlite":
-        return
-
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the begin event below says how to begin
-        # Readers such as the dashboard then neither wait for writers nor hold them up.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get(_WRITE, True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    engine.dispose()
-
-
-def _made_by_another(error: BaseException) -> bool:
-    """Whether an error is what creating the same tables at the same time looks like."""
-    text = str(getattr(error, "orig", None) or error)
-    return any(word in text for word in ("already exists", "locked", "UNIQUE", "duplicate key"))

@@ -20,8 +20,9 @@ from optuna.trial import TrialState as OptunaState
 
 from lamsearch.errors import LeaseLostError, StorageAwayError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
-from lamsearch.trials.engine import DATABASE_ERRORS, Database, Unit, is_outage
+from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
+from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
 from lamsearch.trials.planned import Place, place_of, sample, settle
 from lamsearch.trials.reading import pack_arrays, read_stage
 from lamsearch.trials.studies import advance

@@ -20,15 +20,14 @@ _UPGRADE = "lamsearch storage upgrade"
 _LOCK = 5_201_314_159  # of PostgreSQL's advisory locks, the one for this
 
 
-def prepare(engine: Engine, *, upgrade: bool = True) -> str | None:
+def prepare(engine: Engine) -> str | None:
     """Make our tables where there are none, and upgrade those of an earlier version.
 
     Returns:
         A sentence where something was upgraded.
 
     Raises:
-        StorageError: A later version of lamsearch wrote the tables, or an earlier one did and they
-            are not to be upgraded.
+        StorageError: A later version of lamsearch wrote the tables.
     """
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
@@ -40,8 +39,6 @@ def prepare(engine: Engine, *, upgrade: bool = True) -> str | None:
         if found is None or found == VERSION:
             return None
         _refuse_newer(found)
-        if not upgrade:
-            check(connection)
         for step in range(found, VERSION):
             _STEPS[step](connection)
         version.create(connection, checkfirst=True)

@@ -85,6 +85,7 @@ def create(
     except sa.exc.IntegrityError:  # another process planned it at the same moment
         with database.read() as unit:
             row = _row(unit, study.name)
+    database.checkpoint()
     assert row is not None  # noqa: S101 - written or found above
     _refuse_other(row, study, data_fingerprint)
     return _stored(row)
@@ -116,6 +117,7 @@ def advance(database: Database, name: str) -> None:
     """Make the next passage of a study whose present stage is done; otherwise do nothing."""
     with database.write() as unit:
         _pass_on(unit, name)
+    database.checkpoint()
 
 
 def delete(database: Database, name: str) -> Stored:

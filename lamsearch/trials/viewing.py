@@ -17,6 +17,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection, ExceptionContext
 
 from lamsearch.results import STAGES, StageName
+from lamsearch.trials.connections import engine_options, prepare
 from lamsearch.trials.engine import Database
 from lamsearch.trials.planned import (
     Planned,
@@ -28,7 +29,6 @@ from lamsearch.trials.planned import (
 from lamsearch.trials.tables import DONE, LEASED, cohorts, curves, stages, studies
 
 _BUSY_SECONDS = 20
-_CONNECT_SECONDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,7 @@ class View:
     def __init__(self, database: Database, *, writable: bool, connections: int = 4) -> None:
         self._database = database
         self._trouble = threading.local()
+        self.writable = writable
         self.reader = self._open(connections, write=False)
         self.writer = self._open(1, write=True) if writable else None
 
@@ -166,23 +167,20 @@ class View:
 
     def _open(self, connections: int, *, write: bool) -> RDBStorage:
         url = self._database.url
-        arguments: dict[str, Any] = {"timeout": _BUSY_SECONDS}
-        if url.get_backend_name() != "sqlite":
-            stance = "" if write else " -c default_transaction_read_only=on"
-            arguments = {
-                "connect_timeout": _CONNECT_SECONDS, "application_name": "lamsearch dashboard",
-                "options": f"-c timezone=utc{stance}",
-            }  # fmt: skip
+        # a reader beside a writer in one process opens SQLite as the writer does
+        opened = write or (self._database.file is not None and self.writable)
+        text, options = engine_options(
+            url, write=opened, application="lamsearch dashboard", busy_seconds=_BUSY_SECONDS
+        )
+        if options.get("poolclass") is not sa.NullPool:
+            options |= {"pool_size": connections, "pool_pre_ping": True}
         storage = RDBStorage(
-            url.render_as_string(hide_password=False),
-            engine_kwargs={
-                "connect_args": arguments, "pool_size": connections, "pool_pre_ping": True,
-            },
+            text,
+            engine_kwargs=options,
             skip_compatibility_check=True,  # the database was opened before, and is as it should be
             skip_table_creation=True,
-        )  # fmt: skip
-        if url.get_backend_name() == "sqlite":
-            _prepare(storage.engine, write=write)
+        )
+        prepare(storage.engine, write=write)
         storage.remove_session()
         storage.engine.dispose()  # what Optuna opened to look at its version knows no stance
         sa.event.listen(storage.engine, "handle_error", self._note)
@@ -214,17 +212,3 @@ def _planned_query() -> sa.Select[Any]:
         .join(optuna_studies, is_ours())
         .outerjoin(totals, same)
     )  # fmt: skip
-
-
-def _prepare(engine: sa.Engine, *, write: bool) -> None:
-    """Let SQLite's transactions begin as they are meant, and refuse writing where it is not."""
-
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        if not write:
-            connection.execute("PRAGMA query_only = ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -15,6 +15,7 @@ from lamsearch.errors import (
     LeaseLostError,
     StorageAwayError,
     StorageFailedError,
+    StorageGoneError,
 )
 from lamsearch.trials import DATABASE_ERRORS, Beat, Claim, Leases, is_outage
 
@@ -83,6 +84,7 @@ class Keeper:
         self._ended, self._lost = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self.beat = Beat(updates=0, per_second=0.0)
+        self.gone: StorageGoneError | None = None
 
     @property
     def lost(self) -> bool:
@@ -113,6 +115,9 @@ class Keeper:
                     wait = min(self._leases.seconds / 4, _LONGEST_BEAT)
             except LeaseLostError:
                 self._lost.set()
+                return
+            except StorageGoneError as error:
+                self.gone = error  # nothing that is trained from here on could be kept
                 return
             except (*DATABASE_ERRORS, StorageFailedError) as error:
                 # what waiting cannot mend, the worker's own calls say

@@ -143,6 +143,8 @@ class Worker:
         for progress in trainer.run():
             if keeper.lost:
                 raise LeaseLostError(f"{_title(claim)} was given to another worker")
+            if keeper.gone is not None:
+                raise keeper.gone
             now = time.monotonic()
             rate = (progress.updates - first) / max(now - begun, 1e-9)
             keeper.beat = _beat(progress, claim, rate, keeper.beat)

@@ -9,21 +9,20 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import IntegrityError, OperationalError, PendingRollbackError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import OperationalError
 from trials_stub import Window
 
 from lamsearch.errors import StorageError
-from lamsearch.trials import Database, is_outage, parse_url
+from lamsearch.trials import Database, Mode, parse_url
 
 SECRET = "s3cr3t!x"  # noqa: S105 - made up
 HIDDEN = ["s3cr3t", "cr3t%21", "cr3t!"]
 
 
-def refusal(url: str, *, must_exist: bool = False) -> str:
+def refusal(url: str, mode: Mode = Mode.CREATE) -> str:
     """Open a storage that must be refused; return the sentence, which holds no password."""
     with pytest.raises(StorageError) as caught:
-        Database(url, must_exist=must_exist)
+        Database(url, mode)
     text = str(caught.value)
     assert text.startswith("storage: ")
     assert "\n" not in text
@@ -142,11 +141,11 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_file_that_must_exist_is_not_made(tmp_path: Path) -> None:
     """Where a study is to be found, an SQLite file that is not there is refused and not made."""
     path = tmp_path / "x.db"
-    text = refusal(f"sqlite:///{path}", must_exist=True)
+    text = refusal(f"sqlite:///{path}", Mode.WORK)
     assert text == f"storage: no such file: {path}"
     assert not path.exists()
     Database(f"sqlite:///{path}").close()
-    Database(f"sqlite:///{path}", must_exist=True).close()
+    Database(f"sqlite:///{path}", Mode.WORK).close()
 
 
 def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:
@@ -200,31 +199,3 @@ def test_what_a_driver_says_is_said_in_one_line_without_the_password(tmp_path: P
         assert text.endswith("cannot be used: bad dsn ***, *** or ***")
         assert "INSERT" not in text
     database.close()
-
-
-def test_outages_are_told_from_what_waiting_does_not_mend() -> None:
-    """A server that is away may come back; a full disk, a read-only file or a broken law may not
-    by waiting."""
-
-    def operational(text: str) -> OperationalError:
-        return OperationalError("SELECT 1", {}, Exception(text))
-
-    wrapped = StorageInternalError()
-    wrapped.__cause__ = operational("server closed the connection unexpectedly")
-    for error in (
-        operational("connection refused"), operational("database is locked"), wrapped,
-        PoolTimeoutError("pool"), PendingRollbackError("a statement before has failed"),
-        operational('connection to server on socket "/x/.s.PGSQL.5432" failed: No such file or '
-                    "directory"),
-        operational("FATAL: the database system is starting up"),
-    ):  # fmt: skip
-        assert is_outage(error)
-    for error in (
-        operational("database or disk is full"),
-        operational("attempt to write a readonly database"),
-        operational("could not extend file: No space left on device"),
-        operational("no such table: trials"),
-        IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed")),
-        StorageInternalError(),
-    ):
-        assert not is_outage(error)

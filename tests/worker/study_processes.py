@@ -16,7 +16,7 @@ import optuna
 from benchmarks.victims import Size
 from lamsearch import report, trials
 from lamsearch.errors import LamsearchError
-from lamsearch.trials import Database, Status, parse_url
+from lamsearch.trials import Database, Mode, Status, parse_url
 
 # About a third of a second of training a cohort: long enough to be hit in the middle.
 LIVES = Size(step_size=800).text("lives")
@@ -93,7 +93,7 @@ class Place:
     def status(self) -> Status | None:
         """How far the study is; None before it is planned."""
         try:
-            self._database = self._database or Database(self.url, must_exist=True)
+            self._database = self._database or Database(self.url, Mode.READ)
             return trials.read_status(self._database, "lives")
         except LamsearchError:
             return None

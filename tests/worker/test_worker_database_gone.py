@@ -1,0 +1,57 @@
+"""A database that is moved or deleted under a run is said; a run never ends well without one."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from study_processes import PACE, Place
+
+from benchmarks.victims import until
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+@pytest.mark.parametrize("verb", ["run", "worker"])
+def test_a_database_that_goes_ends_the_work_in_one_sentence(
+    sqlite_place: Place, verb: str, how: str
+) -> None:
+    """A run, and a worker, whose SQLite file is deleted or moved ends soon with 1 and one sentence,
+    without a report; a file that was moved goes on under its new name."""
+    place = sqlite_place
+    if verb == "worker":
+        assert place.start("create", place.study_file, "--files", place.files).wait() == 0
+        process = place.start("worker", "lives", *PACE)
+    else:
+        process = place.run(workers=2)
+    until(place.checkpoints)
+    path = place.folder / "studies.db"
+    moved = place.folder / "moved.db"
+    if how == "moved":
+        path.rename(moved)
+    else:
+        for one in place.folder.glob("studies.db*"):
+            one.unlink()
+    assert process.wait() == 1, process.said
+    (sentence,) = re.findall(r"^Error: (.*)$", process.said, re.MULTILINE)
+    assert sentence.startswith(f"storage: {path} is no longer there: it was moved or deleted")
+    assert "Traceback" not in process.said
+    assert not place.output.exists()
+    assert not path.exists()
+    if how == "moved" and verb == "run":
+        again = Place(place.folder, f"sqlite:///{moved}")
+        report = again.folder / "report"
+        run = again.start("run", again.study_file, "--files", place.files, "--workers", 1,
+                          "--output", report, *PACE)  # fmt: skip
+        assert run.wait() == 0, run.said
+        assert json.loads((report / "results.json").read_text(encoding="utf-8"))["final"]
+        again.close()
+
+
+def test_a_finished_run_leaves_one_file_that_can_be_copied(sqlite_place: Place) -> None:
+    """A run that is done leaves the SQLite file alone, with no log beside it that a copy would
+    lack."""
+    run = sqlite_place.run(workers=2)
+    assert run.wait() == 0, run.said
+    assert [path.name for path in Path(sqlite_place.folder).glob("studies.db*")] == ["studies.db"]
