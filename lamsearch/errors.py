@@ -66,6 +66,10 @@ class FilesError(LamsearchError):
     """A file that could not be written or read whole (disk full, folder read-only)."""
 
 
+class OutputError(InputError, FilesError):
+    """An output directory that is none, or that holds what lamsearch did not write."""
+
+
 class WorkFailedError(LamsearchError):
     """The study cannot go on: nothing is left to select from, or its workers keep dying."""
 

@@ -70,7 +70,9 @@ def report(name: str, storage: str | None, output: Path | None, as_json: bool) -
     """
     database = options.open_storage(storage)
     if output is None and not as_json:
-        output = Path("lamsearch-report") / name
+        output = Path("lamsearch-report") / trials.load(database, name).study.name
+    if output is not None:
+        reporting.check_output(output)
     write_report(database, name, output, as_json=as_json)
 
 

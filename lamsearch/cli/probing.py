@@ -16,6 +16,7 @@ from lamsearch.cli import options
 from lamsearch.dataset import TrainingData
 from lamsearch.errors import FilesError
 from lamsearch.files import write_whole
+from lamsearch.report import check_output
 from lamsearch.results import FloatArray, RateRamp, RateRange
 from lamsearch.screen import print_table
 from lamsearch.study import Study, read_study
@@ -73,6 +74,10 @@ def lr_range(
     if log10_lambda is not None and math.isnan(log10_lambda):
         raise click.UsageError("--log10-lambda must be a number, got nan")
     study = read_study(study_file)
+    if output is None and not as_json:
+        output = Path("lamsearch-report") / study.name
+    if output is not None:
+        check_output(output)
     found = dataset.load(
         study,
         options.data_folder(data_dir),
@@ -83,8 +88,6 @@ def lr_range(
         study, found, low, high, epochs, replicates, log10_lambda
     )  # fmt: skip
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    if output is None and not as_json:
-        output = Path("lamsearch-report") / study.name
     if output is not None:
         _write(output, text, _pictures(ramp, suggested, study.name, document["log10_lambda"]))
     if as_json:

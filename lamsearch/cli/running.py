@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from lamsearch import dataset, trials
+from lamsearch import report as reporting
 from lamsearch.cli import options
 from lamsearch.cli.inspection import write_report
 from lamsearch.cli.leaving import leaving
@@ -20,7 +21,7 @@ from lamsearch.errors import InputError, StudyStateError, WorkFailedError
 from lamsearch.files import Files, shown
 from lamsearch.launch import Cluster, Crew, connect
 from lamsearch.screen import Screen
-from lamsearch.study import read_study
+from lamsearch.study import Study, read_study
 from lamsearch.trials import Database, Stored
 from lamsearch.worker import Patience, Settings, Worker
 
@@ -68,9 +69,12 @@ def run(
     """
     if dask is not None and workers is not None:
         raise click.UsageError("--workers and --dask exclude each other: Dask's workers are used.")
-    # a scheduler that does not answer is found before anything is planned
+    study = read_study(study_file)
+    output = output or Path("lamsearch-report") / study.name
+    # an output that cannot be, and a scheduler that does not answer, before anything is planned
+    reporting.check_output(output)
     with nullcontext() if dask is None else connect(dask) as client:
-        database, stored = _planned(study_file, storage, data_dir, files)
+        database, stored = _planned(study, study_file, storage, data_dir, files)
         name = stored.study.name
         pace = ["--checkpoint-seconds", str(checkpoint_seconds),
                 "--lease-seconds", str(lease_seconds)]  # fmt: skip
@@ -84,7 +88,7 @@ def run(
                     launched.run(stop)
                 # all is committed: a database that is away just now is waited for
                 failure = Patience(stop, screen.say)(lambda: trials.load(database, name).failure)
-    write_report(database, name, output or Path("lamsearch-report") / name, as_json=as_json)
+    write_report(database, name, output, as_json=as_json)
     if failure is not None:
         raise WorkFailedError(failure)
 
@@ -143,7 +147,7 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
     Example:
       lamsearch create studies/cifar10.toml --storage postgresql://lam@db/lam
     """
-    _, stored = _planned(study_file, storage, data_dir, files)
+    _, stored = _planned(read_study(study_file), study_file, storage, data_dir, files)
     click.echo(f"planned {stored.study.name}; join with: lamsearch worker {stored.study.name}")
 
 
@@ -212,10 +216,13 @@ def _cluster(
 
 
 def _planned(
-    study_file: Path, storage: str | None, data_dir: Path | None, files: str | None
+    study: Study,
+    study_file: Path,
+    storage: str | None,
+    data_dir: Path | None,
+    files: str | None,
 ) -> tuple[Database, Stored]:
-    """Check the study and its data, then plan it or find it planned; bad input changes nothing."""
-    study = read_study(study_file)
+    """Check the study's data, then plan it or find it planned; bad input changes nothing."""
     url = options.storage_url(storage)
     given = options.files_given(files)
     origin = study_file.resolve().parent
