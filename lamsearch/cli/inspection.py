@@ -15,7 +15,7 @@ from lamsearch.cli import options
 from lamsearch.errors import DataError, LamsearchError
 from lamsearch.files import Files
 from lamsearch.results import StageName
-from lamsearch.screen import Screen, print_status, print_table
+from lamsearch.screen import Screen, print_json, print_status, print_table, print_text
 from lamsearch.selection import halving
 from lamsearch.study import KNOWN_SOURCES, Study, read_study
 from lamsearch.trials import Database
@@ -43,7 +43,7 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
     ]
     if as_json:
         documents = [asdict(one) for one in found]
-        click.echo(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
+        print_json(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
         return
     if watch and name:
         _watch(database, name)
@@ -148,7 +148,10 @@ def write_report(database: Database, name: str, output: Path | None, *, as_json:
     if output is not None:
         reporting.write(record, output, _models(database, name))
         click.echo(f"report: {output}", err=True)
-    click.echo(reporting.to_json(record) if as_json else reporting.summary(record), nl=False)
+    if as_json:
+        print_json(reporting.to_json(record))
+    else:
+        print_text(reporting.summary(record))
 
 
 def _models(database: Database, name: str) -> dict[str, bytes]:

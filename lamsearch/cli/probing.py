@@ -18,7 +18,7 @@ from lamsearch.errors import FilesError
 from lamsearch.files import write_whole
 from lamsearch.report import check_output
 from lamsearch.results import FloatArray, RateRamp, RateRange
-from lamsearch.screen import print_table
+from lamsearch.screen import print_json, print_table
 from lamsearch.study import Study, read_study
 
 _ROWS = 20
@@ -91,7 +91,7 @@ def lr_range(
     if output is not None:
         _write(output, text, _pictures(ramp, suggested, study.name, document["log10_lambda"]))
     if as_json:
-        click.echo(text, nl=False)
+        print_json(text)
     else:
         _show(document, ramp, suggested)
 

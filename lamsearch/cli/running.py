@@ -226,6 +226,7 @@ def _planned(
     url = options.storage_url(storage)
     given = options.files_given(files)
     origin = study_file.resolve().parent
+    _check_recordable(str(origin), given or options.files_default(url))
     found = dataset.load(
         study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder()
     )
@@ -242,6 +243,15 @@ def _planned(
     )
     _check_files(stored, files)
     return database, stored
+
+
+def _check_recordable(*texts: str) -> None:
+    """Refuse paths that a database cannot hold: Python keeps bytes that are no UTF-8 apart."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"a path that is recorded must be UTF-8, got {text!r}") from None
 
 
 def _check_files(stored: Stored, files: str | None) -> None:

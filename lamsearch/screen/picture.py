@@ -7,7 +7,7 @@ then what was recovered, then workers, then stages. Refuses to know when it is d
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lamsearch.screen.glyphs import ASCII, UNICODE, Glyphs
+from lamsearch.screen.letters import plain
 from lamsearch.screen.plot import plot
 from lamsearch.trials import Recovery, Status, WorkerStatus
 
@@ -46,7 +47,8 @@ class Picture:
         options = options.update(no_wrap=True, overflow="ellipsis", height=None)
         height = max(1, console.height - 1)
         lines: list[list[Segment]] = []
-        for part in self._parts(console, options, height):
+        spoken = replace(self, status=_spoken(self.status, options.encoding))
+        for part in spoken._parts(console, options, height):
             lines += console.render_lines(part, options, pad=False)
         for line in lines[:height] if self.fitted else lines:
             yield from _speakable(line, options)
@@ -132,11 +134,26 @@ def clock(seconds: float) -> str:
 
 
 def _speakable(line: Sequence[Segment], options: ConsoleOptions) -> list[Segment]:
-    """The line in letters that the console has; names of hosts and studies may hold others."""
+    """The line in letters that the console has, as wide as before: where text was cut is "~"."""
     if not options.ascii_only:
         return list(line)
-    return [Segment(one.text.replace("…", "~").encode("ascii", "replace").decode(), one.style)
-            for one in line]  # fmt: skip
+    return [Segment(plain(one.text.replace("…", "~"), options.encoding), one.style) for one in line]
+
+
+def _spoken(status: Status, encoding: str) -> Status:
+    """The status with its texts from outside in letters that the console has, before a layout."""
+    workers = (replace(one, owner=plain(one.owner, encoding)) for one in status.workers)
+    recovered = (
+        replace(one, taken_from=one.taken_from and plain(one.taken_from, encoding))
+        for one in status.recovered
+    )
+    return replace(
+        status,
+        name=plain(status.name, encoding),
+        failure=status.failure and plain(status.failure, encoding),
+        workers=tuple(workers),
+        recovered=tuple(recovered),
+    )
 
 
 def _stages(status: Status, shown: int) -> Table:
