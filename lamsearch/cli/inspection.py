@@ -12,12 +12,13 @@ import click
 from lamsearch import dataset, plan, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
+from lamsearch.cli.memory import lacking
 from lamsearch.errors import DataError, LamsearchError
 from lamsearch.files import Files
 from lamsearch.results import StageName
 from lamsearch.screen import Screen, print_json, print_status, print_table, print_text
 from lamsearch.selection import halving
-from lamsearch.study import KNOWN_SOURCES, Study, read_study
+from lamsearch.study import KNOWN_SOURCES, Study, cautions, read_study
 from lamsearch.trials import Database
 
 _WATCH_SECONDS = 1.0
@@ -88,6 +89,7 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     """
     study = read_study(study_file)
     features, classes = _sizes(study, data_dir, study_file.resolve().parent)
+    warnings = [*cautions(study), *(small := list(lacking(study, features, classes)))]
     rows, seconds = [], 0.0
     costs: dict[tuple[int, int, int], float] = {}
     for stage in study.stages:
@@ -96,8 +98,8 @@ def check(study_file: Path, data_dir: Path | None) -> None:
         nets = [net for cohort in planned.cohorts for net in _nets(study, stage, cohort)]
         for count in nets:
             size = (seen, count, training.batch_size)
-            if size not in costs:
-                costs[size] = _seconds(study, classes, *size)
+            if size not in costs:  # what does not fit into memory is not tried
+                costs[size] = 0.0 if small else _seconds(study, classes, *size)
             seconds += costs[size] * 2 * training.step_size
         widths = sorted({len(cohort.slots) for cohort in planned.cohorts}, reverse=True)
         sizes = " and ".join(map(str, widths))
@@ -108,10 +110,13 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     title = f"{study.name}: the file is right"
     header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]
     print_table(header, rows, title=title)
-    click.echo(f"about {_duration(seconds)} of training on one core of this machine, "
-               "evaluation and start-up not counted")  # fmt: skip
+    if not small:
+        click.echo(f"about {_duration(seconds)} of training on one core of this machine, "
+                   "evaluation and start-up not counted")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
         click.echo(f"more where {' or '.join(growing)} is extended")
+    for text in warnings:
+        click.echo(f"warning: {text}")
 
 
 @click.command()
@@ -189,6 +194,7 @@ def _sizes(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int]
         found = dataset.load(study, options.data_folder(data_dir), origin=origin)
     except DataError as error:
         raise DataError(f"check: the plan needs the data: {error}") from error
+    study.check_features(found.features)
     return found.features, len(found.classes)
 
 

@@ -27,11 +27,11 @@ _ROWS = 20
 @click.command("lr-range")
 @click.argument("study_file", metavar="STUDY.toml", type=click.Path(path_type=Path))
 @click.option(
-    "--from", "low", type=click.FloatRange(min=0, min_open=True), callback=options.finite,
+    "--from", "low", type=click.FloatRange(0, 1e10, min_open=True), callback=options.finite,
     default=1e-5, show_default=True, help="Learning rate that the ramp starts at.",
 )  # fmt: skip
 @click.option(
-    "--to", "high", type=click.FloatRange(min=0, min_open=True), callback=options.finite,
+    "--to", "high", type=click.FloatRange(0, 1e10, min_open=True), callback=options.finite,
     default=1.0, show_default=True, help="Learning rate that it ends at.",
 )  # fmt: skip
 @click.option(

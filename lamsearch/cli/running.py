@@ -17,11 +17,12 @@ from lamsearch import report as reporting
 from lamsearch.cli import options
 from lamsearch.cli.inspection import write_report
 from lamsearch.cli.leaving import leaving
+from lamsearch.cli.memory import lacking
 from lamsearch.errors import InputError, StudyStateError, WorkFailedError
 from lamsearch.files import Files, shown
 from lamsearch.launch import Cluster, Crew, connect
 from lamsearch.screen import Screen
-from lamsearch.study import Study, read_study
+from lamsearch.study import Study, cautions, read_study
 from lamsearch.trials import Database, Stored
 from lamsearch.worker import Patience, Settings, Worker
 
@@ -37,7 +38,7 @@ _WORKER_SECONDS, _RUN_SECONDS = 4.0, 4.8  # to leave politely in
 @click.command()
 @click.argument("study_file", metavar="STUDY.toml", type=_STUDY_FILE)
 @options.storage
-@click.option("--workers", type=click.IntRange(min=1), help="Local workers; else one per core.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Local workers; else one per core.")
 @click.option(
     "--dask",
     metavar="ADDRESS",
@@ -230,6 +231,9 @@ def _planned(
     found = dataset.load(
         study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder()
     )
+    study.check_features(found.features)
+    for text in [*cautions(study), *lacking(study, found.features, len(found.classes))]:
+        click.echo(f"warning: {text}", err=True)
     Files(given or options.files_default(url), "check").check()
     database = options.open_storage(storage, must_exist=False)
     stored = trials.create(
