@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,21 +13,21 @@ from lamsearch import dataset, plan, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
 from lamsearch.cli.memory import lacking
+from lamsearch.cli.watching import read
+from lamsearch.cli.watching import watch as watch_studies
 from lamsearch.errors import DataError, LamsearchError
 from lamsearch.files import Files
-from lamsearch.results import StageName
-from lamsearch.screen import Screen, print_json, print_status, print_table, print_text
+from lamsearch.results import StageName, StudyRecord
+from lamsearch.screen import print_json, print_status, print_table, print_text
 from lamsearch.selection import halving
 from lamsearch.study import KNOWN_SOURCES, Study, cautions, read_study
 from lamsearch.trials import Database
-
-_WATCH_SECONDS = 1.0
 
 
 @click.command()
 @click.argument("name", required=False)
 @options.storage
-@click.option("--watch", is_flag=True, help="Go on until the study is over.")
+@click.option("--watch", is_flag=True, help="Go on until the study, or all of them, are over.")
 @options.json_document
 def status(name: str | None, storage: str | None, watch: bool, as_json: bool) -> None:
     """Show how far a study is; without a name, all studies.
@@ -39,16 +39,11 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
     database = options.open_storage(storage)
     if watch and as_json:
         raise click.UsageError("--watch and --json do not go together")
-    found = [
-        trials.read_status(database, one) for one in ([name] if name else trials.names(database))
-    ]
+    found = watch_studies(database, name) if watch else read(database, name)
     if as_json:
         documents = [asdict(one) for one in found]
         print_json(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
         return
-    if watch and name:
-        _watch(database, name)
-        found = [trials.read_status(database, name)]
     for one in found:
         print_status(one, plotted=len(found) == 1)
     if not found:
@@ -74,7 +69,10 @@ def report(name: str, storage: str | None, output: Path | None, as_json: bool) -
         output = Path("lamsearch-report") / trials.load(database, name).study.name
     if output is not None:
         reporting.check_output(output)
-    write_report(database, name, output, as_json=as_json)
+    if output is None:
+        write_report(trials.read_study(database, name), {}, None, as_json=as_json)
+    else:
+        write_report(*gathered(database, name), output, as_json=as_json)
 
 
 @click.command()
@@ -147,11 +145,17 @@ def gradcheck() -> None:
         raise LamsearchError("gradcheck: a gradient is past its tolerance")
 
 
-def write_report(database: Database, name: str, output: Path | None, *, as_json: bool) -> None:
+def gathered(database: Database, name: str) -> tuple[StudyRecord, dict[str, bytes]]:
+    """Return all that a study's report is made of: its record, and its models by file name."""
+    return trials.read_study(database, name), _models(database, name)
+
+
+def write_report(
+    record: StudyRecord, models: Mapping[str, bytes], output: Path | None, *, as_json: bool
+) -> None:
     """Write a study's report where asked, and its summary or document to standard output."""
-    record = trials.read_study(database, name)
     if output is not None:
-        reporting.write(record, output, _models(database, name))
+        reporting.write(record, output, models)
         click.echo(f"report: {output}", err=True)
     if as_json:
         print_json(reporting.to_json(record))
@@ -174,16 +178,6 @@ def _models(database: Database, name: str) -> dict[str, bytes]:
         lack = replicates - len(models)
         click.echo(f"report: {lack} models are not in {found.shown} (or failed)", err=True)
     return models
-
-
-def _watch(database: Database, name: str) -> None:
-    with Screen() as screen:
-        while True:
-            now = trials.read_status(database, name)
-            screen.show(now)
-            if now.over:
-                return
-            threading.Event().wait(_WATCH_SECONDS)
 
 
 def _sizes(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int]:

@@ -19,11 +19,16 @@ _LEAVE = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def leaving(
-    say: Callable[[str], None], *, within: float, at_once: Callable[[], None] | None = None
+    say: Callable[[str], None],
+    *,
+    within: float,
+    at_once: Callable[[], None] | None = None,
+    saves: bool = True,
 ) -> Iterator[threading.Event]:
     """Turn the first SIGINT or SIGTERM into a polite stop, and the second into leaving at once.
 
     Who has not left ``within`` so many seconds leaves at once too: a kill would cost no more.
+    Where nothing is to be saved (``saves``), nothing is said of it.
 
     A thread hears them. Python's own handlers run between two steps of the main thread, which may
     be waiting inside a database's code, or hold the very lock that its own handler would need.
@@ -38,7 +43,8 @@ def leaving(
         os._exit(InterruptedWorkError.exit_code)
 
     def too_late() -> None:
-        say(f"Error: interrupted; saving took more than {within:g} s: left without")
+        late = f"; saving took more than {within:g} s: left without" if saves else ""
+        say(f"Error: interrupted{late}")
         leave_at_once()
 
     deadline = threading.Timer(within, too_late)
@@ -52,7 +58,8 @@ def leaving(
                 leave_at_once()
             stop.set()
             deadline.start()
-            say("leaving: saving what is in work; once more to leave at once")
+            if saves:
+                say("leaving: saving what is in work; once more to leave at once")
 
     listener = threading.Thread(target=listen, name="signals", daemon=True)
     listener.start()

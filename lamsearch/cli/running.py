@@ -15,7 +15,7 @@ import click
 from lamsearch import dataset, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
-from lamsearch.cli.inspection import write_report
+from lamsearch.cli.inspection import gathered, write_report
 from lamsearch.cli.leaving import leaving
 from lamsearch.cli.memory import lacking
 from lamsearch.errors import InputError, StudyStateError, WorkFailedError
@@ -88,10 +88,10 @@ def run(
                 if not stored.over:
                     launched.run(stop)
                 # all is committed: a database that is away just now is waited for
-                failure = Patience(stop, screen.say)(lambda: trials.load(database, name).failure)
-    write_report(database, name, output, as_json=as_json)
-    if failure is not None:
-        raise WorkFailedError(failure)
+                record, models = Patience(stop, screen.say)(lambda: gathered(database, name))
+    write_report(record, models, output, as_json=as_json)
+    if record.failure is not None:
+        raise WorkFailedError(record.failure)
 
 
 @click.command()

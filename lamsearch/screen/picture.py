@@ -25,7 +25,7 @@ _WORKERS_BESIDE_PLOT = 8
 _HOST_WIDTH, _BAR_WIDTH = 20, 24
 _SILENT_SECONDS = 5.0
 _ENDLESS = 10_000
-_STATE_STYLES = {"done": "green", "failed": "red"}
+STATE_STYLES = {"done": "green", "failed": "red"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Picture:
         for part in spoken._parts(console, options, height):
             lines += console.render_lines(part, options, pad=False)
         for line in lines[:height] if self.fitted else lines:
-            yield from _speakable(line, options)
+            yield from speakable(line, options)
             yield Segment.line()
 
     def _parts(
@@ -80,7 +80,7 @@ class Picture:
         rest = f"  {clock(status.elapsed)}{left_of(self.left)}"
         name = Text(status.name, style="bold")
         name.truncate(max(8, width - len(status.state) - len(rest) - 2), overflow="ellipsis")
-        name.append(f"  {status.state}", style=_STATE_STYLES.get(status.state, "cyan"))
+        name.append(f"  {status.state}", style=STATE_STYLES.get(status.state, "cyan"))
         pace = [f"{self.rate:.0f} updates/s"] if self.rate else []
         best = chosen_of(status, glyphs) or best_of(status, glyphs)
         second = "  ".join([best] * bool(best) + pace)
@@ -133,7 +133,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _speakable(line: Sequence[Segment], options: ConsoleOptions) -> list[Segment]:
+def speakable(line: Sequence[Segment], options: ConsoleOptions) -> list[Segment]:
     """The line in letters that the console has, as wide as before: where text was cut is "~"."""
     if not options.ascii_only:
         return list(line)
