@@ -176,7 +176,8 @@ def _models(database: Database, name: str) -> dict[str, bytes]:
     }
     if len(models) < replicates:
         lack = replicates - len(models)
-        click.echo(f"report: {lack} models are not in {found.shown} (or failed)", err=True)
+        models_are = "1 model is" if lack == 1 else f"{lack} models are"
+        click.echo(f"report: {models_are} not in {found.shown} (or failed)", err=True)
     return models
 
 
@@ -235,6 +236,9 @@ def _seconds(study: Study, classes: int, features: int, cohort: int, batch_size:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
+    """A time as people say it, in a unit of which there are few."""
+    for unit, size in (("seconds", 1), ("minutes", 60), ("hours", 3600)):
+        if seconds < 99.5 * size:
+            count = seconds / size
+            return f"{count:.0f} {unit}" if count >= 9.95 else f"{count:.1f} {unit}"
+    return f"{seconds / 86_400:,.0f} days"

@@ -28,12 +28,16 @@ def leaving(
     """Turn the first SIGINT or SIGTERM into a polite stop, and the second into leaving at once.
 
     Who has not left ``within`` so many seconds leaves at once too: a kill would cost no more.
-    Where nothing is to be saved (``saves``), nothing is said of it.
+    Where nothing is to be saved (``saves``), nothing is said of it. Signals come to a process's
+    main thread: called from another one, this hears none.
 
     A thread hears them. Python's own handlers run between two steps of the main thread, which may
     be waiting inside a database's code, or hold the very lock that its own handler would need.
     """
     stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
     ear, mouth = socket.socketpair()
     mouth.setblocking(False)
 

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.markup import escape
 
 from lamsearch.screen.overview import Overview
-from lamsearch.screen.picture import Picture, best_of, chosen_of, glyphs_of, left_of
+from lamsearch.screen.picture import Picture, best_of, chosen_of, glyphs_of, left_of, percent
 from lamsearch.trials import StageStatus, Status
 
 _PLAIN_SECONDS = 10.0  # between two lines of the same stage where there is no terminal
@@ -86,8 +86,8 @@ class Screen:
             return
         self._told[status.name, stage.name] = (time.monotonic(), stage.finished)
         if stage.total:
-            share = 100 * stage.updates / stage.total
-            line = f"{opening}{stage.name}: {stage.finished}/{stage.planned} trials, {share:.0f} %"
+            share = percent(stage.updates, stage.total).lstrip()
+            line = f"{opening}{stage.name}: {stage.finished}/{stage.planned} trials, {share}"
             told = chosen_of if stage.name == "final" else best_of
             best = told(status, glyphs_of(self._console.options))
             self.say(f"{line}{'  ' if best else ''}{best}{'' if over else left_of(left)}")

@@ -6,15 +6,14 @@ first. Refuses to know when it is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
-from lamsearch.screen.picture import STATE_STYLES, best_of, clock, glyphs_of, speakable
+from lamsearch.screen.picture import STATE_STYLES, clock, glyphs_of, percent, speakable
 from lamsearch.trials import Status
 
 _NAME_WIDTH = 24
@@ -32,30 +31,39 @@ class Overview:
         room = max(1, console.height - 2)
         ranked = sorted(self.statuses, key=lambda one: one.over)  # stable: else in their order
         shown, more = ranked[:room], len(ranked) - room
-        for line in console.render_lines(self._table(shown, options), options, pad=False):
-            yield from speakable(line, options)
-            yield Segment.line()
+        for text in _lines(shown, options):
+            for line in console.render_lines(text, options, pad=False):
+                yield from speakable(line, options)
+                yield Segment.line()
         if more > 0:
             yield Text(
                 f"{glyphs_of(options).more} {more} more {'study' if more == 1 else 'studies'}"
             )
 
-    def _table(self, statuses: Sequence[Status], options: ConsoleOptions) -> Table:
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(max_width=_NAME_WIDTH, no_wrap=True)
-        for _ in range(3):
-            table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, justify="right")
-        table.add_column(no_wrap=True)
-        for one in statuses:
-            stage = one.stages[-1] if one.stages else None
-            share = f"{100 * stage.updates / stage.total:.0f} %" if stage and stage.total else ""
-            table.add_row(
-                Text(one.name, style="bold"),
-                Text(one.state, style=STATE_STYLES.get(one.state, "cyan")),
-                clock(one.elapsed),
-                f"{stage.name} {stage.finished}/{stage.planned}" if stage else "",
-                share,
-                best_of(one, glyphs_of(options)),
-            )
-        return table
+
+def _lines(statuses: Sequence[Status], options: ConsoleOptions) -> Iterator[Text]:
+    """A line per study, in columns; the last one gives way where the line is too long."""
+    rows = [_row(one) for one in statuses]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for one, (name, state, *rest) in zip(statuses, rows, strict=True):
+        line = Text(name.ljust(widths[0]) + "  ", style="bold")
+        line.append(state.ljust(widths[1]), style=STATE_STYLES.get(one.state, "cyan"))
+        for cell, width in zip(rest, widths[2:], strict=True):
+            line.append(f"  {cell.ljust(width)}", style="not bold")
+        line.rstrip()
+        line.truncate(options.max_width, overflow="ellipsis")
+        yield line
+
+
+def _row(one: Status) -> tuple[str, ...]:
+    stage = one.stages[-1] if one.stages else None
+    name = Text(one.name)
+    name.truncate(_NAME_WIDTH, overflow="ellipsis")
+    return (
+        name.plain,
+        one.state,
+        clock(one.elapsed),
+        f"{stage.name} {stage.finished}/{stage.planned}" if stage else "",
+        percent(stage.updates, stage.total) if stage and stage.total else "",
+        "" if one.best is None else f"best {100 * one.best[1]:.2f} % at {one.best[0]:.3f}",
+    )

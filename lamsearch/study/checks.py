@@ -70,7 +70,7 @@ def _fine_mistakes(fine: Fine, coarse: Coarse | None, no_coarse: bool) -> Iterat
     if coarse is not None and fine.keep is not None:
         count = coarse.trials or len(coarse.values or ())
         if fine.keep > count:
-            law = f"must be at most the {count} candidates of coarse"
+            law = f"must be at most the {count} candidate{'s' * (count != 1)} of coarse"
             yield Mistake(where="fine.keep", law=law, value=fine.keep)
 
 

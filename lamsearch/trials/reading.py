@@ -221,7 +221,7 @@ def read_status(database: Database, name: str) -> Status:
         best=best,
         failure=row["failure"],
         selected=selected_from(row["selected"]),
-        elapsed=(row["finished"] or now) - row["created"],
+        elapsed=max(0.0, (row["finished"] or now) - row["created"]),  # clocks are set back
         points=points,
     )
 
