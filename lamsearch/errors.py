@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_LONGEST_VALUE = 200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
@@ -18,8 +20,17 @@ class Mistake:
     value: object = ...
 
     def __str__(self) -> str:
-        got = "" if self.value is ... else f", got {self.value!r}"
+        got = "" if self.value is ... else f", got {shown(self.value)}"
         return f"{self.where}: {self.law}{got}"
+
+
+def shown(value: object) -> str:
+    """A value as a sentence can hold it: long ones are cut."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
 class LamsearchError(Exception):
@@ -68,6 +79,10 @@ class StudyStateError(InputError):
 
 class FilesError(LamsearchError):
     """A file that could not be written or read whole (disk full, folder read-only)."""
+
+
+class OutputError(InputError, FilesError):
+    """An output directory that is none, or that holds what lamsearch did not write."""
 
 
 class WorkFailedError(LamsearchError):

@@ -12,12 +12,19 @@ import click
 
 from lamsearch import __version__
 from lamsearch.cli import data, inspection, looking, probing, running, storage
-from lamsearch.errors import InterruptedWorkError, LamsearchError
+from lamsearch.errors import InputError, InterruptedWorkError, LamsearchError
+from lamsearch.screen import speak_plainly
 from lamsearch.trials import DATABASE_ERRORS
 
 
 class _Verbs(click.Group):
     """Turns errors of the one family into a sentence on stderr and an exit code."""
+
+    def main(self, *arguments: Any, **rest: Any) -> Any:
+        """Speak with the letters that standard output and standard error have."""
+        for stream in (sys.stdout, sys.stderr):
+            speak_plainly(stream)
+        return super().main(*arguments, **rest)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -30,9 +37,19 @@ class _Verbs(click.Group):
             kind = type(getattr(error, "orig", None) or error).__name__
             click.echo(f"Error: storage: the database failed in the middle ({kind})", err=True)
             sys.exit(LamsearchError.exit_code)
+        except UnicodeEncodeError as error:
+            if not _is_undecodable(error):
+                raise
+            click.echo("Error: a name or path must be UTF-8, one given holds other bytes", err=True)
+            sys.exit(InputError.exit_code)
         except KeyboardInterrupt:
             click.echo("Error: interrupted", err=True)
             sys.exit(InterruptedWorkError.exit_code)
+
+
+def _is_undecodable(error: UnicodeEncodeError) -> bool:
+    """Whether the text came from bytes that are no UTF-8, which Python keeps as surrogates."""
+    return any("\ud800" <= letter <= "\udfff" for letter in error.object)
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,21 +13,22 @@ import click
 from lamsearch import dataset, plan, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
+from lamsearch.cli.memory import lacking
+from lamsearch.cli.watching import read
+from lamsearch.cli.watching import watch as watch_studies
 from lamsearch.errors import DataError, LamsearchError
 from lamsearch.files import Files
 from lamsearch.results import StageName, StudyRecord, TrialState
-from lamsearch.screen import Screen, print_status, print_table
+from lamsearch.screen import print_json, print_status, print_table, print_text
 from lamsearch.selection import halving
-from lamsearch.study import KNOWN_SOURCES, Study, read_study
+from lamsearch.study import KNOWN_SOURCES, Study, cautions, read_study
 from lamsearch.trials import Database
-
-_WATCH_SECONDS = 1.0
 
 
 @click.command()
 @click.argument("name", required=False)
 @options.storage
-@click.option("--watch", is_flag=True, help="Go on until the study is over.")
+@click.option("--watch", is_flag=True, help="Go on until the study, or all of them, are over.")
 @options.json_document
 def status(name: str | None, storage: str | None, watch: bool, as_json: bool) -> None:
     """Show how far a study is; without a name, all studies.
@@ -39,16 +40,11 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
     database = options.open_storage(storage)
     if watch and as_json:
         raise click.UsageError("--watch and --json do not go together")
-    found = [
-        trials.read_status(database, one) for one in ([name] if name else trials.names(database))
-    ]
+    found = watch_studies(database, name) if watch else read(database, name)
     if as_json:
         documents = [asdict(one) for one in found]
-        click.echo(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
+        print_json(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
         return
-    if watch and name:
-        _watch(database, name)
-        found = [trials.read_status(database, name)]
     for one in found:
         print_status(one, plotted=len(found) == 1)
     if not found:
@@ -74,8 +70,13 @@ def report(
     """
     database = options.open_storage(storage)
     if output is None and not as_json:
-        output = Path("lamsearch-report") / name
-    write_report(database, name, output, as_json=as_json, files=files)
+        output = Path("lamsearch-report") / trials.load(database, name).study.name
+    if output is not None:
+        reporting.check_output(output)
+    if output is None:
+        write_report(trials.read_study(database, name), {}, None, as_json=as_json)
+    else:
+        write_report(*gathered(database, name, files), output, as_json=as_json)
 
 
 @click.command()
@@ -89,7 +90,9 @@ def check(study_file: Path, data_dir: Path | None) -> None:
       lamsearch check studies/cifar10.toml
     """
     study = read_study(study_file)
-    features, classes, warnings = _seen(study, data_dir, study_file.resolve().parent)
+    features, classes, told = _seen(study, data_dir, study_file.resolve().parent)
+    small = list(lacking(study, features, classes))
+    warnings = [*cautions(study), *small, *told]
     rows, seconds = [], 0.0
     costs: dict[tuple[int, int, int], float] = {}
     for stage in study.stages:
@@ -98,8 +101,8 @@ def check(study_file: Path, data_dir: Path | None) -> None:
         nets = [net for cohort in planned.cohorts for net in _nets(study, stage, cohort)]
         for count in nets:
             size = (seen, count, training.batch_size)
-            if size not in costs:
-                costs[size] = _seconds(study, classes, *size)
+            if size not in costs:  # what does not fit into memory is not tried
+                costs[size] = 0.0 if small else _seconds(study, classes, *size)
             seconds += costs[size] * 2 * training.step_size
         widths = sorted({len(cohort.slots) for cohort in planned.cohorts}, reverse=True)
         sizes = " and ".join(map(str, widths))
@@ -110,12 +113,13 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     title = f"{study.name}: the file is right"
     header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]
     print_table(header, rows, title=title)
-    click.echo(f"about {_duration(seconds)} of training on one core of this machine, "
-               "evaluation and start-up not counted")  # fmt: skip
+    if not small:
+        click.echo(f"about {_duration(seconds)} of training on one core of this machine, "
+                   "evaluation and start-up not counted")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
         click.echo(f"more where {' or '.join(growing)} is extended")
-    for line in warnings:
-        click.echo(f"Warning: {line}")
+    for text in warnings:
+        click.echo(f"Warning: {text}")
 
 
 @click.command()
@@ -146,15 +150,25 @@ def gradcheck() -> None:
         raise LamsearchError("gradcheck: a gradient is past its tolerance")
 
 
+def gathered(
+    database: Database, name: str, files: str | None
+) -> tuple[StudyRecord, dict[str, bytes]]:
+    """Return all that a study's report is made of: its record, and its models by file name."""
+    record = trials.read_study(database, name)
+    return record, _models(database, record, files)
+
+
 def write_report(
-    database: Database, name: str, output: Path | None, *, as_json: bool, files: str | None = None
+    record: StudyRecord, models: Mapping[str, bytes], output: Path | None, *, as_json: bool
 ) -> None:
     """Write a study's report where asked, and its summary or document to standard output."""
-    record = trials.read_study(database, name)
     if output is not None:
-        reporting.write(record, output, _models(database, record, files))
+        reporting.write(record, output, models)
         click.echo(f"report: {output}", err=True)
-    click.echo(reporting.to_json(record) if as_json else reporting.summary(record), nl=False)
+    if as_json:
+        print_json(reporting.to_json(record))
+    else:
+        print_text(reporting.summary(record))
 
 
 def _models(database: Database, record: StudyRecord, files: str | None) -> dict[str, bytes]:
@@ -178,16 +192,6 @@ def _models(database: Database, record: StudyRecord, files: str | None) -> dict[
     return models
 
 
-def _watch(database: Database, name: str) -> None:
-    with Screen() as screen:
-        while True:
-            now = trials.read_status(database, name)
-            screen.show(now)
-            if now.over:
-                return
-            threading.Event().wait(_WATCH_SECONDS)
-
-
 def _seen(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int, tuple[str, ...]]:
     """Features, classes, and what of the data bears on the answer.
 
@@ -202,6 +206,7 @@ def _seen(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int, 
         if known is not None:
             return (*known[1:], (f"the data cannot be used: {error}",))
         raise DataError(f"check: the plan needs the data: {error}") from error
+    study.check_features(found.features)
     return found.features, len(found.classes), found.seen.warnings if found.seen else ()
 
 
@@ -254,6 +259,9 @@ def _seconds(study: Study, classes: int, features: int, cohort: int, batch_size:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
+    """A time as people say it, in a unit of which there are few."""
+    for unit, size in (("seconds", 1), ("minutes", 60), ("hours", 3600)):
+        if seconds < 99.5 * size:
+            count = seconds / size
+            return f"{count:.0f} {unit}" if count >= 9.95 else f"{count:.1f} {unit}"
+    return f"{seconds / 86_400:,.0f} days"

@@ -19,16 +19,25 @@ _LEAVE = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def leaving(
-    say: Callable[[str], None], *, within: float, at_once: Callable[[], None] | None = None
+    say: Callable[[str], None],
+    *,
+    within: float,
+    at_once: Callable[[], None] | None = None,
+    saves: bool = True,
 ) -> Iterator[threading.Event]:
     """Turn the first SIGINT or SIGTERM into a polite stop, and the second into leaving at once.
 
     Who has not left ``within`` so many seconds leaves at once too: a kill would cost no more.
+    Where nothing is to be saved (``saves``), nothing is said of it. Signals come to a process's
+    main thread: called from another one, this hears none.
 
     A thread hears them. Python's own handlers run between two steps of the main thread, which may
     be waiting inside a database's code, or hold the very lock that its own handler would need.
     """
     stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
     ear, mouth = socket.socketpair()
     mouth.setblocking(False)
 
@@ -38,7 +47,8 @@ def leaving(
         os._exit(InterruptedWorkError.exit_code)
 
     def too_late() -> None:
-        say(f"Error: interrupted; saving took more than {within:g} s: left without")
+        late = f"; saving took more than {within:g} s: left without" if saves else ""
+        say(f"Error: interrupted{late}")
         leave_at_once()
 
     deadline = threading.Timer(within, too_late)
@@ -52,7 +62,8 @@ def leaving(
                 leave_at_once()
             stop.set()
             deadline.start()
-            say("leaving: saving what is in work; once more to leave at once")
+            if saves:
+                say("leaving: saving what is in work; once more to leave at once")
 
     listener = threading.Thread(target=listen, name="signals", daemon=True)
     listener.start()

@@ -20,6 +20,7 @@ from lamsearch.trials import Database, Mode, Stored, parse_url, sqlite_file
 F = TypeVar("F", bound=Callable[..., Any])
 
 STORAGE_VARIABLE, FILES_VARIABLE = "LAMSEARCH_STORAGE", "LAMSEARCH_FILES"
+_LONGEST_SECONDS = 7 * 86_400.0
 _DEFAULT_STORAGE = "sqlite:///lamsearch.db"
 
 
@@ -34,8 +35,8 @@ def data_dir(command: F) -> F:
     return click.option(
         "--data-dir",
         metavar="DIR",
-        type=click.Path(path_type=Path),
-        help="Folder of the data; else $LAMSEARCH_DATA, else the user's cache folder.",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Directory of the data; else $LAMSEARCH_DATA, else the user's cache directory.",
     )(command)
 
 
@@ -55,7 +56,7 @@ def output(command: F) -> F:
         "--output",
         metavar="DIR",
         type=click.Path(path_type=Path),
-        help="Folder of the report; else lamsearch-report/NAME.",
+        help="Directory of the report, empty or an earlier one's; else lamsearch-report/NAME.",
     )(command)
 
 
@@ -67,13 +68,14 @@ def json_document(command: F) -> F:
 
 def pace(command: F) -> F:
     """Add --checkpoint-seconds and --lease-seconds."""
-    positive = click.FloatRange(min=0, min_open=True)
+    # a wait of more seconds than a machine's clock has would be no wait
+    positive = click.FloatRange(min=0, min_open=True, max=_LONGEST_SECONDS)
     command = click.option(
         "--checkpoint-seconds", type=positive, callback=finite, default=30.0, show_default=True,
         help="Seconds between two checkpoints of a cohort.",
     )(command)  # fmt: skip
     return click.option(
-        "--lease-seconds", type=click.FloatRange(min=1.0), callback=finite,
+        "--lease-seconds", type=click.FloatRange(1.0, _LONGEST_SECONDS), callback=finite,
         default=20.0, show_default=True,
         help="Seconds without a sign after which a worker's cohort is given to another.",
     )(command)  # fmt: skip

@@ -16,21 +16,30 @@ from lamsearch.cli import options
 from lamsearch.dataset import TrainingData
 from lamsearch.errors import FilesError
 from lamsearch.files import write_whole
+from lamsearch.report import check_output
 from lamsearch.results import FloatArray, RateRamp, RateRange
-from lamsearch.screen import print_table
+from lamsearch.screen import print_json, print_table
 from lamsearch.study import Study, read_study
 
 _ROWS = 20
+_HIGHEST_RATE = 1e10  # as in a study file
+
+
+def _rate(context: click.Context, option: click.Parameter, value: float) -> float:
+    """Refuse rates that float32 does not hold, or nearly so."""
+    if options.finite(context, option, value) > _HIGHEST_RATE:
+        raise click.BadParameter(f"must be at most {_HIGHEST_RATE:g}, got {value:g}")
+    return value
 
 
 @click.command("lr-range")
 @click.argument("study_file", metavar="STUDY.toml", type=click.Path(path_type=Path))
 @click.option(
-    "--from", "low", type=click.FloatRange(min=0, min_open=True), callback=options.finite,
+    "--from", "low", type=click.FloatRange(min=0, min_open=True), callback=_rate,
     default=1e-5, show_default=True, help="Learning rate that the ramp starts at.",
 )  # fmt: skip
 @click.option(
-    "--to", "high", type=click.FloatRange(min=0, min_open=True), callback=options.finite,
+    "--to", "high", type=click.FloatRange(min=0, min_open=True), callback=_rate,
     default=1.0, show_default=True, help="Learning rate that it ends at.",
 )  # fmt: skip
 @click.option(
@@ -73,6 +82,10 @@ def lr_range(
     if log10_lambda is not None and math.isnan(log10_lambda):
         raise click.UsageError("--log10-lambda must be a number, got nan")
     study = read_study(study_file)
+    if output is None and not as_json:
+        output = Path("lamsearch-report") / study.name
+    if output is not None:
+        check_output(output)
     found = dataset.load(
         study,
         options.data_folder(data_dir),
@@ -83,12 +96,10 @@ def lr_range(
         study, found, low, high, epochs, replicates, log10_lambda
     )  # fmt: skip
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    if output is None and not as_json:
-        output = Path("lamsearch-report") / study.name
     if output is not None:
         _write(output, text, _pictures(ramp, suggested, study.name, document["log10_lambda"]))
     if as_json:
-        click.echo(text, nl=False)
+        print_json(text)
     else:
         _show(document, ramp, suggested)
 
@@ -193,13 +204,18 @@ def _show(document: dict[str, Any], ramp: RateRamp, suggested: RateRange) -> Non
     rows = [_row(ramp, place) for place in range(every - 1, count, every)]
     header = ["rate", "updates", "training loss", "validation loss", "accuracy %", "sd"]
     title = (
-        f"{document['study']}: {document['replicates']} nets, log10 λ {document['log10_lambda']:g},"
-        f" mini-batches of {document['batch_size']}, rate {ramp.low:g} to {ramp.high:g}"
-        f" in {document['epochs']} epochs"
+        f"{document['study']}: {_count(document['replicates'], 'net')},"
+        f" log10 λ {document['log10_lambda']:g}, mini-batches of {document['batch_size']},"
+        f" rate {ramp.low:g} to {ramp.high:g}"
+        f" in {_count(document['epochs'], 'epoch')}"
     )
     print_table(header, rows, title=title)
     for line in _sentences(suggested):
         click.echo(line)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _row(ramp: RateRamp, place: int) -> list[str]:

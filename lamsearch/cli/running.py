@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from lamsearch import dataset, trials
+from lamsearch import report as reporting
 from lamsearch.cli import options
-from lamsearch.cli.inspection import write_report
+from lamsearch.cli.inspection import gathered, write_report
 from lamsearch.cli.leaving import leaving
-from lamsearch.errors import StudyStateError, WorkFailedError
+from lamsearch.cli.memory import lacking
+from lamsearch.errors import InputError, StudyStateError, WorkFailedError
 from lamsearch.files import Files
 from lamsearch.launch import Cluster, Crew, connect
 from lamsearch.screen import Screen
-from lamsearch.study import read_study
+from lamsearch.study import Study, cautions, read_study
 from lamsearch.trials import Database, Mode, Stored
 from lamsearch.worker import Patience, Settings, Worker
 
@@ -36,7 +38,7 @@ _WORKER_SECONDS, _RUN_SECONDS = 4.0, 4.8  # to leave politely in
 @click.command()
 @click.argument("study_file", metavar="STUDY.toml", type=_STUDY_FILE)
 @options.storage
-@click.option("--workers", type=click.IntRange(min=1), help="Local workers; else one per core.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Local workers; else one per core.")
 @click.option(
     "--dask",
     metavar="ADDRESS",
@@ -68,9 +70,12 @@ def run(
     """
     if dask is not None and workers is not None:
         raise click.UsageError("--workers and --dask exclude each other: Dask's workers are used.")
-    # a scheduler that does not answer is found before anything is planned
+    study = read_study(study_file)
+    output = output or Path("lamsearch-report") / study.name
+    # an output that cannot be, and a scheduler that does not answer, before anything is planned
+    reporting.check_output(output)
     with nullcontext() if dask is None else connect(dask) as client:
-        database, stored = _planned(study_file, storage, data_dir, files)
+        database, stored = _planned(study, study_file, storage, data_dir, files)
         name = stored.study.name
         pace = ["--checkpoint-seconds", str(checkpoint_seconds),
                 "--lease-seconds", str(lease_seconds)]  # fmt: skip
@@ -84,11 +89,10 @@ def run(
                 if not stored.over:
                     launched.run(stop)
                 # all is committed: a database that is away just now is waited for
-                failure = Patience(stop, screen.say)(lambda: trials.load(database, name).failure)
-    folder = output or Path("lamsearch-report") / name
-    write_report(database, name, folder, as_json=as_json, files=files)
-    if failure is not None:
-        raise WorkFailedError(failure)
+                record, models = Patience(stop, screen.say)(lambda: gathered(database, name, files))
+    write_report(record, models, output, as_json=as_json)
+    if record.failure is not None:
+        raise WorkFailedError(record.failure)
 
 
 @click.command()
@@ -147,7 +151,7 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
     Example:
       lamsearch create studies/cifar10.toml --storage postgresql://lam@db/lam
     """
-    _, stored = _planned(study_file, storage, data_dir, files)
+    _, stored = _planned(read_study(study_file), study_file, storage, data_dir, files)
     click.echo(f"planned {stored.study.name}; join with: lamsearch worker {stored.study.name}")
 
 
@@ -224,16 +228,23 @@ def _settings(storage: str | None, files: str | None, *, everywhere: bool) -> di
 
 
 def _planned(
-    study_file: Path, storage: str | None, data_dir: Path | None, files: str | None
+    study: Study,
+    study_file: Path,
+    storage: str | None,
+    data_dir: Path | None,
+    files: str | None,
 ) -> tuple[Database, Stored]:
-    """Check the study and its data, then plan it or find it planned; bad input changes nothing."""
-    study = read_study(study_file)
+    """Check the study's data, then plan it or find it planned; bad input changes nothing."""
     url = options.storage_url(storage)
     given = options.files_given(files)
     origin = study_file.resolve().parent
+    _check_recordable(str(origin), given or options.files_default(url))
     found = dataset.load(
         study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder(), look=True
     )
+    study.check_features(found.features)
+    for text in [*cautions(study), *lacking(study, found.features, len(found.classes))]:
+        click.echo(f"Warning: {text}", err=True)
     Files(given or options.files_default(url), "check").check()
     database = options.open_storage(storage, Mode.CREATE)
     is_new = study.name not in trials.names(database)
@@ -251,6 +262,15 @@ def _planned(
         for line in found.seen.warnings:
             click.echo(f"Warning: {line}", err=True)
     return database, options.present(database, stored, given, write=True)
+
+
+def _check_recordable(*texts: str) -> None:
+    """Refuse paths that a database cannot hold: Python keeps bytes that are no UTF-8 apart."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"a path that is recorded must be UTF-8, got {text!r}") from None
 
 
 def _once(action: Callable[[], T]) -> T:

@@ -95,7 +95,8 @@ def _outcome(record: StudyRecord, stage: StageName) -> Iterator[str]:
     if record.failure is not None and not later:
         yield f"The study failed: {_plain(record.failure)}"
     elif left:
-        yield f"Nothing yet: {left} trials are still to be trained."
+        trials_are = "1 trial is" if left == 1 else f"{left} trials are"
+        yield f"Nothing yet: {trials_are} still to be trained."
     elif stage == "final":
         yield from _tested(record.final)
         for sentence in baseline_sentences(record):

@@ -249,7 +249,8 @@ class Cluster:
         while self._hosts and (left := deadline - time.monotonic()) > 0:
             self._listen(left)
         if self._hosts:
-            self._say(f"{len(self._hosts)} workers are still leaving; the cluster sees to it")
+            who = "1 worker is" if len(self._hosts) == 1 else f"{len(self._hosts)} workers are"
+            self._say(f"{who} still leaving; the cluster sees to it")
 
 
 def _check(address: str) -> None:

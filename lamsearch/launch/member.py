@@ -38,11 +38,13 @@ class Member:
     ) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             command,
-            env={**os.environ, **environment},
+            # whatever our own terminal speaks: the pipe between us is UTF-8
+            env={**os.environ, **environment, "PYTHONIOENCODING": "utf-8"},
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
             start_new_session=True,
         )
         assert self._process.stderr is not None  # noqa: S101 - it is a pipe

@@ -3,10 +3,13 @@
 Refuses to know where records come from and to decide anything: it says what the record says.
 """
 
+from lamsearch.report.directory import check_output
 from lamsearch.report.html_page import page
 from lamsearch.report.markdown_page import markdown
 from lamsearch.report.result import document, to_json, trials_csv
 from lamsearch.report.terminal import summary
 from lamsearch.report.writing import write
 
-__all__ = ["document", "to_json", "trials_csv", "markdown", "page", "summary", "write"]
+__all__ = [
+    "document", "to_json", "trials_csv", "markdown", "page", "summary", "check_output", "write",
+]  # fmt: skip

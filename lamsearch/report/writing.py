@@ -1,16 +1,21 @@
-"""The report's folder. Enters: a study's record and its models. Leaves: files, each whole.
+"""The report's files. Enters: a study's record and its models. Leaves: one report, whole.
 
-Refuses to leave half a file: each is written beside its place, synced, then moved into it.
+Refuses to leave half a file or two reports mixed: all files are written beside their places and
+synced, then moved into them; files of the report before it go. From the first move to the last
+there is no results.json.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from lamsearch.errors import FilesError
+from lamsearch.report.directory import RESULTS, SUBDIRECTORIES, left_behind, report_files
 from lamsearch.report.html_page import page
 from lamsearch.report.markdown_page import markdown
 from lamsearch.report.pictures import pictures
@@ -23,22 +28,36 @@ _NO_MODELS: Mapping[str, bytes] = {}
 def write(
     record: StudyRecord, output: Path, models: Mapping[str, bytes] = _NO_MODELS
 ) -> list[Path]:
-    """Write the report and ``models`` (file name → content) into the folder ``output``.
+    """Make the directory ``output`` the report, with ``models`` (file name → content) in it.
 
-    Returns the files written; results.json is the last, so where it is new all are.
+    Returns the files written; results.json is the last, so where it is new all are. What an
+    earlier report had and this one has not is removed; hidden files and those of the learning
+    rate range test stay.
 
     Raises:
-        FilesError: A file cannot be written; those before it are whole and stay.
+        OutputError: ``output`` holds what lamsearch did not write; nothing was changed.
+        FilesError: A file cannot be written.
     """
+    output = Path(output)
     for name in models:
         if PurePosixPath(name).name != name or "\\" in name or name in ("", ".", ".."):
             raise FilesError(f"{output}: a model's name must be a plain file name, got {name!r}")
-    written = []
-    for name, content in _contents(record, models):
-        path = Path(output) / name
-        _write_whole(path, content)
-        written.append(path)
-    return written
+    contents = list(_contents(record, models))
+    if output.is_dir():
+        report_files(output)
+    with _said(output / contents[0][0]):
+        output.mkdir(parents=True, exist_ok=True)
+    with _alone(output) as alone:
+        if alone:
+            _remove(output, [output / name for name in left_behind(output)])
+        temporary: dict[str, Path] = {}
+        try:
+            for name, content in contents:
+                temporary[name] = _written_beside(output / name, content)
+            _replace(output, temporary, dict(contents)[RESULTS])
+        finally:
+            _remove(output, temporary.values())
+    return [output / name for name in temporary]
 
 
 def _contents(record: StudyRecord, models: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
@@ -51,7 +70,7 @@ def _contents(record: StudyRecord, models: Mapping[str, bytes]) -> Iterator[tupl
     yield "trials.csv", _utf8(trials_csv(record))
     yield "report.md", _utf8(markdown(record))
     yield "index.html", _utf8(page(record, drawn))
-    yield "results.json", _utf8(to_json(record))
+    yield RESULTS, _utf8(to_json(record))
 
 
 def _utf8(text: str) -> bytes:
@@ -59,18 +78,79 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", errors="replace")
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def _written_beside(path: Path, content: bytes) -> Path:
+    """Write a file's content beside its place, synced; return where."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
+    with _said(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)  # noqa: PTH105  # the house's word for it
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+    return temporary
+
+
+def _replace(output: Path, temporary: Mapping[str, Path], results: bytes) -> None:
+    """Move the files into their places, results.json last; remove what an earlier report left."""
+    document = output / RESULTS
+    with _said(document):
+        # pages of two reports must not stand beside one document, should we be killed in between
+        if document.exists() and document.read_bytes() != results:
+            document.unlink()
+    for name, written in temporary.items():
+        if name == RESULTS:
+            old = [one for one in report_files(output) if one not in temporary]
+            _remove(output, [output / one for one in old])
+            _sync({one.parent for one in temporary.values()})
+        with _said(output / name):
+            os.replace(written, output / name)  # noqa: PTH105  # the house's word for it
+    _sync([output])
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[bool]:
+    """Keep other writers of the same directory out where its file system can; say whether."""
+    handle = os.open(output, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            alone = False
+        else:
+            alone = True
+        yield alone
+    finally:
+        os.close(handle)
+
+
+def _remove(output: Path, paths: Iterable[Path]) -> None:
+    """Remove files of the output directory, and directories in it that are empty then."""
+    for path in paths:
+        with _said(path):
+            path.unlink(missing_ok=True)
+    for directory in SUBDIRECTORIES:
+        with suppress(OSError):  # not there, or not empty
+            (output / directory).rmdir()
+
+
+def _sync(directories: Iterable[Path]) -> None:
+    """Make the new names themselves survive a power cut, where the file system can."""
+    for directory in directories:
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            with suppress(OSError):
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise FilesError(f"{path}: cannot be written: {error.strerror or error}") from error

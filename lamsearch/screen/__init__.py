@@ -4,9 +4,13 @@ Enters: a study's status, lines worth telling. Leaves: text on a console: a live
 terminal, plain lines elsewhere. Reads and decides nothing.
 """
 
+from lamsearch.screen.letters import print_json, print_text, speak_plainly
 from lamsearch.screen.live import Screen, print_status
 from lamsearch.screen.picture import Picture
 from lamsearch.screen.plot import plot
 from lamsearch.screen.tables import Transfer, print_table
 
-__all__ = ["Picture", "Screen", "Transfer", "plot", "print_status", "print_table"]
+__all__ = [
+    "Picture", "Screen", "Transfer", "plot", "print_json", "print_status", "print_table",
+    "print_text", "speak_plainly",
+]  # fmt: skip

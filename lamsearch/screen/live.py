@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from lamsearch.screen.picture import Picture, best_of, chosen_of, glyphs_of, left_of
+from lamsearch.screen.overview import Overview
+from lamsearch.screen.picture import Picture, best_of, chosen_of, glyphs_of, left_of, percent
 from lamsearch.trials import StageStatus, Status
 
 _PLAIN_SECONDS = 10.0  # between two lines of the same stage where there is no terminal
@@ -28,7 +30,7 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, soft_wrap=True, highlight=False)
         self._live: Live | None = None
-        self._told: dict[str, tuple[float, int]] = {}
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
         self._speed = _Speed()
 
     def __enter__(self) -> Self:
@@ -43,6 +45,10 @@ class Screen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back as it was."""
         if self._live is not None:
             self._live.stop()
 
@@ -60,16 +66,28 @@ class Screen:
         for stage in status.stages:
             self._tell(status, stage, left)
 
-    def _tell(self, status: Status, stage: StageStatus, left: float | None) -> None:
-        when, finished = self._told.get(stage.name, (float("-inf"), -1))
+    def show_all(self, statuses: Sequence[Status]) -> None:
+        """Draw a line per study, or where there is no terminal, say what has changed."""
+        if self._live is not None:
+            self._live.update(Overview(statuses))
+            return
+        for status in statuses:
+            seen = any(study == status.name for study, _ in self._told)
+            for stage in status.stages if seen or not status.over else ():
+                self._tell(status, stage, None, f"{status.name}: ")
+
+    def _tell(
+        self, status: Status, stage: StageStatus, left: float | None, opening: str = ""
+    ) -> None:
+        when, finished = self._told.get((status.name, stage.name), (float("-inf"), -1))
         over = stage.updates == stage.total and stage.finished == stage.planned
         due = time.monotonic() - when > _PLAIN_SECONDS
         if finished == stage.finished and (over or not due):
             return
-        self._told[stage.name] = (time.monotonic(), stage.finished)
+        self._told[status.name, stage.name] = (time.monotonic(), stage.finished)
         if stage.total:
-            share = 100 * stage.updates / stage.total
-            line = f"{stage.name}: {stage.finished}/{stage.planned} trials, {share:.0f} %"
+            share = percent(stage.updates, stage.total).lstrip()
+            line = f"{opening}{stage.name}: {stage.finished}/{stage.planned} trials, {share}"
             told = chosen_of if stage.name == "final" else best_of
             best = told(status, glyphs_of(self._console.options))
             self.say(f"{line}{'  ' if best else ''}{best}{'' if over else left_of(left)}")

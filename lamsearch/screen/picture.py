@@ -6,8 +6,9 @@ then what was recovered, then workers, then stages. Refuses to know when it is d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from lamsearch.results import ScoreKind
 from lamsearch.screen.glyphs import ASCII, UNICODE, Glyphs
+from lamsearch.screen.letters import plain
 from lamsearch.screen.plot import plot
 from lamsearch.trials import Recovery, Status, WorkerStatus
 
@@ -25,7 +27,8 @@ _WORKERS_BESIDE_PLOT = 8
 _HOST_WIDTH, _BAR_WIDTH = 20, 24
 _SILENT_SECONDS = 5.0
 _ENDLESS = 10_000
-_STATE_STYLES = {"done": "green", "failed": "red"}
+_MOST_HOURS = 100
+STATE_STYLES = {"done": "green", "failed": "red"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +50,11 @@ class Picture:
         options = options.update(no_wrap=True, overflow="ellipsis", height=None)
         height = max(1, console.height - 1)
         lines: list[list[Segment]] = []
-        for part in self._parts(console, options, height):
+        spoken = replace(self, status=_spoken(self.status, options.encoding))
+        for part in spoken._parts(console, options, height):
             lines += console.render_lines(part, options, pad=False)
         for line in lines[:height] if self.fitted else lines:
-            yield from _speakable(line, options)
+            yield from speakable(line, options)
             yield Segment.line()
 
     def _parts(
@@ -79,10 +83,10 @@ class Picture:
         rest = f"  {clock(status.elapsed)}{left_of(self.left)}"
         name = Text(status.name, style="bold")
         name.truncate(max(8, width - len(status.state) - len(rest) - 2), overflow="ellipsis")
-        name.append(f"  {status.state}", style=_STATE_STYLES.get(status.state, "cyan"))
-        pace = [f"{self.rate:.0f} updates/s"] if self.rate else []
+        name.append(f"  {status.state}", style=STATE_STYLES.get(status.state, "cyan"))
+        speed = pace(self.rate)
         best = chosen_of(status, glyphs) or best_of(status, glyphs)
-        second = "  ".join([best] * bool(best) + pace)
+        second = "  ".join(part for part in (best, speed) if part)
         return [name.append(rest, style="not bold"), *([Text(second)] if second else [])]
 
     def _failure(self, console: Console, width: int) -> list[Text]:
@@ -123,22 +127,57 @@ def best_of(status: Status, glyphs: Glyphs) -> str:
 
 def left_of(seconds: float | None) -> str:
     """Return the time left as the end of a line."""
-    return "" if seconds is None else f"  {clock(seconds)} left in stage"
+    known = seconds is not None and math.isfinite(seconds)
+    return f"  {clock(seconds or 0.0)} left in stage" if known else ""
+
+
+def pace(rate: float | None) -> str:
+    """Return updates per second as text; empty where nothing moves, or nobody knows."""
+    return f"{number(rate)} updates/s" if rate and rate > 0 else ""
+
+
+def number(rate: float) -> str:
+    """Return a rate without decimals, or with two digits where it is small."""
+    return f"{rate:.0f}" if not 0 < rate < 9.95 else f"{rate:.2g}"
+
+
+def percent(done: int, total: int) -> str:
+    """Return a share that is 100 % only where all is done."""
+    return f"{100 * done // total if total else 0:3} %"
 
 
 def clock(seconds: float) -> str:
     """Return a duration as people write it."""
-    minutes, rest = divmod(int(seconds), 60)
+    if not math.isfinite(seconds):
+        return "for ever"
+    if seconds >= _MOST_HOURS * 3600:
+        return f"{seconds / 86_400:,.0f} days"
+    minutes, rest = divmod(int(max(0.0, seconds)), 60)  # a clock may be set back
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _speakable(line: Sequence[Segment], options: ConsoleOptions) -> list[Segment]:
-    """The line in letters that the console has; names of hosts and studies may hold others."""
+def speakable(line: Sequence[Segment], options: ConsoleOptions) -> list[Segment]:
+    """The line in letters that the console has, as wide as before: where text was cut is "~"."""
     if not options.ascii_only:
         return list(line)
-    return [Segment(one.text.replace("…", "~").encode("ascii", "replace").decode(), one.style)
-            for one in line]  # fmt: skip
+    return [Segment(plain(one.text.replace("…", "~"), options.encoding), one.style) for one in line]
+
+
+def _spoken(status: Status, encoding: str) -> Status:
+    """The status with its texts from outside in letters that the console has, before a layout."""
+    workers = (replace(one, owner=plain(one.owner, encoding)) for one in status.workers)
+    recovered = (
+        replace(one, taken_from=one.taken_from and plain(one.taken_from, encoding))
+        for one in status.recovered
+    )
+    return replace(
+        status,
+        name=plain(status.name, encoding),
+        failure=status.failure and plain(status.failure, encoding),
+        workers=tuple(workers),
+        recovered=tuple(recovered),
+    )
 
 
 def _stages(status: Status, shown: int) -> Table:
@@ -148,7 +187,7 @@ def _stages(status: Status, shown: int) -> Table:
         count = f"{stage.finished}/{stage.planned}" if stage.planned else ""
         if stage.total:
             bar = ProgressBar(total=1.0, completed=share, width=_BAR_WIDTH)
-            table.add_row(Text(stage.name), bar, f"{100 * share:3.0f} %", count)
+            table.add_row(Text(stage.name), bar, percent(stage.updates, stage.total), count)
         else:  # the test makes no updates
             table.add_row(
                 Text(stage.name), Text("scored" if status.state == "done" else ""), "", ""
@@ -183,7 +222,7 @@ def _workers_table(workers: Sequence[WorkerStatus]) -> Table:
             pid,
             f"{worker.stage} {worker.cohort}",
             f"{worker.updates}/{worker.total}",
-            f"{worker.per_second:.0f}",
+            number(worker.per_second),
             Text(f"{renewed}, expired" if worker.expired else renewed, style=late),
         )
     return table

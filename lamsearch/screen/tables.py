@@ -20,16 +20,21 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from lamsearch.screen.letters import plain
+
 
 def print_table(header: list[str], rows: list[list[str]], *, title: str | None = None) -> None:
     """Print a plain table on standard output; text columns left, numbers right."""
+    console = Console(highlight=False)
+    header = [plain(cell, console.encoding) for cell in header]
+    rows = [[plain(cell, console.encoding) for cell in row] for row in rows]
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for place, name in enumerate(header):
         numeric = all(_is_number(row[place]) for row in rows) and bool(rows)
         table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    Console(highlight=False).print(table)
+    console.print(table)
 
 
 class Transfer:

@@ -4,6 +4,7 @@ Enters: a TOML file (or its canonical dictionary). Leaves: a frozen, checked `St
 with every mistake in it. Refuses to know what happens to a study later.
 """
 
+from lamsearch.study.cautions import cautions
 from lamsearch.study.reading import differences, json_schema, parse_study, read_study
 from lamsearch.study.resolved import resolved
 from lamsearch.study.sections import (
@@ -30,6 +31,7 @@ __all__ = [
     "Network",
     "Study",
     "Training",
+    "cautions",
     "differences",
     "json_schema",
     "parse_study",

@@ -10,6 +10,7 @@ from lamsearch.results import STAGES
 from lamsearch.study.sections import (
     CIFAR10_BATCH,
     KNOWN_SOURCES,
+    MOST,
     Coarse,
     Data,
     Fine,
@@ -19,6 +20,8 @@ from lamsearch.study.sections import (
 
 _CYCLES_TO_HALVE = 2  # nets leave at the end of a cycle, and the last one's end is the end
 _COHORT_TO_HALVE = 2  # a cohort always keeps one
+_MOST_TRIALS = 1_000_000  # of a stage, planned in one transaction
+_ADDRESSABLE = 2**47  # bytes that a process can have at all
 
 
 def all_mistakes(
@@ -37,6 +40,7 @@ def all_mistakes(
     yield from _cohort_mistakes(sections, cohort)
     yield from _final_mistakes(sections, broken)
     yield from _components_mistakes(sections)
+    yield from _size_mistakes(sections, cohort)
 
 
 def _stage_mistakes(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Mistake]:
@@ -66,7 +70,7 @@ def _fine_mistakes(fine: Fine, coarse: Coarse | None, no_coarse: bool) -> Iterat
     if coarse is not None and fine.keep is not None:
         count = coarse.trials or len(coarse.values or ())
         if fine.keep > count:
-            law = f"must be at most the {count} candidates of coarse"
+            law = f"must be at most the {count} candidate{'s' * (count != 1)} of coarse"
             yield Mistake(where="fine.keep", law=law, value=fine.keep)
 
 
@@ -94,6 +98,10 @@ def _training_mistakes(sections: Mapping[str, Any]) -> Iterator[Mistake]:
         if getattr(stage, "halving", False) and settings.cycles < _CYCLES_TO_HALVE:
             law = f"needs at least {_CYCLES_TO_HALVE} cycles in the schedule of {name}"
             yield Mistake(where=f"{name}.halving", law=law, value=settings.cycles)
+        if settings.updates > MOST:
+            where = f"{name if stage.step_size or stage.cycles else 'training'}.step_size"
+            law = f"2 * step_size * cycles must be at most {MOST} updates"
+            yield Mistake(where=where, law=law, value=settings.step_size)
         size = None if data is None else _train_size(data, stage)
         if size is not None and settings.batch_size > size:
             where = f"{name if stage.batch_size else 'training'}.batch_size"
@@ -140,12 +148,36 @@ def _components_mistakes(sections: Mapping[str, Any]) -> Iterator[Mistake]:
     data = sections["data"]
     if data is None or data.kind not in KNOWN_SOURCES:
         return
-    features = KNOWN_SOURCES[data.kind][1]
+    yield from feature_mistakes(sections, KNOWN_SOURCES[data.kind][1], data.kind)
+
+
+def feature_mistakes(sections: Mapping[str, Any], features: int, source: str) -> Iterator[Mistake]:
+    """Yield where more principal components are asked for than the data have features."""
     for name in ("data", *STAGES):
         section = sections[name]
         if section is not None and (section.components or 0) > features:
-            law = f"must be at most the {features} features of {data.kind}"
+            law = f"must be at most the {features} features of {source}"
             yield Mistake(where=f"{name}.components", law=law, value=section.components)
+
+
+def _size_mistakes(sections: Mapping[str, Any], cohort: object) -> Iterator[Mistake]:
+    """Refuse what no machine can hold: too many trials, weights beyond all addresses."""
+    for name in STAGES:
+        if (stage := sections[name]) is None:
+            continue
+        many = getattr(stage, "trials", None) or getattr(stage, "keep", None) or 1
+        planned = many * getattr(stage, "rounds", 1) * getattr(stage, "replicates", 1)
+        if planned > _MOST_TRIALS:
+            law = f"must plan at most {_MOST_TRIALS:,} trials"
+            yield Mistake(where=name, law=law, value=planned)
+    network, training, data = sections["network"], sections["training"], sections["data"]
+    if network is None or not isinstance(cohort, int):
+        return
+    features = KNOWN_SOURCES[data.kind][1] if data and data.kind in KNOWN_SOURCES else 1
+    wide = max(features, training.batch_size if training else 1)
+    if 4 * wide * network.hidden * cohort > _ADDRESSABLE:
+        law = "must fit memory: the weights and activations of a cohort need more than 2^47 bytes"
+        yield Mistake(where="network.hidden", law=law, value=network.hidden)
 
 
 def merged(training: Training, stage: Stage) -> Training:

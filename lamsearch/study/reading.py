@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import json
+import os
 import re
+import select
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,11 +15,14 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lamsearch.errors import InputError, Mistake, StudyFileError
+from lamsearch.errors import InputError, Mistake, StudyFileError, shown
 from lamsearch.results import STAGES
 from lamsearch.study.checks import all_mistakes
 from lamsearch.study.sections import Section
 from lamsearch.study.whole import SECTIONS, Study
+
+_MOST_BYTES = 1_000_000
+_PATIENCE_SECONDS = 10.0
 
 
 def read_study(path: str | Path) -> Study:
@@ -29,14 +35,38 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(_text(_content(path), path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: must be UTF-8 text: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise InputError(f"{path}: must be TOML: it is nested too deeply") from error
+    except ValueError as error:  # of TOML, and of Python's about numbers of thousands of digits
         raise InputError(f"{path}: must be TOML: {error}") from error
     return parse_study(document, where=str(path))
+
+
+def _content(path: Path) -> bytes:
+    """The file's bytes, no more of them than a study file has; a pipe is read to its end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer would block
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        content = b""
+        while len(content) <= _MOST_BYTES:
+            if not select.select([handle], [], [], _PATIENCE_SECONDS)[0]:
+                raise InputError(f"{path}: cannot be read: nothing is written to it")
+            part = file.read(_MOST_BYTES)
+            if not part:
+                return content
+            content += part
+    raise InputError(f"{path}: must be a study file: it has more than {_MOST_BYTES:,} bytes")
+
+
+def _text(content: bytes, path: Path) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:4]:
+        raise InputError(f"{path}: must be UTF-8 text: this is UTF-16, save it as UTF-8")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: must be UTF-8 text: {error}") from error
 
 
 def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
@@ -50,9 +80,8 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
             except ValidationError as error:
                 found += _from_pydantic(error, (key,), model)
     broken = {key for key in SECTIONS if key in document and key not in sections}
-    found += all_mistakes(
-        {key: sections.get(key) for key in SECTIONS}, broken, cohort=document.get("cohort")
-    )
+    cohort = document.get("cohort", Study.model_fields["cohort"].default)
+    found += all_mistakes({key: sections.get(key) for key in SECTIONS}, broken, cohort=cohort)
     top = {key: value for key, value in document.items() if key not in SECTIONS}
     if not any(name in document for name in STAGES):
         law = f"needs at least one stage of {', '.join(STAGES)}"
@@ -61,8 +90,8 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
         study = Study.model_validate(
             {**top, **{k: v for k, v in sections.items() if v is not None}}
         )
-    except StudyFileError:  # a StudyFileError carries only what all_mistakes has found already
-        study = None
+    except StudyFileError as error:  # of all_mistakes, which has found the same already
+        study, found = None, found or list(error.mistakes)
     except ValidationError as error:
         missing = [e for e in _from_pydantic(error, (), Study) if e.where not in broken]
         found = missing + found
@@ -108,7 +137,7 @@ def _from_pydantic(
         if item["type"] == "missing":
             mistake = Mistake(where=where, law="is required")
         elif item["type"] == "extra_forbidden":
-            where = ".".join((*prefix, str(item["loc"][-1])))  # any text may be a key
+            where = ".".join((*prefix, _key(str(item["loc"][-1]))))
             mistake = Mistake(where=where, law=_unknown_key(str(item["loc"][-1]), model))
         else:
             mistake = Mistake(where=where, law=_law(item["type"], item["msg"], where), value=value)
@@ -131,6 +160,11 @@ def _place(prefix: tuple[str, ...], location: tuple[int | str, ...]) -> str:
     return place or "the file"
 
 
+def _key(text: str) -> str:
+    """A key as one word of a sentence: any text may be one."""
+    return text if re.fullmatch(r"[\w.-]{1,60}", text) else shown(text)
+
+
 def _unknown_key(key: str, model: type[BaseModel]) -> str:
     close = difflib.get_close_matches(key, model.model_fields, n=1)
     return "unknown key" + (f"; did you mean {close[0]}?" if close else "")
@@ -138,7 +172,8 @@ def _unknown_key(key: str, model: type[BaseModel]) -> str:
 
 def _law(kind: str, message: str, where: str) -> str:
     if kind == "string_pattern_mismatch" and where == "name":
-        return "must be a file name: at most 100 letters, digits, '.', '_', '-', the first no sign"
+        signs = "'.', '_', '-', the first no sign"
+        return f"must be a file name: at most 100 ASCII letters, digits, {signs}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "must be a table"
     if kind == "finite_number":

@@ -13,11 +13,14 @@ from lamsearch.errors import Mistake
 KNOWN_SOURCES = {"digits": (1797, 64, 10), "cifar10": (50_000, 3072, 10)}
 CIFAR10_BATCH = 10_000
 
-Positive = Annotated[int, Field(ge=1)]
+MOST = 2**31 - 1  # what a database's whole numbers hold
+Positive = Annotated[int, Field(ge=1, le=MOST)]
+Rate = Annotated[float, Field(gt=0, le=1e10)]  # float32 holds none beyond 3.4e38
+LEAST_WIDTH = 1e-6  # of an interval of log10 λ
 Log10 = Annotated[float, Field(ge=-30.0, le=10.0)]
 Interval = tuple[Log10, Log10]
 Sampler = Literal["random", "stratified", "tpe"]
-SampleEvery = Annotated[int, Field(ge=1)] | Literal["epoch", "cycle"]
+SampleEvery = Positive | Literal["epoch", "cycle"]
 
 
 class Section(BaseModel):
@@ -130,8 +133,8 @@ class Training(Section):
 
     batch_size: Positive = Field(100, description="images in a mini-batch")
     schedule: Literal["triangular", "triangular2", "exp_range"] = "triangular"
-    eta_min: float = Field(1e-5, gt=0, description="the lowest learning rate")
-    eta_max: float = Field(1e-1, gt=0, description="the highest learning rate")
+    eta_min: Rate = Field(1e-5, description="the lowest learning rate")
+    eta_max: Rate = Field(1e-1, description="the highest learning rate")
     gamma: float = Field(1.0, gt=0, le=1, description="decay per update, for exp_range")
     step_size: Positive = Field(description="updates in half a cycle (n_s)")
     cycles: Positive = Field(1, description="cycles of 2 * step_size updates")
@@ -156,8 +159,8 @@ class Stage(Section):
 
     batch_size: Positive | None = None
     schedule: Literal["triangular", "triangular2", "exp_range"] | None = None
-    eta_min: float | None = Field(None, gt=0)
-    eta_max: float | None = Field(None, gt=0)
+    eta_min: Rate | None = None
+    eta_max: Rate | None = None
     gamma: float | None = Field(None, gt=0, le=1)
     step_size: Positive | None = None
     cycles: Positive | None = None
@@ -179,10 +182,7 @@ class Search(Stage):
     def mistakes(self) -> Iterator[Mistake]:
         """Check that candidates are drawn or given, not both, from an interval that is one."""
         where = type(self).__name__.lower()
-        if self.log10_lambda is not None and not self.log10_lambda[0] < self.log10_lambda[1]:
-            law = "the lower bound must be below the upper one"
-            value = list(self.log10_lambda)
-            yield Mistake(where=f"{where}.log10_lambda", law=law, value=value)
+        yield from self._interval_mistakes(f"{where}.log10_lambda")
         if self.values is None:
             if self.trials is None:
                 yield Mistake(where=f"{where}.trials", law="is required")
@@ -197,6 +197,18 @@ class Search(Stage):
         if self.sampler != "random":  # the default may be written out
             law = "must not stand beside values"
             yield Mistake(where=f"{where}.sampler", law=law, value=self.sampler)
+
+    def _interval_mistakes(self, where: str) -> Iterator[Mistake]:
+        if self.log10_lambda is None:
+            return
+        low, high = self.log10_lambda
+        law = ""
+        if not low < high:
+            law = "the lower bound must be below the upper one"
+        elif high - low < LEAST_WIDTH:
+            law = f"the bounds must be at least {LEAST_WIDTH:g} apart, as float32's values of λ are"
+        if law:
+            yield Mistake(where=where, law=law, value=[low, high])
 
 
 class Coarse(Search):

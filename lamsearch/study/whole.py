@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from lamsearch.errors import StudyFileError
 from lamsearch.results import STAGES, StageName
-from lamsearch.study.checks import all_mistakes, merged
+from lamsearch.study.checks import all_mistakes, feature_mistakes, merged
 from lamsearch.study.sections import (
     CIFAR10_BATCH,
     KNOWN_SOURCES,
@@ -82,6 +82,17 @@ class Study(Section):
         section = getattr(self, stage)
         own: int | None = None if section is None else section.components
         return own or self.data.components
+
+    def check_features(self, features: int) -> None:
+        """Check what asks for features against how many the data were found to have.
+
+        Raises:
+            StudyFileError: More principal components than features are asked for.
+        """
+        sections = {key: getattr(self, key) for key in SECTIONS}
+        source = self.data.npz_path or self.data.source
+        if found := list(feature_mistakes(sections, features, source)):
+            raise StudyFileError(found)
 
     def halves(self, stage: StageName) -> bool:
         """Whether the worse half of a cohort leaves at the stage's first cycle ends."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lamsearch import dataset
+from lamsearch.cli import probing
 
 Refused = Callable[..., list[str]]
 SHORT = ("--epochs", "8", "--to", "0.5", "--replicates", "2")
@@ -103,9 +104,15 @@ def test_missing_data_are_bad_input(desk: Any, refused: Refused) -> None:
     refused(desk("lr-range", path, "--data-dir", desk.folder / "nowhere"))
 
 
-def test_a_folder_that_cannot_be_written(desk: Any) -> None:
-    """Where the pictures cannot be written, one sentence says so, and the exit code is 1."""
-    (desk.folder / "taken").write_text("a file", encoding="utf-8")
-    result = desk("lr-range", desk.write(), *SHORT, "--output", "taken")
+def test_a_full_disk_is_said(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the figures cannot be written, one sentence says so, and the exit code is 1."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(probing, "write_whole", full)
+    result = desk("lr-range", desk.write(), *SHORT, "--output", "out")
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1].startswith("Error: taken/figures/lr_range.png: cannot be")
+    assert result.stderr.splitlines()[-1] == (
+        "Error: out/figures/lr_range.png: cannot be written: No space left on device"
+    )

@@ -11,7 +11,9 @@ from study_documents import changed
 from lamsearch.errors import InputError, StudyFileError
 from lamsearch.study import parse_study, read_study
 
-NAME = "must be a file name: at most 100 letters, digits, '.', '_', '-', the first no sign, got"
+NAME = (
+    "must be a file name: at most 100 ASCII letters, digits, '.', '_', '-', the first no sign, got"
+)
 # One row per kind of mistake: what is changed in a right study, and the one line it must give.
 ONE_LINE: dict[str, tuple[dict[str, Any], str]] = {
     "unknown section": ({"finale": {"train": 3}}, "finale: unknown key; did you mean final?"),

@@ -1,0 +1,50 @@
+"""Memory: what a study's stages need at least, and what this machine has.
+
+Enters: a study and the sizes of its data. Leaves: bytes, and sentences where they are too many.
+Refuses to know who will train: workers may be elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from lamsearch.results import StageName
+from lamsearch.study import Study
+
+_FLOAT32 = 4
+_CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")  # a container's own limit
+
+
+def lacking(study: Study, features: int, classes: int) -> Iterator[str]:
+    """Yield a sentence per stage that this machine has too little memory for."""
+    have = _here()
+    for stage in study.stages:
+        need = _needed(study, stage, features, classes)
+        if need > have:
+            yield (
+                f"{stage} needs about {_gigabytes(need)} GB of memory in each worker; "
+                f"this machine has {_gigabytes(have)} GB"
+            )
+
+
+def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
+    """Weights, their gradients, a mini-batch's activations, and the splits: the least there is."""
+    seen, hidden = study.components_of(stage) or features, study.network.hidden
+    weights = study.cohort * hidden * (seen + classes)
+    batch = study.training_of(stage).batch_size
+    activations = batch * (seen + 2 * study.cohort * hidden)
+    return _FLOAT32 * (2 * weights + activations + study.pool_size * seen)
+
+
+def _here() -> int:
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(physical, int(_CONTROL_GROUP.read_text()))
+    except (OSError, ValueError):  # none, or "max"
+        return physical
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.0f}" if count >= 1e10 else f"{count / 1e9:.1f}"

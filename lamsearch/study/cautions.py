@@ -1,0 +1,92 @@
+"""What a study file may say but hardly means. Enters: a checked study. Leaves: sentences.
+
+Refuses to refuse: what is listed here can be planned and trained.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from lamsearch.results import StageName
+from lamsearch.study.sections import Training
+from lamsearch.study.whole import Study
+
+_NARROW = 0.01  # an interval of log10 λ that is one λ, practically
+_LEAST_AMPLITUDE = 1e-3
+_PORTS = (f"{port}{number}" for port in ("com", "lpt") for number in range(10))
+_RESERVED = {"con", "prn", "aux", "nul", *_PORTS}  # by Windows, whatever follows the first dot
+
+
+def cautions(study: Study) -> list[str]:
+    """Return a sentence per setting that a reader should look at again."""
+    found = [*_name(study.name)]
+    for stage in study.stages:
+        given = _log10_lambdas(study, stage)
+        found += _linear(stage, given)
+        found += _narrow(study, stage)
+        found += _unstable(study.training_of(stage), stage, given)
+        found += _vanishing(study.training_of(stage), stage)
+    return list(dict.fromkeys(found))
+
+
+def _log10_lambdas(study: Study, stage: StageName) -> tuple[str, Sequence[float]]:
+    """The key of a stage that gives log10 λs, and those: bounds, values or one."""
+    section = getattr(study, stage)
+    if values := getattr(section, "values", None):
+        return "values", values
+    given = getattr(section, "log10_lambda", None)
+    if given is None:
+        return "", ()
+    return "log10_lambda", given if isinstance(given, tuple) else (given,)
+
+
+def _linear(stage: StageName, given: tuple[str, Sequence[float]]) -> Iterator[str]:
+    """λ itself where its logarithm is asked for: small positive numbers, no negative one."""
+    key, values = given
+    if not values or min(values) <= 0 or min(values) >= 1:
+        return
+    low = min(values)
+    yield (
+        f"{stage}.{key} takes logarithms: λ = {low:g} is written {math.log10(low):g}; "
+        f"as it stands, λ begins at {10**low:.4g}"
+    )
+
+
+def _narrow(study: Study, stage: StageName) -> Iterator[str]:
+    bounds = getattr(getattr(study, stage), "log10_lambda", None)
+    if isinstance(bounds, tuple) and bounds[1] - bounds[0] < _NARROW:
+        yield (
+            f"{stage}.log10_lambda is {bounds[1] - bounds[0]:.2g} wide: all its candidates are "
+            "nearly the same λ"
+        )
+
+
+def _unstable(
+    training: Training, stage: StageName, given: tuple[str, Sequence[float]]
+) -> Iterator[str]:
+    """Weight decay multiplies weights by 1 − 2ηλ, whose size is above 1 where ηλ is."""
+    if not given[1]:
+        return
+    product = training.eta_max * 10.0 ** max(given[1])
+    if product > 1:
+        yield (
+            f"{stage}: at eta_max = {training.eta_max:g} every λ above {1 / training.eta_max:g} "
+            "makes weights grow, for weight decay multiplies them by 1 - 2*eta*λ, below -1; "
+            f"λ goes up to {10.0 ** max(given[1]):g}"
+        )
+
+
+def _vanishing(training: Training, stage: StageName) -> Iterator[str]:
+    if training.schedule != "exp_range":
+        return
+    if training.gamma**training.step_size < _LEAST_AMPLITUDE:
+        yield (
+            f"{stage}: gamma = {training.gamma:g} over {training.step_size} updates leaves the "
+            f"learning rate at eta_min = {training.eta_min:g}: it never gets near eta_max"
+        )
+
+
+def _name(name: str) -> Iterator[str]:
+    if name.partition(".")[0].lower() in _RESERVED or name.endswith("."):
+        yield f"name: {name!r} cannot be a directory on Windows, where its report may be opened"
