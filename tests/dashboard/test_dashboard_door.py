@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import pytest
 
+from lamsearch.dashboard.attempts import Attempts
 from lamsearch.dashboard.door import Door, Rules
 
 HOST = "127.0.0.1:8080"
@@ -30,14 +32,18 @@ class Behind:
 
 
 def knock(
-    behind: Behind, rules: Rules, path: str = "/api/studies", method: str = "GET", **headers: str
-) -> tuple[int, dict[str, str], bytes]:
+    behind: Behind, rules: Rules, path: str = "/api/studies", method: str = "GET", *,
+    attempts: Attempts | None = None, address: str = "127.0.0.1", **headers: str,
+) -> tuple[int, dict[str, str], bytes]:  # fmt: skip
     """Send a request through the door."""
-    environ: dict[str, Any] = {"PATH_INFO": path, "REQUEST_METHOD": method, "HTTP_HOST": HOST}
+    environ: dict[str, Any] = {
+        "PATH_INFO": path, "REQUEST_METHOD": method, "HTTP_HOST": HOST, "REMOTE_ADDR": address,
+    }  # fmt: skip
     setup_testing_defaults(environ)
     environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
     answered: list[tuple[str, list[tuple[str, str]]]] = []
-    body = b"".join(Door(behind, rules)(environ, lambda s, h, *_: answered.append((s, h))))  # type: ignore[arg-type,return-value]
+    door = Door(behind, rules, attempts)
+    body = b"".join(door(environ, lambda s, h, *_: answered.append((s, h))))  # type: ignore[arg-type,return-value]
     status, found = answered[0]
     return int(status[:3]), {name.lower(): value for name, value in found}, body
 
@@ -139,6 +145,27 @@ def test_password(header: str, status: int) -> None:
     assert answered == status
     assert (behind.environ is None) == (status == 401)
     assert ("www-authenticate" in headers) == (status == 401)
+
+
+def test_passwords_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What decides is `hmac.compare_digest` on two digests of one length, whatever was typed."""
+    compared: list[tuple[int, int]] = []
+    rules = Rules(hosts=HOSTS, password=b"correct horse")
+
+    def says(outcome: bool) -> None:
+        def compare(one: bytes, other: bytes) -> bool:
+            compared.append((len(one), len(other)))
+            return outcome
+
+        monkeypatch.setattr(
+            "lamsearch.dashboard.door.hmac", SimpleNamespace(compare_digest=compare)
+        )
+
+    for outcome, status in ((True, 200), (False, 401)):
+        says(outcome)
+        for password in ("correct horse", "x", "y" * 500):
+            assert knock(Behind(), rules, authorization=basic(f"me:{password}"))[0] == status
+    assert compared == [(32, 32)] * 6
 
 
 @pytest.mark.parametrize("path", ["/", "/api/meta", "/artifacts/1/2", "/dashboard", "/x", "//x"])
