@@ -12,14 +12,12 @@ import io
 import json
 import logging
 import os
-import re
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote
 
 import fsspec
 import numpy as np
@@ -28,6 +26,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from lamsearch.errors import FilesError, InputError
+from lamsearch.redaction import scrub, shown
 from lamsearch.results import Model
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -36,9 +35,6 @@ _DIGEST = hashlib.sha256().digest_size
 _CHECK_SECONDS = 10.0
 # Where folders are but parts of names; asked to make one, s3fs would make a missing bucket.
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "memory"})
-# Up to the last @, for a password may hold one that is not percent-encoded.
-_PASSWORD = re.compile(r"(://[^/\s:@]*:)(\S*)(?=@)")
-_OPTION = re.compile(r"([?&][^=&\s]*(?:pass|secret|token|key|sig)[^=&\s]*=)([^&\s]*)", re.I)
 _log = logging.getLogger(__name__)
 
 
@@ -238,16 +234,8 @@ class Files:
             ) from None  # the cause's text is in it, its password is not
 
     def _reason(self, error: Exception) -> str:
-        text = str(getattr(error, "strerror", None) or error)
-        for _, secret in [*_PASSWORD.findall(self.url), *_OPTION.findall(self.url)]:
-            for form in {secret, unquote(secret)} - {""}:
-                text = text.replace(form, "***")
-        return " ".join(shown(text).split()) or type(error).__name__
-
-
-def shown(url: str) -> str:
-    """Return a files URL as it may be shown: without its password."""
-    return _OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***", url))
+        text = scrub(str(getattr(error, "strerror", None) or error), self.url)
+        return " ".join(text.split()) or type(error).__name__
 
 
 def _install(url: str, error: ImportError) -> str:

@@ -17,8 +17,9 @@ from lamsearch.cli import options
 from lamsearch.cli.inspection import write_report
 from lamsearch.cli.leaving import leaving
 from lamsearch.errors import InputError, StudyStateError, WorkFailedError
-from lamsearch.files import Files, shown
+from lamsearch.files import Files
 from lamsearch.launch import Cluster, Crew, connect
+from lamsearch.redaction import shown
 from lamsearch.screen import Screen
 from lamsearch.study import read_study
 from lamsearch.trials import Database, Stored

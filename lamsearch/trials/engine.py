@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import optuna
 import sqlalchemy as sa
@@ -32,6 +31,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
 from lamsearch.errors import StorageAwayError, StorageError, StorageFailedError
+from lamsearch.redaction import scrub, shown
 from lamsearch.trials import tables
 
 # What a database can raise; `is_outage` tells which of them pass by themselves.
@@ -129,9 +129,7 @@ class Database:
 
     def __init__(self, url: str, *, must_exist: bool = False) -> None:
         self.url = parse_url(url)
-        # libpq takes passwords as options of the URL too
-        options = {key: "***" for key in self.url.query if "password" in key}
-        self.redacted = self.url.update_query_dict(options).render_as_string(hide_password=True)
+        self.redacted = shown(self.url.render_as_string(hide_password=False))
         if self.url.get_backend_name() == "sqlite":
             self._check_file(must_exist)
         self._storage = self._open()
@@ -240,11 +238,7 @@ class Database:
         return f"{self.redacted} cannot be used: {self._scrub(' '.join(lines[:2]))}"
 
     def _scrub(self, text: str) -> str:
-        options = [value for key, value in self.url.query.items() if "password" in key]
-        for password in map(str, [self.url.password or "", *options]):
-            for secret in {password, quote(password, safe=""), quote(password)} - {""}:
-                text = text.replace(secret, "***")
-        return text
+        return scrub(text, self.url.render_as_string(hide_password=False))
 
 
 def parse_url(text: str) -> URL:
