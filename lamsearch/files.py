@@ -26,6 +26,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from lamsearch.errors import FilesError, InputError
+from lamsearch.local_files import list_below, read_below, remove_below, write_below
 from lamsearch.redaction import scrub, shown
 from lamsearch.results import Model
 
@@ -155,6 +156,9 @@ class Files:
         with self._saying("removed", self._root):
             self._delete(self._root)
 
+    def _below(self, path: str) -> str:
+        return path[len(self._base) + 1 :]
+
     def _checkpoints(self, stage: str, cohort: int) -> str:
         return f"{self._root}/checkpoints/{stage}-{cohort}"
 
@@ -166,7 +170,10 @@ class Files:
         with self._saying("read", folder):
             try:
                 self._fs.invalidate_cache()  # others write here too
-                names = [Path(path).name for path in self._fs.ls(folder, detail=False)]
+                if self._local:
+                    names = list_below(Path(self._base), self._below(folder))
+                else:
+                    names = [Path(path).name for path in self._fs.ls(folder, detail=False)]
             except FileNotFoundError:
                 return []
         return sorted(name for name in names if name.endswith(".npz"))
@@ -175,7 +182,7 @@ class Files:
         """Make the file appear whole; object stores do so by themselves."""
         with self._saying("written", path):
             if self._local:
-                write_whole(Path(path), content)
+                write_below(Path(self._base), self._below(path), content)
             else:
                 self._put(path, content)
 
@@ -188,6 +195,8 @@ class Files:
     def _read(self, path: str) -> bytes | None:
         with self._saying("read", path):
             try:
+                if self._local:
+                    return read_below(Path(self._base), self._below(path))
                 return cast("bytes", self._fs.cat_file(path))
             except FileNotFoundError:
                 return None
@@ -202,6 +211,9 @@ class Files:
 
     def _delete(self, path: str) -> None:
         try:
+            if self._local:
+                remove_below(Path(self._base), self._below(path))
+                return
             self._fs.invalidate_cache()
             self._fs.rm(path, recursive=True)
         except FileNotFoundError:
@@ -243,30 +255,6 @@ def _install(url: str, error: ImportError) -> str:
     if url.startswith(("s3://", "s3a://")):
         return "needs s3fs: pip install 'lamsearch[s3]'"
     return " ".join(str(error).split())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a local file so that it appears whole or not at all, and survives a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
