@@ -133,7 +133,7 @@ class Attempts:
 def client_address(address: str) -> str:
     """Return whom an address counts as: itself; of IPv6, its network of 64 bits."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        found = ipaddress.ip_address(address)
     except ValueError:
         return "an unknown address"
     if isinstance(found, ipaddress.IPv4Address):

@@ -193,7 +193,7 @@ def _same_origin(environ: WSGIEnvironment) -> bool:
     Browsers send Origin with every write, and Sec-Fetch-Site; neither can be forged by a page.
     """
     origin, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE")
-    host = environ.get("HTTP_HOST", "").lower()
+    host = environ["HTTP_HOST"].lower()  # known by now
     if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
         return False
     return site is None or site == "same-origin"
