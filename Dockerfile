@@ -1,15 +1,28 @@
 # lamsearch with everything that a worker on any machine needs; `docker compose` builds it.
-FROM python:3.11.13-slim-bookworm AS build
+# The digest is that of the tag, for every architecture; --build-arg LAMSEARCH_BASE takes another.
+ARG LAMSEARCH_BASE=python:3.11.13-slim-bookworm@sha256:86adf8dbadc3d6e82ee5dd2c74bec2e1c2467cdad47886280501df722372d2e1
+
+FROM ${LAMSEARCH_BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /source
+# Nothing but what the locks name, as it was when they were made; see docs/supply-chain.md.
+COPY requirements.lock requirements-build.lock ./
+RUN python -m venv --without-pip /opt/build && python -m venv --without-pip /opt/lamsearch \
+    && pip --python /opt/build/bin/python install \
+        --require-hashes --only-binary :all: --requirement requirements-build.lock \
+    && pip --python /opt/lamsearch/bin/python install \
+        --require-hashes --only-binary :all: --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY lamsearch lamsearch
-RUN python -m venv /opt/lamsearch && /opt/lamsearch/bin/pip install '.[s3]'
+RUN pip --python /opt/build/bin/python wheel \
+        --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && pip --python /opt/lamsearch/bin/python install --no-index --no-deps /wheels/*.whl
 
-FROM python:3.11.13-slim-bookworm
+FROM ${LAMSEARCH_BASE}
 COPY --from=build /opt/lamsearch /opt/lamsearch
 COPY studies /studies
-# The folders' owner is what new named volumes take over.
+COPY LICENSE THIRD_PARTY.md /usr/share/doc/lamsearch/
+# The directories' owner is what new named volumes take over.
 RUN groupadd --system --gid 10001 lamsearch \
     && useradd --system --uid 10001 --gid 10001 --home-dir /tmp --no-create-home lamsearch \
     && install --directory --owner=10001 --group=10001 --mode=0700 /data /files /cache

@@ -12,14 +12,12 @@ import io
 import json
 import logging
 import os
-import re
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote
 
 import fsspec
 import numpy as np
@@ -28,6 +26,8 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from lamsearch.errors import FilesError, InputError
+from lamsearch.local_files import list_below, read_below, remove_below, write_below
+from lamsearch.redaction import scrub, shown
 from lamsearch.results import Model
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -37,9 +37,6 @@ _DIGEST = hashlib.sha256().digest_size
 _CHECK_SECONDS = 10.0
 # Where folders are but parts of names; asked to make one, s3fs would make a missing bucket.
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "memory"})
-# Up to the last @, for a password may hold one that is not percent-encoded.
-_PASSWORD = re.compile(r"(://[^/\s:@]*:)(\S*)(?=@)")
-_OPTION = re.compile(r"([?&][^=&\s]*(?:pass|secret|token|key|sig)[^=&\s]*=)([^&\s]*)", re.I)
 _log = logging.getLogger(__name__)
 
 
@@ -166,6 +163,9 @@ class Files:
         with self._saying("removed", self._root):
             self._delete(self._root)
 
+    def _below(self, path: str) -> str:
+        return path[len(self._base) + 1 :]
+
     def _checkpoints(self, stage: str, cohort: int) -> str:
         return f"{self._root}/checkpoints/{stage}-{cohort}"
 
@@ -177,7 +177,10 @@ class Files:
         with self._saying("read", folder):
             try:
                 self._fs.invalidate_cache()  # others write here too
-                names = [Path(path).name for path in self._fs.ls(folder, detail=False)]
+                if self._local:
+                    names = list_below(Path(self._base), self._below(folder))
+                else:
+                    names = [Path(path).name for path in self._fs.ls(folder, detail=False)]
             except FileNotFoundError:
                 return []
         return sorted(name for name in names if name.endswith(".npz"))
@@ -186,7 +189,7 @@ class Files:
         """Make the file appear whole; object stores do so by themselves."""
         with self._saying("written", path):
             if self._local:
-                write_whole(Path(path), content)
+                write_below(Path(self._base), self._below(path), content)
             else:
                 self._put(path, content)
 
@@ -199,6 +202,8 @@ class Files:
     def _read(self, path: str) -> bytes | None:
         with self._saying("read", path):
             try:
+                if self._local:
+                    return read_below(Path(self._base), self._below(path))
                 return cast("bytes", self._fs.cat_file(path))
             except FileNotFoundError:
                 return None
@@ -213,6 +218,9 @@ class Files:
 
     def _delete(self, path: str) -> None:
         try:
+            if self._local:
+                remove_below(Path(self._base), self._below(path))
+                return
             self._fs.invalidate_cache()
             self._fs.rm(path, recursive=True)
         except FileNotFoundError:
@@ -245,11 +253,8 @@ class Files:
             ) from None  # the cause's text is in it, its password is not
 
     def _reason(self, error: Exception) -> str:
-        text = str(getattr(error, "strerror", None) or error)
-        for _, secret in [*_PASSWORD.findall(self.url), *_OPTION.findall(self.url)]:
-            for form in {secret, unquote(secret)} - {""}:
-                text = text.replace(form, "***")
-        return " ".join(shown(text).split()) or type(error).__name__
+        text = scrub(str(getattr(error, "strerror", None) or error), self.url)
+        return " ".join(text.split()) or type(error).__name__
 
 
 def locate(recorded: str, study_id: str, *, database: Path | None, write: bool) -> str:
@@ -295,40 +300,11 @@ def _is_local(url: str) -> bool:
     return "://" not in url and "::" not in url
 
 
-def shown(url: str) -> str:
-    """Return a files URL as it may be shown: without its password."""
-    return _OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***", url))
-
-
 def _install(url: str, error: ImportError) -> str:
     """What to install where the library of a file system is not there."""
     if url.startswith(("s3://", "s3a://")):
         return "needs s3fs: pip install 'lamsearch[s3]'"
     return " ".join(str(error).split())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a local file so that it appears whole or not at all, and survives a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:

@@ -14,7 +14,8 @@ import click
 from platformdirs import user_cache_path
 
 from lamsearch.errors import InputError
-from lamsearch.files import DEFAULT_NAME, holds, locate, shown
+from lamsearch.files import DEFAULT_NAME, holds, locate
+from lamsearch.redaction import shown
 from lamsearch.trials import Database, Mode, Stored, parse_url, sqlite_file
 
 F = TypeVar("F", bound=Callable[..., Any])

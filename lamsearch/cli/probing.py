@@ -15,7 +15,7 @@ from lamsearch import dataset
 from lamsearch.cli import options
 from lamsearch.dataset import TrainingData
 from lamsearch.errors import FilesError
-from lamsearch.files import write_whole
+from lamsearch.local_files import write_whole
 from lamsearch.report import check_output
 from lamsearch.results import FloatArray, RateRamp, RateRange
 from lamsearch.screen import print_json, print_table

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import threading
 from collections import OrderedDict
 from dataclasses import fields, replace
@@ -23,6 +24,8 @@ KINDS = (
     ArtifactKind(filename="learning-curve.png", mimetype="image/png"),
     ArtifactKind(filename="learning-curve_points.csv", mimetype="text/csv"),
 )
+# As Optuna draws them; what a database says instead names no file.
+_ATTACHED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KEPT = 48  # drawn artifacts kept in memory; a picture has about 150 kB
 
 
@@ -45,18 +48,27 @@ class Artifacts:
         Raises:
             ArtifactGoneError: There is none of that id.
         """
-        content = self._known(artifact_id) or self._files.read_artifact(artifact_id)
+        content = self._known(artifact_id)
+        if content is None and _ATTACHED.fullmatch(artifact_id):
+            content = self._files.read_artifact(artifact_id)
         if content is None:
             raise ArtifactGoneError(artifact_id)
         return io.BytesIO(content)
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Keep what somebody attached."""
+        """Keep what somebody attached.
+
+        Raises:
+            ArtifactGoneError: An id of another form.
+        """
+        if not _ATTACHED.fullmatch(artifact_id):
+            raise ArtifactGoneError(artifact_id)
         self._files.save_artifact(artifact_id, content_body.read())
 
     def remove(self, artifact_id: str) -> None:
         """Remove what somebody attached; ours are nowhere, and go with their trial."""
-        self._files.remove_artifact(artifact_id)
+        if _ATTACHED.fullmatch(artifact_id):
+            self._files.remove_artifact(artifact_id)
 
     def _known(self, artifact_id: str) -> bytes | None:
         with self._lock:

@@ -12,11 +12,15 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from lamsearch.dashboard.attempts import Attempts, client_address
 
 _READING = frozenset({"GET", "HEAD"})
 _WRITING = frozenset({"POST", "PUT", "DELETE", "PATCH"})
@@ -50,6 +54,7 @@ _ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 Headers = list[tuple[str, str]]
+_TICKET = "lamsearch_known_browser"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,42 +72,72 @@ class Rules:
     password: bytes | None = None
 
 
+class Refusal(NamedTuple):
+    """What is answered to whom is not let in."""
+
+    status: str
+    sentence: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_UNKNOWN = Refusal(
+    "401 Unauthorized",
+    "this dashboard asks for its password (any user name)",
+    (("WWW-Authenticate", 'Basic realm="lamsearch", charset="UTF-8"'),),
+)
+
+
 class Door:
     """WSGI middleware that lets in what the rules allow.
 
     Args:
         application: what is behind the door.
         rules: who may do what.
+        attempts: who guessed wrong before.
     """
 
-    def __init__(self, application: WSGIApplication, rules: Rules) -> None:
+    def __init__(
+        self, application: WSGIApplication, rules: Rules, attempts: Attempts | None = None
+    ) -> None:
         self._application, self._rules = application, rules
+        self._attempts = attempts or Attempts(lambda _line: None)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Refuse, or pass on."""
+        added = self._ticket(environ)
         refusal = self._refusal(environ)
         if refusal is not None:
             return answer(environ, _guarded(environ, start_response), *refusal)
         # Optuna's application looks for it without asking whether it is there
         environ.setdefault("HTTP_ACCEPT_ENCODING", "identity")
-        return self._application(environ, _guarded(environ, start_response))
+        return self._application(environ, _guarded(environ, start_response, added))
 
-    def _refusal(self, environ: WSGIEnvironment) -> tuple[str, str] | None:
-        """Return status and sentence of what is refused; None for what may pass."""
+    def may_send(self, environ: WSGIEnvironment) -> bool:
+        """Whether a request's head gives reason to receive a long body; counts as no attempt."""
+        return (
+            self._rules.writable
+            and self._known_host(environ)
+            and (self._rules.password is None or self._right(_given(environ)))
+        )
+
+    def _refusal(self, environ: WSGIEnvironment) -> Refusal | None:
+        """Return how to refuse; None for what may pass."""
         if not self._known_host(environ):
             hosts = ", ".join(sorted(self._rules.hosts))
-            return "403 Forbidden", f"this dashboard answers to {hosts} only, see --host"
-        if not self._known_person(environ):
-            return "401 Unauthorized", "this dashboard asks for its password (any user name)"
+            return Refusal("403 Forbidden", f"this dashboard answers to {hosts} only, see --host")
+        return self._unknown(environ) or self._forbidden(environ)
+
+    def _forbidden(self, environ: WSGIEnvironment) -> Refusal | None:
+        """What nobody may do, whoever it is."""
         method = environ["REQUEST_METHOD"]
         if method in _READING:
             return None
         if not self._rules.writable:
-            return "403 Forbidden", "this dashboard is read-only; --writable lets it write"
+            return Refusal("403 Forbidden", "this dashboard is read-only; --writable lets it write")
         if method not in _WRITING:
-            return "405 Method Not Allowed", f"{method} is nothing that a dashboard does"
+            return Refusal("405 Method Not Allowed", f"{method} is nothing that a dashboard does")
         if not _same_origin(environ):
-            return "403 Forbidden", "writing is refused to pages of another origin"
+            return Refusal("403 Forbidden", "writing is refused to pages of another origin")
         return None
 
     def _known_host(self, environ: WSGIEnvironment) -> bool:
@@ -112,14 +147,44 @@ class Door:
             return True
         return self._rules.any_address and _is_address(host)
 
-    def _known_person(self, environ: WSGIEnvironment) -> bool:
+    def _unknown(self, environ: WSGIEnvironment) -> Refusal | None:
+        """Refuse who does not give the password, or guessed wrong too often just now."""
+        given = _given(environ)
         if self._rules.password is None:
-            return True
-        given = _basic_password(environ.get("HTTP_AUTHORIZATION", ""))
-        # digests are as long as each other, whatever was typed
-        return given is not None and hmac.compare_digest(
-            hashlib.sha256(given).digest(), hashlib.sha256(self._rules.password).digest()
+            return None
+        if given is None:
+            return _UNKNOWN
+        wait = self._attempts.judge(self._client(environ), given, right=self._right(given))
+        if not wait:
+            return None if wait is None else _UNKNOWN
+        return Refusal(
+            "429 Too Many Requests",
+            f"too many wrong passwords from this address; try again in {math.ceil(wait)} s",
+            (("Retry-After", str(math.ceil(wait))),),
         )
+
+    def _right(self, given: bytes | None) -> bool:
+        # digests are as long as each other, whatever was typed
+        return (
+            given is not None
+            and self._rules.password is not None
+            and hmac.compare_digest(
+                hashlib.sha256(given).digest(), hashlib.sha256(self._rules.password).digest()
+            )
+        )
+
+    def _client(self, environ: WSGIEnvironment) -> str:
+        """By which name a client's attempts are counted; what it says of itself is no proof."""
+        address = client_address(environ.get("REMOTE_ADDR", ""))
+        return self._attempts.client(address, _cookie(environ))
+
+    def _ticket(self, environ: WSGIEnvironment) -> Headers:
+        """What a browser that is let in keeps, so that others' guesses do not lock it out."""
+        address = client_address(environ.get("REMOTE_ADDR", ""))
+        if self._rules.password is None or self._client(environ) != address:
+            return []
+        value = f"{_TICKET}={self._attempts.ticket()}; Path=/; HttpOnly; SameSite=Strict"
+        return [("Set-Cookie", value)]
 
 
 def _same_origin(environ: WSGIEnvironment) -> bool:
@@ -128,15 +193,24 @@ def _same_origin(environ: WSGIEnvironment) -> bool:
     Browsers send Origin with every write, and Sec-Fetch-Site; neither can be forged by a page.
     """
     origin, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE")
-    host = environ.get("HTTP_HOST", "").lower()
+    host = environ["HTTP_HOST"].lower()  # known by now
     if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
         return False
     return site is None or site == "same-origin"
 
 
-def _basic_password(header: str) -> bytes | None:
-    """Return the password of an HTTP Basic header, None where it is none."""
-    scheme, _, value = header.partition(" ")
+def _cookie(environ: WSGIEnvironment) -> str:
+    """Return what a browser kept, empty where that is nothing."""
+    try:
+        found = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(_TICKET)
+    except CookieError:
+        return ""
+    return "" if found is None else found.value
+
+
+def _given(environ: WSGIEnvironment) -> bytes | None:
+    """Return the password of an HTTP Basic header, None where there is none."""
+    scheme, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
@@ -158,7 +232,11 @@ def _is_address(host: str) -> bool:
 
 
 def answer(
-    environ: WSGIEnvironment, start_response: StartResponse, status: str, sentence: str
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    status: str,
+    sentence: str,
+    more: Iterable[tuple[str, str]] = (),
 ) -> Iterable[bytes]:
     """Answer with one sentence, as JSON where the application would."""
     as_json = environ.get("PATH_INFO", "").startswith("/api/")
@@ -168,19 +246,20 @@ def answer(
         ("Content-Type", "application/json" if as_json else "text/plain; charset=utf-8"),
         ("Content-Length", str(len(content))),
         ("Cache-Control", "no-store"),
+        *more,
     ]
-    if status.startswith("401"):
-        headers.append(("WWW-Authenticate", 'Basic realm="lamsearch", charset="UTF-8"'))
     start_response(status, headers)
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
 
 
-def _guarded(environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
+def _guarded(
+    environ: WSGIEnvironment, start_response: StartResponse, added: Headers | None = None
+) -> StartResponse:
     """Put the headers on whatever is answered."""
     path = environ.get("PATH_INFO", "")
 
     def start(status: str, headers: Headers, *rest: Any) -> Callable[[bytes], object]:
-        return start_response(status, _headers(path, status, headers), *rest)
+        return start_response(status, _headers(path, status, headers) + (added or []), *rest)
 
     return start
 

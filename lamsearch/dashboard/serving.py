@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+from lamsearch.dashboard.attempts import Attempts
 from lamsearch.dashboard.door import Door, Rules
 from lamsearch.errors import InputError
 from lamsearch.files import Files
@@ -28,7 +29,6 @@ PASSWORD_VARIABLE = "LAMSEARCH_DASHBOARD_PASSWORD"  # noqa: S105  # a variable's
 _LEAST_PASSWORD = 8  # bytes
 _THREADS = 4
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
-_READING_BYTES, _WRITING_BYTES = 1 << 16, 1 << 27  # of a request's body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +81,8 @@ def serve(
             writable=writable,
             password=password,
         )
-        door = Door(_application(view, Files(files, "artifacts"), say), rules)
-        _run(door, listening, rules, lambda: announce(_url(host, listening.getsockname()[1])))
+        door = Door(_application(view, Files(files, "artifacts"), say), rules, Attempts(say))
+        _run(door, listening, lambda: announce(_url(host, listening.getsockname()[1])))
 
 
 def read_password(path: Path | None) -> bytes | None:
@@ -187,23 +187,14 @@ def _application(view: View, files: Files, say: Callable[[str], None]) -> WSGIAp
     return Steady(application, view, shown, say)
 
 
-def _run(
-    door: WSGIApplication, listening: socket.socket, rules: Rules, announce: Callable[[], None]
-) -> None:
-    import waitress
+def _run(door: Door, listening: socket.socket, announce: Callable[[], None]) -> None:
+    from lamsearch.dashboard.connections import Server
 
     # a page loads a dozen things at once: that some of them wait is no news
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     before = {number: signal.signal(number, _leave) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        server = waitress.create_server(
-            door,
-            sockets=[listening],
-            threads=_THREADS,
-            ident=None,
-            max_request_body_size=_WRITING_BYTES if rules.writable else _READING_BYTES,
-            clear_untrusted_proxy_headers=True,
-        )
+        server = Server(door, listening, may_send=door.may_send, threads=_THREADS)
         announce()
         server.run()
     except KeyboardInterrupt:

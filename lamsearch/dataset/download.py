@@ -23,6 +23,7 @@ from pathlib import Path
 from lamsearch.dataset import cifar10
 from lamsearch.dataset.sources import check_name
 from lamsearch.errors import DataError, FilesError, InputError
+from lamsearch.redaction import scrub, shown
 
 Progress = Callable[[int, int], None]
 ATTEMPTS = 4  # in a row without a single new byte
@@ -68,7 +69,7 @@ def fetch(
 def fetch_cifar10(folder: Path, archive: Archive, progress: Progress | None = None) -> Path:
     """Do as `fetch` does, from any archive."""
     if not archive.url.startswith(("https://", "http://")):
-        raise InputError(f"url: must start with https:// or http://, got {archive.url!r}")
+        raise InputError(f"url: must start with https:// or http://, got {shown(archive.url)!r}")
     layout = cifar10.located(folder)
     if layout is not None:
         cifar10.read(folder)  # damaged files are the user's to remove, not ours to replace
@@ -96,7 +97,8 @@ def _download(archive: Archive, part: Path, progress: Progress) -> None:
             most = max(most, _size(part))
             if failures >= ATTEMPTS:
                 law = f"could not be fetched; {_size(part)} of {archive.size} bytes are kept"
-                raise DataError(f"{archive.url}: {law}: {error}") from error
+                reason = scrub(str(error), archive.url)
+                raise DataError(f"{shown(archive.url)}: {law}: {reason}") from error
             time.sleep(archive.pause * failures)
 
 
@@ -137,10 +139,11 @@ def _answer(url: str, have: int) -> http.client.HTTPResponse | None:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             return None
         if error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise DataError(f"{url}: the server refused: {error}") from error
+            reason = scrub(str(error), url)
+            raise DataError(f"{shown(url)}: the server refused: {reason}") from error
         raise _DroppedError(str(error)) from error
     except ValueError as error:
-        raise InputError(f"url: must be a URL, got {url!r}") from error
+        raise InputError(f"url: must be a URL, got {shown(url)!r}") from error
     except urllib.error.URLError as error:
         raise _DroppedError(str(error.reason)) from error
     except (OSError, http.client.HTTPException) as error:
@@ -165,7 +168,7 @@ def _check(archive: Archive, part: Path) -> None:
     if found != archive.sha256:
         part.unlink()
         law = f"must have the published SHA-256 {archive.sha256}"
-        raise DataError(f"{archive.url}: {law}, got {found}; what came was removed")
+        raise DataError(f"{shown(archive.url)}: {law}, got {found}; what came was removed")
 
 
 def _extracted(part: Path, folder: Path) -> Path:

@@ -23,6 +23,7 @@ from lamsearch import __version__
 from lamsearch.errors import InputError, InterruptedWorkError, WorkFailedError
 from lamsearch.launch.errand import Errand, run_errand
 from lamsearch.launch.watch import Watch
+from lamsearch.redaction import scrub, shown
 from lamsearch.trials import Database, Status
 
 if TYPE_CHECKING:  # only a cluster's run and its Dask workers load it
@@ -55,7 +56,7 @@ def connect(address: str) -> Iterator[Client]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"dask: a scheduler must answer within {_CONNECT_SECONDS:.0f} s, "
-            f"got none at {address!r}: {reason}"
+            f"got none at {shown(address)!r}: {scrub(reason, address)}"
         ) from None
     try:
         yield client
@@ -262,5 +263,6 @@ def _check(address: str) -> None:
         good = False
     if not good:
         raise InputError(
-            f"dask: must be the address of a scheduler such as tcp://host:8786, got {address!r}"
+            "dask: must be the address of a scheduler such as tcp://host:8786, "
+            f"got {shown(address)!r}"
         )

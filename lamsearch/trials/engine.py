@@ -28,12 +28,13 @@ from lamsearch.errors import (
     StorageFailedError,
     StorageGoneError,
 )
+from lamsearch.redaction import scrub, shown
 from lamsearch.trials import schema
 from lamsearch.trials.connections import WRITE, engine_options, prepare
 from lamsearch.trials.contents import Mode, look
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage, is_race, lasts
 from lamsearch.trials.presence import OpenedFile
-from lamsearch.trials.urls import parse_url, redacted, secrets, sqlite_file
+from lamsearch.trials.urls import parse_url, sqlite_file
 
 _LOG_MILLISECONDS = 2000  # for readers to let go of a log that is written back
 _START_SECONDS = 8.0  # a database that cannot be reached is said within 10 s
@@ -120,7 +121,7 @@ class Database:
     def __init__(self, url: str, mode: Mode = Mode.CREATE) -> None:
         self.url, self.mode = parse_url(url), mode
         self.upgraded: str | None = None
-        self.redacted = redacted(self.url)
+        self.redacted = shown(self.url.render_as_string(hide_password=False))
         self.file = sqlite_file(self.url)
         self._check_file()
         self._storage = self._open()
@@ -268,6 +269,4 @@ class Database:
         return f"{self.redacted} cannot be used: {self._scrub(' '.join(lines[:2]))}"
 
     def _scrub(self, text: str) -> str:
-        for secret in secrets(self.url):
-            text = text.replace(secret, "***")
-        return text
+        return scrub(text, self.url.render_as_string(hide_password=False))

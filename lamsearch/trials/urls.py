@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -55,22 +55,6 @@ def parse_url(text: str) -> URL:
     if _stray_at(rest):
         raise StorageError(f"storage: {_EXAMPLES}, {_ENCODED}; {_HIDDEN}")
     return url.set(drivername="postgresql+psycopg")
-
-
-def redacted(url: URL) -> str:
-    """Return a URL as it may be shown."""
-    # libpq takes passwords as options of the URL too
-    options = {key: "***" for key in url.query if "password" in key}
-    return url.update_query_dict(options).render_as_string(hide_password=True)
-
-
-def secrets(url: URL) -> set[str]:
-    """Return all forms in which a message may hold a password of the URL."""
-    options = [value for key, value in url.query.items() if "password" in key]
-    found: set[str] = set()
-    for password in map(str, [url.password or "", *options]):
-        found |= {password, quote(password, safe=""), quote(password)}
-    return found - {""}
 
 
 def sqlite_file(url: URL) -> Path | None:

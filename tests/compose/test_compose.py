@@ -10,6 +10,7 @@ import re
 import shlex
 import signal
 import subprocess
+import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import click
 import jsonschema
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from benchmarks.victims import until
 from lamsearch.cli import cli
@@ -26,7 +29,9 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 CLUSTERS = sorted((ROOT / "docs").glob("clusters*.md"))
-PINNED = re.compile(r"[\w./-]+:\d+\.\d+[\w.]*-bookworm|[\w./-]+:\d+\.\d+\.\d+-slim-bookworm")
+PINNED = re.compile(
+    r"([\w./-]+:\d+\.\d+[\w.]*-bookworm|[\w./-]+:\d+\.\d+\.\d+-slim-bookworm)@sha256:[0-9a-f]{64}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -161,16 +166,81 @@ def test_the_passwords_reach_nobody_else(compose: dict[str, Any], tmp_path: Path
 
 
 def test_images_are_pinned_and_not_root(compose: dict[str, Any]) -> None:
-    """Every base has a tag down to the patch, and what we build does not run as root."""
-    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    """Every base has a tag down to the patch and a digest, and what we build is not root's."""
+    bases = re.findall(r"^ARG LAMSEARCH_BASE=(\S+)", DOCKERFILE, re.MULTILINE)
     bases += [one["image"] for one in compose["services"].values() if "build" not in one]
-    assert len(bases) == 4
+    assert len(bases) == 3
     for base in bases:
         assert PINNED.fullmatch(base), base
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["${LAMSEARCH_BASE}"] * 2
     users = re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)
     assert users == ["10001:10001"]
     last = DOCKERFILE.rpartition("\nFROM ")[2]
     assert not re.search(r"apt-get|gcc|build-essential|\bpip\b", last)
+
+
+def locked(name: str) -> dict[str, tuple[str, list[str]]]:
+    """Return version and hashes of each package that a lock names."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "://" not in text  # it is the same from any index
+    found = re.findall(
+        r"^([\w.-]+)==(\S+) \\\n((?:    --hash=\S+(?: \\)?\n?)+)", text, re.MULTILINE
+    )
+    assert len(found) == len(re.findall(r"^[^#\s]", text, re.MULTILINE))
+    return {
+        name: (version, re.findall(r"--hash=sha256:([0-9a-f]{64})\b", hashes))
+        for name, version, hashes in found
+    }
+
+
+def test_the_locks_fit_the_project() -> None:
+    """Each dependency of the image and of its build is locked at a version that pyproject.toml
+    admits, and everything that is locked has hashes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    for name, wanted in (
+        ("requirements.lock", project["project"]["dependencies"] + extras["s3"]),
+        ("requirements-build.lock", project["build-system"]["requires"]),
+    ):
+        found = locked(name)
+        for requirement in map(Requirement, wanted):
+            version, _ = found[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version), (str(requirement), version)
+        for package, (_, hashes) in found.items():
+            assert hashes, package
+
+
+def test_the_image_installs_nothing_that_is_not_locked() -> None:
+    """Every pip in the Dockerfile either asks for hashes, or for nothing but lamsearch itself."""
+    lines = re.sub(r"\\\n", " ", DOCKERFILE)
+    runs = re.findall(r"pip --python \S+ (?:install|wheel)[^&\n]*", lines)
+    assert len(runs) == 4
+    for run in runs:
+        hashed = "--require-hashes" in run and "--only-binary :all:" in run
+        assert hashed != ("--no-index" in run and "--no-deps" in run), run
+
+
+def test_every_licence_is_listed() -> None:
+    """THIRD_PARTY.md names each locked package with its version and a licence, and no other."""
+    text = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w.-]+) \| ([\d]\S*) \| (\S.*) \|$", text, re.MULTILINE)
+    assert {name: version for name, version, _ in rows} == {
+        name: version for name, (version, _) in locked("requirements.lock").items()
+    }
+    assert {licence for name, _, licence in rows if name.startswith("psycopg")} == {"LGPL-3.0-only"}
+
+
+def test_private_parts_are_bounded() -> None:
+    """Where private parts of a package are used, its next release is not admitted unseen."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = {
+        one.name: one.specifier for one in map(Requirement, project["project"]["dependencies"])
+    }
+    for name, unseen in (
+        ("optuna", "6.0"), ("optuna-dashboard", "0.22"), ("sqlalchemy", "3.0"), ("waitress", "4.0"),
+    ):  # fmt: skip
+        assert not wanted[name].contains(unseen), name
+    assert not wanted["fsspec"].contains("2026.4.0")  # before it was mended: CVE-2026-104851
 
 
 def test_all_that_the_dockerfile_copies_is_there() -> None:

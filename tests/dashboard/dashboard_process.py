@@ -76,9 +76,14 @@ class Dashboard:
         self._errors.seek(0)
         return self._errors.read().decode()
 
-    def ask(self, path: str, method: str = "GET", *, body: object = None, **headers: str) -> Answer:
-        """Send one request; ``Sec_Fetch_Site`` names the header with hyphens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_SECONDS)
+    def ask(
+        self, path: str, method: str = "GET", *, body: object = None,
+        client: str = "127.0.0.1", **headers: str,
+    ) -> Answer:  # fmt: skip
+        """Send one request from an address; ``Sec_Fetch_Site`` names the header with hyphens."""
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=WAIT_SECONDS, source_address=(client, 0)
+        )
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         content = None
         if body is not None:

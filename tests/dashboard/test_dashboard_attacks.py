@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import signal
 import socket
 import subprocess
@@ -194,3 +195,58 @@ def test_upload_needs_writable(own_url: str, tmp_path: Path, start: Start) -> No
     assert [path.name for path in (tmp_path / "files" / "artifacts").iterdir()] == [name]
     assert dashboard.ask(f"/api/artifacts/1/{name}", "DELETE").status == 204
     assert list((tmp_path / "files" / "artifacts").iterdir()) == []
+
+
+def attached(url: str, folder: Path, name: str) -> str:
+    """Make a study of somebody's own with a file attached to it; return the file's id."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "own").write_text("own")
+    study = optuna.create_study(study_name=name, storage=url)
+    return upload_artifact(
+        artifact_store=FileSystemArtifactStore(folder),
+        file_path=str(folder / "own"),
+        study_or_trial=study,
+    )
+
+
+@pytest.mark.parametrize("where", ["file", "directory"])
+def test_a_link_among_the_files(own_url: str, tmp_path: Path, start: Start, where: str) -> None:
+    """A link that somebody laid in place of an attached file, or of the directory, is not read
+    through, nor written or removed through, and the log says why."""
+    outside, folder = tmp_path / "outside", tmp_path / "files" / "artifacts"
+    outside.mkdir()
+    stored = attached(own_url, folder, "people's")
+    (outside / stored).write_text(PASSWORD)
+    if where == "file":
+        (folder / stored).unlink()
+        (folder / stored).symlink_to(outside / stored)
+    else:
+        folder.rename(tmp_path / "moved")
+        folder.symlink_to(outside)
+    dashboard = start(own_url, "--writable", "--files", tmp_path / "files")
+    number = dashboard.studies()["people's"]
+    answer = dashboard.ask(f"/artifacts/{number}/{stored}")
+    assert (answer.status, PASSWORD.encode() in answer.body) == (500, False)
+    assert "symbolic links are not followed" in dashboard.stderr
+    dashboard.ask(f"/api/artifacts/{number}/{stored}", "DELETE")
+    assert [path.read_text() for path in outside.iterdir()] == [PASSWORD]
+
+
+@pytest.mark.parametrize("name", ["../secret", "..", "secret", ".", "", "a/../../secret"])
+def test_an_artifact_id_of_the_database_names_no_file(
+    own_url: str, tmp_path: Path, start: Start, name: str
+) -> None:
+    """An artifact id that is none, laid in the database, has nothing read or removed when the
+    study that it is attached to is removed with its files."""
+    stored = attached(own_url, tmp_path / "files" / "artifacts", "people's")
+    for path in (tmp_path / "files/secret", tmp_path / "files/artifacts/secret"):
+        path.write_text(PASSWORD)
+    study = optuna.load_study(study_name="people's", storage=own_url)
+    meta = json.dumps({"artifact_id": name, "filename": "x", "mimetype": "text/plain"})
+    study._storage.set_study_system_attr(study._study_id, f"artifacts:{stored}", meta)
+    dashboard = start(own_url, "--writable", "--files", tmp_path / "files")
+    body = {"remove_associated_artifacts": True}
+    dashboard.ask(f"/api/studies/{study._study_id}", "DELETE", body=body)
+    assert "people's" not in dashboard.studies()
+    assert (tmp_path / "files/secret").exists()
+    assert (tmp_path / "files/artifacts/secret").exists()

@@ -14,7 +14,8 @@ import pytest
 from safetensors import safe_open
 
 from lamsearch.errors import FilesError, InputError
-from lamsearch.files import Files, model_bytes, model_from, write_whole
+from lamsearch.files import Files, model_bytes, model_from
+from lamsearch.local_files import write_whole
 from lamsearch.results import Model
 
 Stored = dict[str, np.ndarray]
@@ -237,13 +238,13 @@ def test_a_write_that_fails_leaves_the_old_file(
     path = tmp_path / "there.npz"
     write_whole(path, b"old")
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     if step == "fsync":
         monkeypatch.setattr(os, "fsync", full)
     elif step == "replace":
-        monkeypatch.setattr(Path, "replace", full)
+        monkeypatch.setattr(os, "replace", full)
     with pytest.raises((OSError, TypeError)):
         write_whole(path, "no bytes" if step == "write" else b"new")  # type: ignore[arg-type]
     monkeypatch.undo()

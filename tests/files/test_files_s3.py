@@ -22,7 +22,7 @@ from lamsearch import files as room
 from lamsearch import trials
 from lamsearch.cli import cli
 from lamsearch.errors import FilesError, InputError
-from lamsearch.files import Files, shown
+from lamsearch.files import Files
 from lamsearch.trials import Database
 
 STATE = {"W1": np.arange(6.0)}
@@ -287,23 +287,6 @@ def test_what_s3_needs_is_said(tmp_path: Path, study_file: Callable[..., Path]) 
     assert done.returncode == 2, done.stderr
     assert done.stderr == "Error: files: s3://b/x: needs s3fs: pip install 'lamsearch[s3]'\n"
     assert not (tmp_path / "none.db").exists()
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("ftp://user:pa55@host/x", "ftp://user:***@host/x"),
-        ("ftp://user:p@5/5@host/x", "ftp://user:***@host/x"),
-        ("simplecache::ftp://user:pa55@host/x", "simplecache::ftp://user:***@host/x"),
-        ("https://host/x?account=me&sas_token=pa55&y=1", "https://host/x?account=me&sas_token=***&y=1"),
-        ("ftp://user@host/x", "ftp://user@host/x"),
-        ("s3://bucket/a:b@c", "s3://bucket/a:b@c"),
-        ("/mnt/a:b@c", "/mnt/a:b@c"),
-    ],
-)  # fmt: skip
-def test_a_password_is_not_shown(url: str, expected: str) -> None:
-    """A URL is shown without its password, and otherwise as it was given."""
-    assert shown(url) == expected
 
 
 def test_no_message_holds_the_password(

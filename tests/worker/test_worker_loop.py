@@ -115,19 +115,19 @@ def test_a_full_disk_is_said_and_loses_nothing(
     """A checkpoint that cannot be written is one clear error; later the work goes on, the same."""
     right, one = bench(), bench()
     right.worker().run()
-    write = files.write_whole
-    written: list[Path] = []
+    write = files.write_below
+    written: list[str] = []
 
-    def full(path: Path, content: bytes) -> None:
+    def full(base: Path, path: str, content: bytes) -> None:
         if len(written) >= 2:
             raise OSError(errno.ENOSPC, "No space left on device")
         written.append(path)
-        write(path, content)
+        write(base, path, content)
 
-    monkeypatch.setattr(files, "write_whole", full)
+    monkeypatch.setattr(files, "write_below", full)
     with pytest.raises(FilesError, match="cannot be written: No space left on device"):
         one.worker().run()
-    monkeypatch.setattr(files, "write_whole", write)
+    monkeypatch.setattr(files, "write_below", write)
     one.worker().run()
     assert one.record().final == right.record().final
 

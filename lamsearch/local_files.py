@@ -1,0 +1,120 @@
+"""Local files: written whole or not at all, and found below a directory without following links.
+
+Enters: a directory, a path below it, bytes. Leaves: the bytes, or the system's error. Refuses to
+leave the directory, whoever may write in it and whatever they put in the way: each step is opened
+from the one before, so that no link that is laid meanwhile is followed either.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Without waiting for whoever should write to a named pipe that was put there.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all, and survives a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    directory = os.open(path.parent, _DIRECTORY)
+    try:
+        _write(directory, path.name, content)
+    finally:
+        os.close(directory)
+
+
+def write_below(base: Path, path: str, content: bytes) -> None:
+    """Do as `write_whole` does with a path below ``base``, whose directories are made."""
+    with _parent(base, path, make=True) as (directory, name):
+        _write(directory, name, content)
+
+
+def read_below(base: Path, path: str) -> bytes:
+    """Return the content of a regular file below ``base``."""
+    with _parent(base, path) as (directory, name):
+        with _naming_links(directory, name):
+            handle = os.open(name, _READ, dir_fd=directory)
+        with open(handle, "rb") as file:  # noqa: PTH123 - what is opened is open already
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(errno.EINVAL, "it is not a regular file", path)
+            return file.read()
+
+
+def list_below(base: Path, path: str) -> list[str]:
+    """Return the names in a directory below ``base``."""
+    with _parent(base, f"{path}/*") as (directory, _):
+        return os.listdir(directory)  # noqa: PTH208 - it is open, and may have no such name by now
+
+
+def remove_below(base: Path, path: str) -> None:
+    """Remove a file, a directory with all that is in it, or a link but not what it leads to."""
+    with _parent(base, path) as (directory, name):
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode):
+            shutil.rmtree(name, dir_fd=directory)  # which follows no links
+        else:
+            os.unlink(name, dir_fd=directory)
+
+
+@contextmanager
+def _parent(base: Path, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+    """Open the directory that a path below ``base`` is in; ``base`` itself may be a link."""
+    *directories, name = PurePosixPath(path).parts
+    if {"..", "/"} & {*directories, name}:
+        raise OSError(errno.EINVAL, "it is not below the directory of files", path)
+    if make:
+        base.mkdir(parents=True, exist_ok=True)
+    handle = os.open(base, _DIRECTORY)
+    try:
+        for part in directories:
+            handle = _enter(handle, part, make=make)
+        yield handle, name
+    finally:
+        os.close(handle)
+
+
+def _enter(directory: int, name: str, *, make: bool) -> int:
+    """Open a directory in a directory, and close that."""
+    if make:
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=directory)
+    with _naming_links(directory, name):
+        entered = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+    os.close(directory)
+    return entered
+
+
+@contextmanager
+def _naming_links(directory: int, name: str) -> Iterator[None]:
+    """Say what a system says in several ways: that a link is in the way."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
+            found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if stat.S_ISLNK(found.st_mode):
+                raise OSError(errno.ELOOP, "symbolic links are not followed", name) from None
+        raise
+
+
+def _write(directory: int, name: str, content: bytes) -> None:
+    temporary = f".{name}.{uuid.uuid4().hex}"
+    try:
+        with open(os.open(temporary, _CREATE, 0o666, dir_fd=directory), "wb") as file:  # noqa: PTH123
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        os.fsync(directory)  # the new name itself survives a power cut
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=directory)
