@@ -113,8 +113,12 @@ def _write(directory: int, name: str, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        _rename(temporary, name, directory)
         os.fsync(directory)  # the new name itself survives a power cut
     finally:
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=directory)
+
+
+def _rename(temporary: str, name: str, directory: int) -> None:
+    os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)

@@ -160,16 +160,21 @@ def _not_carried(record: StudyRecord) -> Iterator[str]:
     if found is None:
         return
     left = [one.log10_lambda for one in found.candidates if not one.excluded]
-    count, after = len(found.candidates), f"{' and '.join(found.stages)} dropped after one run"
+    count, which = len(found.candidates), _which(record, found)
     how = f"paired differences, simultaneous 95 %{_limits(found)}"
     if not left:
-        yield f"All {count} λs that {after} are excluded ({how})."
+        yield f"All {count} λs {which} are excluded ({how})."
         return
     ends = f"{min(left):.3f}" if len(left) == 1 else f"{min(left):.3f} to {max(left):.3f}"
-    yield (
-        f"{len(left)} of {count} λs that {after} cannot be excluded either: log₁₀ λ = {ends} "
-        f"({how})."
-    )
+    yield f"{len(left)} of {count} λs {which} cannot be excluded: log₁₀ λ = {ends} ({how})."
+
+
+def _which(record: StudyRecord, found: NotCarried) -> str:
+    """Name the candidates: those that finalists left behind, or those beside the chosen one."""
+    stages, final = " and ".join(found.stages), deciding(record)
+    if final is not None and final.name == "finalists":
+        return f"that {stages} dropped after one run"
+    return f"that {stages} tried once beside the chosen one"
 
 
 def _limits(found: NotCarried) -> str:

@@ -51,7 +51,7 @@ def test_what_cannot_be_excluded_is_said_in_every_form() -> None:
     schedule and what was pruned is said."""
     record = study()
     said = (
-        "3 of 4 λs that coarse dropped after one run cannot be excluded either: log₁₀ λ = -4.000 "
+        "3 of 4 λs that coarse dropped after one run cannot be excluded: log₁₀ λ = -4.000 "
         "to -0.500 (paired differences, simultaneous 95 %; trained with the search's step_size; 1 "
         "pruned not compared)."
     )

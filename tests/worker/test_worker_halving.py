@@ -135,11 +135,12 @@ def test_a_worker_stopped_at_a_cycle_end_decides_once(
     name = "report" if moment == "report" else "save_checkpoint"
     real, stops = getattr(door, name), [0]
 
-    def stop_then(self: Any, *rest: Any) -> None:
-        real(self, *rest)
+    def stop_then(self: Any, *rest: Any) -> Any:
+        told = real(self, *rest)
         stops[0] += 1
         if stops[0] <= 3:
             one.stop.set()
+        return told
 
     monkeypatch.setattr(door, name, stop_then)
     for _ in range(5):
