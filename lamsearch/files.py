@@ -16,6 +16,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -133,14 +134,23 @@ class Files:
         self._write(self._model(replicate), content)
         return content
 
-    def read_model(self, replicate: int) -> bytes | None:
-        """Return a model's bytes, or None where there is none that is whole."""
+    def read_model(self, replicate: int, sha256: str | None = None) -> bytes | None:
+        """Return a model's bytes, or None where there is none that is whole.
+
+        ``sha256`` is the digest of what was saved; without one any model is taken that is whole
+        in itself.
+        """
         content = self._read(self._model(replicate))
+        if content is None:
+            return None
         try:
-            return content if content is not None and load_tensors(content) else None
-        except Exception as error:  # safetensors has no public error type
+            if sha256 not in (None, digest_of(content)):
+                raise ValueError("its SHA-256 is not the one that was recorded with its trial")
+            model_from(content)
+        except ValueError as error:
             _log.warning("model of replicate %d is damaged: %s", replicate, error)
             return None
+        return content
 
     def save_artifact(self, name: str, content: bytes) -> None:
         """Write what somebody attached in the dashboard."""
@@ -325,6 +335,36 @@ def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
     return save_tensors(tensors, metadata=text)
 
 
+def digest_of(content: bytes) -> str:
+    """Return the SHA-256 of a file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def model_from(content: bytes) -> Model:
-    """Return the model of safetensors bytes."""
-    return Model(**load_tensors(content))
+    """Return the model of safetensors bytes.
+
+    Raises:
+        ValueError: They are none, or their arrays do not fit together.
+    """
+    try:
+        tensors = load_tensors(content)
+    except Exception as error:  # safetensors has no public error type
+        raise ValueError(f"a model must be a safetensors file: {error}") from error
+    names = {field.name for field in fields(Model)}
+    if tensors.keys() != names:
+        raise ValueError(f"a model must hold {sorted(names)}, got {sorted(tensors)}")
+    if any(tensors[name].ndim != 2 for name in ("W1", "W2")):
+        raise ValueError("a model's W1 and W2 must be matrices")
+    (features, hidden), classes = tensors["W1"].shape, tensors["W2"].shape[1]
+    shapes = {
+        "W1": (features, hidden), "b1": (hidden,), "W2": (hidden, classes), "b2": (classes,),
+        "mean": (features,), "std": (features,),
+    }  # fmt: skip
+    for name, array in tensors.items():
+        types = (np.float32, np.float64) if name in ("mean", "std") else (np.float32,)
+        if array.shape != shapes[name] or array.dtype not in types:
+            got = f"{array.dtype} of the shape {array.shape}"
+            raise ValueError(f"a model's {name} must be float32 of {shapes[name]}, got {got}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"a model's {name} must be finite")
+    return Model(**tensors)
