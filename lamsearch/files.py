@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 import uuid
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -32,6 +33,7 @@ from lamsearch.redaction import scrub, shown
 from lamsearch.results import Model
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
+State = dict[str, npt.NDArray[np.generic]]
 DEFAULT_NAME = "lamsearch-files"  # beside an SQLite file, where nothing else is said
 _KEPT = 2  # the newest checkpoint and, until the next is safe, the one before
 _DIGEST = hashlib.sha256().digest_size
@@ -107,18 +109,28 @@ class Files:
         for name in self._list(folder)[:-_KEPT]:
             self._remove(f"{folder}/{name}")
 
-    def load_checkpoint(self, stage: str, cohort: int) -> dict[str, npt.NDArray[np.generic]] | None:
+    def load_checkpoint(self, stage: str, cohort: int) -> State | None:
         """Return the newest state that is whole, or None; a damaged one is reported."""
+        return next((state for _, state in self.checkpoints(stage, cohort)), None)
+
+    def checkpoints(self, stage: str, cohort: int) -> Iterator[tuple[str, State]]:
+        """Yield the name and state of each checkpoint that is whole, the newest first.
+
+        A damaged one is reported, and removed: it would take the place of those to come.
+        """
         folder = self._checkpoints(stage, cohort)
         for name in reversed(self._list(folder)):
             content = self._read(f"{folder}/{name}")
-            if content is not None:
-                digest, body = content[:_DIGEST], content[_DIGEST:]
-                if hashlib.sha256(body).digest() == digest:
-                    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
-                        return dict(archive)
-            _log.warning("checkpoint %s of %s cohort %d is damaged", name, stage, cohort)
-        return None
+            state = None if content is None else _state_from(content)
+            if state is not None:
+                yield name, state
+            else:
+                _log.warning("checkpoint %s of %s cohort %d is damaged", name, stage, cohort)
+                self.drop_checkpoint(stage, cohort, name)
+
+    def drop_checkpoint(self, stage: str, cohort: int, name: str) -> None:
+        """Remove one checkpoint."""
+        self._remove(f"{self._checkpoints(stage, cohort)}/{name}")
 
     def drop_checkpoints(self, stage: str, cohort: int) -> None:
         """Remove the checkpoints of a cohort whose results are told."""
@@ -333,6 +345,22 @@ def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
         for key, value in metadata.items()
     }
     return save_tensors(tensors, metadata=text)
+
+
+def _state_from(content: bytes) -> State | None:
+    """The arrays of a checkpoint, None where it is not as it was written."""
+    digest, body = content[:_DIGEST], content[_DIGEST:]
+    if hashlib.sha256(body).digest() != digest:
+        return None
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
+                return None  # `save_checkpoint` compresses nothing, and others might too well
+        with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except Exception as error:  # what zipfile and NumPy raise at foreign bytes has many types
+        _log.debug("a checkpoint cannot be read: %s", error)
+        return None
 
 
 def digest_of(content: bytes) -> str:

@@ -23,6 +23,7 @@ from lamsearch.selection import halving
 from lamsearch.trainer import Progress, Trainer
 from lamsearch.trials import Beat, Claim, Database, Leases, Stored, Wait
 from lamsearch.worker import final
+from lamsearch.worker.checkpoints import Checkpoints
 from lamsearch.worker.keeper import Keeper, Patience
 
 _IDLE_FIRST, _IDLE_GROWTH, _IDLE_LONGEST = 0.05, 1.5, 2.0
@@ -117,12 +118,11 @@ class Worker:
     def _train(self, claim: Claim, keeper: Keeper) -> None:
         begun = time.monotonic()
         trainer = self._trainer(claim)
-        checkpoint = self._files.load_checkpoint(claim.stage, claim.number)
-        if checkpoint is not None:
-            trainer.restore(checkpoint)
+        checkpoints = Checkpoints(self._files, self._stored, claim)
+        if checkpoints.resume(trainer, self._say):
             keeper.beat = replace(keeper.beat, recovered=trainer.updates)
             self._say(f"{_title(claim)} goes on at update {trainer.updates}")
-        self._follow(claim, keeper, trainer)
+        self._follow(claim, keeper, trainer, checkpoints)
         outcomes = trainer.outcomes()
         if claim.stage == "final":
             outcomes = tuple(
@@ -132,12 +132,14 @@ class Worker:
         seconds = time.monotonic() - begun
         beat = replace(keeper.beat, updates=trainer.updates)
         self._say_all(self._patiently(lambda: self._leases.tell(claim, outcomes, beat, seconds)))
-        self._files.drop_checkpoints(claim.stage, claim.number)
+        checkpoints.drop()
         for held, trained in zip(claim.slots, outcomes, strict=True):
             if trained.state is TrialState.FAIL:
                 self._say(f"{claim.stage} log10 λ {held.log10_lambda:.4g} failed: {trained.reason}")
 
-    def _follow(self, claim: Claim, keeper: Keeper, trainer: Trainer) -> None:
+    def _follow(
+        self, claim: Claim, keeper: Keeper, trainer: Trainer, checkpoints: Checkpoints
+    ) -> None:
         """Train to the end, with checkpoints, beats and reports; leave when told to."""
         begun, first = time.monotonic(), trainer.updates
         saved = begun
@@ -152,14 +154,14 @@ class Worker:
             if progress.cycle_end:
                 self._halve(claim, trainer, progress)
             if self._stop.is_set():
-                self._leave(claim, trainer)
+                self._leave(claim, trainer, checkpoints)
             if progress.cycle_end:
                 self._report(claim, progress)
             ended = progress.updates == progress.total
             if (
                 progress.cycle_end and not ended
             ) or now - saved > self._settings.checkpoint_seconds:
-                self._save(claim, trainer)
+                checkpoints.save(trainer)
                 saved = now
 
     def _halve(self, claim: Claim, trainer: Trainer, progress: Progress) -> None:
@@ -174,15 +176,12 @@ class Worker:
                 )
             )
 
-    def _leave(self, claim: Claim, trainer: Trainer) -> None:
-        self._save(claim, trainer)
+    def _leave(self, claim: Claim, trainer: Trainer, checkpoints: Checkpoints) -> None:
+        checkpoints.save(trainer)
         self._patiently(lambda: self._leases.give_back(claim))
         raise InterruptedWorkError(
             f"interrupted at update {trainer.updates} of {_title(claim)}; run again to go on"
         )
-
-    def _save(self, claim: Claim, trainer: Trainer) -> None:
-        self._files.save_checkpoint(claim.stage, claim.number, trainer.updates, trainer.state())
 
     def _report(self, claim: Claim, progress: Progress) -> None:
         """Show a cycle's end to whoever watches; in an outage the tell makes up for it."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import logging
 import os
@@ -347,3 +349,32 @@ def test_a_model_that_is_not_the_one_saved_is_none(
         "model of replicate 0 is damaged: its SHA-256 is not the one that was recorded with its "
         "trial"
     ]
+
+
+def test_bombs_and_objects_are_no_checkpoints(tmp_path: Path) -> None:
+    """Content with a right checksum that is compressed, pickled or no archive counts as damaged."""
+    files = Files(str(tmp_path), "study-id")
+    saves: list[Callable[[io.BytesIO], object]] = [
+        lambda buffer: np.savez_compressed(buffer, a=np.zeros(1 << 20)),
+        lambda buffer: np.savez(buffer, a=np.array([{}], object)),
+        lambda buffer: np.save(buffer, np.zeros(3)),
+        lambda buffer: buffer.write(b"no archive"),
+    ]
+    for number, save in enumerate(saves):
+        buffer = io.BytesIO()
+        save(buffer)
+        body = buffer.getvalue()
+        files.save_checkpoint("coarse", 2, number, state())
+        path = tmp_path / FOLDER / f"{number:012d}.npz"
+        path.write_bytes(hashlib.sha256(body).digest() + body)
+        assert files.load_checkpoint("coarse", 2) is None
+
+
+def test_two_damaged_checkpoints_never_displace_those_to_come(files: Files, url: str) -> None:
+    """Where both are damaged, the training that begins anew keeps what it saves."""
+    for updates in (60, 90):
+        files.save_checkpoint("coarse", 2, updates, state())
+        edit(url, f"{FOLDER}/{updates:012d}.npz", lambda _: b"")
+    assert files.load_checkpoint("coarse", 2) is None
+    files.save_checkpoint("coarse", 2, 30, state(30))
+    assert same(files.load_checkpoint("coarse", 2), state(30))
