@@ -14,8 +14,10 @@ import logging
 import os
 import threading
 import uuid
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +33,7 @@ from lamsearch.redaction import scrub, shown
 from lamsearch.results import Model
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
+State = dict[str, npt.NDArray[np.generic]]
 DEFAULT_NAME = "lamsearch-files"  # beside an SQLite file, where nothing else is said
 _KEPT = 2  # the newest checkpoint and, until the next is safe, the one before
 _DIGEST = hashlib.sha256().digest_size
@@ -106,18 +109,28 @@ class Files:
         for name in self._list(folder)[:-_KEPT]:
             self._remove(f"{folder}/{name}")
 
-    def load_checkpoint(self, stage: str, cohort: int) -> dict[str, npt.NDArray[np.generic]] | None:
+    def load_checkpoint(self, stage: str, cohort: int) -> State | None:
         """Return the newest state that is whole, or None; a damaged one is reported."""
+        return next((state for _, state in self.checkpoints(stage, cohort)), None)
+
+    def checkpoints(self, stage: str, cohort: int) -> Iterator[tuple[str, State]]:
+        """Yield the name and state of each checkpoint that is whole, the newest first.
+
+        A damaged one is reported, and removed: it would take the place of those to come.
+        """
         folder = self._checkpoints(stage, cohort)
         for name in reversed(self._list(folder)):
             content = self._read(f"{folder}/{name}")
-            if content is not None:
-                digest, body = content[:_DIGEST], content[_DIGEST:]
-                if hashlib.sha256(body).digest() == digest:
-                    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
-                        return dict(archive)
-            _log.warning("checkpoint %s of %s cohort %d is damaged", name, stage, cohort)
-        return None
+            state = None if content is None else _state_from(content)
+            if state is not None:
+                yield name, state
+            else:
+                _log.warning("checkpoint %s of %s cohort %d is damaged", name, stage, cohort)
+                self.drop_checkpoint(stage, cohort, name)
+
+    def drop_checkpoint(self, stage: str, cohort: int, name: str) -> None:
+        """Remove one checkpoint."""
+        self._remove(f"{self._checkpoints(stage, cohort)}/{name}")
 
     def drop_checkpoints(self, stage: str, cohort: int) -> None:
         """Remove the checkpoints of a cohort whose results are told."""
@@ -133,14 +146,23 @@ class Files:
         self._write(self._model(replicate), content)
         return content
 
-    def read_model(self, replicate: int) -> bytes | None:
-        """Return a model's bytes, or None where there is none that is whole."""
+    def read_model(self, replicate: int, sha256: str | None = None) -> bytes | None:
+        """Return a model's bytes, or None where there is none that is whole.
+
+        ``sha256`` is the digest of what was saved; without one any model is taken that is whole
+        in itself.
+        """
         content = self._read(self._model(replicate))
+        if content is None:
+            return None
         try:
-            return content if content is not None and load_tensors(content) else None
-        except Exception as error:  # safetensors has no public error type
+            if sha256 not in (None, digest_of(content)):
+                raise ValueError("its SHA-256 is not the one that was recorded with its trial")
+            model_from(content)
+        except ValueError as error:
             _log.warning("model of replicate %d is damaged: %s", replicate, error)
             return None
+        return content
 
     def save_artifact(self, name: str, content: bytes) -> None:
         """Write what somebody attached in the dashboard."""
@@ -325,6 +347,52 @@ def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
     return save_tensors(tensors, metadata=text)
 
 
+def _state_from(content: bytes) -> State | None:
+    """The arrays of a checkpoint, None where it is not as it was written."""
+    digest, body = content[:_DIGEST], content[_DIGEST:]
+    if hashlib.sha256(body).digest() != digest:
+        return None
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
+                return None  # `save_checkpoint` compresses nothing, and others might too well
+        with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except Exception as error:  # what zipfile and NumPy raise at foreign bytes has many types
+        _log.debug("a checkpoint cannot be read: %s", error)
+        return None
+
+
+def digest_of(content: bytes) -> str:
+    """Return the SHA-256 of a file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def model_from(content: bytes) -> Model:
-    """Return the model of safetensors bytes."""
-    return Model(**load_tensors(content))
+    """Return the model of safetensors bytes.
+
+    Raises:
+        ValueError: They are none, or their arrays do not fit together.
+    """
+    try:
+        tensors = load_tensors(content)
+    except Exception as error:  # safetensors has no public error type
+        raise ValueError(f"a model must be a safetensors file: {error}") from error
+    names = {field.name for field in fields(Model)}
+    if tensors.keys() != names:
+        raise ValueError(f"a model must hold {sorted(names)}, got {sorted(tensors)}")
+    if any(tensors[name].ndim != 2 for name in ("W1", "W2")):
+        raise ValueError("a model's W1 and W2 must be matrices")
+    (features, hidden), classes = tensors["W1"].shape, tensors["W2"].shape[1]
+    shapes = {
+        "W1": (features, hidden), "b1": (hidden,), "W2": (hidden, classes), "b2": (classes,),
+        "mean": (features,), "std": (features,),
+    }  # fmt: skip
+    for name, array in tensors.items():
+        types = (np.float32, np.float64) if name in ("mean", "std") else (np.float32,)
+        if array.shape != shapes[name] or array.dtype not in types:
+            got = f"{array.dtype} of the shape {array.shape}"
+            raise ValueError(f"a model's {name} must be float32 of {shapes[name]}, got {got}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"a model's {name} must be finite")
+    return Model(**tensors)

@@ -64,7 +64,8 @@ class Trained:
     ``validation_accuracy`` and the rest are None for a net that failed, and those of the cycle end
     at which it left for one that was pruned (``reason`` says why, ``updates`` after how many; None
     at the end). ``cycle_accuracies`` holds the validation accuracy at each cycle end that was
-    reached. ``correct`` is one bool per validation image.
+    reached. ``correct`` is one bool per validation image. ``model_sha256`` is the digest of the
+    file that its model was saved in, None where none was.
     """
 
     state: TrialState
@@ -76,6 +77,7 @@ class Trained:
     cycle_accuracies: tuple[float, ...] = ()
     curve: Curve | None = None
     correct: npt.NDArray[np.bool_] | None = None
+    model_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,8 @@ class TrialRecord:
 
     Those of a pruned trial are what it left with in mid-schedule: not to be compared with those
     of complete ones. ``updates`` is after how many it left before the end, None where it did not.
+    ``damaged`` says that it had a curve, which is no longer as it was written. ``model_sha256`` is
+    as in `Trained`; studies of earlier versions have none.
     """
 
     candidate: int
@@ -152,6 +156,8 @@ class TrialRecord:
     train_accuracy: float | None = None
     curve: Curve | None = None
     correct: npt.NDArray[np.bool_] | None = None
+    damaged: bool = False
+    model_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ from lamsearch.schedule import Schedule, schedule_of
 from lamsearch.study import Training
 
 State = dict[str, npt.NDArray[np.generic]]
+STATE_VERSION = 1  # grows when a state's arrays, or what is computed from them, change
 _EVALUATED_AT_ONCE = 1000  # images; bounds the buffers of an evaluation
 _METRICS = ("loss", "cost", "accuracy")
 # columns of a curve's row: training's three stand first
@@ -251,11 +253,15 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """Go on from a state of a trainer that was made with the same arguments."""
+        """Go on from a state of a trainer that was made with the same arguments.
+
+        Raises:
+            ValueError: It is of no such trainer; nothing was changed.
+        """
+        self._check(state)
         self._updates = int(state["updates"])
         self._alive = np.array(state["alive"], np.int64)
-        left = json.loads(str(state["left"]))
-        self._left = {int(net): _Left(*one) for net, one in left.items()}
+        self._left = _left_from(str(state["left"]))
         names = ("V", "scale", "b1", "W2", "b2")
         self._set_nets(Nets(**{name: np.array(state[name]) for name in names}))
         self._loss_sum, self._hit_sum = np.array(state["sums"], np.float64)
@@ -263,6 +269,43 @@ class Trainer:
         self._points = [int(point) for point in state["points"]]
         self._rows = list(np.array(state["rows"], np.float64))
         self._correct = np.array(state["correct"], np.bool_)
+
+    def _check(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Refuse arrays that cannot be a state of this trainer."""
+        expected = self._expected(state)
+        if state.keys() != expected.keys():
+            raise ValueError(f"must hold {sorted(expected)}, got {sorted(state)}")
+        for name, (kind, shape) in expected.items():
+            array = state[name]
+            if not array.dtype.name.startswith(kind) or array.shape != shape:
+                raise ValueError(f"{name}: must be {shape}, got {array.dtype} {array.shape}")
+        updates, since = int(state["updates"]), int(state["since"])
+        if not 0 <= since <= updates <= self._training.updates:
+            raise ValueError(f"updates: must be at most {self._training.updates}, got {updates}")
+        points = [0, *map(int, state["points"]), updates + 1]
+        if any(one >= other for one, other in pairwise(points)):
+            raise ValueError(f"points: must grow up to the {updates} updates")
+        alive, left = [int(net) for net in state["alive"]], _left_from(str(state["left"]))
+        if alive != sorted(alive) or sorted([*alive, *left]) != list(range(len(self._lam))):
+            raise ValueError(f"alive, left: must be the {len(self._lam)} nets between them")
+
+    def _expected(
+        self, state: Mapping[str, npt.NDArray[np.generic]]
+    ) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """The type and the shape of each array of a state, as far as it says its lengths."""
+        features, (_, hidden, classes) = self._nets.V.shape[0], self._nets.W2.shape
+        lengths = [state[name].size if name in state else 0 for name in ("alive", "points")]
+        (alive, points), width = lengths, len(_METRICS) * (3 if self._test is not None else 2)
+        weights = self._nets.V.dtype.name
+        return {
+            "updates": ("int", ()), "since": ("int", ()), "left": ("str", ()),
+            "alive": ("int", (alive,)), "points": ("int", (points,)),
+            "V": (weights, (features, alive * hidden)), "scale": ("float64", (alive,)),
+            "b1": (weights, (alive * hidden,)), "W2": (weights, (alive, hidden, classes)),
+            "b2": (weights, (alive, classes)), "sums": ("float64", (2, alive)),
+            "rows": ("float64", (points, len(self._lam), width)),
+            "correct": ("bool", self._correct.shape),
+        }  # fmt: skip
 
     def _all_features(self, W1: FloatArray) -> FloatArray:
         """The first layer as it acts on all normalised features, float32."""
@@ -404,6 +447,19 @@ class Trainer:
         columns = {name: table[whole, place] for place, name in enumerate(names)}
         rates = np.array([self._rate(int(update)) for update in updates])
         return Curve(updates=updates, learning_rate=rates, **columns)
+
+
+def _left_from(text: str) -> dict[int, _Left]:
+    """Which nets have left, from the JSON of a state."""
+    try:
+        found = {int(net): _Left(*one) for net, one in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"left: must say which nets have left, got {text[:60]!r}") from error
+    kinds = (TrialState.FAIL, TrialState.PRUNED)
+    for one in found.values():
+        if one.state not in kinds or type(one.reason) is not str or type(one.updates) is not int:
+            raise ValueError(f"left: must say why and when a net has left, got {text[:60]!r}")
+    return found
 
 
 def evaluate(nets: Nets, x: FloatArray, y: IntArray) -> Evaluation:

@@ -184,11 +184,11 @@ def _models(database: Database, record: StudyRecord, files: str | None) -> dict[
     models = {
         f"final-{trial.replicate}.safetensors": content
         for trial in trained
-        if (content := found.read_model(trial.replicate)) is not None
+        if (content := found.read_model(trial.replicate, trial.model_sha256)) is not None
     }
     if lack := len(trained) - len(models):
         what = "1 model is" if lack == 1 else f"{lack} models are"
-        click.echo(f"report: {what} not in {found.shown}", err=True)
+        click.echo(f"report: {what} not in {found.shown}, or not as saved", err=True)
     return models
 
 

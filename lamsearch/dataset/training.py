@@ -6,12 +6,14 @@ test image: the type has no way to them (law 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from lamsearch.dataset.cache import Cache
+import numpy as np
+
+from lamsearch.dataset.cache import Arrays, Cache
 from lamsearch.dataset.facts import looked, parted
 from lamsearch.dataset.images import Contents, LabelledImages
 from lamsearch.dataset.projection import fitted_by
@@ -92,8 +94,34 @@ class TrainingData:
     def _made(self, stage: StageName, key: list[object]) -> Splits:
         if self.cache is None or 4 * self.images * self.features < _WORTH_SHARING:
             return split(self.study, stage, self.pool)
-        arrays = self.cache.arrays(key, lambda: _arrays(split(self.study, stage, self.pool)))
+        arrays = self.cache.arrays(
+            key,
+            lambda: _arrays(split(self.study, stage, self.pool)),
+            lambda found: self._are_of(stage, found),
+        )
         return Splits(**arrays)
+
+    def _are_of(self, stage: StageName, arrays: Arrays) -> bool:
+        """Whether arrays have the names, shapes and types of the stage's split."""
+        components = self.study.components_of(stage)
+        width = self.features if components is None else components
+        shapes = {"train_y": (-1,), "validation_y": (-1,), "train_x": (-1, width),
+                  "validation_x": (-1, width), "mean": (self.features,),
+                  "std": (self.features,)}  # fmt: skip
+        if components is not None:
+            shapes["projection"] = (self.features, components)
+        if arrays.keys() != shapes.keys():
+            return False
+        for part, size in zip(("train", "validation"), self.study.split_of(stage), strict=True):
+            count = len(arrays[f"{part}_y"]) if size is None and arrays[f"{part}_y"].ndim else size
+            shapes |= {f"{part}_x": (count or 0, width), f"{part}_y": (count or 0,)}
+        labels = [arrays[name] for name in ("train_y", "validation_y")]
+        return (
+            all(arrays[name].shape == shape for name, shape in shapes.items())
+            and all(arrays[name].dtype in _types(name) for name in shapes)
+            and all(y.min(initial=0) >= 0 for y in labels)
+            and all(y.max(initial=0) < len(self.classes) for y in labels)
+        )
 
     def _key(self, stage: StageName) -> list[object]:
         """All that a split follows from; the arithmetic of a projection is the BLAS kernel's."""
@@ -132,12 +160,12 @@ def load(
             held.append(read(study.data, folder, origin))
         return held[0]
 
-    facts = _remembered(shared, places, None, lambda: _facts(contents()))
+    facts = _remembered(shared, places, None, lambda: _facts(contents()), _are_facts)
     test = count_test_images(study, facts["name"], facts["images"], facts["test"])
     seen = None
     if look:
         found = _remembered(
-            shared, places, _about(study), lambda: asdict(looked(study, contents()))
+            shared, places, _about(study), lambda: asdict(looked(study, contents())), _are_seen
         )
         seen = DataFacts(**found | {"warnings": tuple(found["warnings"])})
     pool = parted(study, held[0])[0] if held else None
@@ -157,10 +185,14 @@ def load(
 
 
 def _remembered(
-    cache: Cache | None, places: Sequence[Path], about: object, make: Callable[[], dict[str, Any]]
+    cache: Cache | None,
+    places: Sequence[Path],
+    about: object,
+    make: Callable[[], dict[str, Any]],
+    are_such: Callable[[Mapping[str, Any]], bool],
 ) -> dict[str, Any]:
     found = None if cache is None else cache.facts(places, about)
-    if found is None:
+    if found is None or not are_such(found):
         found = make()
         if cache is not None:
             cache.remember(places, found, about)
@@ -182,6 +214,38 @@ def _facts(contents: Contents) -> dict[str, Any]:
         "images": len(contents.pool),
         "test": None if contents.test is None else len(contents.test),
     }
+
+
+def _are_facts(found: Mapping[str, Any]) -> bool:
+    """Whether what a cache remembers has the form of `_facts`."""
+    kinds = {"name": str, "fingerprint": str, "classes": list, "features": int, "images": int}
+    return (
+        found.keys() == {*kinds, "test"}
+        and all(type(found[key]) is kind for key, kind in kinds.items())
+        and all(isinstance(name, str) for name in found["classes"])
+        and (found["test"] is None or type(found["test"]) is int)
+    )
+
+
+def _are_seen(found: Mapping[str, Any]) -> bool:
+    """Whether what a cache remembers has the form of `DataFacts`."""
+    if found.keys() != {one.name for one in fields(DataFacts)}:
+        return False
+    baseline, warnings = found["baseline"], found["warnings"]
+    return (
+        isinstance(found["majority"], str)
+        and isinstance(baseline, dict)
+        and all(type(value) is float for value in baseline.values())
+        and isinstance(warnings, list)
+        and all(isinstance(line, str) for line in warnings)
+    )
+
+
+def _types(name: str) -> tuple[type[np.generic], ...]:
+    """The types that an array of a split can have."""
+    if name.endswith("_y"):
+        return (np.int64,)
+    return (np.float32, np.float64) if name in ("mean", "std") else (np.float32,)
 
 
 def _arrays(made: Splits) -> dict[str, Any]:

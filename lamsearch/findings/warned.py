@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lamsearch.findings.baseline import Baseline, baseline
 from lamsearch.findings.stages import deciding, finished
@@ -18,8 +18,19 @@ def warnings(record: StudyRecord) -> list[str]:
         found += [*stage.warnings, *_failures(stage)]
     if record.selected is not None:
         found += record.selected.warnings
-    found += [*_no_better(record), *_final_no_better(record)]
+    found += [*_damaged(stages), *_no_better(record), *_final_no_better(record)]
     return list(dict.fromkeys(found))
+
+
+def _damaged(stages: Iterable[StageRecord]) -> Iterator[str]:
+    """Say how many learning curves are no longer as they were written."""
+    count = sum(trial.damaged for stage in stages for trial in stage.trials)
+    if count:
+        whose = "1 trial" if count == 1 else f"{count} trials"
+        yield (
+            f"the learning curves of {whose} are damaged in the database: what cannot be read of "
+            "them is left out"
+        )
 
 
 def _failures(stage: StageRecord) -> Iterator[str]:

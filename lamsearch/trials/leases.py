@@ -8,7 +8,7 @@ found the token unchanged, so a worker that was given up can change nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,15 +20,17 @@ from optuna.trial import TrialState as OptunaState
 
 from lamsearch.errors import LeaseLostError, StorageAwayError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
+from lamsearch.trials.curve_blobs import pack
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
 from lamsearch.trials.planned import Place, place_of, sample, settle
-from lamsearch.trials.reading import pack_arrays, read_stage
+from lamsearch.trials.reading import model_digests, read_stage
 from lamsearch.trials.studies import advance
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, studies
 
 _AWAY = (*DATABASE_ERRORS, StorageAwayError)
+_NO_MODELS: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +180,11 @@ class Leases:
             study_id, slots, replanned = self._settle(unit, claim, row)
             for slot, trained in zip(slots, outcomes, strict=True):
                 self._tell_one(unit, slot[0], trained, seconds / len(outcomes))
-                if (blob := pack_arrays(trained)) is not None:
+                if (blob := pack(trained)) is not None:
                     key = {"study_id": study_id, "stage": claim.stage, "candidate": slot[1],
                            "replicate": claim.replicate}  # fmt: skip
-                    unit.execute(sa.insert(curves).values(**key, arrays=blob))
+                    values = {"arrays": blob, "model_sha256": trained.model_sha256}
+                    unit.execute(sa.insert(curves).values(**key, **values))
             self._finish(unit, claim, {**asdict(beat), "seconds": seconds})
         return replanned
 
@@ -209,8 +212,12 @@ class Leases:
             self._update_study(unit, openings=[asdict(opening)])
         return opening
 
-    def tell_test(self, claim: Claim, final: FinalScore) -> None:
+    def tell_test(
+        self, claim: Claim, final: FinalScore, models: Mapping[int, str] = _NO_MODELS
+    ) -> None:
         """Write the test accuracy, and that the work is done.
+
+        ``models`` are the SHA-256 digests, by replicate, of the models that were evaluated.
 
         Raises:
             LeaseLostError: The work was given to another worker; nothing was written.
@@ -219,6 +226,11 @@ class Leases:
             if self._fence(unit, claim)["state"] == DONE:
                 return
             self._update_study(unit, final=asdict(final))
+            study_id = sa.select(studies.c.id).where(studies.c.name == self._study)
+            ours = (curves.c.study_id == study_id.scalar_subquery(), curves.c.stage == "final")
+            for replicate, digest in models.items():
+                update = sa.update(curves).where(*ours, curves.c.replicate == replicate)
+                unit.execute(update.values(model_sha256=digest))
             self._finish(unit, claim, {})
 
     def chosen(self) -> float:
@@ -227,11 +239,16 @@ class Leases:
             query = sa.select(studies.c.selected).where(studies.c.name == self._study)
             return float((unit.connection.scalar(query) or {})["log10_lambda"])
 
-    def trained(self) -> tuple[int, ...]:
-        """Return the replicates of the final that are complete: only they have a model."""
+    def trained(self) -> dict[int, str | None]:
+        """Return the replicates of the final that are complete, with their models' SHA-256.
+
+        Only they have a model; None where an earlier version wrote no digest down.
+        """
         with self._read() as unit:
             trials = read_stage(unit, self._study, "final").trials
-        return tuple(one.replicate for one in trials if one.state is TrialState.COMPLETE)
+            digests = model_digests(unit, self._study)
+        done = [one.replicate for one in trials if one.state is TrialState.COMPLETE]
+        return {replicate: digests.get(replicate) for replicate in done}
 
     @contextmanager
     def _write(self) -> Iterator[Unit]:

@@ -5,13 +5,12 @@ Enters: a study's name. Leaves: frozen records. Writes nothing.
 
 from __future__ import annotations
 
-import io
+import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
@@ -20,7 +19,6 @@ from lamsearch.errors import StudyStateError
 from lamsearch.results import (
     MODEL_RULE,
     STAGES,
-    Curve,
     DataFacts,
     FinalScore,
     Score,
@@ -30,11 +28,11 @@ from lamsearch.results import (
     StageRecord,
     StudyRecord,
     TestOpening,
-    Trained,
     TrialRecord,
     TrialState,
 )
 from lamsearch.statistics import validation_images
+from lamsearch.trials.curve_blobs import unpack
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import held
 from lamsearch.trials.planned import (
@@ -50,6 +48,7 @@ from lamsearch.trials.planned import (
 from lamsearch.trials.tables import DONE, LEASED, TEST, cohorts, curves, stages, studies
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _RECOVERIES = 5
 # How near each other candidates are one point of a status: in log10 λ, and in accuracy.
 _NEAR = (0.02, 0.005)
@@ -188,15 +187,22 @@ def read_stage(
     """
     place = place_of(unit, study, stage)
     blobs: Mapping[tuple[int, int], bytes] = {}
+    images: int | None = None
     if curves_too:
         query = sa.select(curves.c.candidate, curves.c.replicate, curves.c.arrays)
         query = query.where(curves.c.study_id == place.study_id, curves.c.stage == stage)
         blobs = {(row.candidate, row.replicate): row.arrays for row in unit.execute(query)}
+        sizes = sa.select(studies.c.validation_images).where(studies.c.name == study)
+        found = unit.connection.scalar(sizes)
+        images = _of(int, found.get(stage)) if isinstance(found, dict) else None
     trials = unit.optuna.get_all_trials(place.number, deepcopy=False)
     planned = planned_trials(unit.connection, study, stage)
-    records = trial_records(planned, trials, blobs)
+    records = trial_records(planned, trials, blobs, images)
     if len(records) < len(planned):
         raise removed(study, stage)
+    if curves_too and stage == "final":
+        digests = model_digests(unit, study)
+        records = tuple(replace(one, model_sha256=digests.get(one.replicate)) for one in records)
     return StageRecord(name=stage, interval=place.interval, trials=records)
 
 
@@ -238,21 +244,14 @@ def read_status(database: Database, name: str) -> Status:
     )
 
 
-def pack_arrays(trained: Trained) -> bytes | None:
-    """Return a trial's curve and per-image correctness as npz bytes, without pickle."""
-    if trained.curve is None:
-        return None
-    arrays: dict[str, Any] = {
-        field.name: value
-        for field in fields(Curve)
-        if (value := getattr(trained.curve, field.name)) is not None
-    }
-    if trained.correct is not None:
-        arrays["correct"] = np.packbits(trained.correct)
-        arrays["images"] = np.array(len(trained.correct))
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
+def model_digests(unit: Unit, study: str) -> dict[int, str | None]:
+    """Return the SHA-256 of each replicate's model file, as it was evaluated or is to be."""
+    query = (
+        sa.select(curves.c.replicate, curves.c.model_sha256)
+        .join(studies, studies.c.id == curves.c.study_id)
+        .where(studies.c.name == study, curves.c.stage == "final")
+    )
+    return {row.replicate: row.model_sha256 for row in unit.execute(query)}
 
 
 def _study_row(unit: Unit, name: str) -> sa.RowMapping:
@@ -266,9 +265,11 @@ def trial_records(
     planned: Iterable[Planned],
     trials: Iterable[FrozenTrial],
     blobs: Mapping[tuple[int, int], bytes],
+    images: int | None = None,
 ) -> tuple[TrialRecord, ...]:
     """Return the records of planned trials, with curves by (candidate, replicate) where given.
 
+    ``images`` is how many validation examples the stage has, if known.
     Trials that nobody planned are left out, and so are planned ones whose results are gone.
     """
     known = {trial._trial_id: trial for trial in trials}
@@ -278,7 +279,8 @@ def trial_records(
         if not one.done:
             records.append(_unfinished(one))
         elif trial is not None and one.is_that(trial):
-            records.append(_finished(one, trial, blobs.get((one.candidate, one.replicate))))
+            curve = _unpacked(blobs.get((one.candidate, one.replicate)), images)
+            records.append(_finished(one, trial, curve))
     return tuple(sorted(records, key=lambda one: (one.candidate, one.replicate)))
 
 
@@ -293,9 +295,8 @@ def _unfinished(planned: Planned) -> TrialRecord:
     )
 
 
-def _finished(planned: Planned, trial: FrozenTrial, blob: bytes | None) -> TrialRecord:
+def _finished(planned: Planned, trial: FrozenTrial, curve: Mapping[str, Any]) -> TrialRecord:
     attributes, state = trial.user_attrs, TrialState(trial.state.name)
-    curve, correct = _unpack(blob)
     complete = state is TrialState.COMPLETE
     done = complete or state is TrialState.PRUNED
     return TrialRecord(
@@ -309,8 +310,7 @@ def _finished(planned: Planned, trial: FrozenTrial, blob: bytes | None) -> Trial
         validation_accuracy=trial.values[0] if done and trial.values else None,
         validation_loss=_of(float, attributes.get("validation_loss")) if done else None,
         train_accuracy=_of(float, attributes.get("train_accuracy")) if done else None,
-        curve=curve,
-        correct=correct,
+        **curve,
     )
 
 
@@ -319,14 +319,18 @@ def _of(kind: type[T], value: object) -> T | None:
     return value if isinstance(value, kind) else None
 
 
-def _unpack(blob: bytes | None) -> tuple[Curve | None, Any]:
+def _unpacked(blob: bytes | None, images: int | None) -> dict[str, Any]:
+    """A trial's curve and correctness, or that they are damaged."""
     if blob is None:
-        return None, None
-    with np.load(io.BytesIO(blob), allow_pickle=False) as archive:
-        arrays = dict(archive)
-    images, packed = arrays.pop("images", None), arrays.pop("correct", None)
-    correct = None if packed is None else np.unpackbits(packed, count=int(images)).astype(np.bool_)
-    return Curve(**arrays), correct
+        return {}
+    try:
+        curve, correct = unpack(blob)
+    except ValueError as error:
+        _log.debug("a curve in the database is damaged: %s", error)
+        return {"damaged": True}
+    if correct is not None and images is not None and len(correct) != images:
+        return {"curve": curve, "damaged": True}  # nothing can be paired with another split's
+    return {"curve": curve, "correct": correct}
 
 
 def selected_from(value: dict[str, Any] | None) -> Selected | None:

@@ -82,7 +82,8 @@ def _refuse_newer(found: int) -> None:
 
 
 def _from_1(connection: Connection) -> None:
-    """Data facts; the length of leases; curves keyed by what a trial is, not by Optuna's id.
+    """Data facts; the length of leases; curves keyed by what a trial is, not by Optuna's id, with
+    digests of models.
 
     A worker of the first version that is still at work finds a column gone that it renews leases
     and claims with: it loses its cohort and ends, rather than hold it for ever.
@@ -106,6 +107,7 @@ def _from_1(connection: Connection) -> None:
         sa.Column("candidate", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("replicate", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("arrays", sa.LargeBinary, nullable=False),
+        sa.Column("model_sha256", sa.String(64)),
     )
     keyed.create(connection)
     # trial by trial, each found by its primary key, and no curve leaves the database

@@ -95,6 +95,7 @@ curves = Table(
     Column("candidate", Integer, primary_key=True, autoincrement=False),
     Column("replicate", Integer, primary_key=True, autoincrement=False),
     Column("arrays", LargeBinary, nullable=False),  # npz without pickle
+    Column("model_sha256", String(64)),  # of the final's model file; null where there is none
 )
 
 # One row: the version of the tables above.

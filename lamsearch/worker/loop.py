@@ -17,12 +17,13 @@ from threadpoolctl import threadpool_limits
 from lamsearch import dataset, plan
 from lamsearch.dataset import LabelledImages, TrainingData
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
-from lamsearch.files import Files, model_from
+from lamsearch.files import Files, digest_of, model_from
 from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
 from lamsearch.selection import halving
 from lamsearch.trainer import Progress, Trainer
 from lamsearch.trials import Beat, Claim, Database, Leases, Stored, Wait
 from lamsearch.worker import final
+from lamsearch.worker.checkpoints import Checkpoints
 from lamsearch.worker.keeper import Keeper, Patience
 
 _IDLE_FIRST, _IDLE_GROWTH, _IDLE_LONGEST = 0.05, 1.5, 2.0
@@ -117,26 +118,28 @@ class Worker:
     def _train(self, claim: Claim, keeper: Keeper) -> None:
         begun = time.monotonic()
         trainer = self._trainer(claim)
-        checkpoint = self._files.load_checkpoint(claim.stage, claim.number)
-        if checkpoint is not None:
-            trainer.restore(checkpoint)
+        checkpoints = Checkpoints(self._files, self._stored, claim)
+        if checkpoints.resume(trainer, self._say):
             keeper.beat = replace(keeper.beat, recovered=trainer.updates)
             self._say(f"{_title(claim)} goes on at update {trainer.updates}")
-        self._follow(claim, keeper, trainer)
+        self._follow(claim, keeper, trainer, checkpoints)
         outcomes = trainer.outcomes()
         if claim.stage == "final":
-            for model in trainer.models():
-                if model is not None:
-                    self._files.save_model(claim.replicate, model, self._metadata(claim))
+            outcomes = tuple(
+                one if model is None else replace(one, model_sha256=self._saved(claim, model))
+                for one, model in zip(outcomes, trainer.models(), strict=True)
+            )
         seconds = time.monotonic() - begun
         beat = replace(keeper.beat, updates=trainer.updates)
         self._say_all(self._patiently(lambda: self._leases.tell(claim, outcomes, beat, seconds)))
-        self._files.drop_checkpoints(claim.stage, claim.number)
+        checkpoints.drop()
         for held, trained in zip(claim.slots, outcomes, strict=True):
             if trained.state is TrialState.FAIL:
                 self._say(f"{claim.stage} log10 λ {held.log10_lambda:.4g} failed: {trained.reason}")
 
-    def _follow(self, claim: Claim, keeper: Keeper, trainer: Trainer) -> None:
+    def _follow(
+        self, claim: Claim, keeper: Keeper, trainer: Trainer, checkpoints: Checkpoints
+    ) -> None:
         """Train to the end, with checkpoints, beats and reports; leave when told to."""
         begun, first = time.monotonic(), trainer.updates
         saved = begun
@@ -151,14 +154,14 @@ class Worker:
             if progress.cycle_end:
                 self._halve(claim, trainer, progress)
             if self._stop.is_set():
-                self._leave(claim, trainer)
+                self._leave(claim, trainer, checkpoints)
             if progress.cycle_end:
                 self._report(claim, progress)
             ended = progress.updates == progress.total
             if (
                 progress.cycle_end and not ended
             ) or now - saved > self._settings.checkpoint_seconds:
-                self._save(claim, trainer)
+                checkpoints.save(trainer)
                 saved = now
 
     def _halve(self, claim: Claim, trainer: Trainer, progress: Progress) -> None:
@@ -173,15 +176,12 @@ class Worker:
                 )
             )
 
-    def _leave(self, claim: Claim, trainer: Trainer) -> None:
-        self._save(claim, trainer)
+    def _leave(self, claim: Claim, trainer: Trainer, checkpoints: Checkpoints) -> None:
+        checkpoints.save(trainer)
         self._patiently(lambda: self._leases.give_back(claim))
         raise InterruptedWorkError(
             f"interrupted at update {trainer.updates} of {_title(claim)}; run again to go on"
         )
-
-    def _save(self, claim: Claim, trainer: Trainer) -> None:
-        self._files.save_checkpoint(claim.stage, claim.number, trainer.updates, trainer.state())
 
     def _report(self, claim: Claim, progress: Progress) -> None:
         """Show a cycle's end to whoever watches; in an outage the tell makes up for it."""
@@ -200,12 +200,15 @@ class Worker:
         purpose = _CURVES_TEST if self._wants_test_curves("final") else _SELECTED_TEST
         images = self._open_test(claim, purpose)
         # a replicate that failed has no model, and would fail again
-        replicates = self._patiently(self._leases.trained)
-        models = [model for replicate in replicates if (model := self._model(replicate))]
+        recorded = self._patiently(self._leases.trained)
+        contents = {replicate: self._model(replicate, recorded[replicate])
+                    for replicate in recorded}  # fmt: skip
+        whole = {replicate: found for replicate, found in contents.items() if found is not None}
         if keeper.lost:
             raise LeaseLostError("the test was given to another worker")
-        result = final.score(models, images)
-        self._patiently(lambda: self._leases.tell_test(claim, result))
+        result = final.score([model_from(content) for content in whole.values()], images)
+        digests = {replicate: digest_of(content) for replicate, content in whole.items()}
+        self._patiently(lambda: self._leases.tell_test(claim, result, digests))
 
     def _open_test(self, claim: Claim, purpose: str) -> LabelledImages:
         """Have the opening recorded, then read the test images: the one way to them."""
@@ -215,23 +218,24 @@ class Worker:
             fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
         )  # fmt: skip
 
-    def _model(self, replicate: int) -> Model | None:
-        """The model of a replicate; where its file is not to be had here, the same one again."""
-        content = self._files.read_model(replicate)
+    def _model(self, replicate: int, sha256: str | None) -> bytes | None:
+        """The model of a replicate; where its file is not to be had whole, the same one again."""
+        content = self._files.read_model(replicate, sha256)
         if content is not None:
-            return model_from(content)
+            return content
         chosen = self._patiently(self._leases.chosen)
         self._say(
-            f"model of replicate {replicate} is not in {self._files.shown}: training it again"
+            f"model of replicate {replicate} is not in {self._files.shown}, or not as it was "
+            "saved: training it again"
         )
         trainer = self._trainer_of("final", [chosen], replicate)
         for _ in trainer.run():
             if self._stop.is_set():
                 raise InterruptedWorkError("interrupted before the test; run again to go on")
         model = trainer.models()[0]
-        if model is not None:
-            self._files.save_model(replicate, model, self._model_metadata(replicate, chosen))
-        return model
+        if model is None:
+            return None
+        return self._files.save_model(replicate, model, self._model_metadata(replicate, chosen))
 
     def _trainer(self, claim: Claim) -> Trainer:
         test = None
@@ -274,8 +278,10 @@ class Worker:
         final_stage = self._study.final
         return stage == "final" and final_stage is not None and final_stage.test_curves
 
-    def _metadata(self, claim: Claim) -> dict[str, object]:
-        return self._model_metadata(claim.replicate, claim.slots[0].log10_lambda)
+    def _saved(self, claim: Claim, model: Model) -> str:
+        """Save the model of a claim of the final; return its digest."""
+        metadata = self._model_metadata(claim.replicate, claim.slots[0].log10_lambda)
+        return digest_of(self._files.save_model(claim.replicate, model, metadata))
 
     def _model_metadata(self, replicate: int, log10_lambda: float) -> dict[str, object]:
         return {

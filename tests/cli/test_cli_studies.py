@@ -187,3 +187,16 @@ def test_models_that_are_lost_are_said_to_be(desk: Any) -> None:
     result = desk.well("report", "small", "--output", "out")
     assert "3 models are not in " in result.stderr
     assert (desk.folder / "out/results.json").is_file()
+
+
+def test_models_that_are_damaged_are_not_copied(desk: Any) -> None:
+    """A model that is not as it was saved is left out of the report, which says so."""
+    desk.do(desk.write(text=HEAD + SHAPES["final only"][0]))
+    (path,) = (desk.folder / "lamsearch-files").glob("*/models/final-1.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    result = desk.well("report", "small", "--output", "out")
+    assert "1 model is not in " in result.stderr
+    names = sorted(file.name for file in (desk.folder / "out/models").iterdir())
+    assert names == ["final-0.safetensors", "final-2.safetensors"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -198,3 +202,197 @@ def test_missing_files_are_an_error_even_with_a_cache(arrays_file: Path, tmp_pat
     arrays_file.unlink()
     with pytest.raises(DataError, match=r"own\.npz"):
         load(study, tmp_path, cache=tmp_path / "cache")
+
+
+def entry_of(cache: Path) -> Path:
+    """The one entry of a cache of splits."""
+    (entry,) = (path for path in (cache / "splits").iterdir() if path.is_dir())
+    return entry
+
+
+def flipped(path: Path, place: int, bit: int = 0) -> None:
+    """Flip one bit of a file in place; its times go on, as they would not when a disk decays."""
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= 1 << bit
+    path.write_bytes(content)
+
+
+def negated(path: Path) -> None:
+    """Negate part of an array and leave everything else as it was."""
+    array = np.load(path)
+    array[:2] *= -1
+    np.save(path, array)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "values negated": lambda entry: negated(entry / "a.npy"),
+    "a bit of a value": lambda entry: flipped(entry / "a.npy", -20, 3),
+    "a bit of a header": lambda entry: flipped(entry / "a.npy", 30),
+    "truncated": lambda entry: os.truncate(entry / "a.npy", 140),
+    "empty": lambda entry: os.truncate(entry / "b.npy", 0),
+    "missing": lambda entry: (entry / "b.npy").unlink(),
+    "another array": lambda entry: shutil.copy(entry / "a.npy", entry / "b.npy"),
+    "one too many": lambda entry: shutil.copy(entry / "a.npy", entry / "c.npy"),
+    "no checksums": lambda entry: (entry / "sha256.json").unlink(),
+    "checksums that are no JSON": lambda entry: (entry / "sha256.json").write_text("{"),
+    "checksums that are no object": lambda entry: (entry / "sha256.json").write_text("[1]"),
+    "checksums of something else": lambda entry: (entry / "sha256.json").write_text('{"a.npy": 1}'),
+    "a directory": lambda entry: shutil.copytree(entry, entry / "c.npy"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_entry_is_said_once_and_made_anew(
+    damage: Callable[[Path], object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An entry that is no longer as it was written is named in one warning and replaced by what
+    is made anew, which the next reader gets without a word."""
+    counter: list[int] = []
+    Cache(tmp_path).arrays(["key"], made(counter))
+    damage(entry_of(tmp_path))
+    for _ in range(2):
+        found = Cache(tmp_path).arrays(["key"], made(counter))
+        assert {name: array.tolist() for name, array in found.items()} == {
+            name: array.tolist() for name, array in ARRAYS.items()
+        }
+    assert counter == [1, 1]
+    (line,) = caplog.messages
+    assert str(entry_of(tmp_path)) in line
+    assert line.endswith(": it is made anew")
+
+
+def test_a_damaged_entry_is_made_anew_by_one_of_many(tmp_path: Path) -> None:
+    """Of processes that find the same damage at the same time one replaces it."""
+    code = (
+        "import sys, pathlib, numpy\n"
+        "from lamsearch.dataset.cache import Cache\n"
+        "def make():\n"
+        "    with open(sys.argv[2], 'a') as log: log.write('made\\n')\n"
+        "    return {'a': numpy.arange(100_000)}\n"
+        "print(Cache(pathlib.Path(sys.argv[1])).arrays(['key'], make)['a'].sum())\n"
+    )
+    log, cache = tmp_path / "log", tmp_path / "cache"
+    Cache(cache).arrays(["key"], lambda: {"a": np.arange(100_000)})
+    negated(entry_of(cache) / "a.npy")
+    command = [sys.executable, "-c", code, str(cache), str(log)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    sums = {process.communicate()[0].strip() for process in started}
+    assert sums == {str(sum(range(100_000)))}
+    assert log.read_text() == "made\n"
+
+
+def test_a_process_compares_what_has_not_changed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that a process has compared is not read again for the next stage, unless it was
+    changed since."""
+    cache = Cache(tmp_path)
+    cache.arrays(["key"], made([]))
+    with monkeypatch.context() as patched:
+        none = SimpleNamespace(mmap=lambda *_, **__: pytest.fail("read again"), ACCESS_READ=0)
+        patched.setattr("lamsearch.dataset.cache.mmap", none)
+        cache.arrays(["key"], made([]))
+    counter: list[int] = []
+    negated(entry_of(tmp_path) / "a.npy")
+    cache.arrays(["key"], made(counter))
+    assert counter == [1]
+
+
+def rewritten(entry: Path, **arrays: np.ndarray) -> None:
+    """Write arrays into an entry, with checksums that are right: what a stranger could do."""
+    for name, array in arrays.items():
+        np.save(entry / f"{name}.npy", array)
+    other = Cache(entry.parents[1] / "other")
+    whole = {path.stem: np.load(path) for path in entry.glob("*.npy")}
+    other.arrays(["key"], lambda: whole)
+    shutil.copy(entry_of(entry.parents[1] / "other") / "sha256.json", entry / "sha256.json")
+    shutil.rmtree(entry.parents[1] / "other")
+
+
+FOREIGN: dict[str, dict[str, np.ndarray]] = {
+    "a name": {"foreign": np.zeros(3)},
+    "a shape": {"train_x": np.zeros((99, 12), np.float32)},
+    "a width": {"validation_x": np.zeros((50, 11), np.float32)},
+    "a type": {"train_x": np.zeros((100, 12), np.float64)},
+    "a label": {"train_y": np.full(100, 3)},
+    "a negative label": {"validation_y": np.full(50, -1)},
+    "a scalar": {"train_y": np.array(1)},
+    "a projection": {"projection": np.zeros((12, 12), np.float32)},
+}
+
+
+@pytest.mark.parametrize("arrays", FOREIGN.values(), ids=FOREIGN)
+def test_a_split_of_another_form_is_made_anew(
+    arrays: dict[str, np.ndarray], arrays_file: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """Arrays that are no split of the stage are not used, even where their checksums are right."""
+    monkeypatch.setattr(training, "_WORTH_SHARING", 0)
+    study = study_of(arrays_file)
+    plain = load(study, tmp_path).split("coarse")
+    load(study, tmp_path, cache=tmp_path / "cache").split("coarse")
+    rewritten(entry_of(tmp_path / "cache"), **arrays)
+    found = load(study, tmp_path, cache=tmp_path / "cache").split("coarse")
+    assert found.train_x.tobytes() == plain.train_x.tobytes()
+    assert found.train_y.tobytes() == plain.train_y.tobytes()
+    assert found.validation_x.tobytes() == plain.validation_x.tobytes()
+    (line,) = caplog.messages
+    assert "does not hold what it should: it is made anew" in line
+
+
+def test_a_split_of_objects_is_never_unpickled(
+    arrays_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry of pickled objects, with checksums that are right, is made anew."""
+    monkeypatch.setattr(training, "_WORTH_SHARING", 0)
+    study = study_of(arrays_file)
+    load(study, tmp_path, cache=tmp_path / "cache").split("coarse")
+    entry = entry_of(tmp_path / "cache")
+    np.save(entry / "mean.npy", np.array([{}], object), allow_pickle=True)
+    digests = json.loads((entry / "sha256.json").read_text())
+    digests["mean.npy"] = hashlib.sha256((entry / "mean.npy").read_bytes()).hexdigest()
+    (entry / "sha256.json").write_text(json.dumps(digests))
+    found = load(study, tmp_path, cache=tmp_path / "cache").split("coarse")
+    assert found.mean.dtype == np.float32
+
+
+FACTS: dict[str, Callable[[bytes], bytes]] = {
+    "no JSON": lambda _: b"{",
+    "no UTF-8": lambda _: b"\xff",
+    "a list": lambda _: b"[]",
+    "no facts": lambda _: b'{"sha256": ""}',
+    "deep": lambda _: b"[" * 100_000,
+    "a bit of a name": lambda content: content.replace(b'"0"', b'"1"', 1),
+    "a bit of a number": lambda content: content.replace(b": 12", b": 13", 1),
+    "without checksum": lambda content: json.dumps(json.loads(content)["facts"]).encode(),
+    "of another form": lambda _: signed({"name": 1}),
+    "of other types": lambda content: signed(
+        json.loads(content)["facts"] | {"images": "200", "baseline": 3}
+    ),
+}
+
+
+def signed(facts: dict[str, Any]) -> bytes:
+    """Facts with the checksum that is theirs."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return json.dumps({"facts": facts, "sha256": digest}).encode()
+
+
+@pytest.mark.parametrize("change", FACTS.values(), ids=FACTS)
+def test_remembered_facts_that_are_damaged_are_found_out_again(
+    change: Callable[[bytes], bytes], arrays_file: Path, tmp_path: Path
+) -> None:
+    """What is remembered of files and data counts only where it is as it was written."""
+    study = study_of(arrays_file)
+    plain = load(study, tmp_path, look=True)
+    load(study, tmp_path, cache=tmp_path / "cache", look=True)
+    kept = sorted((tmp_path / "cache" / "sources").iterdir())
+    assert len(kept) == 2
+    before = [path.read_bytes() for path in kept]
+    for path in kept:
+        path.write_bytes(change(path.read_bytes()))
+    found = load(study, tmp_path, cache=tmp_path / "cache", look=True)
+    assert (found.fingerprint, found.classes, found.images, found.features, found.seen) == (
+        plain.fingerprint, plain.classes, plain.images, plain.features, plain.seen
+    )  # fmt: skip
+    assert [path.read_bytes() for path in kept] == before

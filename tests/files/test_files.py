@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import logging
 import os
@@ -12,9 +14,10 @@ import fsspec
 import numpy as np
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save as save_tensors
 
 from lamsearch.errors import FilesError, InputError
-from lamsearch.files import Files, model_bytes, model_from
+from lamsearch.files import Files, digest_of, model_bytes, model_from
 from lamsearch.local_files import write_whole
 from lamsearch.results import Model
 
@@ -291,3 +294,87 @@ def test_a_url_that_fsspec_does_not_know_is_bad_input() -> None:
     """A files URL that means nothing is refused before any work."""
     with pytest.raises(InputError, match="files: must be a folder or a URL that fsspec knows"):
         Files("nosuch://bucket/x", "study-id")
+
+
+def tensors(**changes: Any) -> bytes:
+    """A model's file with other arrays than a model has."""
+    arrays = {name: getattr(model(), name) for name in ("W1", "b1", "W2", "b2", "mean", "std")}
+    return save_tensors(
+        {key: value for key, value in (arrays | changes).items() if value is not None}
+    )
+
+
+NO_MODELS: dict[str, bytes] = {
+    "a wrong name": tensors(W1=None, W3=np.zeros((6, 4), np.float32)),
+    "a name too many": tensors(W3=np.zeros(1, np.float32)),
+    "a name missing": tensors(std=None),
+    "nothing at all": save_tensors({}),
+    "another mean": tensors(mean=np.zeros(5, np.float32)),
+    "another width": tensors(W2=np.zeros((5, 3), np.float32)),
+    "other classes": tensors(b2=np.zeros(4, np.float32)),
+    "a vector": tensors(W1=np.zeros(24, np.float32)),
+    "whole numbers": tensors(b1=np.zeros(4, np.int32)),
+    "a wide weight": tensors(W1=np.zeros((6, 4))),
+    "no number": tensors(b1=np.full(4, np.nan, np.float32)),
+}
+
+
+@pytest.mark.parametrize("content", NO_MODELS.values(), ids=NO_MODELS)
+def test_a_file_that_is_no_model_is_none(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Arrays that do not make a model are said in one line, and count as absent."""
+    files = Files(str(tmp_path), "study-id")
+    files.save_model(0, model(), {})
+    (tmp_path / "study-id/models/final-0.safetensors").write_bytes(content)
+    assert files.read_model(0) is None
+    (line,) = caplog.messages
+    assert line.startswith("model of replicate 0 is damaged: a model")
+    with pytest.raises(ValueError, match="a model"):
+        model_from(content)
+
+
+def test_a_model_that_is_not_the_one_saved_is_none(
+    files: Files, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model whose bits are not those of the recorded digest counts as absent, though it is whole
+    in itself; where no digest was recorded it is taken."""
+    digest = digest_of(files.save_model(0, model(), {}))
+    assert files.read_model(0, digest) is not None
+    edit(url, "study-id/models/final-0.safetensors", lambda content: content[:-1] + b"\x3e")
+    assert files.read_model(0) is not None
+    assert caplog.messages == []
+    assert files.read_model(0, digest) is None
+    assert caplog.messages == [
+        "model of replicate 0 is damaged: its SHA-256 is not the one that was recorded with its "
+        "trial"
+    ]
+
+
+def test_bombs_and_objects_are_no_checkpoints(tmp_path: Path) -> None:
+    """Content with a right checksum that is compressed, pickled or no archive counts as damaged."""
+    files = Files(str(tmp_path), "study-id")
+    saves: list[Callable[[io.BytesIO], object]] = [
+        lambda buffer: np.savez_compressed(buffer, a=np.zeros(1 << 20)),
+        lambda buffer: np.savez(buffer, a=np.array([{}], object)),
+        lambda buffer: np.save(buffer, np.zeros(3)),
+        lambda buffer: buffer.write(b"no archive"),
+    ]
+    for number, save in enumerate(saves):
+        buffer = io.BytesIO()
+        save(buffer)
+        body = buffer.getvalue()
+        files.save_checkpoint("coarse", 2, number, state())
+        path = tmp_path / FOLDER / f"{number:012d}.npz"
+        path.write_bytes(hashlib.sha256(body).digest() + body)
+        assert files.load_checkpoint("coarse", 2) is None
+
+
+def test_two_damaged_checkpoints_never_displace_those_to_come(files: Files, url: str) -> None:
+    """Where both are damaged, the training that begins anew keeps what it saves."""
+    for updates in (60, 90):
+        files.save_checkpoint("coarse", 2, updates, state())
+        edit(url, f"{FOLDER}/{updates:012d}.npz", lambda _: b"")
+    assert files.load_checkpoint("coarse", 2) is None
+    files.save_checkpoint("coarse", 2, 30, state(30))
+    assert same(files.load_checkpoint("coarse", 2), state(30))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -264,6 +264,53 @@ class TestResuming:
         second.restore(state)
         finish(second)
         assert {name: array.tobytes() for name, array in state.items()} == before
+
+
+BROKEN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "an array missing": lambda s: {k: v for k, v in s.items() if k != "scale"},
+    "lengths missing": lambda s: {k: v for k, v in s.items() if k not in ("alive", "points")},
+    "an array too many": lambda s: s | {"foreign": np.zeros(3)},
+    "another width": lambda s: s | {"V": s["V"][:-1]},
+    "another precision": lambda s: s | {"V": s["V"].astype(np.float64)},
+    "whole numbers": lambda s: s | {"W2": s["W2"].astype(np.int64)},
+    "fewer nets": lambda s: s | {"alive": s["alive"][:-1]},
+    "a net twice": lambda s: s | {"alive": np.zeros_like(s["alive"])},
+    "a net that is none": lambda s: s | {"alive": s["alive"] + 1},
+    "other images": lambda s: s | {"correct": s["correct"][:, :-1]},
+    "other columns": lambda s: s | {"rows": s["rows"][..., :-1]},
+    "updates past the end": lambda s: s | {"updates": np.array(10**9)},
+    "updates below zero": lambda s: s | {"updates": np.array(-1)},
+    "a vector of updates": lambda s: s | {"updates": np.array([20])},
+    "points that fall": lambda s: s | {"points": s["points"][::-1]},
+    "points to come": lambda s: s | {"points": s["points"] + 30},
+    "sums since before the start": lambda s: s | {"since": np.array(10**6)},
+    "text for a number": lambda s: s | {"since": np.array("1")},
+    "who left is no JSON": lambda s: s | {"left": np.array("{")},
+    "who left is a list": lambda s: s | {"left": np.array("[1]")},
+    "who left is deep": lambda s: s | {"left": np.array("[" * 10_000)},
+    "who left is a number": lambda s: s | {"left": np.array(3)},
+    "a net left that is alive": lambda s: s | {"left": np.array('{"0": ["FAIL", "why", 3]}')},
+    "a net left in no such state": lambda s: s | {"left": np.array('{"7": ["GONE", "why", 3]}')},
+    "a net left for no reason": lambda s: s | {"left": np.array('{"7": ["FAIL", null, 3]}')},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
+def test_what_is_no_state_is_refused_and_changes_nothing(
+    images: Images, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    """Arrays that no such trainer has saved are a ValueError, and training goes on as it was."""
+    first = trainer(images)
+    run = first.run()
+    for _ in range(57):
+        next(run)
+    state = through_a_file(first)
+    assert len(state["points"]) > 1
+    second = trainer(images)
+    with pytest.raises(ValueError, match="must"):
+        second.restore(change(state))
+    finish(second)
+    assert all_bits(second) == all_bits(trained(images))
 
 
 def through_a_file(trainer: Trainer) -> dict[str, Array]:

@@ -41,7 +41,7 @@ def accuracy(log10_lambda: float, replicate: int = 0) -> float:
 
 
 def trained(held: Held, replicate: int = 0, **changes: Any) -> Trained:
-    """Return the made-up outcome of a trial: two cycles, a curve, 11 validation images."""
+    """Return the made-up outcome of a trial: two cycles, a curve, 100 validation images."""
     score = accuracy(held.log10_lambda, replicate)
     rng = np.random.default_rng(held.candidate)
     names = ("learning_rate", "training_loss", "training_cost", "training_accuracy",
@@ -56,7 +56,7 @@ def trained(held: Held, replicate: int = 0, **changes: Any) -> Trained:
             updates=np.array([0, 15, 30]),
             **{name: rng.standard_normal(3).astype(np.float32) for name in names},
         ),
-        "correct": rng.random(11) < score,
+        "correct": rng.random(100) < score,
     }
     return Trained(**{**values, **changes})
 

@@ -1,0 +1,96 @@
+"""Which training a checkpoint is of, and going on from one that is of this.
+
+Enters: the files of a study, a claim, a fresh trainer. Leaves: the trainer as far as a checkpoint
+leads, or as it was. Refuses to go on from what another training has saved, wherever it lies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from lamsearch import plan
+from lamsearch.files import Files
+from lamsearch.trainer import STATE_VERSION, Trainer
+from lamsearch.trials import Claim, Stored
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+_IDENTITY = "identity"
+
+
+class Checkpoints:
+    """The checkpoints of one claimed cohort.
+
+    Args:
+        files: where they are.
+        stored: the study.
+        claim: the lease on the cohort, with the λs of its candidates.
+    """
+
+    def __init__(self, files: Files, stored: Stored, claim: Claim) -> None:
+        self._files, self._stage, self._cohort = files, claim.stage, claim.number
+        self._identity = _identity(stored, claim)
+
+    def save(self, trainer: Trainer) -> None:
+        """Save where a training is, and which it is."""
+        identity = {_IDENTITY: np.array(json.dumps(self._identity))}
+        state = {**trainer.state(), **identity}
+        self._files.save_checkpoint(self._stage, self._cohort, trainer.updates, state)
+
+    def resume(self, trainer: Trainer, say: Callable[[str], None]) -> bool:
+        """Go on from the newest checkpoint of this training; say whether there is one.
+
+        What is none of it is said and removed, for it would take the place of those to come.
+        """
+        for name, state in self._files.checkpoints(self._stage, self._cohort):
+            why = self._objection(state) or _restored(trainer, state)
+            if why is None:
+                return True
+            say(f"checkpoint {name} of {self._stage} cohort {self._cohort} {why}: it is not used")
+            self._files.drop_checkpoint(self._stage, self._cohort, name)
+        return False
+
+    def drop(self) -> None:
+        """Remove all of them."""
+        self._files.drop_checkpoints(self._stage, self._cohort)
+
+    def _objection(self, state: Arrays) -> str | None:
+        """Why a checkpoint is not of this training; None where it is."""
+        if _IDENTITY not in state:
+            return "does not say which training it is of"  # an earlier version wrote it
+        try:
+            found = json.loads(str(state[_IDENTITY]))
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            return "does not say which training it is of"
+        for what, value in self._identity.items():
+            if found.get(what) != value:
+                return f"is of another training ({what})"
+        return None
+
+
+def _restored(trainer: Trainer, state: Arrays) -> str | None:
+    """Restore a trainer, or return why that cannot be done."""
+    try:
+        trainer.restore({name: array for name, array in state.items() if name != _IDENTITY})
+    except ValueError as error:
+        return f"cannot be restored ({error})"
+    return None
+
+
+def _identity(stored: Stored, claim: Claim) -> dict[str, object]:
+    """All that the bits of a training follow from; the files' path says none of it for certain."""
+    return {
+        "version of the state": STATE_VERSION,
+        "study id": stored.id,
+        "settings": stored.study.fingerprint,
+        "data": stored.data_fingerprint,
+        "stage": claim.stage,
+        "cohort": claim.number,
+        "seed": list(plan.training_seed(stored.study, claim.stage, claim.replicate)),
+        "candidates": [[held.candidate, held.log10_lambda] for held in claim.slots],
+    }
