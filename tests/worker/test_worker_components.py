@@ -97,10 +97,10 @@ def test_a_finalists_cohort_is_resumed_by_a_worker_that_came_from_a_search(
     real: Any = Leases.report
 
     def stop_in(stage: str) -> None:
-        def stopping(self: Leases, claim: Any, *rest: Any) -> None:
+        def stopping(self: Leases, claim: Any, *rest: Any) -> Any:
             if claim.stage == stage:
                 one.stop.set()
-            real(self, claim, *rest)
+            return real(self, claim, *rest)
 
         monkeypatch.setattr(Leases, "report", stopping)
         with pytest.raises(InterruptedWorkError):
