@@ -16,7 +16,7 @@ from lamsearch.cli import options
 from lamsearch.cli.memory import lacking
 from lamsearch.cli.watching import read
 from lamsearch.cli.watching import watch as watch_studies
-from lamsearch.errors import DataError, LamsearchError
+from lamsearch.errors import DataError, InputError, LamsearchError
 from lamsearch.files import Files
 from lamsearch.results import StageName, StudyRecord, TrialState
 from lamsearch.screen import print_json, print_status, print_table, print_text
@@ -176,11 +176,18 @@ def _models(database: Database, record: StudyRecord, files: str | None) -> dict[
 
     Only complete replicates of a study that is over have one.
     """
-    given = None if files is None else options.files_given(files)
-    stored = options.present(database, trials.load(database, record.name), given)
-    found = Files(stored.files, stored.id)
+    stored = trials.load(database, record.name)
     final = record.stages.get("final") if stored.over else None
     trained = [] if final is None else [t for t in final.trials if t.state is TrialState.COMPLETE]
+    try:
+        stored = options.present_or_beside(database, stored, files)
+    except InputError as error:
+        if files is not None:
+            raise
+        if trained:
+            click.echo(f"report: the models are left out: {error}", err=True)
+        return {}
+    found = Files(stored.files, stored.id)
     models = {
         f"final-{trial.replicate}.safetensors": content
         for trial in trained

@@ -80,6 +80,8 @@ def run(
         pace = ["--checkpoint-seconds", str(checkpoint_seconds),
                 "--lease-seconds", str(lease_seconds)]  # fmt: skip
         settings = _settings(storage, files, everywhere=client is not None)
+        if client is not None:  # Dask's workers have other working directories
+            settings.setdefault(options.FILES_VARIABLE, stored.files)
         with Screen() as screen:
             if client is None:
                 launched = _crew(database, name, workers, settings, data_dir, pace, screen)
@@ -130,9 +132,7 @@ def worker(
         # who started a crew has reached the storage: to its workers one that is away is an outage
         database = (patiently if crew else _once)(lambda: options.open_storage(storage, Mode.WORK))
         stored = patiently(lambda: trials.load(database, name))
-        stored = options.present(
-            database, stored, options.files_given(files), write=True, quiet=crew
-        )
+        stored = options.present(database, stored, options.files_given(files), quiet=crew)
         Worker(database, stored, settings, stop=stop, say=_say).run()
         failure = patiently(lambda: trials.load(database, name).failure)
     if failure is not None and not crew:
@@ -158,16 +158,21 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
 @click.command()
 @click.argument("name")
 @options.storage
+@options.files
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete(name: str, storage: str | None, yes: bool) -> None:
-    """Start over: remove the trials, leases and files of a study."""
+def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None:
+    """Start over: remove the trials, leases and files of a study.
+
+    Of its files what lamsearch wrote is removed, and nothing else.
+    """
     database = options.open_storage(storage, Mode.WORK)
-    stored = options.present(database, trials.load(database, name), write=True)
-    files = Files(stored.files, stored.id)  # what cannot be reached is said while all is there
+    stored = options.present_or_beside(database, trials.load(database, name), files)
+    own = Files(stored.files, stored.id)
+    own.check_ours()  # what cannot be reached or removed is said while all is there
     if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
         raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
     trials.delete(database, name)
-    files.remove_all()
+    own.remove_all()
     click.echo(f"deleted {name}", err=True)
 
 
@@ -261,7 +266,10 @@ def _planned(
     if is_new and found.seen is not None:
         for line in found.seen.warnings:
             click.echo(f"Warning: {line}", err=True)
-    return database, options.present(database, stored, given, write=True)
+    stored = options.present(database, stored, given)
+    if is_new:  # later this tells that the directory is lamsearch's
+        Files(stored.files, stored.id).mark()
+    return database, stored
 
 
 def _check_recordable(*texts: str) -> None:
