@@ -13,6 +13,7 @@ from urllib.parse import quote
 import click
 from platformdirs import user_cache_path
 
+from lamsearch.cli.echo import echo
 from lamsearch.errors import InputError
 from lamsearch.files import DEFAULT_NAME, holds, locate
 from lamsearch.locations import is_local, is_within, local_path
@@ -110,7 +111,7 @@ def open_storage(given: str | None, mode: Mode = Mode.READ) -> Database:
         # the last one to leave tidies up beside SQLite's file
         context.call_on_close(database.close)
     if database.upgraded:
-        click.echo(database.upgraded, err=True)
+        echo(database.upgraded, err=True)
     return database
 
 
@@ -174,7 +175,7 @@ def present(
         )
     left = given is None and place != stored.files and not quiet
     if left and holds(stored.files, stored.id) and not holds(place, stored.id):
-        click.echo(
+        echo(
             f"files: those in {shown(stored.files)} are left to the database that was beside them; "
             f"this one's are in {place} (--files {shown(stored.files)} takes those)",
             err=True,

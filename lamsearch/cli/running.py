@@ -15,6 +15,7 @@ import click
 from lamsearch import dataset, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
+from lamsearch.cli.echo import echo
 from lamsearch.cli.inspection import gathered, write_report
 from lamsearch.cli.leaving import leaving
 from lamsearch.cli.memory import lacking
@@ -152,7 +153,7 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
       lamsearch create studies/cifar10.toml --storage postgresql://lam@db/lam
     """
     _, stored = _planned(read_study(study_file), study_file, storage, data_dir, files)
-    click.echo(f"planned {stored.study.name}; join with: lamsearch worker {stored.study.name}")
+    echo(f"planned {stored.study.name}; join with: lamsearch worker {stored.study.name}")
 
 
 @click.command()
@@ -173,7 +174,7 @@ def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None
         raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
     trials.delete(database, name)
     own.remove_all()
-    click.echo(f"deleted {name}", err=True)
+    echo(f"deleted {name}", err=True)
 
 
 def _crew(
@@ -249,7 +250,7 @@ def _planned(
     )
     study.check_features(found.features)
     for text in [*cautions(study), *lacking(study, found.features, len(found.classes))]:
-        click.echo(f"Warning: {text}", err=True)
+        echo(f"Warning: {text}", err=True)
     Files(given or options.files_default(url), "check").check()
     database = options.open_storage(storage, Mode.CREATE)
     is_new = study.name not in trials.names(database)
@@ -265,7 +266,7 @@ def _planned(
     )
     if is_new and found.seen is not None:
         for line in found.seen.warnings:
-            click.echo(f"Warning: {line}", err=True)
+            echo(f"Warning: {line}", err=True)
     stored = options.present(database, stored, given)
     if is_new:  # later this tells that the directory is lamsearch's
         Files(stored.files, stored.id).mark()
@@ -288,7 +289,7 @@ def _once(action: Callable[[], T]) -> T:
 def _say(line: str) -> None:
     # a worker whose crew was killed has nobody to tell, but still something to give back
     with suppress(BrokenPipeError):
-        click.echo(line, err=True)
+        echo(line, err=True)
 
 
 def _leave_with_crew(stop: threading.Event) -> None:
