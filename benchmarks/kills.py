@@ -119,7 +119,7 @@ class Fleet:
                 self.kills.append(kill)
 
     def _start(self) -> Victim:
-        words = ("worker", NAME, *self.site.size.pace)
+        words = ("worker", NAME, "--files", str(self.site.files), *self.site.size.pace)
         return self.site.command(*words) if self.real else self.site.fork("none", *words)
 
     def _next(self) -> float:

@@ -134,7 +134,7 @@ class Site:
 
     def worker(self, point: str = NONE) -> Victim:
         """Start a worker, armed with a fault point."""
-        return self.fork(point, "worker", NAME, *self.size.pace)
+        return self.fork(point, "worker", NAME, "--files", str(self.files), *self.size.pace)
 
     def fork(self, point: str, *words: str) -> Victim:
         """Start an armed command from the fork server."""

@@ -12,11 +12,12 @@ import io
 import json
 import logging
 import os
+import re
 import threading
 import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +29,15 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from lamsearch.errors import FilesError, InputError
-from lamsearch.local_files import list_below, read_below, remove_below, write_below
+from lamsearch.local_files import (
+    find_below,
+    list_below,
+    read_below,
+    remove_below,
+    remove_empty_below,
+    write_below,
+)
+from lamsearch.locations import check_protocol, is_local, local_path
 from lamsearch.redaction import scrub, shown
 from lamsearch.results import Model
 
@@ -40,6 +49,16 @@ _DIGEST = hashlib.sha256().digest_size
 _CHECK_SECONDS = 10.0
 # Where folders are but parts of names; asked to make one, s3fs would make a missing bucket.
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "memory"})
+_MARKER = ".lamsearch-study"  # in a study's directory: lamsearch made it
+_CHECKPOINT = re.compile(r"\d{12,15}\.npz")
+# All that is written in a study's directory, temporary files too; or links laid in its place.
+_OURS = re.compile(
+    r"(?:checkpoints(?:/[a-z]+-\d+)?|models|"
+    r"\.?(?:\.lamsearch-study)(?:\.[0-9a-f]+)?|"
+    r"checkpoints/[a-z]+-\d+/\.?\d{12,15}\.npz(?:\.[0-9a-f]+)?|"
+    r"models/\.?final-\d+\.safetensors(?:\.[0-9a-f]+)?)",
+    re.A,
+)
 _log = logging.getLogger(__name__)
 
 
@@ -51,11 +70,14 @@ class Files:
         study_id: the id drawn at the study's creation; all paths begin with it.
 
     Raises:
-        InputError: The URL means nothing here, or its file system's library is not installed.
+        InputError: The URL means nothing here, its protocol is not allowed, or its file system's
+            library is not installed.
     """
 
     def __init__(self, url: str, study_id: str) -> None:
+        check_protocol(url)
         self.url, self.shown = url, shown(url)
+        self._id, self._marked = study_id, False
         try:
             self._fs, root = fsspec.core.url_to_fs(url)
         except ImportError as error:
@@ -105,7 +127,9 @@ class Files:
         np.savez(buffer, **cast("dict[str, Any]", dict(state)))
         body = buffer.getvalue()
         folder = self._checkpoints(stage, cohort)
-        self._write(f"{folder}/{updates:012d}.npz", hashlib.sha256(body).digest() + body)
+        path = f"{folder}/{updates:012d}.npz"
+        self._mark(path)
+        self._write(path, hashlib.sha256(body).digest() + body)
         for name in self._list(folder)[:-_KEPT]:
             self._remove(f"{folder}/{name}")
 
@@ -134,16 +158,18 @@ class Files:
 
     def drop_checkpoints(self, stage: str, cohort: int) -> None:
         """Remove the checkpoints of a cohort whose results are told."""
-        self._remove(self._checkpoints(stage, cohort))
+        self._remove_ours(self._checkpoints(stage, cohort))
 
     def drop_all_checkpoints(self) -> None:
         """Remove what checkpoints are left of a study that is over."""
-        self._remove(f"{self._root}/checkpoints")
+        self._remove_ours(f"{self._root}/checkpoints")
 
     def save_model(self, replicate: int, model: Model, metadata: Mapping[str, object]) -> bytes:
         """Write a model as safetensors; return its bytes."""
         content = model_bytes(model, metadata)
-        self._write(self._model(replicate), content)
+        path = self._model(replicate)
+        self._mark(path)
+        self._write(path, content)
         return content
 
     def read_model(self, replicate: int, sha256: str | None = None) -> bytes | None:
@@ -176,23 +202,48 @@ class Files:
         """Remove what somebody attached."""
         self._remove(f"{self._root}/{name}")
 
-    def remove_all(self) -> None:
-        """Remove every file of the study.
+    def mark(self) -> None:
+        """Write into the study's directory that lamsearch made it, unless others wrote in it.
 
         Raises:
-            FilesError: Some could not be removed.
+            FilesError: It could not be written.
+        """
+        self._mark(f"{self._root}/{_MARKER}")
+
+    def check_ours(self) -> None:
+        """Find out whether the study's directory is one that lamsearch made.
+
+        Raises:
+            FilesError: It is not, or cannot be read.
         """
         with self._saying("removed", self._root):
-            self._delete(self._root)
+            self._ours()
+
+    def remove_all(self) -> None:
+        """Remove every file of the study; what lamsearch did not write is left, and said.
+
+        Raises:
+            FilesError: Some could not be removed, or lamsearch did not make the directory.
+        """
+        with self._saying("removed", self._root):
+            foreign = self._delete_ours("")
+        if foreign:
+            _log.warning("files: %s is left: lamsearch did not write all in it", self._root)
 
     def _below(self, path: str) -> str:
         return path[len(self._base) + 1 :]
 
     def _checkpoints(self, stage: str, cohort: int) -> str:
-        return f"{self._root}/checkpoints/{stage}-{cohort}"
+        return self._own(f"checkpoints/{stage}-{cohort}")
 
     def _model(self, replicate: int) -> str:
-        return f"{self._root}/models/final-{replicate}.safetensors"
+        return self._own(f"models/final-{replicate}.safetensors")
+
+    def _own(self, name: str) -> str:
+        """The path of one of our names; stages and numbers come from a database."""
+        if not _OURS.fullmatch(name):
+            raise FilesError(f"files: must be named by a stage and numbers, got {name!r}")
+        return f"{self._root}/{name}"
 
     def _list(self, folder: str) -> list[str]:
         """The names of whole files in a folder, oldest first; temporary ones left out."""
@@ -205,15 +256,28 @@ class Files:
                     names = [Path(path).name for path in self._fs.ls(folder, detail=False)]
             except FileNotFoundError:
                 return []
-        return sorted(name for name in names if name.endswith(".npz"))
+        return sorted(name for name in names if _CHECKPOINT.fullmatch(name))
 
     def _write(self, path: str, content: bytes) -> None:
         """Make the file appear whole; object stores do so by themselves."""
         with self._saying("written", path):
-            if self._local:
-                write_below(Path(self._base), self._below(path), content)
-            else:
-                self._put(path, content)
+            self._write_whole(path, content)
+
+    def _write_whole(self, path: str, content: bytes) -> None:
+        if self._local:
+            write_below(Path(self._base), self._below(path), content)
+        else:
+            self._put(path, content)
+
+    def _mark(self, path: str) -> None:
+        """Mark the study's directory before a path in it is written."""
+        if self._marked:
+            return
+        with self._saying("written", path):
+            names = self._find()
+            if _MARKER not in names and all(map(_OURS.fullmatch, names)):
+                self._write_whole(f"{self._root}/{_MARKER}", f"{self._id}\n".encode())
+        self._marked = True
 
     def _put(self, path: str, content: bytes) -> None:
         """Write elsewhere; where a file can appear in parts, its checksum tells."""
@@ -238,13 +302,59 @@ class Files:
         except FilesError as error:
             _log.warning("%s", error)
 
+    def _remove_ours(self, path: str) -> None:
+        """Remove what lamsearch wrote below a directory; where that fails, it only takes room."""
+        try:
+            with self._saying("removed", path):
+                self._delete_ours(path[len(self._root) + 1 :])
+        except FilesError as error:
+            _log.warning("%s", error)
+
+    def _delete_ours(self, directory: str) -> bool:
+        """Delete our files below a directory of the study; return whether others are there."""
+        ours, foreign = self._ours()
+        # the marker last: who is killed in between can go on
+        for name in sorted(ours, key=lambda name: name == _MARKER):
+            if not directory or name == directory or name.startswith(f"{directory}/"):
+                self._delete(f"{self._root}/{name}".rstrip("/"))
+        if self._local:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                within = f"{self._root}/{directory}".rstrip("/")
+                remove_empty_below(Path(self._base), self._below(within))
+        return bool(foreign)
+
+    def _ours(self) -> tuple[list[str], list[str]]:
+        """The names in the study's directory that lamsearch wrote, and those that it did not.
+
+        Raises:
+            PermissionError: It is not known to be a study's directory.
+        """
+        names = self._find()
+        ours = [name for name in names if not name or _OURS.fullmatch(name)]
+        foreign = [name for name in names if name and not _OURS.fullmatch(name)]
+        if foreign and _MARKER not in names:
+            raise PermissionError(f"it holds {foreign[0]!r}, which lamsearch did not write")
+        return ours, foreign
+
+    def _find(self) -> list[str]:
+        """All names of files below the study's directory, by their paths below it."""
+        try:
+            if self._local:
+                return find_below(Path(self._base), self._below(self._root))
+            self._fs.invalidate_cache()
+            names = self._fs.find(self._root)
+        except FileNotFoundError:
+            return []
+        start = len(self._root) + 1
+        return [name[start:] for name in names if name.startswith(f"{self._root}/")]
+
     def _delete(self, path: str) -> None:
         try:
             if self._local:
                 remove_below(Path(self._base), self._below(path))
                 return
             self._fs.invalidate_cache()
-            self._fs.rm(path, recursive=True)
+            self._fs.rm_file(path)
         except FileNotFoundError:
             pass  # there is none, or another worker was first
 
@@ -279,31 +389,41 @@ class Files:
         return " ".join(text.split()) or type(error).__name__
 
 
-def locate(recorded: str, study_id: str, *, database: Path | None, write: bool) -> str:
-    """Return where the files of a study are now, for its SQLite file may have been moved or copied.
+def locate(recorded: str, study_id: str, *, database: Path | None) -> str | None:
+    """Return where the files of a study are beside its database; None where they are elsewhere.
 
-    Files beside the database, wherever that now is, are this study's where they bear its id. Those
-    that stayed behind may belong to the database that this one is a copy of: they are read, but
-    never written or removed.
+    What a database says is believed only as far as it names a place that belongs to it: the
+    default directory beside its SQLite file (for PostgreSQL, in the working directory), or another
+    directory beside it that bears the study's id, wherever that file was moved or copied. Files
+    that stayed behind may belong to the database that this one is a copy of.
 
     Args:
         recorded: where they were when the study was planned.
         study_id: the id drawn then.
         database: the SQLite file as it was opened; None on PostgreSQL.
-        write: whether files are to be written or removed.
     """
-    if database is None or not _is_local(recorded):
-        return recorded
-    kept = Path(recorded)
+    if not is_local(recorded):
+        return None
+    try:
+        return _beside(local_path(recorded), study_id, database)
+    except (OSError, ValueError, RuntimeError):  # too long, not a path, links in a circle
+        return None
+
+
+def _beside(kept: Path, study_id: str, database: Path | None) -> str | None:
+    default = kept.name == DEFAULT_NAME
+    if database is None:
+        here = Path(DEFAULT_NAME).resolve()
+        return str(here) if kept == here else None
+    if kept.name in ("", ".."):
+        return None
     beside = (database.parent / kept.name).resolve()
-    if beside == kept or (beside / study_id).is_dir():
+    if (beside / study_id).is_dir():
         return str(beside)
-    if kept.name != DEFAULT_NAME:
-        return recorded  # it was chosen by somebody, and has no place relative to the database
+    if not default:
+        return None
     same = (kept.parent / database.name).exists() and database.samefile(kept.parent / database.name)
-    if (kept / study_id).is_dir() and (same or not write):
-        return recorded
-    return str(beside)
+    return str(kept) if same and (kept / study_id).is_dir() else str(beside)
 
 
 def holds(url: str, study_id: str) -> bool:
@@ -316,10 +436,6 @@ def holds(url: str, study_id: str) -> bool:
         return Files(url, study_id).exist
     except FilesError:
         return False
-
-
-def _is_local(url: str) -> bool:
-    return "://" not in url and "::" not in url
 
 
 def _install(url: str, error: ImportError) -> str:

@@ -55,6 +55,30 @@ def list_below(base: Path, path: str) -> list[str]:
         return os.listdir(directory)  # noqa: PTH208 - it is open, and may have no such name by now
 
 
+def find_below(base: Path, path: str) -> list[str]:
+    """Return all that is no directory below a directory, by its path below that; links as such.
+
+    A link or a file in the directory's own place is the one thing there is, with an empty path.
+    """
+    with _parent(base, path) as (directory, name):
+        if not stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+            return [""]
+        found = []
+        for place, directories, files, handle in os.fwalk(name, dir_fd=directory):
+            within = PurePosixPath(place).relative_to(name)
+            links = [one for one in directories if _is_link(handle, one)]
+            found += [str(within / one) for one in (*files, *links)]
+        return found
+
+
+def remove_empty_below(base: Path, path: str) -> None:
+    """Remove a directory below ``base`` and those in it, as far as nothing is in them."""
+    with _parent(base, path) as (directory, name):
+        for place, _, _, _ in os.fwalk(name, topdown=False, dir_fd=directory):
+            with suppress(OSError):  # somebody wrote in it, or removed it
+                os.rmdir(place, dir_fd=directory)
+
+
 def remove_below(base: Path, path: str) -> None:
     """Remove a file, a directory with all that is in it, or a link but not what it leads to."""
     with _parent(base, path) as (directory, name):
@@ -80,6 +104,12 @@ def _parent(base: Path, path: str, *, make: bool = False) -> Iterator[tuple[int,
         yield handle, name
     finally:
         os.close(handle)
+
+
+def _is_link(directory: int, name: str) -> bool:
+    with suppress(FileNotFoundError):
+        return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    return False
 
 
 def _enter(directory: int, name: str, *, make: bool) -> int:

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the work failed, 2 bad input or usage, 130 interrupted and
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 
 from lamsearch import __version__
 from lamsearch.cli import data, inspection, looking, probing, running, storage
+from lamsearch.cli.echo import Visible, echo
 from lamsearch.errors import InputError, InterruptedWorkError, LamsearchError
 from lamsearch.screen import speak_plainly
 from lamsearch.trials import DATABASE_ERRORS
@@ -24,26 +26,28 @@ class _Verbs(click.Group):
         """Speak with the letters that standard output and standard error have."""
         for stream in (sys.stdout, sys.stderr):
             speak_plainly(stream)
+        if logging.lastResort is not None:
+            logging.lastResort.setFormatter(Visible())
         return super().main(*arguments, **rest)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except LamsearchError as error:
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
         except DATABASE_ERRORS as error:
             # the driver's text may hold the URL: only what kind of error it was is said here
             kind = type(getattr(error, "orig", None) or error).__name__
-            click.echo(f"Error: storage: the database failed in the middle ({kind})", err=True)
+            echo(f"Error: storage: the database failed in the middle ({kind})", err=True)
             sys.exit(LamsearchError.exit_code)
         except UnicodeEncodeError as error:
             if not _is_undecodable(error):
                 raise
-            click.echo("Error: a name or path must be UTF-8, one given holds other bytes", err=True)
+            echo("Error: a name or path must be UTF-8, one given holds other bytes", err=True)
             sys.exit(InputError.exit_code)
         except KeyboardInterrupt:
-            click.echo("Error: interrupted", err=True)
+            echo("Error: interrupted", err=True)
             sys.exit(InterruptedWorkError.exit_code)
 
 

@@ -8,6 +8,7 @@ import click
 
 from lamsearch import dataset
 from lamsearch.cli import options
+from lamsearch.cli.echo import echo
 from lamsearch.errors import LamsearchError
 from lamsearch.screen import Transfer, print_table
 
@@ -41,7 +42,7 @@ def fetch(name: str, data_dir: Path | None) -> None:
     """
     with Transfer(name) as transfer:
         where = dataset.fetch(name, options.data_folder(data_dir), progress=transfer.show)
-    click.echo(str(where))
+    echo(str(where))
 
 
 @data.command()
@@ -59,6 +60,6 @@ def verify(name: str, data_dir: Path | None) -> None:
     """
     found = dataset.verify(name, options.data_folder(data_dir))
     for line in found.lines:
-        click.echo(line)
+        echo(line)
     if found.published is False:
         raise LamsearchError(f"{name}: the values are not the published ones")

@@ -13,10 +13,11 @@ import click
 from lamsearch import dataset, plan, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
+from lamsearch.cli.echo import echo
 from lamsearch.cli.memory import lacking
 from lamsearch.cli.watching import read
 from lamsearch.cli.watching import watch as watch_studies
-from lamsearch.errors import DataError, LamsearchError
+from lamsearch.errors import DataError, InputError, LamsearchError
 from lamsearch.files import Files
 from lamsearch.results import StageName, StudyRecord, TrialState
 from lamsearch.screen import print_json, print_status, print_table, print_text
@@ -48,7 +49,7 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
     for one in found:
         print_status(one, plotted=len(found) == 1)
     if not found:
-        click.echo("no studies", err=True)
+        echo("no studies", err=True)
 
 
 @click.command()
@@ -114,12 +115,12 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]
     print_table(header, rows, title=title)
     if not small:
-        click.echo(f"about {_duration(seconds)} of training on one core of this machine, "
+        echo(f"about {_duration(seconds)} of training on one core of this machine, "
                    "evaluation and start-up not counted")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
-        click.echo(f"more where {' or '.join(growing)} is extended")
+        echo(f"more where {' or '.join(growing)} is extended")
     for text in warnings:
-        click.echo(f"Warning: {text}")
+        echo(f"Warning: {text}")
 
 
 @click.command()
@@ -142,7 +143,7 @@ def gradcheck() -> None:
         for row in found.rows()
     ]  # fmt: skip
     print_table(["array", "λ", "batch", "central", "complex", "entries", "kinks", ""], rows)
-    click.echo(
+    echo(
         f"tolerances: central differences {probe.CENTRAL_TOLERANCE:g}, "
         f"complex step {probe.ORACLE_TOLERANCE:g}"
     )
@@ -164,7 +165,7 @@ def write_report(
     """Write a study's report where asked, and its summary or document to standard output."""
     if output is not None:
         reporting.write(record, output, models)
-        click.echo(f"report: {output}", err=True)
+        echo(f"report: {output}", err=True)
     if as_json:
         print_json(reporting.to_json(record))
     else:
@@ -176,11 +177,18 @@ def _models(database: Database, record: StudyRecord, files: str | None) -> dict[
 
     Only complete replicates of a study that is over have one.
     """
-    given = None if files is None else options.files_given(files)
-    stored = options.present(database, trials.load(database, record.name), given)
-    found = Files(stored.files, stored.id)
+    stored = trials.load(database, record.name)
     final = record.stages.get("final") if stored.over else None
     trained = [] if final is None else [t for t in final.trials if t.state is TrialState.COMPLETE]
+    try:
+        stored = options.present_or_beside(database, stored, files)
+    except InputError as error:
+        if files is not None:
+            raise
+        if trained:
+            echo(f"report: the models are left out: {error}", err=True)
+        return {}
+    found = Files(stored.files, stored.id)
     models = {
         f"final-{trial.replicate}.safetensors": content
         for trial in trained
@@ -188,7 +196,7 @@ def _models(database: Database, record: StudyRecord, files: str | None) -> dict[
     }
     if lack := len(trained) - len(models):
         what = "1 model is" if lack == 1 else f"{lack} models are"
-        click.echo(f"report: {what} not in {found.shown}, or not as saved", err=True)
+        echo(f"report: {what} not in {found.shown}, or not as saved", err=True)
     return models
 
 

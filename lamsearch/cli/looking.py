@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lamsearch.cli import options
+from lamsearch.cli.echo import echo
 
 
 @click.command()
@@ -66,6 +67,6 @@ def dashboard(
         port=port,
         writable=writable,
         password_file=password_file,
-        announce=click.echo,
-        say=lambda line: click.echo(line, err=True),
+        announce=echo,
+        say=lambda line: echo(line, err=True),
     )

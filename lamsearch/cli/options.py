@@ -13,8 +13,10 @@ from urllib.parse import quote
 import click
 from platformdirs import user_cache_path
 
+from lamsearch.cli.echo import echo
 from lamsearch.errors import InputError
 from lamsearch.files import DEFAULT_NAME, holds, locate
+from lamsearch.locations import is_local, is_within, local_path
 from lamsearch.redaction import shown
 from lamsearch.trials import Database, Mode, Stored, parse_url, sqlite_file
 
@@ -46,7 +48,7 @@ def files(command: F) -> F:
     return click.option(
         "--files",
         metavar="URL",
-        help="Where checkpoints and models live (folder or fsspec URL); else $LAMSEARCH_FILES, "
+        help="Where checkpoints and models are (directory or s3:// URL); else $LAMSEARCH_FILES, "
         "else lamsearch-files beside the SQLite file. Recorded when the study is created.",
     )(command)
 
@@ -109,7 +111,7 @@ def open_storage(given: str | None, mode: Mode = Mode.READ) -> Database:
         # the last one to leave tidies up beside SQLite's file
         context.call_on_close(database.close)
     if database.upgraded:
-        click.echo(database.upgraded, err=True)
+        echo(database.upgraded, err=True)
     return database
 
 
@@ -146,32 +148,65 @@ def present(
     stored: Stored,
     given: str | None = None,
     *,
-    write: bool = False,
     quiet: bool = False,
 ) -> Stored:
     """Return a study with the places where its files and its data are now.
 
     Both were recorded when it was planned; an SQLite file may have been moved with them since.
-    ``given`` is where the files are as somebody says, ``write`` whether they are to be written or
-    removed; unless ``quiet``, files that are left to another database are told of.
+    Whoever can write to the database chooses what is recorded: it is followed only within the place
+    that ``given`` names, or beside the database. Unless ``quiet``, files that are left to another
+    database are told of.
 
     Raises:
-        InputError: The study's files are not where they are said to be.
+        InputError: The study's files are not where they are said to be, or are recorded where
+            nobody said.
     """
-    found = locate(stored.files, stored.id, database=database.file, write=write)
-    if given is not None and given not in (found, stored.files) and not holds(given, stored.id):
+    found = locate(stored.files, stored.id, database=database.file)
+    place = found if given is None else _within(given, stored, found)
+    if place is None and given is None:
+        raise InputError(
+            f"files: {stored.study.name!r} was created with {shown(stored.files)!r}, which is not "
+            f"used unless it is given: pass --files or set {FILES_VARIABLE}"
+        )
+    if place is None:
         raise InputError(
             f"files: {stored.study.name!r} was created with {shown(stored.files)!r}, "
-            f"got {shown(given)!r}"
+            f"got {shown(given or '')!r}"
         )
-    left = given is None and found != stored.files and holds(stored.files, stored.id)
-    if write and left and not quiet and not holds(found, stored.id):
-        click.echo(
+    left = given is None and place != stored.files and not quiet
+    if left and holds(stored.files, stored.id) and not holds(place, stored.id):
+        echo(
             f"files: those in {shown(stored.files)} are left to the database that was beside them; "
-            f"this one's are in {found} (--files {shown(stored.files)} takes those)",
+            f"this one's are in {place} (--files {shown(stored.files)} takes those)",
             err=True,
         )
-    return replace(stored, files=given or found, origin=_origin(database, stored))
+    return replace(stored, files=place, origin=_origin(database, stored))
+
+
+def present_or_beside(database: Database, stored: Stored, files: str | None) -> Stored:
+    """Do as `present` does; $LAMSEARCH_FILES is only used where the study's files are there.
+
+    Raises:
+        InputError: As `present`.
+    """
+    if files is not None:
+        return present(database, stored, files_given(files))
+    named = files_given(None)
+    if named is not None and _within(named, stored, None) is not None:
+        return present(database, stored, named)
+    return present(database, stored)
+
+
+def _within(given: str, stored: Stored, found: str | None) -> str | None:
+    """Where a study's files are, if that is in the given place."""
+    recorded = stored.files
+    if given in (recorded, found):
+        return given
+    if is_within(recorded, given):
+        if is_within(given, recorded):
+            return given
+        return str(local_path(recorded).resolve()) if is_local(recorded) else recorded
+    return given if holds(given, stored.id) else None
 
 
 def _origin(database: Database, stored: Stored) -> str:

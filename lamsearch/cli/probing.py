@@ -13,6 +13,7 @@ import numpy as np
 
 from lamsearch import dataset
 from lamsearch.cli import options
+from lamsearch.cli.echo import echo
 from lamsearch.dataset import TrainingData
 from lamsearch.errors import FilesError
 from lamsearch.local_files import write_whole
@@ -130,7 +131,7 @@ def _measured(
         high=high,
         epochs=length,
         replicates=replicates,
-        say=lambda line: click.echo(f"lr-range: {line}", err=True),
+        say=lambda line: echo(f"lr-range: {line}", err=True),
     )
     suggested = suggest(ramp)
     document = {
@@ -195,7 +196,7 @@ def _write(output: Path, text: str, pictures: dict[str, bytes]) -> None:
             write_whole(path, content)
         except OSError as error:
             raise FilesError(f"{path}: cannot be written: {error.strerror or error}") from error
-    click.echo(f"pictures: {output / 'figures'}", err=True)
+    echo(f"pictures: {output / 'figures'}", err=True)
 
 
 def _show(document: dict[str, Any], ramp: RateRamp, suggested: RateRange) -> None:
@@ -211,7 +212,7 @@ def _show(document: dict[str, Any], ramp: RateRamp, suggested: RateRange) -> Non
     )
     print_table(header, rows, title=title)
     for line in _sentences(suggested):
-        click.echo(line)
+        echo(line)
 
 
 def _count(number: int, word: str) -> str:

@@ -15,6 +15,7 @@ import click
 from lamsearch import dataset, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
+from lamsearch.cli.echo import echo
 from lamsearch.cli.inspection import gathered, write_report
 from lamsearch.cli.leaving import leaving
 from lamsearch.cli.memory import lacking
@@ -80,6 +81,8 @@ def run(
         pace = ["--checkpoint-seconds", str(checkpoint_seconds),
                 "--lease-seconds", str(lease_seconds)]  # fmt: skip
         settings = _settings(storage, files, everywhere=client is not None)
+        if client is not None:  # Dask's workers have other working directories
+            settings.setdefault(options.FILES_VARIABLE, stored.files)
         with Screen() as screen:
             if client is None:
                 launched = _crew(database, name, workers, settings, data_dir, pace, screen)
@@ -130,9 +133,7 @@ def worker(
         # who started a crew has reached the storage: to its workers one that is away is an outage
         database = (patiently if crew else _once)(lambda: options.open_storage(storage, Mode.WORK))
         stored = patiently(lambda: trials.load(database, name))
-        stored = options.present(
-            database, stored, options.files_given(files), write=True, quiet=crew
-        )
+        stored = options.present(database, stored, options.files_given(files), quiet=crew)
         Worker(database, stored, settings, stop=stop, say=_say).run()
         failure = patiently(lambda: trials.load(database, name).failure)
     if failure is not None and not crew:
@@ -152,23 +153,28 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
       lamsearch create studies/cifar10.toml --storage postgresql://lam@db/lam
     """
     _, stored = _planned(read_study(study_file), study_file, storage, data_dir, files)
-    click.echo(f"planned {stored.study.name}; join with: lamsearch worker {stored.study.name}")
+    echo(f"planned {stored.study.name}; join with: lamsearch worker {stored.study.name}")
 
 
 @click.command()
 @click.argument("name")
 @options.storage
+@options.files
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete(name: str, storage: str | None, yes: bool) -> None:
-    """Start over: remove the trials, leases and files of a study."""
+def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None:
+    """Start over: remove the trials, leases and files of a study.
+
+    Of its files what lamsearch wrote is removed, and nothing else.
+    """
     database = options.open_storage(storage, Mode.WORK)
-    stored = options.present(database, trials.load(database, name), write=True)
-    files = Files(stored.files, stored.id)  # what cannot be reached is said while all is there
+    stored = options.present_or_beside(database, trials.load(database, name), files)
+    own = Files(stored.files, stored.id)
+    own.check_ours()  # what cannot be reached or removed is said while all is there
     if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
         raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
     trials.delete(database, name)
-    files.remove_all()
-    click.echo(f"deleted {name}", err=True)
+    own.remove_all()
+    echo(f"deleted {name}", err=True)
 
 
 def _crew(
@@ -244,7 +250,7 @@ def _planned(
     )
     study.check_features(found.features)
     for text in [*cautions(study), *lacking(study, found.features, len(found.classes))]:
-        click.echo(f"Warning: {text}", err=True)
+        echo(f"Warning: {text}", err=True)
     Files(given or options.files_default(url), "check").check()
     database = options.open_storage(storage, Mode.CREATE)
     is_new = study.name not in trials.names(database)
@@ -260,8 +266,11 @@ def _planned(
     )
     if is_new and found.seen is not None:
         for line in found.seen.warnings:
-            click.echo(f"Warning: {line}", err=True)
-    return database, options.present(database, stored, given, write=True)
+            echo(f"Warning: {line}", err=True)
+    stored = options.present(database, stored, given)
+    if is_new:  # later this tells that the directory is lamsearch's
+        Files(stored.files, stored.id).mark()
+    return database, stored
 
 
 def _check_recordable(*texts: str) -> None:
@@ -280,7 +289,7 @@ def _once(action: Callable[[], T]) -> T:
 def _say(line: str) -> None:
     # a worker whose crew was killed has nobody to tell, but still something to give back
     with suppress(BrokenPipeError):
-        click.echo(line, err=True)
+        echo(line, err=True)
 
 
 def _leave_with_crew(stop: threading.Event) -> None:

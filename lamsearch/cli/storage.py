@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lamsearch.cli import options
+from lamsearch.cli.echo import echo
 from lamsearch.trials import SCHEMA_VERSION, Mode
 
 
@@ -26,7 +27,7 @@ def check(storage: str | None) -> None:
       lamsearch storage check
     """
     database = options.open_storage(storage)
-    click.echo(f"{database.redacted}: schema version {SCHEMA_VERSION}, which is current")
+    echo(f"{database.redacted}: schema version {SCHEMA_VERSION}, which is current")
 
 
 @storage.command()
@@ -43,4 +44,4 @@ def upgrade(storage: str | None) -> None:
     """
     database = options.open_storage(storage, Mode.WORK)
     if database.upgraded is None:
-        click.echo(f"{database.redacted}: schema version {SCHEMA_VERSION} already", err=True)
+        echo(f"{database.redacted}: schema version {SCHEMA_VERSION} already", err=True)

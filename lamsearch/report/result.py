@@ -28,6 +28,7 @@ from lamsearch.results import (
 )
 from lamsearch.selection import Dropped
 from lamsearch.statistics import CandidateScore
+from lamsearch.visible import cell
 
 COLUMNS = (
     "stage", "candidate", "replicate", "cohort", "log10_lambda", "lambda", "state",
@@ -214,10 +215,5 @@ def _row(name: StageName, trial: TrialRecord) -> tuple[object, ...]:
         name, trial.candidate, trial.replicate, trial.cohort,
         finite(x), None if x is None else float(10.0**x), trial.state.value,
         finite(trial.validation_accuracy), finite(trial.validation_loss),
-        finite(trial.train_accuracy), _harmless(trial.reason),
+        finite(trial.train_accuracy), None if trial.reason is None else cell(trial.reason),
     )  # fmt: skip
-
-
-def _harmless(reason: str | None) -> str | None:
-    """Keep spreadsheets from taking a reason for a formula."""
-    return f"'{reason}" if reason and reason[0] in "=+-@\t\r" else reason

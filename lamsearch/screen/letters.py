@@ -13,6 +13,8 @@ import sys
 import unicodedata
 from typing import TextIO
 
+from lamsearch.visible import is_obeyed, visible
+
 _HANDLER = "lamsearch.plain"
 _PLAIN_ASCII = "plain_ascii"
 _WORDS = {
@@ -39,7 +41,8 @@ def speak_plainly(stream: TextIO | None) -> None:
 
 def print_text(text: str) -> None:
     """Print text in columns on standard output, in letters that it has, without moving them."""
-    print(plain_columns(text.rstrip("\n"), sys.stdout.encoding or "utf-8"), flush=True)
+    text = visible(text.rstrip("\n"), keep="\n")
+    print(plain_columns(text, sys.stdout.encoding or "utf-8"), flush=True)
 
 
 def print_json(text: str) -> None:
@@ -59,9 +62,15 @@ def plain_columns(text: str, encoding: str) -> str:
 
 def plain_json(text: str, encoding: str) -> str:
     """Return JSON text that means the same and that the encoding has."""
-    if encoding.lower().startswith("utf"):
+    wide = encoding.lower().startswith("utf")
+    if wide and text.replace("\n", "").isprintable():
         return text
-    return "".join(letter if letter.isascii() else _escape(letter) for letter in text)
+    return "".join(one if one == "\n" or _stays(one, wide=wide) else _escape(one) for one in text)
+
+
+def _stays(letter: str, *, wide: bool) -> bool:
+    """Whether JSON text keeps a letter; JSON itself escapes only the first control characters."""
+    return (wide or letter.isascii()) and not is_obeyed(letter)
 
 
 def _line(line: str, encoding: str) -> str:

@@ -14,11 +14,12 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
+from rich.text import Text
 
 from lamsearch.screen.overview import Overview
 from lamsearch.screen.picture import Picture, best_of, chosen_of, glyphs_of, left_of, percent
 from lamsearch.trials import StageStatus, Status
+from lamsearch.visible import visible
 
 _PLAIN_SECONDS = 10.0  # between two lines of the same stage where there is no terminal
 _PAPER_WIDTH = 10_000  # of a pipe: nothing is cut
@@ -54,7 +55,7 @@ class Screen:
 
     def say(self, line: str) -> None:
         """Print one line above whatever is live."""
-        self._console.print(escape(line))
+        self._console.print(Text(visible(line)))
 
     def show(self, status: Status) -> None:
         """Draw the status, or where there is no terminal, say what has changed."""

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from lamsearch.screen.picture import STATE_STYLES, clock, glyphs_of, percent, speakable
+from lamsearch.screen.picture import STATE_STYLES, clock, glyphs_of, percent, speakable, spoken
 from lamsearch.trials import Status
 
 _NAME_WIDTH = 24
@@ -30,7 +30,8 @@ class Overview:
         options = options.update(no_wrap=True, overflow="ellipsis", height=None)
         room = max(1, console.height - 2)
         ranked = sorted(self.statuses, key=lambda one: one.over)  # stable: else in their order
-        shown, more = ranked[:room], len(ranked) - room
+        shown = [spoken(one, options.encoding) for one in ranked[:room]]
+        more = len(ranked) - room
         for text in _lines(shown, options):
             for line in console.render_lines(text, options, pad=False):
                 yield from speakable(line, options)

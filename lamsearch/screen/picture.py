@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import cast
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
@@ -20,7 +21,8 @@ from lamsearch.results import ScoreKind
 from lamsearch.screen.glyphs import ASCII, UNICODE, Glyphs
 from lamsearch.screen.letters import plain
 from lamsearch.screen.plot import plot
-from lamsearch.trials import Recovery, Status, WorkerStatus
+from lamsearch.trials import Point, Recovery, Status, WorkerStatus
+from lamsearch.visible import visible
 
 _STAGES_SHOWN, _RECOVERIES_SHOWN, _WORKERS_SHOWN = 5, 3, 50
 _WORKERS_BESIDE_PLOT = 8
@@ -50,8 +52,8 @@ class Picture:
         options = options.update(no_wrap=True, overflow="ellipsis", height=None)
         height = max(1, console.height - 1)
         lines: list[list[Segment]] = []
-        spoken = replace(self, status=_spoken(self.status, options.encoding))
-        for part in spoken._parts(console, options, height):
+        drawn = replace(self, status=spoken(self.status, options.encoding))
+        for part in drawn._parts(console, options, height):
             lines += console.render_lines(part, options, pad=False)
         for line in lines[:height] if self.fitted else lines:
             yield from speakable(line, options)
@@ -164,20 +166,20 @@ def speakable(line: Sequence[Segment], options: ConsoleOptions) -> list[Segment]
     return [Segment(plain(one.text.replace("…", "~"), options.encoding), one.style) for one in line]
 
 
-def _spoken(status: Status, encoding: str) -> Status:
-    """The status with its texts from outside in letters that the console has, before a layout."""
-    workers = (replace(one, owner=plain(one.owner, encoding)) for one in status.workers)
-    recovered = (
-        replace(one, taken_from=one.taken_from and plain(one.taken_from, encoding))
-        for one in status.recovered
-    )
-    return replace(
-        status,
-        name=plain(status.name, encoding),
-        failure=status.failure and plain(status.failure, encoding),
-        workers=tuple(workers),
-        recovered=tuple(recovered),
-    )
+def spoken(status: Status, encoding: str) -> Status:
+    """Return the status with its texts harmless and in letters that the console has."""
+    return cast("Status", _spoken(status, encoding))
+
+
+def _spoken(value: object, encoding: str) -> object:
+    if type(value) is str:
+        return plain(visible(value), encoding)
+    if isinstance(value, tuple):
+        return tuple(_spoken(one, encoding) for one in value)
+    if is_dataclass(value) and not isinstance(value, (type, Point)):  # of those there are many
+        found = {one.name: _spoken(getattr(value, one.name), encoding) for one in fields(value)}
+        return replace(value, **found)
+    return value
 
 
 def _stages(status: Status, shown: int) -> Table:
@@ -219,8 +221,8 @@ def _workers_table(workers: Sequence[WorkerStatus]) -> Table:
         renewed = f"{max(0.0, worker.renewed_ago):.0f} s ago"
         table.add_row(
             Text(host),
-            pid,
-            f"{worker.stage} {worker.cohort}",
+            Text(pid),
+            Text(f"{worker.stage} {worker.cohort}"),
             f"{worker.updates}/{worker.total}",
             number(worker.per_second),
             Text(f"{renewed}, expired" if worker.expired else renewed, style=late),

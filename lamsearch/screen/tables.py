@@ -19,22 +19,30 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from lamsearch.screen.letters import plain
+from lamsearch.visible import visible
 
 
 def print_table(header: list[str], rows: list[list[str]], *, title: str | None = None) -> None:
     """Print a plain table on standard output; text columns left, numbers right."""
     console = Console(highlight=False)
-    header = [plain(cell, console.encoding) for cell in header]
-    rows = [[plain(cell, console.encoding) for cell in row] for row in rows]
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    header = [_spoken(cell, console) for cell in header]
+    rows = [[_spoken(cell, console) for cell in row] for row in rows]
+    table = Table(
+        title=title and Text(visible(title)), title_justify="left", box=None, pad_edge=False
+    )
     for place, name in enumerate(header):
         numeric = all(_is_number(row[place]) for row in rows) and bool(rows)
-        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _spoken(cell: str, console: Console) -> str:
+    return plain(visible(cell), console.encoding)
 
 
 class Transfer:

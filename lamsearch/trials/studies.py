@@ -7,6 +7,7 @@ the study's row, so that it is made once, by whoever sees it first, and a death 
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
 
 from lamsearch import plan, selection
-from lamsearch.errors import InputError, StudyStateError, WorkFailedError
+from lamsearch.errors import InputError, StorageError, StudyStateError, WorkFailedError, shown
 from lamsearch.results import DataFacts, Selected, StageName, StageRecord
 from lamsearch.study import Study, differences, parse_study
 from lamsearch.trials import reading
@@ -27,6 +28,7 @@ from lamsearch.trials.expiry import holds
 from lamsearch.trials.planned import is_ours, optuna_studies, place_of, template
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
 
+_ID = re.compile(r"[0-9a-f]{32}")  # it is a directory's name
 GIVEN = "given in the study file"
 
 
@@ -151,6 +153,11 @@ def _row(unit: Unit, name: str, *, lock: bool = False) -> sa.RowMapping | None:
 
 
 def _stored(row: sa.RowMapping) -> Stored:
+    if not (isinstance(row["id"], str) and _ID.fullmatch(row["id"])):
+        raise StorageError(
+            f"storage: the id of study {row['name']!r} must be 32 hexadecimal digits, got "
+            f"{shown(row['id'])}: the database is damaged"
+        )
     return Stored(
         study=parse_study(row["document"], where=f"study {row['name']}"),
         id=row["id"],

@@ -97,13 +97,14 @@ def test_a_copy_is_deleted_alone(done_desk: Any, desk: Any, copied: Path) -> Non
     assert models(done_desk.folder) == MODELS
 
 
-def test_a_copy_of_the_database_alone_reads_the_files_and_never_removes_them(
+def test_a_copy_of_the_database_alone_has_no_files_unless_they_are_given(
     done_desk: Any, desk: Any, copied: Path
 ) -> None:
-    """A copied database without files reads those of the original; deleting its study leaves them,
-    and says so."""
+    """A copied database without files reads those of the original only where they are given;
+    deleting its study leaves them, and says so."""
     shutil.rmtree(copied / "lamsearch-files")
-    assert reported(desk, copied) == MODELS
+    assert reported(desk, copied) == []
+    assert reported(desk, copied, "--files", done_desk.folder / "lamsearch-files") == MODELS
     result = desk("delete", "small", "--yes", "--storage", url(copied))
     assert result.exit_code == 0
     kept = done_desk.folder / "lamsearch-files"
@@ -114,7 +115,6 @@ def test_a_copy_of_the_database_alone_reads_the_files_and_never_removes_them(
 def test_a_copy_that_goes_on_leaves_the_original_s_files_alone(desk: Any, tmp_path: Path) -> None:
     """Work on a copy of a database alone makes files beside the copy and none at the original's."""
     desk.well("create", desk.write())
-    (desk.folder / "lamsearch-files").mkdir()
     copy = tmp_path / "copy"
     copy.mkdir()
     shutil.copy(desk.database_file, copy)

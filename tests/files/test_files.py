@@ -60,6 +60,8 @@ def model(seed: int = 0) -> Model:
 @pytest.fixture(params=["folder", "memory", "s3"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A place for files: a folder, or an object store."""
+    if request.param == "memory":
+        request.getfixturevalue("monkeypatch").setenv("LAMSEARCH_FILES_PROTOCOLS", "memory")
     if request.param == "s3":
         return f"{request.getfixturevalue('s3')}/some/prefix"
     return str(tmp_path / "store") if request.param == "folder" else f"memory://{uuid.uuid4().hex}"
@@ -72,10 +74,11 @@ def files(url: str) -> Files:
 
 
 def listing(url: str) -> list[str]:
-    """All files below a URL, by their names below it."""
+    """All files below a URL, by their names below it, but for the marks of directories."""
     fs, root = fsspec.core.url_to_fs(url)
     fs.invalidate_cache()
-    return sorted(path[len(root) :].lstrip("/") for path in fs.find(root))
+    names = sorted(path[len(root) :].lstrip("/") for path in fs.find(root))
+    return [name for name in names if not name.endswith("/.lamsearch-study")]
 
 
 def edit(url: str, name: str, change: Callable[[bytes], bytes]) -> None:

@@ -72,8 +72,11 @@ def refusal(*arguments: object) -> str:
     return done.stderr.removeprefix("Error: ").rstrip()
 
 
-def test_a_place_that_can_be_written_is_left_as_it_was(s3: str, tmp_path: Path) -> None:
+def test_a_place_that_can_be_written_is_left_as_it_was(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A check that succeeds leaves nothing behind, in an object store or a folder to be made."""
+    monkeypatch.setenv("LAMSEARCH_FILES_PROTOCOLS", "memory")
     for url in (f"{s3}/prefix", str(tmp_path / "store"), f"memory://{tmp_path.name}"):
         Files(url, "id").check()
     fs = fsspec.filesystem("s3")
@@ -269,8 +272,8 @@ def test_delete_leaves_nothing_of_a_study(
     database.close()
     files.save_checkpoint("coarse", 2, 30, STATE)
     there = fsspec.get_filesystem_class("s3")(skip_instance_cache=True)
-    assert len(there.find(s3)) == 1
-    done = call("delete", "small", "--yes")
+    assert len(there.find(s3)) == 2  # the checkpoint, and the mark of the study's directory
+    done = call("delete", "small", "--yes", "--files", f"{s3}/x")
     assert done.exit_code == 0, done.stderr
     there.invalidate_cache()
     assert there.find(s3) == []
@@ -290,9 +293,11 @@ def test_what_s3_needs_is_said(tmp_path: Path, study_file: Callable[..., Path]) 
 
 
 def test_no_message_holds_the_password(
-    closed_port: int, desk: Path, study_file: Callable[..., Path]
-) -> None:
+    closed_port: int, desk: Path, study_file: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """A URL with a password is refused without it, when it fails and when it is another's."""
+    monkeypatch.setenv("LAMSEARCH_FILES_PROTOCOLS", "ftp, memory")
     url = f"ftp://user:pa55%2Fword@127.0.0.1:{closed_port}/x"
     said = refusal("create", study_file(), "--files", url)
     assert f"ftp://user:***@127.0.0.1:{closed_port}/x" in said

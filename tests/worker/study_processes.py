@@ -81,7 +81,8 @@ class Place:
         """Start a lamsearch process on this storage."""
         log = self.folder / f"process-{len(self.processes)}.log"
         told = [*map(str, arguments), "--storage", self.url]
-        process = Process(told, folder or self.folder, log, environment)
+        settings = {"LAMSEARCH_FILES": str(self.files), **(environment or {})}
+        process = Process(told, folder or self.folder, log, settings)
         self.processes.append(process)
         return process
 

@@ -20,11 +20,12 @@ FIRST_CYCLE = 1600
 class Host:
     """A machine that shares no disk with another: a working folder and a cache of its own."""
 
-    def __init__(self, place: Place, folder: Path) -> None:
+    def __init__(self, place: Place, folder: Path, files: str) -> None:
         self._place, self.folder = place, folder
         folder.mkdir()
         self._environment = {
             "LAMSEARCH_CACHE": str(folder / "cache"), "LAMSEARCH_DATA": str(folder / "data"),
+            "LAMSEARCH_FILES": files,
         }  # fmt: skip
 
     def start(self, *arguments: object) -> Process:
@@ -82,10 +83,10 @@ def test_another_host_goes_on_at_the_checkpoint_of_a_killed_one(
     an undisturbed run on a folder; its report finds the models, and delete leaves nothing."""
     (tmp_path / "desk").mkdir()
     place = Place(tmp_path / "desk", postgres_url)
-    one, other = Host(place, tmp_path / "one"), Host(place, tmp_path / "other")
     url = f"{s3}/studies"
+    one, other = Host(place, tmp_path / "one", url), Host(place, tmp_path / "other", s3)
     try:
-        create = one.start("create", place.study_file, "--files", url)
+        create = one.start("create", place.study_file)
         assert create.wait() == 0, create.said
         saved = killed_after_its_first_checkpoint(one.worker(0.03), url)
         assert 0 < saved < FIRST_CYCLE
