@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,11 +45,12 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
         raise click.UsageError("--watch and --json do not go together")
     found = watch_studies(database, name) if watch else read(database, name)
     if as_json:
-        documents = [asdict(one) for one in found]
+        documents = [_finite(asdict(one)) for one in found]
         print_json(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
         return
-    for one in found:
-        print_status(one, plotted=len(found) == 1)
+    with trials.damage_is_said():
+        for one in found:
+            print_status(one, plotted=len(found) == 1)
     if not found:
         echo("no studies", err=True)
 
@@ -163,13 +166,16 @@ def write_report(
     record: StudyRecord, models: Mapping[str, bytes], output: Path | None, *, as_json: bool
 ) -> None:
     """Write a study's report where asked, and its summary or document to standard output."""
+    with trials.damage_is_said():
+        text = reporting.to_json(record) if as_json else reporting.summary(record)
+        if output is not None:
+            reporting.write(record, output, models)
     if output is not None:
-        reporting.write(record, output, models)
         echo(f"report: {output}", err=True)
     if as_json:
-        print_json(reporting.to_json(record))
+        print_json(text)
     else:
-        print_text(reporting.summary(record))
+        print_text(text)
 
 
 def _models(database: Database, record: StudyRecord, files: str | None) -> dict[str, bytes]:
@@ -198,6 +204,15 @@ def _models(database: Database, record: StudyRecord, files: str | None) -> dict[
         what = "1 model is" if lack == 1 else f"{lack} models are"
         echo(f"report: {what} not in {found.shown}, or not as saved", err=True)
     return models
+
+
+def _finite(value: Any) -> Any:
+    """A document with null where a number is none: JSON has no infinity."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _seen(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int, tuple[str, ...]]:

@@ -4,6 +4,7 @@ Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a c
 """
 
 from lamsearch.trials.contents import Mode
+from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
 from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
@@ -24,6 +25,7 @@ from lamsearch.trials.viewing import PlannedStage, View
 
 __all__ = [
     "DATABASE_ERRORS",
+    "damage_is_said",
     "SCHEMA_VERSION",
     "ArtifactGoneError",
     "ArtifactKind",

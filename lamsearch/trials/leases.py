@@ -21,6 +21,7 @@ from optuna.trial import TrialState as OptunaState
 from lamsearch.errors import LeaseLostError, StorageAwayError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
 from lamsearch.trials.curve_blobs import pack
+from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
@@ -101,6 +102,7 @@ class Leases:
         self._away, self._lenient_until = False, float("-inf")
         self._unheard = False  # whether a claim may have been committed and never heard of
 
+    @damage_is_said()
     def claim(self) -> Claim | Wait | None:
         """Claim the next cohort; None when the study is over.
 
@@ -124,6 +126,7 @@ class Leases:
             with self._noticing():
                 advance(self._database, self._study)
 
+    @damage_is_said()
     def renew(self, claim: Claim, beat: Beat) -> None:
         """Hold a claim for another lease.
 
@@ -137,12 +140,14 @@ class Leases:
             if renewed.rowcount != 1:
                 raise self._lost(claim)
 
+    @damage_is_said()
     def give_back(self, claim: Claim) -> None:
         """Let others claim the cohort at once; its trials stay running, to be adopted."""
         with self._write() as unit:
             values = {"state": OPEN, "owner": None, "expires": None}
             unit.execute(sa.update(cohorts).where(*self._mine(claim)).values(**values))
 
+    @damage_is_said()
     def report(self, claim: Claim, cycle: int, accuracies: Sequence[float]) -> tuple[str, ...]:
         """Report each trial's validation accuracy at a cycle end; NaN for a net taken out.
 
@@ -162,6 +167,7 @@ class Leases:
                     unit.optuna.set_trial_intermediate_value(slot[0], cycle, float(accuracy))
         return replanned
 
+    @damage_is_said()
     def tell(
         self, claim: Claim, outcomes: Sequence[Trained], beat: Beat, seconds: float
     ) -> tuple[str, ...]:
@@ -188,6 +194,7 @@ class Leases:
             self._finish(unit, claim, {**asdict(beat), "seconds": seconds})
         return replanned
 
+    @damage_is_said()
     def open_test(self, claim: Claim, purpose: str) -> TestOpening:
         """Commit the record that the test set is opened, then return it.
 
@@ -212,6 +219,7 @@ class Leases:
             self._update_study(unit, openings=[asdict(opening)])
         return opening
 
+    @damage_is_said()
     def tell_test(
         self, claim: Claim, final: FinalScore, models: Mapping[int, str] = _NO_MODELS
     ) -> None:
@@ -233,12 +241,14 @@ class Leases:
                 unit.execute(update.values(model_sha256=digest))
             self._finish(unit, claim, {})
 
+    @damage_is_said()
     def chosen(self) -> float:
         """Return log10 λ of the committed winner."""
         with self._read() as unit:
             query = sa.select(studies.c.selected).where(studies.c.name == self._study)
             return float((unit.connection.scalar(query) or {})["log10_lambda"])
 
+    @damage_is_said()
     def trained(self) -> dict[int, str | None]:
         """Return the replicates of the final that are complete, with their models' SHA-256.
 

@@ -32,7 +32,9 @@ from lamsearch.results import (
     TrialState,
 )
 from lamsearch.statistics import validation_images
+from lamsearch.study import parse_study
 from lamsearch.trials.curve_blobs import unpack
+from lamsearch.trials.damage import believed, check_row, damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import held
 from lamsearch.trials.planned import (
@@ -142,6 +144,7 @@ class Status:
         return self.state in ("done", "failed")
 
 
+@damage_is_said()
 def read_study(database: Database, name: str) -> StudyRecord:
     """Return all that is known of a study, with its learning curves.
 
@@ -152,11 +155,13 @@ def read_study(database: Database, name: str) -> StudyRecord:
         row = _study_row(unit, name)
         found = unit.connection.scalars(sa.select(stages.c.name).where(stages.c.study == name))
         records = {stage: read_stage(unit, name, stage, curves_too=True) for stage in found}
+    parse_study(row["document"], where=f"study {name}")
     return study_record(row, records)
 
 
 def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> StudyRecord:
     """Return the record of a study's row and of its stages."""
+    check_row(row)
     finished, created = row["finished"], row["created"]
     record = StudyRecord(
         name=row["name"],
@@ -168,7 +173,7 @@ def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> S
         classes=tuple(row["classes"]),
         data=_facts(row["data_facts"]),
         selected=selected_from(row["selected"]),
-        openings=tuple(TestOpening(**opening) for opening in row["openings"]),
+        openings=tuple(believed(TestOpening(**opening)) for opening in row["openings"]),
         final=_final(row["final"]),
         failure=row["failure"],
         seconds=None if finished is None else _since(created, finished),
@@ -206,6 +211,7 @@ def read_stage(
     return StageRecord(name=stage, interval=place.interval, trials=records)
 
 
+@damage_is_said()
 def read_status(database: Database, name: str) -> Status:
     """Return a study at a glance.
 
@@ -229,18 +235,20 @@ def read_status(database: Database, name: str) -> Status:
         state = "done"
     else:
         state = "running" if any(held(cohort, now) for cohort in leased) else "waiting"
-    return Status(
-        name=name,
-        state=state,
-        stages=tuple(_stage_status(one) for one in totals),
-        workers=tuple(_worker(cohort, now) for cohort in leased),
-        takeovers=sum(one.takeovers for one in totals),
-        recovered=tuple(_recovery(cohort) for cohort in recovered),
-        best=best,
-        failure=row["failure"],
-        selected=selected_from(row["selected"]),
-        elapsed=_since(row["created"], row["finished"] or now),
-        points=points,
+    return believed(
+        Status(
+            name=name,
+            state=state,
+            stages=tuple(_stage_status(one) for one in totals),
+            workers=tuple(_worker(cohort, now) for cohort in leased),
+            takeovers=sum(one.takeovers for one in totals),
+            recovered=tuple(_recovery(cohort) for cohort in recovered),
+            best=best,
+            failure=row["failure"],
+            selected=selected_from(row["selected"]),
+            elapsed=_since(row["created"], row["finished"] or now),
+            points=points,
+        )
     )
 
 
@@ -338,11 +346,13 @@ def selected_from(value: dict[str, Any] | None) -> Selected | None:
     if value is None:
         return None
     score = value["validation_accuracy"]
-    return Selected(
-        log10_lambda=value["log10_lambda"],
-        rule=value["rule"],
-        validation_accuracy=None if score is None else _score(score, value["rule"]),
-        warnings=tuple(value["warnings"]),
+    return believed(
+        Selected(
+            log10_lambda=value["log10_lambda"],
+            rule=value["rule"],
+            validation_accuracy=None if score is None else _score(score, value["rule"]),
+            warnings=tuple(value["warnings"]),
+        )
     )
 
 
@@ -367,7 +377,9 @@ def _restated(record: StudyRecord, value: dict[str, Any] | None) -> StudyRecord:
 
 
 def _facts(value: dict[str, Any] | None) -> DataFacts | None:
-    return None if value is None else DataFacts(**{**value, "warnings": tuple(value["warnings"])})
+    if value is None:
+        return None
+    return believed(DataFacts(**{**value, "warnings": tuple(value["warnings"])}))
 
 
 def _final(value: dict[str, Any] | None) -> FinalScore | None:
@@ -376,7 +388,7 @@ def _final(value: dict[str, Any] | None) -> FinalScore | None:
     low, high = value["interval95"]
     confusion = tuple(tuple(row) for row in value["confusion"])
     rest = {"interval95": (low, high), "accuracies": tuple(value["accuracies"])}
-    return FinalScore(**{**value, **rest, "confusion": confusion})
+    return believed(FinalScore(**{**value, **rest, "confusion": confusion}))
 
 
 def _totals(unit: Unit, name: str) -> list[sa.Row[Any]]:

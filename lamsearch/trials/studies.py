@@ -23,6 +23,7 @@ from lamsearch.errors import InputError, StorageError, StudyStateError, WorkFail
 from lamsearch.results import DataFacts, Selected, StageName, StageRecord
 from lamsearch.study import Study, differences, parse_study
 from lamsearch.trials import reading
+from lamsearch.trials.damage import check_row, damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.planned import is_ours, optuna_studies, place_of, template
@@ -53,6 +54,7 @@ class Stored:
         return self.finished or self.failure is not None
 
 
+@damage_is_said()
 def create(
     database: Database,
     study: Study,
@@ -93,6 +95,7 @@ def create(
     return _stored(row)
 
 
+@damage_is_said()
 def load(database: Database, name: str) -> Stored:
     """Return a planned study.
 
@@ -109,12 +112,14 @@ def load(database: Database, name: str) -> Stored:
     return _stored(row)
 
 
+@damage_is_said()
 def names(database: Database) -> list[str]:
     """Return the names of all planned studies, oldest first."""
     with database.read() as unit:
         return list(unit.connection.scalars(sa.select(studies.c.name).order_by(studies.c.created)))
 
 
+@damage_is_said()
 def advance(database: Database, name: str) -> None:
     """Make the next passage of a study whose present stage is done; otherwise do nothing."""
     with database.write() as unit:
@@ -122,6 +127,7 @@ def advance(database: Database, name: str) -> None:
     database.checkpoint()
 
 
+@damage_is_said()
 def delete(database: Database, name: str) -> Stored:
     """Remove a study with its trials and leases; return what it was, for its files.
 
@@ -158,6 +164,7 @@ def _stored(row: sa.RowMapping) -> Stored:
             f"storage: the id of study {row['name']!r} must be 32 hexadecimal digits, got "
             f"{shown(row['id'])}: the database is damaged"
         )
+    check_row(row)
     return Stored(
         study=parse_study(row["document"], where=f"study {row['name']}"),
         id=row["id"],
