@@ -283,6 +283,7 @@ def _seconds(study: Study, classes: int, features: int, cohort: int, batch_size:
 
 def _duration(seconds: float) -> str:
     """A time as people say it, in a unit of which there are few."""
+    seconds = max(seconds, 0.1)
     for unit, size in (("seconds", 1), ("minutes", 60), ("hours", 3600)):
         if seconds < 99.5 * size:
             count = seconds / size

@@ -189,7 +189,16 @@ def test_a_replicate_that_failed_has_no_model_and_is_not_trained_again(
     assert begun.count(STAGES.index("final")) == 2
     assert not [line for line in one.said if "training it again" in line]
     url = one.database.url.render_as_string(hide_password=False)
-    result = lamsearch("report", "small", "--storage", url, "--output", one.folder / "out")
+    result = lamsearch(
+        "report",
+        "small",
+        "--storage",
+        url,
+        "--files",
+        one.folder / "files",
+        "--output",
+        one.folder / "out",
+    )
     assert result.returncode == 0, result.stderr
     assert "not in" not in result.stderr
     assert [path.name for path in (one.folder / "out/models").iterdir()] == ["final-1.safetensors"]
