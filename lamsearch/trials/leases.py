@@ -229,7 +229,6 @@ class Leases:
             self._update_study(unit, final=asdict(final))
             self._finish(unit, claim, {})
 
-    @damage_is_said()
     def chosen(self) -> float:
         """Return log10 λ of the committed winner."""
         with self._read() as unit:
