@@ -241,7 +241,6 @@ class Leases:
                 unit.execute(update.values(model_sha256=digest))
             self._finish(unit, claim, {})
 
-    @damage_is_said()
     def chosen(self) -> float:
         """Return log10 λ of the committed winner."""
         with self._read() as unit:
