@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, inspect
 
 from lamsearch.visible import is_obeyed
 
-PER_COLUMN = 3
+PER_COLUMN = 1
 PARTS = [
     "[/]", "[bold]", "[link=http://evil]x[/link]", "\x1b[2J", "\x1b]0;x\x07", "\x9b31m", "\0",
     "\x7f", "\u202e", "\u2066", "\n", "\r", "../", "/", "~", "$(touch OUT)", "`touch OUT`",

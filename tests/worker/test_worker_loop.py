@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -213,7 +214,9 @@ def test_patience_says_one_line_when_the_database_goes_and_one_when_it_is_back()
 
 def test_patience_ends_where_waiting_cannot_help() -> None:
     """A full disk is no outage and is raised at once, and so is the wish to leave."""
-    full = OperationalError("INSERT", {}, Exception("database or disk is full"))
+    cause = sqlite3.OperationalError("database or disk is full")
+    cause.sqlite_errorcode = sqlite3.SQLITE_FULL
+    full = OperationalError("INSERT", {}, cause)
     said: list[str] = []
 
     def refuse(error: Exception) -> Callable[[], None]:
