@@ -148,8 +148,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
             ident=None,
             clear_untrusted_proxy_headers=True,
             asyncore_use_poll=True,  # select knows no file number above 1023
-            asyncore_loop_timeout=0.5,
-            cleanup_interval=0.5,
+            asyncore_loop_timeout=1,  # whole seconds: a half would be 0, a loop at full speed
+            cleanup_interval=1,
             connection_limit=self._room + _SPARE,  # never reached: room is made before
             max_request_header_size=self.limits.head_bytes,
             max_request_body_size=self.limits.long_body,

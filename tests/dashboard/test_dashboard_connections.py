@@ -229,3 +229,15 @@ def test_a_body_in_many_parts_arrives() -> None:
         found = everything(one)
     assert found.count(b"200 OK") == 2
     assert found.index(b"got 4") < found.index(b"got 0")
+
+
+def test_an_idle_server_sleeps_between_its_looks() -> None:
+    """Waitress takes whole seconds, so that a fraction would make its loop turn at full speed."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        server = Server(application, listening, may_send=lambda _: False, threads=1)
+        try:
+            assert server.adj.asyncore_loop_timeout >= 1
+            assert server.adj.cleanup_interval >= 1
+        finally:
+            server.task_dispatcher.shutdown()
+            server.asyncore.close_all(server._map)
