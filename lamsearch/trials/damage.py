@@ -24,7 +24,7 @@ T = TypeVar("T")
 class _StudyRow(BaseModel):
     """A study's row, for the types of its columns; SQLite keeps anything in any column."""
 
-    model_config = ConfigDict(strict=False, extra="ignore")
+    model_config = ConfigDict(strict=True, extra="ignore")
     name: str
     document: dict[str, Any]
     fingerprint: str

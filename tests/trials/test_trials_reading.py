@@ -343,5 +343,6 @@ def test_no_time_is_negative_where_the_clock_was_set_back(
     window.execute("UPDATE lamsearch_cohort SET renewed = renewed + 9000")
     status = read_status(database, "small")
     assert (status.elapsed, status.workers[0].renewed_ago) == (0.0, 0.0)
+    window.execute("UPDATE lamsearch_cohort SET state = 0, owner = NULL WHERE state = 1")
     work(leases)
     assert read_study(database, "small").seconds == 0.0
