@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cli_studies import SMALL
 from click.testing import CliRunner
-from conftest import SMALL  # type: ignore[attr-defined]  # of this directory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 

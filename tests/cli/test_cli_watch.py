@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SMALL  # type: ignore[attr-defined]  # of this directory
+from cli_studies import SMALL
 
 from benchmarks.postgres import Server
 from lamsearch import trials
