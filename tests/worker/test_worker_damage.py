@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from worker_bench import Bench
+from worker_bench import Bench, no_test
 
 from lamsearch import trials
 from lamsearch.errors import InterruptedWorkError
 from lamsearch.files import Files
 from lamsearch.results import StudyRecord
-from lamsearch.trials import Claim, Leases
+from lamsearch.trials import Leases
 
 MakeBench = Callable[..., Bench]
 FINAL: dict[str, Any] = {
@@ -28,17 +28,7 @@ FINAL: dict[str, Any] = {
 
 def until_the_test(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work until the final's models are saved and the test is next."""
-    real = Leases.claim
-
-    def stop_there(self: Leases) -> Any:
-        claim = real(self)
-        if isinstance(claim, Claim) and claim.tests:
-            self.give_back(claim)
-            return None
-        return claim
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Leases, "claim", stop_there)
+    with no_test(monkeypatch):
         bench.worker().run()
 
 

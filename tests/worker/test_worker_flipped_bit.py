@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from worker_bench import no_test
 
 from lamsearch import dataset, report, trials
 from lamsearch.dataset import training
 from lamsearch.errors import InterruptedWorkError
 from lamsearch.study import Study, parse_study
-from lamsearch.trials import Claim, Database, Leases
+from lamsearch.trials import Database, Leases
 from lamsearch.worker import Settings, Worker
 
 # A longer run: LAMSEARCH_FLIPS=200
@@ -102,17 +103,7 @@ def in_a_cohort(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def before_the_test(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stop where all that is trained is finished, and its models are saved."""
-    real = Leases.claim
-
-    def stopping(self: Leases) -> Any:
-        claim = real(self)
-        if isinstance(claim, Claim) and claim.tests:
-            self.give_back(claim)
-            return None
-        return claim
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Leases, "claim", stopping)
+    with no_test(monkeypatch):
         desk.go_on()
 
 

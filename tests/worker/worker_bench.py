@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from lamsearch import dataset, trials
 from lamsearch.results import StudyRecord
 from lamsearch.study import Study
-from lamsearch.trials import Database, Stored
+from lamsearch.trials import Claim, Database, Leases, Stored
 from lamsearch.worker import Settings, Worker
 
 
@@ -39,3 +44,20 @@ class Bench:
     def record(self) -> StudyRecord:
         """Return all that the storage knows of the study."""
         return trials.read_study(self.database, self.study.name)
+
+
+@contextmanager
+def no_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have workers leave where all that is trained is finished, and the test is next."""
+    real = Leases.claim
+
+    def stop_there(self: Leases) -> Any:
+        claim = real(self)
+        if isinstance(claim, Claim) and claim.tests:
+            self.give_back(claim)
+            return None
+        return claim
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Leases, "claim", stop_there)
+        yield
