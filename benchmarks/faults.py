@@ -71,7 +71,7 @@ class Point:
 
 
 _LEASES = "lamsearch.trials.leases:Leases"
-_STUDIES = "lamsearch.trials.studies"
+_TRANSITION = "lamsearch.trials.transition"
 _SAVE = "lamsearch.files:Files.save_checkpoint"
 POINTS = {
     # claim: in its transaction; after it, before the first renewal
@@ -93,9 +93,9 @@ POINTS = {
     "telling": Point(where=f"{_LEASES}._tell_one", often=True),
     "tell-finishing": Point(where=f"{_LEASES}._finish", only=_trains, often=True),
     "told": Point(where=f"{_LEASES}.tell", often=True),
-    # the passage: the stage's row written, its trials not; all written; committed
-    "passing": Point(where=f"{_STUDIES}:_insert_cohorts", when="before"),
-    "passage-written": Point(where=f"{_STUDIES}:_next"),
+    # the stage transition: the stage's row written, its trials not; all written; committed
+    "passing": Point(where=f"{_TRANSITION}:_insert_cohorts", when="before"),
+    "passage-written": Point(where=f"{_TRANSITION}:_insert_cohorts"),
     "passed": Point(where="lamsearch.trials.leases:advance"),
     # the test: its opening committed; the images read; the score written; committed
     "test-recorded": Point(where=f"{_LEASES}.open_test"),

@@ -19,8 +19,9 @@ import torch
 
 from benchmarks.runs import sampling_points
 from benchmarks.torch_net import TorchNet
-from lamsearch import dataset, plan
+from lamsearch import dataset
 from lamsearch.schedule import schedule_of
+from lamsearch.search import plan_search
 from lamsearch.study import Study, read_study
 
 
@@ -63,7 +64,7 @@ def main() -> None:
     study = read_study(arguments.study)
     if arguments.share is not None:
         return _work(study, arguments, arguments.share)
-    slots = [slot for one in plan.plan_search(study, "coarse").cohorts for slot in one.slots]
+    slots = [slot for one in plan_search(study, "coarse").cohorts for slot in one.slots]
     shares = [
         optuna.create_study(
             study_name=_title(study, share), storage=arguments.storage, direction="maximize"

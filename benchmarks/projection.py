@@ -20,7 +20,7 @@ from benchmarks.common import CORES, ROOT, publish, read_options, table
 from lamsearch import dataset
 from lamsearch.cli.options import cache_folder
 from lamsearch.dataset.splits import split
-from lamsearch.plan import training_seed
+from lamsearch.search import training_seed
 from lamsearch.study import Study, parse_study, read_study
 from lamsearch.trainer import Trainer
 

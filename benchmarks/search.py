@@ -28,7 +28,7 @@ from benchmarks.common import (
     table,
     verdict,
 )
-from lamsearch import plan
+from lamsearch.search import plan_search
 from lamsearch.study import Study, read_study
 
 OURS, FAST = "lamsearch run", "lamsearch run, projected"
@@ -128,7 +128,7 @@ def _text(study: Study, found: dict[str, Contender], fast: Path | None, options:
     if THREADS in found:
         parts.append(_noise(found))
     candidates = [
-        slot.log10_lambda for one in plan.plan_search(study, "coarse").cohorts for slot in one.slots
+        slot.log10_lambda for one in plan_search(study, "coarse").cohorts for slot in one.slots
     ]
     return "\n\n".join([*parts, _side_by_side(candidates, found)])
 

@@ -27,9 +27,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks import selection_bank, selection_picture
 from benchmarks.common import CORES, publish, read_options, table
 from benchmarks.selection_bank import LAMBDAS, SEEDS, Bank
-from lamsearch import selection
 from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
-from lamsearch.selection.ranking import Rule
+from lamsearch.search import Rule, extension, finalists, narrow, proposals, spacing, winner
+from lamsearch.search.halving import leavers, net_cycles
 
 HALVES, REPLAYS = 80, 8  # of the bank; searches in each
 MATCHED = 20  # single-seed searches beside each of them
@@ -172,22 +172,20 @@ class Search:
 
     def extended(self) -> Search:
         """Go on while the best finalist is the outermost."""
-        further = selection.extension(
-            self.finalists, step=selection.apart(self.fine), within=INTERVAL,
-            validation_images=IMAGES,
+        further = extension(
+            self.finalists, step=spacing(self.fine), within=INTERVAL,
+            examples=IMAGES,
         )  # fmt: skip
         larger = self.with_more(further)
         return self if larger.places == self.places else larger.extended()
 
     def refined(self, count: int) -> Search:
         """A second round: what a model of the finalists proposes."""
-        return self.with_more(
-            selection.proposals(self.finalists, count=count, validation_images=IMAGES)
-        )
+        return self.with_more(proposals(self.finalists, count=count, examples=IMAGES))
 
     def choice(self, rule: Rule) -> float:
         """The rule's log10 λ."""
-        found = selection.winner(self.finalists, [], validation_images=IMAGES, rule=rule)
+        found = winner(self.finalists, [], examples=IMAGES, rule=rule)
         return found.log10_lambda
 
 
@@ -196,10 +194,10 @@ def search(half: Half, budget: Budget, rng: np.random.Generator) -> Search:
     seeds = [int(seed) for seed in rng.permutation(SEEDS // 2)]
     places = nearest(draw(budget.coarse, INTERVAL, budget, rng))
     coarse = stage(half, "coarse", budget.schedule, places, seeds[:1], INTERVAL)
-    interval = selection.narrow(coarse, keep=KEEP, validation_images=IMAGES)
+    interval = narrow(coarse, keep=KEEP, examples=IMAGES)
     places = nearest(draw(budget.fine, interval, budget, rng))
     fine = stage(half, "fine", budget.schedule, places, seeds[1:2], interval)
-    kept = selection.finalists(fine, keep=budget.keep, validation_images=IMAGES)
+    kept = finalists(fine, keep=budget.keep, examples=IMAGES)
     replicates = tuple(seeds[2 : 2 + budget.replicates])
     searched = (budget.coarse + budget.fine) * half.updates[budget.schedule]
     return Search(half, searched, fine, tuple(nearest(kept)), replicates)
@@ -208,7 +206,7 @@ def search(half: Half, budget: Budget, rng: np.random.Generator) -> Search:
 def draw(
     count: int, interval: tuple[float, float], budget: Budget, rng: np.random.Generator
 ) -> Floats:
-    """Draw log10 λs as `lamsearch.plan.draw` does."""
+    """Draw log10 λs as `lamsearch.search.draw` does."""
     shares = rng.random(count)
     if budget.stratified:
         shares = (np.arange(count) + shares) / count
@@ -270,10 +268,10 @@ def halving(half: Half, stratified: bool, rng: np.random.Generator) -> dict[str,
     cycles, per_cycle = seen.shape[1], half.updates["long"] // seen.shape[1]
     left, spent = seen.copy(), 0
     for cohort in np.array_split(np.arange(STAGE), -(-STAGE // COHORT)):
-        spent += selection.halving.net_cycles(len(cohort), cycles=cycles) * per_cycle
+        spent += net_cycles(len(cohort), cycles=cycles) * per_cycle
         for cycle in range(1, cycles):
             scores = left[cohort, cycle - 1]
-            gone = selection.halving.leavers(scores, -scores, cycle=cycle, cycles=cycles)
+            gone = leavers(scores, -scores, cycle=cycle, cycles=cycles)
             left[cohort[list(gone)], cycle:] = np.nan
     short = int(half.seen["long"][fewer, seed, -1].argmax())
     best = {

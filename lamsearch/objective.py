@@ -11,9 +11,10 @@ from pathlib import Path
 import optuna
 from threadpoolctl import threadpool_limits
 
-from lamsearch import dataset, plan
+from lamsearch import dataset
 from lamsearch.errors import InputError
 from lamsearch.results import StageName, TrialState
+from lamsearch.search import training_seed
 from lamsearch.study import Study, read_study
 from lamsearch.trainer import Trainer
 
@@ -67,7 +68,7 @@ class Objective:
             [trial.suggest_float("log10_lambda", *self.interval)],
             hidden=self.study.network.hidden,
             classes=self._classes,
-            seed=plan.training_seed(self.study, self.stage, 0),
+            seed=training_seed(self.study, self.stage, 0),
         )
         with threadpool_limits(limits=1):
             for progress in trainer.run():

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from lamsearch import dataset, plan, trials
+from lamsearch import dataset, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
@@ -23,7 +23,7 @@ from lamsearch.errors import DataError, InputError, LamsearchError
 from lamsearch.files import Files
 from lamsearch.results import StageName, StudyRecord, TrialState
 from lamsearch.screen import print_json, print_status, print_table, print_text
-from lamsearch.selection import halving
+from lamsearch.search import Cohort, StagePlan, halving, plan_candidates, plan_search
 from lamsearch.study import KNOWN_SOURCES, Study, cautions, read_study
 from lamsearch.trials import Database
 
@@ -239,7 +239,7 @@ def _is_there(name: str, folder: Path) -> bool:
     return False
 
 
-def _nets(study: Study, stage: StageName, cohort: plan.Cohort) -> list[int]:
+def _nets(study: Study, stage: StageName, cohort: Cohort) -> list[int]:
     """How many nets of a cohort are in training in each cycle."""
     planned, cycles = len(cohort.slots), study.training_of(stage).cycles
     if not study.halves(stage):
@@ -247,23 +247,23 @@ def _nets(study: Study, stage: StageName, cohort: plan.Cohort) -> list[int]:
     return [halving.survivors(planned, cycle=cycle, cycles=cycles) for cycle in range(cycles)]
 
 
-def _expected(study: Study, stage: StageName) -> plan.StagePlan:
+def _expected(study: Study, stage: StageName) -> StagePlan:
     """The plan of a stage with all its rounds; where results decide, as many as there can be."""
     once = _once(study, stage)
     return replace(once, cohorts=once.cohorts * getattr(getattr(study, stage), "rounds", 1))
 
 
-def _once(study: Study, stage: StageName) -> plan.StagePlan:
+def _once(study: Study, stage: StageName) -> StagePlan:
     if stage == "coarse":
-        return plan.plan_search(study, stage)
+        return plan_search(study, stage)
     if stage == "fine" and study.fine is not None:
         given = study.fine.values or study.fine.log10_lambda
-        return plan.plan_search(study, stage, None if given else (-1.0, 1.0))
+        return plan_search(study, stage, None if given else (-1.0, 1.0))
     count = study.finalists.keep if stage == "finalists" and study.finalists else 1
-    return plan.plan_candidates(study, stage, [float(place) for place in range(count)])
+    return plan_candidates(study, stage, [float(place) for place in range(count)])
 
 
-def _interval(study: Study, planned: plan.StagePlan) -> str:
+def _interval(study: Study, planned: StagePlan) -> str:
     section = getattr(study, planned.stage)
     if getattr(section, "values", None):
         return f"{len(section.values)} given"

@@ -8,11 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamsearch import selection
 from lamsearch.findings.choice import nearest_trained
 from lamsearch.findings.stages import deciding, finished
 from lamsearch.results import StageName, StageRecord, StudyRecord, TrialState
-from lamsearch.selection import Bias, Difference, Dropped
+from lamsearch.statistics import (
+    Bias,
+    Difference,
+    Dropped,
+    bias,
+    differences,
+    dropped,
+    seed_noise,
+)
 from lamsearch.study import resolved
 
 _SEARCHES: tuple[StageName, ...] = ("coarse", "fine")
@@ -44,7 +51,7 @@ def compared(record: StudyRecord) -> tuple[Difference, ...]:
         return ()
     if selected is None or selected.validation_accuracy is None:
         return ()
-    return selection.differences(stage, nearest.log10_lambda)
+    return differences(stage, nearest.log10_lambda)
 
 
 def not_carried(record: StudyRecord) -> NotCarried | None:
@@ -56,8 +63,8 @@ def not_carried(record: StudyRecord) -> NotCarried | None:
     carried = {one.log10_lambda for one in final.trials if one.log10_lambda is not None}
     if final in searched:
         carried = {chosen.log10_lambda}
-    noise = selection.seed_noise(final)
-    found = [one for stage in searched for one in selection.dropped(stage, carried, noise)]
+    noise = seed_noise(final)
+    found = [one for stage in searched for one in dropped(stage, carried, noise)]
     if not found:
         return None
     pruned = {
@@ -93,7 +100,7 @@ def selection_bias(record: StudyRecord) -> tuple[StageName, Bias] | None:
     finalists, picked = record.stages.get("finalists"), _picking(record)
     if finalists is None or picked is None or record.selected is None:
         return None
-    found = selection.bias(picked, finalists)
+    found = bias(picked, finalists)
     return None if found is None else (picked.name, found)
 
 

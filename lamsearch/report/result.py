@@ -26,8 +26,7 @@ from lamsearch.results import (
     TrialRecord,
     TrialState,
 )
-from lamsearch.selection import Dropped
-from lamsearch.statistics import CandidateScore
+from lamsearch.statistics import CandidateScore, Dropped
 from lamsearch.visible import cell
 
 COLUMNS = (

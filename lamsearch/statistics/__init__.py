@@ -1,6 +1,6 @@
-"""Means, standard errors and intervals of accuracies. Enters: numbers, records. Leaves: numbers.
+"""Every mean, standard error, interval, ranking and paired difference. Enters: numbers, records.
 
-Pure. Refuses to know where records are kept, what is selected, and how anything is shown.
+Pure. Refuses to know where records are kept, what a search decides, and how anything is shown.
 """
 
 from lamsearch.statistics.accuracy import (
@@ -10,19 +10,37 @@ from lamsearch.statistics.accuracy import (
     unseen_variance,
     wilson95,
 )
-from lamsearch.statistics.scores import (
+from lamsearch.statistics.candidates import (
+    Candidate,
     CandidateScore,
-    candidate_scores,
-    cycle_length,
-    validation_images,
+    paired_differences,
+    rank,
+    score_candidates,
 )
+from lamsearch.statistics.differences import Bias, Difference, Drop, bias, differences, drops
+from lamsearch.statistics.exclusion import Dropped, SeedNoise, dropped, seed_noise
+from lamsearch.statistics.scores import candidate_scores, cycle_length, validation_images
 
 __all__ = [
+    "Bias",
+    "Candidate",
     "CandidateScore",
+    "Difference",
+    "Drop",
+    "Dropped",
+    "SeedNoise",
+    "bias",
     "binomial_error",
     "candidate_scores",
     "cycle_length",
+    "differences",
+    "dropped",
+    "drops",
     "interval95",
+    "paired_differences",
+    "rank",
+    "score_candidates",
+    "seed_noise",
     "standard_error",
     "unseen_variance",
     "validation_images",

@@ -19,7 +19,9 @@ from lamsearch.trials.reading import (
     read_study,
 )
 from lamsearch.trials.schema import VERSION as SCHEMA_VERSION
-from lamsearch.trials.studies import Stored, advance, create, delete, load, names
+from lamsearch.trials.stored import Stored
+from lamsearch.trials.studies import create, delete, load, names
+from lamsearch.trials.transition import advance
 from lamsearch.trials.urls import parse_url, sqlite_file
 from lamsearch.trials.viewing import PlannedStage, View
 

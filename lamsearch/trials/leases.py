@@ -27,8 +27,8 @@ from lamsearch.trials.expiry import holds
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
 from lamsearch.trials.planned import Place, place_of, sample, settle
 from lamsearch.trials.reading import model_digests, read_stage
-from lamsearch.trials.studies import advance
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, studies
+from lamsearch.trials.transition import advance
 
 _AWAY = (*DATABASE_ERRORS, StorageAwayError)
 _NO_MODELS: Mapping[int, str] = {}

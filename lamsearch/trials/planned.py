@@ -19,9 +19,9 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 from sqlalchemy.engine import Connection
 
-from lamsearch import plan
 from lamsearch.errors import StudyStateError
 from lamsearch.results import StageName
+from lamsearch.search import Slot
 from lamsearch.trials.engine import Unit
 from lamsearch.trials.tables import DONE, cohorts, stages, studies
 
@@ -172,7 +172,7 @@ def sample(unit: Unit, place: Place, trial: int, *, seed: int) -> float:
     return value
 
 
-def template(slot: plan.Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
+def template(slot: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
     """Return a planned trial as it is given to Optuna: waiting, with λ unless a sampler chooses."""
     known = slot.log10_lambda is not None
     attributes: dict[str, Any] = {
@@ -249,7 +249,7 @@ def _plan_anew(
 ) -> str:
     """Put a fresh trial into a slot; what was there stays with whoever has had it."""
     old = None if one is None else unit.optuna.get_trial(slot[0])
-    wanted = plan.Slot(candidate=slot[1], replicate=cohort["replicate"], log10_lambda=slot[2])
+    wanted = Slot(candidate=slot[1], replicate=cohort["replicate"], log10_lambda=slot[2])
     fresh = template(wanted, cohort["number"], _bounds(place, slot[2], old))
     left, slot[0] = slot[0], unit.optuna.create_new_trial(place.number, fresh)
     number = unit.optuna.get_trial(slot[0]).number

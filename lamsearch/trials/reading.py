@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
-from lamsearch import selection
 from lamsearch.errors import StudyStateError
 from lamsearch.results import (
     MODEL_RULE,
@@ -31,6 +30,7 @@ from lamsearch.results import (
     TrialRecord,
     TrialState,
 )
+from lamsearch.search import restated
 from lamsearch.statistics import validation_images
 from lamsearch.study import parse_study
 from lamsearch.trials.curve_blobs import unpack
@@ -373,7 +373,7 @@ def _restated(record: StudyRecord, value: dict[str, Any] | None) -> StudyRecord:
         return record
     if record.selected is None or not record.selected.rule.startswith(MODEL_RULE):
         return record
-    return replace(record, selected=selection.restated(record.selected, finalists, images))
+    return replace(record, selected=restated(record.selected, finalists, images))
 
 
 def _facts(value: dict[str, Any] | None) -> DataFacts | None:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch import plan
 from lamsearch.files import Files
+from lamsearch.search import training_seed
 from lamsearch.trainer import STATE_VERSION, Trainer
 from lamsearch.trials import Claim, Stored
 
@@ -91,6 +91,6 @@ def _identity(stored: Stored, claim: Claim) -> dict[str, object]:
         "data": stored.data_fingerprint,
         "stage": claim.stage,
         "cohort": claim.number,
-        "seed": list(plan.training_seed(stored.study, claim.stage, claim.replicate)),
+        "seed": list(training_seed(stored.study, claim.stage, claim.replicate)),
         "candidates": [[held.candidate, held.log10_lambda] for held in claim.slots],
     }

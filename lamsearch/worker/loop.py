@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lamsearch import dataset, plan
+from lamsearch import dataset
 from lamsearch.dataset import LabelledImages, TrainingData
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
 from lamsearch.files import Files, digest_of, model_from
 from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
-from lamsearch.selection import halving
+from lamsearch.search import halving, training_seed
 from lamsearch.trainer import Progress, Trainer
 from lamsearch.trials import Beat, Claim, Database, Leases, Stored, Wait
 from lamsearch.worker import final
@@ -258,7 +258,7 @@ class Worker:
             log10_lambdas,
             hidden=self._study.network.hidden,
             classes=len(self._stored.classes),
-            seed=plan.training_seed(self._study, stage, replicate),
+            seed=training_seed(self._study, stage, replicate),
             test=test,
         )
 

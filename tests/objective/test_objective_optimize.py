@@ -14,8 +14,9 @@ from optuna.trial import TrialState
 from threadpoolctl import threadpool_limits
 
 import lamsearch
-from lamsearch import dataset, plan
+from lamsearch import dataset
 from lamsearch.errors import DataError, InputError, StudyFileError
+from lamsearch.search import training_seed
 from lamsearch.study import Study
 from lamsearch.trainer import Trainer
 
@@ -92,7 +93,7 @@ def test_the_same_lambda_gives_what_the_trainer_gives(
     for value in (-4.5, -2.0):
         trainer = Trainer(
             splits, study.training_of("coarse"), [value], hidden=8, classes=10,
-            seed=plan.training_seed(study, "coarse", 0),
+            seed=training_seed(study, "coarse", 0),
         )  # fmt: skip
         with threadpool_limits(limits=1):
             for _ in trainer.run():

@@ -12,8 +12,8 @@ from optuna.storages import RDBStorage
 from trials_stub import Window, claimed, failed, finish, flat, outcomes, planned, trained, work
 
 from lamsearch.errors import InputError, StudyStateError
-from lamsearch.plan import plan_search
 from lamsearch.results import TrialState
+from lamsearch.search import plan_search
 from lamsearch.study import Study
 from lamsearch.trials import (
     Claim,

@@ -19,8 +19,8 @@ from trials_stub import (
     work,
 )
 
-from lamsearch import selection
 from lamsearch.results import STAGES, Curve, Score, ScoreKind, Trained, TrialState
+from lamsearch.statistics import model
 from lamsearch.study import Study
 from lamsearch.trials import (
     Database,
@@ -307,7 +307,7 @@ def test_an_older_prediction_reads_as_one(
     assert new.validation_accuracy is not None
     assert (new.validation_accuracy.kind, new.validation_accuracy.n) == (ScoreKind.PREDICTED, 0)
     finalists = read_study(database, "small").stages["finalists"]
-    shared = selection.model.shared_variance(finalists)
+    shared = model.shared_variance(finalists)
     old = {"mean": new.validation_accuracy.mean, "n": 2,
            "se": (new.validation_accuracy.se**2 - shared) ** 0.5}  # fmt: skip
     rewrite(database, {**asdict(new), "validation_accuracy": old})

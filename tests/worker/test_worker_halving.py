@@ -20,7 +20,7 @@ from lamsearch.errors import InterruptedWorkError
 from lamsearch.files import Files
 from lamsearch.report.view import notes
 from lamsearch.results import StageRecord, TrialRecord, TrialState
-from lamsearch.selection import halving
+from lamsearch.search import halving
 from lamsearch.trials import Leases
 
 MakeBench = Callable[..., Bench]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamsearch import selection
 from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
+from lamsearch.statistics import dropped, seed_noise
 
 IMAGES = 400
 
@@ -41,9 +41,9 @@ def test_the_best_is_rarely_excluded(seeds: float) -> None:
     rng = np.random.default_rng(3)
     excluded = {2: 0, 10: 0}
     for _ in range(400):
-        noise = selection.seed_noise(stage("finalists", [0.0] * 4, rng, replicates=5, seeds=seeds))
+        noise = seed_noise(stage("finalists", [0.0] * 4, rng, replicates=5, seeds=seeds))
         for count in excluded:
-            found = selection.dropped(stage("coarse", [0.0] * count, rng, seeds=seeds), (), noise)
+            found = dropped(stage("coarse", [0.0] * count, rng, seeds=seeds), (), noise)
             excluded[count] += found[0].excluded
     assert excluded[10] / 400 <= 0.05
     assert 0.01 <= excluded[2] / 400 <= 0.07
@@ -52,17 +52,15 @@ def test_the_best_is_rarely_excluded(seeds: float) -> None:
 def test_what_is_far_worse_is_excluded_and_what_is_close_is_not() -> None:
     """Of one coarse run each, 20 points of difference exclude a λ and half a point does not."""
     rng = np.random.default_rng(4)
-    noise = selection.seed_noise(stage("finalists", [0.0] * 3, rng, replicates=4, seeds=0.01))
-    found = selection.dropped(stage("coarse", [0.0, -0.005, -0.2], rng, seeds=0.01), (), noise)
+    noise = seed_noise(stage("finalists", [0.0] * 3, rng, replicates=4, seeds=0.01))
+    found = dropped(stage("coarse", [0.0, -0.005, -0.2], rng, seeds=0.01), (), noise)
     assert [one.excluded for one in found] == [False, False, True]
     assert [one.stage for one in found] == ["coarse"] * 3
 
 
 def test_those_carried_forward_are_left_out() -> None:
     """A λ that went on to the finalists was not dropped."""
-    found = selection.dropped(
-        stage("fine", [0.0, 0.0, 0.0], np.random.default_rng(5)), {-4.0}, None
-    )
+    found = dropped(stage("fine", [0.0, 0.0, 0.0], np.random.default_rng(5)), {-4.0}, None)
     assert [one.log10_lambda for one in found] == [-5.0, -3.0]
 
 
@@ -70,16 +68,16 @@ def test_seed_noise_widens_what_cannot_be_excluded() -> None:
     """The finalists' spread over seeds adds to that of the examples, and ends in no less."""
     rng = np.random.default_rng(6)
     coarse = stage("coarse", [0.0, -0.05], rng)
-    quiet = selection.dropped(coarse, (), None)[1].critical_difference
-    loud = selection.seed_noise(stage("finalists", [0.0] * 4, rng, replicates=5, seeds=0.05))
+    quiet = dropped(coarse, (), None)[1].critical_difference
+    loud = seed_noise(stage("finalists", [0.0] * 4, rng, replicates=5, seeds=0.05))
     assert loud is not None
     assert loud.freedom == 12
-    assert selection.dropped(coarse, (), loud)[1].critical_difference > 2 * quiet
+    assert dropped(coarse, (), loud)[1].critical_difference > 2 * quiet
 
 
 def test_nothing_is_known_without_per_example_correctness() -> None:
     """One candidate, or none with its examples, gives nothing; one replicate no seed noise."""
     rng = np.random.default_rng(7)
-    assert selection.dropped(stage("coarse", [0.0], rng), (), None) == ()
-    assert selection.seed_noise(stage("finalists", [0.0, 0.0], rng)) is None
-    assert selection.seed_noise(stage("finalists", [0.0], rng, replicates=3)) is None
+    assert dropped(stage("coarse", [0.0], rng), (), None) == ()
+    assert seed_noise(stage("finalists", [0.0, 0.0], rng)) is None
+    assert seed_noise(stage("finalists", [0.0], rng, replicates=3)) is None

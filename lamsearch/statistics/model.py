@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.results import StageRecord, TrialState
-from lamsearch.statistics import binomial_error, unseen_variance
+from lamsearch.results import StageRecord
+from lamsearch.statistics.accuracy import binomial_error, unseen_variance
+from lamsearch.statistics.candidates import accuracy_of, complete_replicates
 
 _GRID = 0.01  # in log10 λ
 _APART = 0.1  # between proposed points
@@ -68,7 +69,7 @@ def scores(stage: StageRecord, validation_images: int) -> Scores:
         binomial = [binomial_error(float(mean), validation_images) for mean in table.mean(axis=1)]
         variances = np.square(binomial) / replicates
     return Scores(
-        log10_lambdas=np.array(sorted(_rows(stage))),
+        log10_lambdas=np.array(sorted(complete_replicates(stage))),
         means=table.mean(axis=1),
         variances=np.maximum(variances, _JITTER),
     )
@@ -155,18 +156,9 @@ def propose(fitted: Fitted, tried: Sequence[float], count: int) -> list[float]:
     return sorted(found)
 
 
-def _rows(stage: StageRecord) -> dict[float, list[float]]:
-    rows: dict[float, list[float]] = {}
-    failed = {
-        trial.log10_lambda for trial in stage.trials if trial.state is not TrialState.COMPLETE
-    }
-    for trial in sorted(stage.trials, key=lambda one: one.replicate):
-        if trial.log10_lambda is not None and trial.log10_lambda not in failed:
-            rows.setdefault(trial.log10_lambda, []).append(trial.validation_accuracy or 0.0)
-    return rows
-
-
 def _table(stage: StageRecord) -> npt.NDArray[np.float64]:
     """Accuracies (candidates in the order of λ, replicates)."""
-    rows = _rows(stage)
-    return np.array([rows[value] for value in sorted(rows)], np.float64)
+    rows = complete_replicates(stage)
+    return np.array(
+        [[accuracy_of(one) for one in rows[value]] for value in sorted(rows)], np.float64
+    )

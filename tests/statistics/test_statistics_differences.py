@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lamsearch import selection
 from lamsearch.results import StageRecord, TrialRecord, TrialState
+from lamsearch.search import proposals, winner
+from lamsearch.statistics import differences, drops, model
 
 
 def trial(
@@ -51,7 +52,7 @@ def test_the_intervals_hold_together_as_often_as_they_say(seeds: float) -> None:
     held = 0
     for _ in range(300):
         stage = crossed(rng, (0.0, 0.0, 0.0, 0.0), images=200, seeds=seeds)
-        found = selection.differences(stage, -4.0)
+        found = differences(stage, -4.0)
         held += all(one.interval95[0] <= 0 <= one.interval95[1] for one in found)
     assert 0.91 <= held / 300 <= 0.99
 
@@ -59,7 +60,7 @@ def test_the_intervals_hold_together_as_often_as_they_say(seeds: float) -> None:
 def test_what_is_worse_is_told_apart_and_what_is_equal_is_not() -> None:
     """Ten points of difference are seen, and a tenth of a point is not."""
     stage = crossed(np.random.default_rng(2), (0.0, -0.001, -0.1))
-    close, far = selection.differences(stage, -4.0)
+    close, far = differences(stage, -4.0)
     assert (close.log10_lambda, close.apart) == (-3.0, False)
     assert (far.log10_lambda, far.apart) == (-2.0, True)
     assert far.interval95[0] < far.mean < far.interval95[1]
@@ -69,20 +70,20 @@ def test_what_is_worse_is_told_apart_and_what_is_equal_is_not() -> None:
 def test_the_same_stage_gives_the_same_intervals() -> None:
     """The resampling has a seed of its own: a report written twice says the same."""
     stage = crossed(np.random.default_rng(3), (0.0, -0.01))
-    assert selection.differences(stage, -4.0) == selection.differences(stage, -4.0)
+    assert differences(stage, -4.0) == differences(stage, -4.0)
 
 
 def test_nothing_is_said_where_nothing_can_be() -> None:
     """One replicate, no images, a candidate that failed, a λ that was not tried: no difference."""
     rng = np.random.default_rng(4)
-    assert selection.differences(crossed(rng, (0.0, 0.0), replicates=1), -4.0) == ()
+    assert differences(crossed(rng, (0.0, 0.0), replicates=1), -4.0) == ()
     stage = crossed(rng, (0.0, 0.0))
-    assert selection.differences(stage, -9.0) == ()
+    assert differences(stage, -9.0) == ()
     blind = tuple(trial(c, -4.0 + c, r) for c in range(2) for r in range(2))
-    assert selection.differences(StageRecord(name="finalists", interval=None, trials=blind),
+    assert differences(StageRecord(name="finalists", interval=None, trials=blind),
                                  -4.0) == ()  # fmt: skip
     broken = (*stage.trials[:-1], trial(1, -3.0, 4, state=TrialState.FAIL))
-    assert selection.differences(StageRecord(name="finalists", interval=None, trials=broken),
+    assert differences(StageRecord(name="finalists", interval=None, trials=broken),
                                  -4.0) == ()  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def test_the_curse_is_the_fall_from_the_score_that_was_picked() -> None:
     fresh = StageRecord(name="finalists", interval=None, trials=(
         trial(0, -3.0, 0, accuracy=0.51), trial(0, -3.0, 1, accuracy=0.53),
         trial(1, -2.0, 0, accuracy=0.5), trial(1, -2.0, 1, accuracy=0.5)))  # fmt: skip
-    (drop,) = selection.drops(fine, fresh)
+    (drop,) = drops(fine, fresh)
     assert (drop.log10_lambda, drop.picked) == (-3.0, 0.54)
     assert drop.fresh == pytest.approx(0.52)
 
@@ -116,8 +117,8 @@ def test_one_standard_error_takes_the_largest_lambda_that_is_close() -> None:
         -3.0: [0.53, 0.52, 0.51], -2.5: [0.52, 0.52, 0.512], -2.0: [0.50, 0.49, 0.48],
         -3.5: [0.529, 0.519, 0.511],
     })  # fmt: skip
-    best = selection.winner(stage, [], validation_images=1000)
-    simple = selection.winner(stage, [], validation_images=1000, rule="one_standard_error")
+    best = winner(stage, [], examples=1000)
+    simple = winner(stage, [], examples=1000, rule="one_standard_error")
     assert best.log10_lambda == -3.0
     assert simple.log10_lambda == -2.5
     assert "largest λ within one paired standard error" in simple.rule
@@ -140,7 +141,7 @@ def test_the_model_finds_a_top_between_what_was_tried() -> None:
         common = rng.normal(0, 0.004, 5)
         stage = scored({v: list(parabola(v) + common + rng.normal(0, 0.002, 5)) for v in values})
         for rule in ("best", "model"):
-            chosen = selection.winner(stage, [], validation_images=5000, rule=rule)  # type: ignore[arg-type]
+            chosen = winner(stage, [], examples=5000, rule=rule)  # type: ignore[arg-type]
             gaps[rule] += abs(chosen.log10_lambda + 2.6) / 20
     assert gaps["model"] < 0.2 < gaps["best"]
 
@@ -149,7 +150,7 @@ def test_luck_that_all_candidates_share_is_no_noise() -> None:
     """A replicate that is better for every λ alike leaves the model's variances at their floor."""
     stage = scored({v: [parabola(v) + shift for shift in (0.0, 0.05, -0.05)]
                     for v in (-4.0, -3.0, -2.0)})  # fmt: skip
-    assert selection.scores(stage, 100_000).variances == pytest.approx(np.full(3, 1e-8))
+    assert model.scores(stage, 100_000).variances == pytest.approx(np.full(3, 1e-8))
 
 
 def test_proposals_are_new_apart_and_near_the_top() -> None:
@@ -157,11 +158,11 @@ def test_proposals_are_new_apart_and_near_the_top() -> None:
     the top and at what nobody has looked at."""
     stage = scored({v: [parabola(v) + s for s in (0.0, 0.001, -0.001)]
                     for v in (-4.5, -3.5, -2.0, -1.0)})  # fmt: skip
-    found = selection.proposals(stage, count=4, validation_images=5000)
+    found = proposals(stage, count=4, examples=5000)
     assert len(found) == 4
     everything = sorted([*found, -4.5, -3.5, -2.0, -1.0])
     assert min(b - a for a, b in pairwise(everything)) >= 0.1 - 1e-9
     assert sum(abs(value + 2.6) < 0.5 for value in found) >= 2
     assert all(-4.5 < value < -1.0 for value in found)
-    assert selection.proposals(scored({-3.0: [0.5, 0.5], -2.0: [0.5, 0.5]}), count=4,
-                               validation_images=100) == []  # fmt: skip
+    assert proposals(scored({-3.0: [0.5, 0.5], -2.0: [0.5, 0.5]}), count=4,
+                               examples=100) == []  # fmt: skip

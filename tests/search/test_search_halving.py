@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamsearch.selection.halving import leavers, net_cycles, reasons, survivors
+from lamsearch.search.halving import leavers, net_cycles, reasons, survivors
 
 GONE = float("nan")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamsearch.plan import draw, plan_candidates, plan_search, training_seed
+from lamsearch.search import draw, plan_candidates, plan_search, training_seed
 from lamsearch.study import Study, parse_study
 
 Build = Callable[..., Study]

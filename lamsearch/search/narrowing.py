@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from lamsearch.errors import WorkFailedError
 from lamsearch.results import StageRecord
-from lamsearch.selection.ranking import narrow, rank
+from lamsearch.search.finalists import rank_or_fail
+from lamsearch.statistics import rank
 from lamsearch.study import Fine
 
 _WIDER = 0.5  # of the present interval, by which an extension goes on
@@ -35,13 +37,45 @@ class Batch:
         return (self.round, self.extension) if self.extension else (self.round,)
 
 
+def narrow(
+    coarse: StageRecord, *, keep: int, examples: int, drawn: int | None = None
+) -> tuple[float, float]:
+    """Return the fine interval: the span of the best ``keep`` of coarse, widened and clipped.
+
+    Each end is widened by half the mean distance of coarse's candidates, (hi − lo) / (2·trials)
+    of the coarse interval, because the optimum may lie beside the best draw as well as between
+    two; then clipped to that interval. ``drawn`` is how many candidates were drawn in the interval
+    where that is not all of them: a further round of fine has those of the rounds before as well.
+
+    Raises:
+        WorkFailedError: No candidate of coarse ended well.
+    """
+    best = rank_or_fail(coarse, examples)[:keep]
+    values = [one.log10_lambda for one in best]
+    low, high = searched(coarse)
+    margin = (high - low) / (2 * (drawn or len({trial.candidate for trial in coarse.trials})))
+    interval = (max(low, min(values) - margin), min(high, max(values) + margin))
+    if interval[0] == interval[1]:  # one given value: there is no width to widen by
+        raise WorkFailedError(
+            f"fine: coarse has the one candidate {values[0]!r} and no interval; "
+            "give fine.values or more candidates"
+        )
+    return interval
+
+
+def searched(stage: StageRecord) -> tuple[float, float]:
+    """Return the interval in log10 λ that a stage searched, or the span of its given values."""
+    values = [one.log10_lambda for one in stage.trials if one.log10_lambda is not None]
+    return stage.interval or (min(values), max(values))
+
+
 def further(
     stage: StageRecord,
     fine: Fine,
     first: tuple[float, float],
     *,
     within: tuple[float, float],
-    validation_images: int,
+    examples: int,
 ) -> Batch | None:
     """Return what fine draws after all that it has drawn, or None where it is over.
 
@@ -67,8 +101,8 @@ def further(
             interval=present.interval,
             trials=tuple(trial for trial in stage.trials if trial.candidate < drawn),
         )
-        after = _beyond(so_far, present, within, validation_images) if fine.extend else None
-        after = after or _next_round(so_far, present, fine, validation_images)
+        after = _beyond(so_far, present, within, examples) if fine.extend else None
+        after = after or _next_round(so_far, present, fine, examples)
         if after is None or drawn >= planned:
             return after
         drawn += after.count
@@ -76,10 +110,10 @@ def further(
 
 
 def _beyond(
-    stage: StageRecord, present: Batch, within: tuple[float, float], validation_images: int
+    stage: StageRecord, present: Batch, within: tuple[float, float], examples: int
 ) -> Batch | None:
     """The extension on the side where the best is the outermost; above, where it is on both."""
-    ranked = rank(stage, validation_images)
+    ranked = rank(stage, examples)
     if not ranked:
         return None
     best, (low, high) = ranked[0].log10_lambda, present.interval
@@ -95,15 +129,11 @@ def _beyond(
     return replace(present, interval=interval, count=count, extension=present.extension + 1)
 
 
-def _next_round(
-    stage: StageRecord, present: Batch, fine: Fine, validation_images: int
-) -> Batch | None:
+def _next_round(stage: StageRecord, present: Batch, fine: Fine, examples: int) -> Batch | None:
     low, high = present.interval
     if present.round >= fine.rounds or high - low < _NARROWEST:
         return None
-    interval = narrow(
-        stage, keep=fine.kept, validation_images=validation_images, drawn=present.count
-    )
+    interval = narrow(stage, keep=fine.kept, examples=examples, drawn=present.count)
     return Batch(interval=interval, count=fine.trials or 0, round=present.round + 1)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from lamsearch import selection
 from lamsearch.results import ScoreKind, Selected, StageRecord, TrialRecord, TrialState
+from lamsearch.search import winner
+from lamsearch.statistics import model
 
 # the finalists of a run of studies/cifar10.toml: five replicates on 5,000 validation examples
 CIFAR10 = {
@@ -40,13 +41,13 @@ def scored(table: dict[float, list[float]]) -> StageRecord:
 
 def chosen(table: dict[float, list[float]], examples: int) -> Selected:
     """Return the model's choice."""
-    return selection.winner(scored(table), [], validation_images=examples, rule="model")
+    return winner(scored(table), [], examples=examples, rule="model")
 
 
 def test_a_well_known_noise_stays_to_the_bit() -> None:
     """With 16 degrees of freedom the variance is the pooled one over the replicates, and the
     choice on CIFAR-10 is that of always."""
-    found = selection.scores(scored(CIFAR10), 5000)
+    found = model.scores(scored(CIFAR10), 5000)
     table = np.array([CIFAR10[value] for value in sorted(CIFAR10)])
     rest = table - table.mean(axis=0) - (table.mean(axis=1) - table.mean())[:, None]
     assert set(found.variances) == {float((rest**2).sum() / 16) / 5}
@@ -58,13 +59,13 @@ def test_one_replicate_has_the_binomial_noise() -> None:
     """With one run per λ nothing can be pooled: each mean has the variance p(1 − p)/examples, and
     what the model predicts is no surer than one run."""
     table = {value: [parabola(value) + 0.2] for value in TRIED}
-    found = selection.scores(scored(table), 700)
+    found = model.scores(scored(table), 700)
     expected = [p * (1 - p) / 700 for p in found.means]
     assert found.variances == pytest.approx(expected)
     score = chosen(table, 700).validation_accuracy
     assert score is not None
     assert score.se >= math.sqrt(score.mean * (1 - score.mean) / 700)
-    perfect = selection.scores(scored({value: [1.0] for value in TRIED}), 200)
+    perfect = model.scores(scored({value: [1.0] for value in TRIED}), 200)
     assert perfect.variances == pytest.approx(np.full(6, (0.5 / 201) * (1 - 0.5 / 201) / 200))
 
 
@@ -74,7 +75,7 @@ def test_replicates_that_agree_are_not_free_of_noise() -> None:
     stage = scored({value: [0.70, 0.75] for value in (-4.0, -3.0, -2.0)})
     rate = 0.5 / 401
     expected = np.full(3, rate * (1 - rate) / 200 / 2)
-    assert selection.scores(stage, 200).variances == pytest.approx(expected)
+    assert model.scores(stage, 200).variances == pytest.approx(expected)
 
 
 def test_what_replicates_share_is_in_the_error_of_a_level() -> None:

@@ -1,4 +1,4 @@
-"""How far a choice can be trusted: paired differences, and selection bias.
+"""How far candidates can be distinguished: paired differences, and selection bias.
 
 Enters: finished stages as records, with per-example correctness. Leaves: differences with
 intervals. Pure but for a generator with a fixed seed. Refuses to know the test set.
@@ -7,14 +7,14 @@ intervals. Pure but for a generator with a fixed seed. Refuses to know the test 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
-from lamsearch.results import FloatArray, StageRecord, TrialRecord, TrialState
+from lamsearch.results import FloatArray, StageRecord
+from lamsearch.statistics.candidates import accuracy_of, complete_replicates, mean_accuracy
 
 _RESAMPLES = 2000
 _SEED = 20080229
@@ -133,7 +133,7 @@ def drops(picked: StageRecord, fresh: StageRecord) -> tuple[Drop, ...]:
 def correctness(stage: StageRecord) -> dict[float, npt.NDArray[np.bool_]]:
     """Per candidate (by log10 λ): whether each replicate was right on each image (R, images)."""
     found: dict[float, npt.NDArray[np.bool_]] = {}
-    for value, trials in _complete(stage).items():
+    for value, trials in complete_replicates(stage).items():
         rows = [trial.correct for trial in trials if trial.correct is not None]
         if len(rows) == len(trials) and len({len(row) for row in rows}) == 1:
             found[value] = np.stack(rows)
@@ -143,31 +143,15 @@ def correctness(stage: StageRecord) -> dict[float, npt.NDArray[np.bool_]]:
 def _table(stage: StageRecord, values: set[float]) -> npt.NDArray[np.float64] | None:
     """Accuracies of some candidates (candidates, replicates); None where some lack a replicate."""
     rows = [
-        [trial.validation_accuracy or 0.0 for trial in trials]
-        for value, trials in _complete(stage).items()
+        [accuracy_of(trial) for trial in trials]
+        for value, trials in complete_replicates(stage).items()
         if value in values
     ]
     return np.array(rows) if len({len(row) for row in rows}) == 1 else None
 
 
 def _means(stage: StageRecord) -> dict[float, float]:
-    return {
-        value: math.fsum(trial.validation_accuracy or 0.0 for trial in trials) / len(trials)
-        for value, trials in _complete(stage).items()
-    }
-
-
-def _complete(stage: StageRecord) -> dict[float, Sequence[TrialRecord]]:
-    """Trials per candidate in the order of replicates; only where every one ended well."""
-    found: dict[float, list[TrialRecord]] = {}
-    for trial in stage.trials:
-        if trial.log10_lambda is not None:
-            found.setdefault(trial.log10_lambda, []).append(trial)
-    return {
-        value: sorted(trials, key=lambda one: one.replicate)
-        for value, trials in found.items()
-        if all(trial.state is TrialState.COMPLETE for trial in trials)
-    }
+    return {value: mean_accuracy(trials) for value, trials in complete_replicates(stage).items()}
 
 
 def _errors(gaps: FloatArray) -> npt.NDArray[np.float64]:

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
 from lamsearch.results import StageName, StageRecord
-from lamsearch.selection.doubt import components, correctness
-from lamsearch.selection.model import pooled_variance
-from lamsearch.statistics import unseen_variance
+from lamsearch.statistics.accuracy import unseen_variance
+from lamsearch.statistics.differences import components, correctness
+from lamsearch.statistics.model import pooled_variance
 
 _LEVEL = 0.05
 

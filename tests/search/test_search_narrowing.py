@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import StageRecord, TrialRecord, TrialState
-from lamsearch.selection import Batch, further, narrow
+from lamsearch.search import Batch, further, narrow
 from lamsearch.study import Fine
 
 FIRST, WITHIN = (-4.0, -2.0), (-5.0, -1.0)
@@ -38,7 +38,7 @@ def after(
 ) -> Batch | None:
     """Return what comes after these candidates, of whom the first four are the first round."""
     wanted = Fine(**{"trials": 4, "keep": 2, **keys})
-    return further(fine(rows), wanted, first, within=within, validation_images=100)
+    return further(fine(rows), wanted, first, within=within, examples=100)
 
 
 @pytest.mark.parametrize("rows", [INSIDE, ABOVE, BELOW])
@@ -54,7 +54,7 @@ def test_a_further_round_narrows_as_coarse_was_narrowed() -> None:
     assert found is not None
     assert found.interval == pytest.approx((-3.25, -2.35))
     assert (found.count, found.round, found.part) == (4, 2, (2,))
-    assert found.interval == narrow(fine(INSIDE), keep=2, validation_images=100)
+    assert found.interval == narrow(fine(INSIDE), keep=2, examples=100)
 
 
 def test_a_third_round_takes_the_best_of_all_and_the_margin_of_the_second() -> None:
@@ -160,7 +160,7 @@ def test_whatever_fine_finds_it_ends_within_coarse_and_keeps_the_best(
         batches.append(batch)
         for value in rng.uniform(*batch.interval, batch.count):
             rows.append((float(value), 0.9 - 0.01 * (value - peak) ** 2))
-        batch = further(fine(rows), wanted, first, within=WITHIN, validation_images=100)
+        batch = further(fine(rows), wanted, first, within=WITHIN, examples=100)
         assert len(batches) < 100
         if batch is not None and not batch.extension:
             best = max(rows, key=lambda row: row[1] or 0.0)[0]

@@ -1,0 +1,59 @@
+"""The search: a study and what is known of it → what comes next. Pure: knows no database.
+
+Enters: a checked study and the records of its finished stages. Leaves: plans of further trials, the
+choice of λ. By validation alone: nothing here can read a test accuracy.
+"""
+
+from lamsearch.search.choice import Rule, restated, winner
+from lamsearch.search.finalists import extension, finalists, proposals, spacing
+from lamsearch.search.narrowing import Batch, further, narrow, searched
+from lamsearch.search.plan import (
+    Cohort,
+    Slot,
+    StagePlan,
+    draw,
+    plan_candidates,
+    plan_search,
+    training_seed,
+)
+from lamsearch.search.steps import (
+    GIVEN,
+    Choose,
+    Done,
+    Plan,
+    Standing,
+    Step,
+    Test,
+    next_step,
+    next_steps,
+)
+
+__all__ = [
+    "GIVEN",
+    "Batch",
+    "Choose",
+    "Cohort",
+    "Done",
+    "Plan",
+    "Rule",
+    "Slot",
+    "StagePlan",
+    "Standing",
+    "Step",
+    "Test",
+    "draw",
+    "extension",
+    "finalists",
+    "further",
+    "narrow",
+    "next_step",
+    "next_steps",
+    "plan_candidates",
+    "plan_search",
+    "proposals",
+    "restated",
+    "searched",
+    "spacing",
+    "training_seed",
+    "winner",
+]

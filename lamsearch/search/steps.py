@@ -1,0 +1,198 @@
+"""What a study does next: more trials, a choice, the test set, or nothing.
+
+Enters: a checked study, and what is done of it. Leaves: one step. Pure: the same standing gives the
+same step, whoever asks and how often. Refuses to know storages and who will do the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from lamsearch.errors import WorkFailedError
+from lamsearch.results import Selected, StageName, StageRecord, TrialState
+from lamsearch.search.choice import winner
+from lamsearch.search.finalists import extension, finalists, proposals, spacing
+from lamsearch.search.narrowing import Batch, further, narrow, searched
+from lamsearch.search.plan import StagePlan, plan_candidates, plan_search
+from lamsearch.study import Study
+
+GIVEN = "given in the study file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is done of a study: its planned stages, every trial of which has ended.
+
+    ``examples`` has by stage how many validation examples it has, ``rounds`` how many rounds of
+    candidates were planned for it. ``tested`` says that the test set's opening is planned.
+    """
+
+    examples: Mapping[StageName, int]
+    stages: Mapping[StageName, StageRecord] = field(default_factory=dict)
+    rounds: Mapping[StageName, int] = field(default_factory=dict)
+    selected: Selected | None = None
+    tested: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Further trials: of a new stage, or ``extends`` one that has some. ``rounds`` are added."""
+
+    trials: StagePlan
+    extends: bool = False
+    rounds: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose:
+    """The choice of λ."""
+
+    selected: Selected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """The final is trained: open the test set."""
+
+    __test__ = False  # pytest would collect the name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """Nothing is left to do."""
+
+
+Step = Plan | Choose | Test | Done
+
+
+def next_step(study: Study, standing: Standing) -> Step:
+    """Return what comes next.
+
+    Raises:
+        WorkFailedError: Too little ended well to go on with.
+    """
+    todo = [stage for stage in study.stages if stage not in standing.stages]
+    if standing.selected is None:
+        more = _more(study, standing)
+        if more is not None:
+            return more
+        if todo and todo[0] != "final":
+            return Plan(trials=_plan_stage(study, todo[0], standing))
+        return Choose(selected=_choice(study, standing))
+    if todo:
+        return Plan(trials=plan_candidates(study, "final", [standing.selected.log10_lambda]))
+    final = standing.stages.get("final")
+    if final is None or standing.tested:
+        return Done()
+    if not final.count(TrialState.COMPLETE):
+        raise WorkFailedError("final: no replicate ended with a finite cost; lower eta_max")
+    return Test()
+
+
+def next_steps(study: Study, standing: Standing) -> Iterator[Step]:
+    """Yield the steps that can be made now: a choice, and what it leads to.
+
+    Raises:
+        WorkFailedError: Too little ended well to go on with.
+    """
+    step = next_step(study, standing)
+    yield step
+    if isinstance(step, Choose):
+        yield next_step(study, replace(standing, selected=step.selected))
+
+
+def _plan_stage(study: Study, stage: StageName, standing: Standing) -> StagePlan:
+    """The first trials of coarse, fine or finalists."""
+    done, examples = standing.stages, standing.examples
+    if stage == "finalists" and study.finalists is not None:
+        source: StageName = "fine" if "fine" in done else "coarse"
+        keep = study.finalists.keep
+        chosen = finalists(done[source], keep=keep, examples=examples[source])
+        return plan_candidates(study, stage, chosen)
+    fine = study.fine
+    if stage == "fine" and fine is not None and fine.values is None and "coarse" in done:
+        interval = narrow(done["coarse"], keep=fine.kept, examples=examples["coarse"])
+        return plan_search(study, stage, interval)
+    return plan_search(study, stage)
+
+
+def _more(study: Study, standing: Standing) -> Plan | None:
+    """What a stage that is done still wants: further draws, further finalists.
+
+    A stage that has been followed by another wants nothing more: its answer is the same again.
+    """
+    if (batch := _fine_batch(study, standing)) is not None:
+        trials = plan_search(
+            study, "fine", batch.interval,
+            count=batch.count, part=batch.part, after=_planned(standing.stages["fine"]),
+        )  # fmt: skip
+        return Plan(trials=trials, extends=True, rounds=0 if batch.extension else 1)
+    if values := _extension(study, standing):
+        return Plan(trials=_further(study, standing, values), extends=True, rounds=0)
+    if values := _next_round(study, standing):
+        return Plan(trials=_further(study, standing, values), extends=True)
+    return None
+
+
+def _fine_batch(study: Study, standing: Standing) -> Batch | None:
+    """What fine draws next: past its edge, or in a further round."""
+    fine, done, examples = study.fine, standing.stages, standing.examples
+    if fine is None or fine.values is not None or "fine" not in done:
+        return None
+    if not fine.extend and fine.rounds == 1:
+        return None
+    if "coarse" in done:
+        within = searched(done["coarse"])
+        first = narrow(done["coarse"], keep=fine.kept, examples=examples["coarse"])
+    else:
+        first = within = searched(done["fine"])
+    return further(done["fine"], fine, first, within=within, examples=examples["fine"])
+
+
+def _extension(study: Study, standing: Standing) -> Sequence[float]:
+    """Further finalists, where the best one is the outermost."""
+    done = standing.stages
+    if study.finalists is None or not study.finalists.extend or "finalists" not in done:
+        return ()
+    source = done.get("fine") or done["coarse"]
+    within = done.get("coarse", source).interval or source.interval
+    if within is None:
+        return ()
+    return extension(
+        done["finalists"],
+        step=spacing(source), within=within, examples=standing.examples["finalists"],
+    )  # fmt: skip
+
+
+def _next_round(study: Study, standing: Standing) -> Sequence[float]:
+    """Further finalists that a model of those before proposes, as many rounds as are wanted."""
+    settings, done = study.finalists, standing.stages
+    if settings is None or "finalists" not in done:
+        return ()
+    if standing.rounds["finalists"] >= settings.rounds:
+        return ()
+    examples = standing.examples["finalists"]
+    return proposals(done["finalists"], count=settings.keep, examples=examples)
+
+
+def _further(study: Study, standing: Standing, values: Sequence[float]) -> StagePlan:
+    """The plan of more finalists, numbered after those there are, with the replicates' seeds."""
+    return plan_candidates(study, "finalists", values, after=_planned(standing.stages["finalists"]))
+
+
+def _planned(stage: StageRecord) -> tuple[int, int]:
+    """How many candidates and cohorts a stage has."""
+    candidates = {trial.candidate for trial in stage.trials}
+    return len(candidates), len({trial.cohort for trial in stage.trials})
+
+
+def _choice(study: Study, standing: Standing) -> Selected:
+    final, done = study.final, standing.stages
+    if final is not None and final.log10_lambda is not None:
+        return Selected(log10_lambda=final.log10_lambda, rule=GIVEN, validation_accuracy=None)
+    stages = [done[stage] for stage in ("coarse", "fine") if stage in done]
+    deciding = done.get("finalists") or stages[-1]
+    settings = study.finalists
+    rule = "best" if settings is None or deciding.name != "finalists" else settings.rule
+    return winner(deciding, stages, examples=standing.examples[deciding.name], rule=rule)
