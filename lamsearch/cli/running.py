@@ -85,9 +85,9 @@ def run(
             settings.setdefault(options.FILES_VARIABLE, stored.files)
         with Screen() as screen:
             if client is None:
-                launched = _crew(database, name, workers, settings, data_dir, pace, screen)
+                launched = _crew(database, stored, workers, settings, data_dir, pace, screen)
             else:
-                launched = _cluster(client, database, name, settings, data_dir, pace, screen)
+                launched = _cluster(client, database, stored, settings, data_dir, pace, screen)
             with leaving(screen.say, within=_RUN_SECONDS, at_once=launched.kill) as stop:
                 if not stored.over:
                     launched.run(stop)
@@ -179,7 +179,7 @@ def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None
 
 def _crew(
     database: Database,
-    name: str,
+    stored: Stored,
     workers: int | None,
     environment: dict[str, str],
     data_dir: Path | None,
@@ -188,22 +188,23 @@ def _crew(
 ) -> Crew | Cluster:
     return Crew(
         database,
-        name,
+        stored.study.name,
         workers or len(os.sched_getaffinity(0)),
         command=[
-            sys.executable, "-P", "-m", "lamsearch", "worker", name, "--crew",
+            sys.executable, "-P", "-m", "lamsearch", "worker", stored.study.name, "--crew",
             "--data-dir", str(options.data_folder(data_dir)), *pace,
         ],
         environment=environment,
         say=screen.say,
         show=screen.show,
+        files=Files(stored.files, stored.id),
     )  # fmt: skip
 
 
 def _cluster(
     client: Client,
     database: Database,
-    name: str,
+    stored: Stored,
     environment: dict[str, str],
     data_dir: Path | None,
     pace: list[str],
@@ -216,11 +217,12 @@ def _cluster(
     return Cluster(
         client,
         database,
-        name,
-        arguments=["worker", name, "--crew", *where, *pace],
+        stored.study.name,
+        arguments=["worker", stored.study.name, "--crew", *where, *pace],
         environment=environment,
         say=screen.say,
         show=screen.show,
+        files=Files(stored.files, stored.id),
     )
 
 
