@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from lamsearch import dataset, trials
+from lamsearch import dataset, environment, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
@@ -49,6 +49,7 @@ _WORKER_SECONDS, _RUN_SECONDS = 4.0, 4.8  # to leave politely in
 @options.files
 @options.output
 @options.json_document
+@options.mixed_versions
 @options.pace
 def run(
     study_file: Path,
@@ -59,6 +60,7 @@ def run(
     files: str | None,
     output: Path | None,
     as_json: bool,
+    mixed_versions: bool,
     checkpoint_seconds: float,
     lease_seconds: float,
 ) -> None:
@@ -80,6 +82,7 @@ def run(
         name = stored.study.name
         pace = ["--checkpoint-seconds", str(checkpoint_seconds),
                 "--lease-seconds", str(lease_seconds)]  # fmt: skip
+        pace += ["--mixed-versions"] if mixed_versions else []
         settings = _settings(storage, files, everywhere=client is not None)
         if client is not None:  # Dask's workers have other working directories
             settings.setdefault(options.FILES_VARIABLE, stored.files)
@@ -104,6 +107,7 @@ def run(
 @options.data_dir
 @options.files
 @click.option("--crew", is_flag=True, hidden=True, help="Leave when standard input closes.")
+@options.mixed_versions
 @options.pace
 def worker(
     name: str,
@@ -111,6 +115,7 @@ def worker(
     data_dir: Path | None,
     files: str | None,
     crew: bool,
+    mixed_versions: bool,
     checkpoint_seconds: float,
     lease_seconds: float,
 ) -> None:
@@ -125,6 +130,7 @@ def worker(
         cache_folder=options.cache_folder(),
         lease_seconds=lease_seconds,
         checkpoint_seconds=checkpoint_seconds,
+        mixed_versions=mixed_versions,
     )
     with leaving(_say, within=_WORKER_SECONDS) as stop:
         if crew:
@@ -181,7 +187,7 @@ def _crew(
     database: Database,
     stored: Stored,
     workers: int | None,
-    environment: dict[str, str],
+    settings: dict[str, str],
     data_dir: Path | None,
     pace: list[str],
     screen: Screen,
@@ -194,7 +200,7 @@ def _crew(
             sys.executable, "-P", "-m", "lamsearch", "worker", stored.study.name, "--crew",
             "--data-dir", str(options.data_folder(data_dir)), *pace,
         ],
-        environment=environment,
+        environment=settings,
         say=screen.say,
         show=screen.show,
         files=Files(stored.files, stored.id),
@@ -205,13 +211,13 @@ def _cluster(
     client: Client,
     database: Database,
     stored: Stored,
-    environment: dict[str, str],
+    settings: dict[str, str],
     data_dir: Path | None,
     pace: list[str],
     screen: Screen,
 ) -> Crew | Cluster:
     """The other hosts have their own working directories and, unless told, data folders."""
-    if environment[options.STORAGE_VARIABLE].startswith("sqlite"):
+    if settings[options.STORAGE_VARIABLE].startswith("sqlite"):
         screen.say("--dask on sqlite: right only where all Dask workers are on this host")
     where = [] if data_dir is None else ["--data-dir", str(data_dir.resolve())]
     return Cluster(
@@ -219,7 +225,7 @@ def _cluster(
         database,
         stored.study.name,
         arguments=["worker", stored.study.name, "--crew", *where, *pace],
-        environment=environment,
+        environment=settings,
         say=screen.say,
         show=screen.show,
         files=Files(stored.files, stored.id),
@@ -265,6 +271,7 @@ def _planned(
         origin=str(origin),
         files=given or options.files_default(url),
         facts=found.seen,
+        environment=environment.here(),
     )
     if is_new and found.seen is not None:
         for line in found.seen.warnings:

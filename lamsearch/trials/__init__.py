@@ -6,6 +6,7 @@ Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a c
 from lamsearch.trials.contents import Mode
 from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database
+from lamsearch.trials.environments import join
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
 from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
 from lamsearch.trials.notes import ArtifactGoneError, ArtifactKind, CurveOf, Shown, Teller
@@ -51,6 +52,7 @@ __all__ = [
     "create",
     "delete",
     "is_outage",
+    "join",
     "load",
     "names",
     "parse_url",

@@ -19,6 +19,7 @@ from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
 
 from lamsearch import plan, selection
+from lamsearch.environment import Environment
 from lamsearch.errors import InputError, StorageError, StudyStateError, WorkFailedError, shown
 from lamsearch.results import DataFacts, Selected, StageName, StageRecord
 from lamsearch.study import Study, differences, parse_study
@@ -27,7 +28,17 @@ from lamsearch.trials.damage import check_row, damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.planned import is_ours, optuna_studies, place_of, template
-from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
+from lamsearch.trials.tables import (
+    DONE,
+    LEASED,
+    OPEN,
+    TEST,
+    cohorts,
+    curves,
+    environments,
+    stages,
+    studies,
+)
 
 _ID = re.compile(r"[0-9a-f]{32}")  # it is a directory's name
 GIVEN = "given in the study file"
@@ -65,6 +76,7 @@ def create(
     origin: str,
     files: str,
     facts: DataFacts | None = None,
+    environment: Environment | None = None,
 ) -> Stored:
     """Plan a study, or find it planned already with the same file and the same data.
 
@@ -80,6 +92,7 @@ def create(
                     "fingerprint": study.fingerprint, "data_fingerprint": data_fingerprint,
                     "validation_images": dict(validation_images), "classes": list(classes),
                     "data_facts": None if facts is None else asdict(facts),
+                    "environment": None if environment is None else asdict(environment),
                     "origin": origin, "files": files, "created": unit.now(), "openings": [],
                 }  # fmt: skip
                 unit.execute(sa.insert(studies).values(**values))
@@ -148,7 +161,8 @@ def delete(database: Database, name: str) -> Stored:
             unit.optuna.delete_study(number)
         for table in (cohorts, stages):
             unit.execute(sa.delete(table).where(table.c.study == name))
-        unit.execute(sa.delete(curves).where(curves.c.study_id == stored.id))
+        for table in (curves, environments):
+            unit.execute(sa.delete(table).where(table.c.study_id == stored.id))
         unit.execute(sa.delete(studies).where(studies.c.name == name))
     return stored
 
