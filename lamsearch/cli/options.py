@@ -140,7 +140,7 @@ def cache_folder() -> Path:
 
 def files_given(given: str | None) -> str | None:
     """Return where files were asked to live, absolute where it is a folder; None if nowhere."""
-    url = given or os.environ.get(FILES_VARIABLE)
+    url = given or os.environ.get(FILES_VARIABLE) or None
     if url is None or "://" in url or "::" in url:
         return url
     return str(Path(url).resolve())

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from lamsearch import dataset, environment, trials
+from lamsearch import dataset, environment, open_files, trials
 from lamsearch import report as reporting
-from lamsearch.cli import options
+from lamsearch.cli import options, sources
 from lamsearch.cli.echo import echo
 from lamsearch.cli.inspection import gathered, write_report
 from lamsearch.cli.leaving import leaving
@@ -73,6 +73,10 @@ def run(
     """
     if dask is not None and workers is not None:
         raise click.UsageError("--workers and --dask exclude each other: Dask's workers are used.")
+    if lacking_files := open_files.lacking(
+        open_files.START + open_files.EACH_WORKER * _count(workers)
+    ):
+        raise InputError(lacking_files)
     study = read_study(study_file)
     output = output or Path("lamsearch-report") / study.name
     # an output that cannot be, and a scheduler that does not answer, before anything is planned
@@ -83,6 +87,7 @@ def run(
         pace = ["--checkpoint-seconds", str(checkpoint_seconds),
                 "--lease-seconds", str(lease_seconds)]  # fmt: skip
         pace += ["--mixed-versions"] if mixed_versions else []
+        pace += ["--data-origin", str(sources.given_by(study, study_file))]
         settings = _settings(storage, files, everywhere=client is not None)
         if client is not None:  # Dask's workers have other working directories
             settings.setdefault(options.FILES_VARIABLE, stored.files)
@@ -107,6 +112,7 @@ def run(
 @options.data_dir
 @options.files
 @click.option("--crew", is_flag=True, hidden=True, help="Leave when standard input closes.")
+@click.option("--data-origin", type=click.Path(path_type=Path), hidden=True)
 @options.mixed_versions
 @options.pace
 def worker(
@@ -115,6 +121,7 @@ def worker(
     data_dir: Path | None,
     files: str | None,
     crew: bool,
+    data_origin: Path | None,
     mixed_versions: bool,
     checkpoint_seconds: float,
     lease_seconds: float,
@@ -140,6 +147,7 @@ def worker(
         database = (patiently if crew else _once)(lambda: options.open_storage(storage, Mode.WORK))
         stored = patiently(lambda: trials.load(database, name))
         stored = options.present(database, stored, options.files_given(files), quiet=crew)
+        stored = sources.permitted(database, stored, settings.data_folder, data_origin)
         Worker(database, stored, settings, stop=stop, say=_say).run()
         failure = patiently(lambda: trials.load(database, name).failure)
     if failure is not None and not crew:
@@ -170,17 +178,32 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
 def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None:
     """Start over: remove the trials, leases and files of a study.
 
-    Of its files what lamsearch wrote is removed, and nothing else.
+    Of its files what lamsearch wrote is removed, and nothing else. Where its row is damaged its
+    files are left: what it says of them is not believed.
     """
     database = options.open_storage(storage, Mode.WORK)
+    if (damage := trials.damage_of(database, name)) is not None:
+        _confirm(name, yes)
+        trials.delete(database, name)
+        echo(f"deleted {name}; its files are left where they are: {damage}", err=True)
+        return
     stored = options.present_or_beside(database, trials.load(database, name), files)
     own = Files(stored.files, stored.id)
     own.check_ours()  # what cannot be reached or removed is said while all is there
-    if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
-        raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
+    _confirm(name, yes)
     trials.delete(database, name)
     own.remove_all()
     echo(f"deleted {name}", err=True)
+
+
+def _confirm(name: str, yes: bool) -> None:
+    if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
+        raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
+
+
+def _count(workers: int | None) -> int:
+    """How many local workers are meant."""
+    return workers or len(os.sched_getaffinity(0))
 
 
 def _crew(
@@ -195,7 +218,7 @@ def _crew(
     return Crew(
         database,
         stored.study.name,
-        workers or len(os.sched_getaffinity(0)),
+        _count(workers),
         command=[
             sys.executable, "-P", "-m", "lamsearch", "worker", stored.study.name, "--crew",
             "--data-dir", str(options.data_folder(data_dir)), *pace,

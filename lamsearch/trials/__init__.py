@@ -20,13 +20,14 @@ from lamsearch.trials.reading import (
     read_study,
 )
 from lamsearch.trials.schema import VERSION as SCHEMA_VERSION
-from lamsearch.trials.studies import Stored, advance, create, delete, load, names
+from lamsearch.trials.studies import Stored, advance, create, damage_of, delete, load, names
 from lamsearch.trials.urls import parse_url, sqlite_file
 from lamsearch.trials.viewing import PlannedStage, View
 
 __all__ = [
     "DATABASE_ERRORS",
     "damage_is_said",
+    "damage_of",
     "SCHEMA_VERSION",
     "ArtifactGoneError",
     "ArtifactKind",

@@ -20,7 +20,14 @@ from optuna.study import StudyDirection
 
 from lamsearch import plan, selection
 from lamsearch.environment import Environment
-from lamsearch.errors import InputError, StorageError, StudyStateError, WorkFailedError, shown
+from lamsearch.errors import (
+    InputError,
+    StorageAwayError,
+    StorageError,
+    StudyStateError,
+    WorkFailedError,
+    shown,
+)
 from lamsearch.results import DataFacts, Selected, StageName, StageRecord
 from lamsearch.study import Study, differences, parse_study
 from lamsearch.trials import reading
@@ -140,15 +147,33 @@ def advance(database: Database, name: str) -> None:
     database.checkpoint()
 
 
+def damage_of(database: Database, name: str) -> str | None:
+    """Return what is wrong with the row of a study; None where nothing is.
+
+    Raises:
+        StudyStateError: There is none of that name.
+    """
+    try:
+        load(database, name)
+    except (StorageAwayError, StudyStateError):
+        raise
+    except InputError as error:
+        return str(error)
+    return None
+
+
 @damage_is_said()
-def delete(database: Database, name: str) -> Stored:
-    """Remove a study with its trials and leases; return what it was, for its files.
+def delete(database: Database, name: str) -> None:
+    """Remove a study with its trials and leases, whatever its row holds.
 
     Raises:
         StudyStateError: There is none of that name, or a worker holds a lease in it.
     """
-    stored = load(database, name)
     with database.write() as unit:
+        ids = sa.select(studies.c.id).where(studies.c.name == name)
+        found = unit.execute(ids).first()
+        if found is None:
+            raise StudyStateError(f"study: no study {name!r}")
         live = sa.select(cohorts.c.owner).where(
             cohorts.c.study == name, cohorts.c.state == LEASED, holds(unit.now())
         )
@@ -162,9 +187,8 @@ def delete(database: Database, name: str) -> Stored:
         for table in (cohorts, stages):
             unit.execute(sa.delete(table).where(table.c.study == name))
         for table in (curves, environments):
-            unit.execute(sa.delete(table).where(table.c.study_id == stored.id))
+            unit.execute(sa.delete(table).where(table.c.study_id == found.id))
         unit.execute(sa.delete(studies).where(studies.c.name == name))
-    return stored
 
 
 def _row(unit: Unit, name: str, *, lock: bool = False) -> sa.RowMapping | None:
