@@ -47,8 +47,8 @@ def permitted(database: Database, stored: Stored, folder: Path, given: Path | No
     found = dataset.located(stored.study, folder, origin=Path(origin))
     if not any(_is_below(found, root) for root in roots):
         raise DataError(
-            f"data: {stored.study.name!r} was created with {shown(str(found))!r}, which is not read "
-            "unless its directory is given: pass --data-dir or set LAMSEARCH_DATA"
+            f"data: {stored.study.name!r} was created with {shown(str(found))!r}, which is not "
+            "read unless its directory is given: pass --data-dir or set LAMSEARCH_DATA"
         )
     return replace(stored, origin=origin)
 
