@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
+
+from lamsearch import open_files
 
 
 def main() -> None:
     """Run the command line."""
+    if lacking := open_files.lacking(open_files.START):
+        print(f"Error: {lacking}", file=sys.stderr)
+        sys.exit(2)
     # Importing takes a second, and an import that is interrupted ends in somebody's traceback.
     before = signal.signal(signal.SIGINT, _leave)
     from lamsearch.cli import cli

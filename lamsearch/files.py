@@ -152,6 +152,18 @@ class Files:
                 _log.warning("checkpoint %s of %s cohort %d is damaged", name, stage, cohort)
                 self.drop_checkpoint(stage, cohort, name)
 
+    def newest_checkpoints(self) -> dict[str, int]:
+        """Return the updates of each cohort's newest checkpoint, by ``STAGE-COHORT``.
+
+        Only of a local directory: an object store may keep one waiting for minutes.
+        """
+        if not self._local:
+            return {}
+        with self._saying("read", self._root):
+            found = [name for name in self._find() if name.startswith("checkpoints/")]
+        paths = [Path(name) for name in sorted(found) if _CHECKPOINT.fullmatch(Path(name).name)]
+        return {path.parent.name: int(path.stem) for path in paths}
+
     def drop_checkpoint(self, stage: str, cohort: int, name: str) -> None:
         """Remove one checkpoint."""
         self._remove(f"{self._checkpoints(stage, cohort)}/{name}")

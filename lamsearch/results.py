@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.environment import Environment
+
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 StageName = Literal["coarse", "fine", "finalists", "final"]
@@ -141,7 +143,8 @@ class TrialRecord:
     Those of a pruned trial are what it left with in mid-schedule: not to be compared with those
     of complete ones. ``updates`` is after how many it left before the end, None where it did not.
     ``damaged`` says that it had a curve, which is no longer as it was written. ``model_sha256`` is
-    as in `Trained`; studies of earlier versions have none.
+    as in `Trained`, and ``environment`` the number of what its worker computed with; studies of
+    earlier versions have none.
     """
 
     candidate: int
@@ -158,6 +161,7 @@ class TrialRecord:
     correct: npt.NDArray[np.bool_] | None = None
     damaged: bool = False
     model_sha256: str | None = None
+    environment: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,10 +279,23 @@ class DataFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """What some workers of a study compute with, and the number by which their trials name it.
+
+    ``mixed`` says that it was admitted though its numbers could differ from the first one's.
+    """
+
+    number: int
+    environment: Environment
+    mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRecord:
     """A whole study as the storage knows it. ``settings`` is the study file's canonical form.
 
-    ``data`` is None where an earlier version planned the study, which looked at none of it.
+    ``data`` is None where an earlier version planned the study, which looked at none of it;
+    ``environment`` is where it was planned, None likewise; ``workers`` are in the order of joining.
     """
 
     name: str
@@ -289,6 +306,8 @@ class StudyRecord:
     stages: dict[StageName, StageRecord] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     data: DataFacts | None = None
+    environment: Environment | None = None
+    workers: tuple[Joined, ...] = ()
     selected: Selected | None = None
     openings: tuple[TestOpening, ...] = ()
     final: FinalScore | None = None

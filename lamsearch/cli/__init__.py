@@ -5,7 +5,9 @@ Exit codes: 0 done, 1 the work failed, 2 bad input or usage, 130 interrupted and
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
 from typing import Any
 
@@ -46,6 +48,11 @@ class _Verbs(click.Group):
                 raise
             echo("Error: a name or path must be UTF-8, one given holds other bytes", err=True)
             sys.exit(InputError.exit_code)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            echo(f"Error: {os.strerror(error.errno)}: more must be allowed (ulimit -n)", err=True)
+            sys.exit(LamsearchError.exit_code)
         except KeyboardInterrupt:
             echo("Error: interrupted", err=True)
             sys.exit(InterruptedWorkError.exit_code)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from lamsearch import open_files
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
+from lamsearch.errors import InputError
 
 
 @click.command()
@@ -59,6 +61,8 @@ def dashboard(
     from lamsearch.dashboard import serve
     from lamsearch.trials import Mode
 
+    if lacking := open_files.lacking(2 * open_files.START):  # half of them for connections
+        raise InputError(lacking)
     database = options.open_storage(storage, Mode.WORK if writable else Mode.READ)
     serve(
         database,

@@ -69,6 +69,15 @@ def json_document(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help=text)(command)
 
 
+def mixed_versions(command: F) -> F:
+    """Add --mixed-versions."""
+    return click.option(
+        "--mixed-versions", is_flag=True,
+        help="Work on the study though versions, or the processor's kernels, are not those that "
+        "its other workers have: last digits may differ, which the report then says.",
+    )(command)  # fmt: skip
+
+
 def pace(command: F) -> F:
     """Add --checkpoint-seconds and --lease-seconds."""
     # a wait of more seconds than a machine's clock has would be no wait
@@ -131,7 +140,7 @@ def cache_folder() -> Path:
 
 def files_given(given: str | None) -> str | None:
     """Return where files were asked to live, absolute where it is a folder; None if nowhere."""
-    url = given or os.environ.get(FILES_VARIABLE)
+    url = given or os.environ.get(FILES_VARIABLE) or None
     if url is None or "://" in url or "::" in url:
         return url
     return str(Path(url).resolve())

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from lamsearch import dataset, trials
+from lamsearch import dataset, environment, open_files, trials
 from lamsearch import report as reporting
-from lamsearch.cli import options
+from lamsearch.cli import options, sources
 from lamsearch.cli.echo import echo
 from lamsearch.cli.inspection import gathered, write_report
 from lamsearch.cli.leaving import leaving
@@ -49,6 +49,7 @@ _WORKER_SECONDS, _RUN_SECONDS = 4.0, 4.8  # to leave politely in
 @options.files
 @options.output
 @options.json_document
+@options.mixed_versions
 @options.pace
 def run(
     study_file: Path,
@@ -59,6 +60,7 @@ def run(
     files: str | None,
     output: Path | None,
     as_json: bool,
+    mixed_versions: bool,
     checkpoint_seconds: float,
     lease_seconds: float,
 ) -> None:
@@ -71,6 +73,10 @@ def run(
     """
     if dask is not None and workers is not None:
         raise click.UsageError("--workers and --dask exclude each other: Dask's workers are used.")
+    if lacking_files := open_files.lacking(
+        open_files.START + open_files.EACH_WORKER * _count(workers)
+    ):
+        raise InputError(lacking_files)
     study = read_study(study_file)
     output = output or Path("lamsearch-report") / study.name
     # an output that cannot be, and a scheduler that does not answer, before anything is planned
@@ -80,14 +86,16 @@ def run(
         name = stored.study.name
         pace = ["--checkpoint-seconds", str(checkpoint_seconds),
                 "--lease-seconds", str(lease_seconds)]  # fmt: skip
+        pace += ["--mixed-versions"] if mixed_versions else []
+        pace += ["--data-origin", str(sources.given_by(study, study_file))]
         settings = _settings(storage, files, everywhere=client is not None)
         if client is not None:  # Dask's workers have other working directories
             settings.setdefault(options.FILES_VARIABLE, stored.files)
         with Screen() as screen:
             if client is None:
-                launched = _crew(database, name, workers, settings, data_dir, pace, screen)
+                launched = _crew(database, stored, workers, settings, data_dir, pace, screen)
             else:
-                launched = _cluster(client, database, name, settings, data_dir, pace, screen)
+                launched = _cluster(client, database, stored, settings, data_dir, pace, screen)
             with leaving(screen.say, within=_RUN_SECONDS, at_once=launched.kill) as stop:
                 if not stored.over:
                     launched.run(stop)
@@ -104,6 +112,8 @@ def run(
 @options.data_dir
 @options.files
 @click.option("--crew", is_flag=True, hidden=True, help="Leave when standard input closes.")
+@click.option("--data-origin", type=click.Path(path_type=Path), hidden=True)
+@options.mixed_versions
 @options.pace
 def worker(
     name: str,
@@ -111,6 +121,8 @@ def worker(
     data_dir: Path | None,
     files: str | None,
     crew: bool,
+    data_origin: Path | None,
+    mixed_versions: bool,
     checkpoint_seconds: float,
     lease_seconds: float,
 ) -> None:
@@ -125,6 +137,7 @@ def worker(
         cache_folder=options.cache_folder(),
         lease_seconds=lease_seconds,
         checkpoint_seconds=checkpoint_seconds,
+        mixed_versions=mixed_versions,
     )
     with leaving(_say, within=_WORKER_SECONDS) as stop:
         if crew:
@@ -134,6 +147,7 @@ def worker(
         database = (patiently if crew else _once)(lambda: options.open_storage(storage, Mode.WORK))
         stored = patiently(lambda: trials.load(database, name))
         stored = options.present(database, stored, options.files_given(files), quiet=crew)
+        stored = sources.permitted(database, stored, settings.data_folder, data_origin)
         Worker(database, stored, settings, stop=stop, say=_say).run()
         failure = patiently(lambda: trials.load(database, name).failure)
     if failure is not None and not crew:
@@ -164,63 +178,80 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
 def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None:
     """Start over: remove the trials, leases and files of a study.
 
-    Of its files what lamsearch wrote is removed, and nothing else.
+    Of its files what lamsearch wrote is removed, and nothing else. Where its row is damaged its
+    files are left: what it says of them is not believed.
     """
     database = options.open_storage(storage, Mode.WORK)
+    if (damage := trials.damage_of(database, name)) is not None:
+        _confirm(name, yes)
+        trials.delete(database, name)
+        echo(f"deleted {name}; its files are left where they are: {damage}", err=True)
+        return
     stored = options.present_or_beside(database, trials.load(database, name), files)
     own = Files(stored.files, stored.id)
     own.check_ours()  # what cannot be reached or removed is said while all is there
-    if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
-        raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
+    _confirm(name, yes)
     trials.delete(database, name)
     own.remove_all()
     echo(f"deleted {name}", err=True)
 
 
+def _confirm(name: str, yes: bool) -> None:
+    if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
+        raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
+
+
+def _count(workers: int | None) -> int:
+    """How many local workers are meant."""
+    return workers or len(os.sched_getaffinity(0))
+
+
 def _crew(
     database: Database,
-    name: str,
+    stored: Stored,
     workers: int | None,
-    environment: dict[str, str],
+    settings: dict[str, str],
     data_dir: Path | None,
     pace: list[str],
     screen: Screen,
 ) -> Crew | Cluster:
     return Crew(
         database,
-        name,
-        workers or len(os.sched_getaffinity(0)),
+        stored.study.name,
+        _count(workers),
         command=[
-            sys.executable, "-P", "-m", "lamsearch", "worker", name, "--crew",
+            sys.executable, "-P", "-m", "lamsearch", "worker", stored.study.name, "--crew",
             "--data-dir", str(options.data_folder(data_dir)), *pace,
         ],
-        environment=environment,
+        environment=settings,
         say=screen.say,
         show=screen.show,
+        files=Files(stored.files, stored.id),
     )  # fmt: skip
 
 
 def _cluster(
     client: Client,
     database: Database,
-    name: str,
-    environment: dict[str, str],
+    stored: Stored,
+    settings: dict[str, str],
     data_dir: Path | None,
     pace: list[str],
     screen: Screen,
 ) -> Crew | Cluster:
     """The other hosts have their own working directories and, unless told, data folders."""
-    if environment[options.STORAGE_VARIABLE].startswith("sqlite"):
+    if settings[options.STORAGE_VARIABLE].startswith("sqlite"):
         screen.say("--dask on sqlite: right only where all Dask workers are on this host")
     where = [] if data_dir is None else ["--data-dir", str(data_dir.resolve())]
     return Cluster(
         client,
         database,
-        name,
-        arguments=["worker", name, "--crew", *where, *pace],
-        environment=environment,
+        stored.study.name,
+        arguments=["worker", stored.study.name, "--crew", *where, *pace],
+        environment=settings,
         say=screen.say,
         show=screen.show,
+        files=Files(stored.files, stored.id),
     )
 
 
@@ -263,6 +294,7 @@ def _planned(
         origin=str(origin),
         files=given or options.files_default(url),
         facts=found.seen,
+        environment=environment.here(),
     )
     if is_new and found.seen is not None:
         for line in found.seen.warnings:

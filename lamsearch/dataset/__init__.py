@@ -7,7 +7,7 @@ and, against the record of its opening, the test set. Refuses to know networks a
 from lamsearch.dataset.download import fetch
 from lamsearch.dataset.images import LabelledImages
 from lamsearch.dataset.opening import open_test
-from lamsearch.dataset.sources import SourceInfo, sources
+from lamsearch.dataset.sources import SourceInfo, located, sources
 from lamsearch.dataset.splits import Splits, normalise
 from lamsearch.dataset.training import TrainingData, load
 from lamsearch.dataset.verification import Verification, verify
@@ -15,5 +15,5 @@ from lamsearch.dataset.verification import Verification, verify
 __all__ = [
     "load", "TrainingData", "Splits", "normalise",
     "open_test", "LabelledImages",
-    "fetch", "verify", "Verification", "sources", "SourceInfo",
+    "fetch", "verify", "Verification", "sources", "located", "SourceInfo",
 ]  # fmt: skip

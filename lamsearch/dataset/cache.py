@@ -10,7 +10,6 @@ Bytes would take a quarter of the space, but cost a conversion at every update.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -27,10 +26,13 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.file_locks import LockHeldError, lock
+
 Arrays = Mapping[str, npt.NDArray[Any]]
 Fits = Callable[[Arrays], bool]
 _LAYOUT = 2  # grows when what the files hold, or the arithmetic behind it, changes
 _UNUSED_DAYS = 14
+_LOCK_SECONDS = 120.0  # for another process to make an entry; then this one has a copy of its own
 _DIGESTS = "sha256.json"  # of each file of an entry
 # Files that this process has compared already, as they were then: a stage costs no second reading.
 _VERIFIED: dict[tuple[object, ...], str] = {}
@@ -49,19 +51,21 @@ class Cache:
         """Return the arrays of ``key``, mapped; made by ``make`` where they are not there yet.
 
         They are made anew where they are damaged, or ``fits`` says that they are none of these.
-        Where the folder cannot be written, the arrays are this process's own.
+        Where the folder cannot be written, or another process holds an entry's lock for long, the
+        arrays are this process's own.
         """
         place = self._folder / "splits" / _digest(key)
         try:
-            with self._alone(place):
-                if not place.is_dir():
-                    self._drop_unused()
-                    self._write(place, make())
-                os.utime(place)
+            if not place.is_dir():
+                self._make(place, make)
+            os.utime(place)
             found = _opened(place, fits)  # outside the lock: all workers of a host at a time
             return self._made_anew(place, make, fits) if isinstance(found, str) else found
-        except OSError:  # read-only or full: the search goes on without a shared copy
-            return dict(make())
+        except LockHeldError as error:
+            _log.warning("the cached split %s: %s: a copy of its own is made", place, error)
+        except OSError as error:  # read-only or full: the search goes on without a shared copy
+            _log.debug("no shared copy: %s", error)
+        return dict(make())
 
     def facts(self, files: Sequence[Path], about: object = None) -> dict[str, Any] | None:
         """Return what was remembered of files that have not changed since (size, times, inode).
@@ -99,6 +103,13 @@ class Cache:
         ]
         return self._folder / "sources" / f"{_digest([signature, about])}.json"
 
+    def _make(self, place: Path, make: Callable[[], Arrays]) -> None:
+        """Make an entry, unless another process has done so meanwhile."""
+        with self._alone(place):
+            if not place.is_dir():
+                self._drop_unused()
+                self._write(place, make())
+
     def _made_anew(
         self, place: Path, make: Callable[[], Arrays], fits: Fits
     ) -> dict[str, npt.NDArray[Any]]:
@@ -118,8 +129,12 @@ class Cache:
     def _alone(self, place: Path) -> Iterator[None]:
         """Hold the lock of one entry; the kernel frees it when a process dies."""
         place.parent.mkdir(parents=True, exist_ok=True)
-        with place.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def say(line: str) -> None:
+            _log.warning("the cached split %s: %s", place, line)
+
+        with place.with_suffix(".lock").open("a") as file:
+            lock(file.fileno(), seconds=_LOCK_SECONDS, say=say)
             yield
 
     def _write(self, place: Path, arrays: Arrays) -> None:

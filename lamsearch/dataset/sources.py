@@ -13,7 +13,7 @@ from pathlib import Path
 from lamsearch.dataset import arrays, cifar10, digits
 from lamsearch.dataset.images import Contents
 from lamsearch.errors import InputError
-from lamsearch.study import Data
+from lamsearch.study import Data, Study
 
 DESCRIPTIONS = {
     "digits": "1797 handwritten digits of 8 x 8 values, bundled with scikit-learn",
@@ -51,6 +51,16 @@ def files(data: Data, folder: Path, origin: Path | None) -> list[Path]:
     if data.npz_path is not None:
         return [arrays.resolved(data.npz_path, Path(folder), origin)]
     return [] if data.kind == "digits" else cifar10.files(Path(folder))
+
+
+def located(study: Study, folder: Path, *, origin: Path | None) -> Path:
+    """Return the file that a study of people's own arrays is about, unopened.
+
+    Raises:
+        DataError: There is none where it should be.
+    """
+    (found,) = files(study.data, folder, origin)
+    return found
 
 
 def sources(folder: Path) -> list[SourceInfo]:

@@ -4,7 +4,7 @@ Enters: a study's record. Leaves: facts and sentences of unescaped text. Refuses
 pages and storages: a report and a dashboard say the same because they ask here.
 """
 
-from lamsearch.findings import uncertainty
+from lamsearch.findings import uncertainty, versions
 from lamsearch.findings.baseline import Baseline, baseline, baseline_sentences
 from lamsearch.findings.choice import accuracy_words, chosen_score, nearest_trained
 from lamsearch.findings.stages import deciding, finished
@@ -20,5 +20,6 @@ __all__ = [
     "finished",
     "nearest_trained",
     "uncertainty",
+    "versions",
     "warnings",
 ]

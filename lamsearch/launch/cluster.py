@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from lamsearch import __version__
 from lamsearch.errors import InputError, InterruptedWorkError, WorkFailedError
+from lamsearch.files import Files
 from lamsearch.launch.errand import Errand, run_errand
 from lamsearch.launch.watch import Watch
 from lamsearch.redaction import scrub, shown
@@ -79,6 +80,7 @@ class Cluster:
         environment: what is added to a worker's environment.
         say: takes one line per event worth telling.
         show: takes the study's status a few times a second.
+        files: where its checkpoints are, if that can be seen from here.
     """
 
     def __init__(
@@ -91,9 +93,10 @@ class Cluster:
         environment: Mapping[str, str],
         say: Callable[[str], None],
         show: Callable[[Status], None],
+        files: Files,
     ) -> None:
         self._client, self._say = client, say
-        self._watch = Watch(database, study, show)
+        self._watch = Watch(database, study, show, files)
         self._name = f"lamsearch-{study}-{uuid.uuid4().hex}"
         self._errand = Errand(
             topic=self._name,
@@ -161,7 +164,8 @@ class Cluster:
         elif news["code"] == InputError.exit_code:
             raise InputError(news["words"])
         elif not news["told"]:
-            self._bury(f"on {host}", f"exit code {news['code']}", news["words"])
+            how = f"exit code {news['code']}"
+            self._bury(f"on {host}", how, news["words"], error=news["error"])
 
     def _look_after(self) -> None:
         """Drop members whose Dask worker is gone, and send one to each Dask worker without."""
@@ -235,11 +239,12 @@ class Cluster:
         error = future.exception()
         self._hosts.pop(str(future.key), None)
         del self._members[address]
-        self._bury(f"at {address}", type(error).__name__, str(error))
+        reason = scrub(str(error), "")
+        self._bury(f"at {address}", type(error).__name__, reason, error=reason)
 
-    def _bury(self, where: str, how: str, last_words: str) -> None:
+    def _bury(self, where: str, how: str, last_words: str, *, error: str | None = None) -> None:
         self._watch.count_death(self._peak, how, last_words)
-        self._say(f"worker {where} died ({how}); others go on")
+        self._say(f"worker {where} died ({how}){f': {error}' if error else ''}; others go on")
 
     def _dismiss(self) -> None:
         """Tell those who still work to leave, and wait for them."""

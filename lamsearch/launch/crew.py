@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from lamsearch.errors import InputError, InterruptedWorkError
+from lamsearch.files import Files
 from lamsearch.launch.member import Member
 from lamsearch.launch.watch import Watch
 from lamsearch.trials import Database, Status
@@ -29,6 +30,7 @@ class Crew:
         command: what starts a worker; its environment is ``environment`` (secrets go there).
         say: takes one line per event worth telling.
         show: takes the study's status a few times a second.
+        files: where its checkpoints are.
     """
 
     def __init__(
@@ -41,8 +43,9 @@ class Crew:
         environment: Mapping[str, str],
         say: Callable[[str], None],
         show: Callable[[Status], None],
+        files: Files,
     ) -> None:
-        self._watch, self._count = Watch(database, study, show), count
+        self._watch, self._count = Watch(database, study, show, files), count
         self._command, self._environment = list(command), dict(environment)
         self._say = say
         self._members: list[Member] = []
@@ -87,7 +90,8 @@ class Crew:
             if code == InputError.exit_code:
                 raise InputError(member.last_words)
             self._watch.count_death(self._count, f"exit code {code}", member.last_words)
-            self._say(f"worker {member.pid} died (exit code {code}); another takes its place")
+            why = "" if member.error is None else f": {member.error}"
+            self._say(f"worker {member.pid} died (exit code {code}){why}; another takes its place")
             self._start()
 
     def _dismiss(self) -> None:

@@ -67,8 +67,8 @@ class _News:
     def tell(self, **facts: Any) -> None:
         self._worker.log_event(self._topic, {"key": self._key, "host": self.host, **facts})
 
-    def end(self, code: int, words: str, *, told: bool = False) -> None:
-        self.tell(code=code, words=words, told=told)
+    def end(self, code: int, words: str, *, error: str | None = None, told: bool = False) -> None:
+        self.tell(code=code, words=words, error=error, told=told)
 
 
 def _accompany(errand: Errand, worker: Worker, key: str, news: _News) -> None:
@@ -77,7 +77,8 @@ def _accompany(errand: Errand, worker: Worker, key: str, news: _News) -> None:
     try:
         member = Member(command, secrets, lambda line: news.tell(line=line))
     except OSError as error:
-        news.end(1, f"it could not be started: {error.strerror}")
+        reason = f"it could not be started: {error.strerror}"
+        news.end(1, reason, error=reason)
         return
     told = False
     while (code := member.returncode) is None:
@@ -87,7 +88,7 @@ def _accompany(errand: Errand, worker: Worker, key: str, news: _News) -> None:
             member.see_off(_GRACE_SECONDS)
         time.sleep(_POLL_SECONDS)
     member.bury()
-    news.end(code, member.last_words, told=told)
+    news.end(code, member.last_words, error=member.error, told=told)
 
 
 def _wanted(worker: Worker, key: str) -> bool:

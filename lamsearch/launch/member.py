@@ -1,7 +1,8 @@
 """A worker process, wherever it is started: beside its crew, or by a Dask worker.
 
 Enters: a command, what is added to its environment, and who takes its lines. Leaves: how it ended
-and its last words. Refuses to know what it works on and whether another takes its place.
+and its last words, without what its environment keeps secret. Refuses to know what it works on and
+whether another takes its place.
 
 It is a process of its own group with a pipe as standard input: Ctrl-C reaches only whoever started
 it, who passes it on once; and when they are killed the pipe closes, at which it leaves by itself.
@@ -15,7 +16,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
+from lamsearch.redaction import scrub
+from lamsearch.visible import visible
+
 _LAST_WORDS_SECONDS = 1.0
+_LINES = 20  # of the last that are kept
+_ERROR = "Error: "
 
 
 class Member:
@@ -48,7 +54,8 @@ class Member:
             start_new_session=True,
         )
         assert self._process.stderr is not None  # noqa: S101 - it is a pipe
-        self._say, self._words = say, list[str]()
+        self._say, self._secrets = say, tuple(environment.values())
+        self._words, self._error = list[str](), list[str]()
         self._listener = threading.Thread(
             target=self._listen, args=(self._process.stderr,), daemon=True
         )
@@ -65,10 +72,15 @@ class Member:
         return self._process.poll()
 
     @property
+    def error(self) -> str | None:
+        """The error that it ended with, in all its lines; None where it named none."""
+        return "\n".join(self._error).removeprefix(_ERROR).rstrip() if self._error else None
+
+    @property
     def last_words(self) -> str:
-        """The last line that it said, whole once it is buried."""
+        """The error that it ended with, else its last line; whole once it is buried."""
         last = next((line for line in reversed(self._words) if line), "it said nothing")
-        return last.removeprefix("Error: ")
+        return last if self.error is None else self.error
 
     def ask_to_leave(self) -> None:
         """Send it SIGTERM."""
@@ -102,8 +114,19 @@ class Member:
 
     def _listen(self, pipe: IO[str]) -> None:
         with pipe:
-            for line in pipe:
-                self._words.append(line.rstrip())
-                del self._words[:-20]
-                if not line.startswith("Error: "):
-                    self._say(line.rstrip())
+            for raw in pipe:
+                line = self._shown(raw.rstrip())
+                # the sentence that it leaves with may have several lines, and is its last
+                if line.startswith(_ERROR):
+                    self._error = [line]
+                elif self._error:
+                    self._error = [*self._error, line][:_LINES]
+                else:
+                    self._words = [*self._words, line][-_LINES:]
+                    self._say(line)
+
+    def _shown(self, line: str) -> str:
+        """A line without the secrets of its environment, and with nothing that is obeyed."""
+        for secret in self._secrets:
+            line = scrub(line, secret)
+        return visible(line)

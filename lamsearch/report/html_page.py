@@ -44,5 +44,6 @@ def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
             ("Fingerprint of the study", view.one_line(record.study_fingerprint)),
             ("Fingerprint of the data", view.one_line(record.data_fingerprint)),
             ("Seed", str(record.seed)),
+            *view.computing(record),
         ],
     )

@@ -87,6 +87,10 @@ def _provenance(record: StudyRecord) -> Iterator[str]:
     yield "## Settings"
     yield escaped(view.repeatability(record))
     yield f"```toml\n{settings_toml(record.settings)}\n```"
+    yield "## Versions"
+    yield "\n".join(
+        f"- {escaped(label)}: {escaped(text)}" for label, text in view.computing(record)
+    )
     yield "## Fingerprints"
     yield "\n".join(
         [

@@ -12,7 +12,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from lamsearch.findings import baseline, nearest_trained, uncertainty, warnings
+from lamsearch.findings import baseline, nearest_trained, uncertainty, versions, warnings
 from lamsearch.report.updates import stage_updates
 from lamsearch.results import (
     STAGES,
@@ -45,6 +45,7 @@ def document(record: StudyRecord) -> dict[str, Any]:
         "study": record.name,
         "seed": record.seed,
         "fingerprint": {"study": record.study_fingerprint, "data": record.data_fingerprint},
+        "environment": versions.document(record),
         "stages": [_stage(name, record) for name in STAGES],
         "selected": None if record.selected is None else _selected(record, record.selected),
         "final": None if record.final is None else _final(record.final),

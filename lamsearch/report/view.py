@@ -16,6 +16,7 @@ from lamsearch.findings import (
     baseline_sentences,
     chosen_score,
     uncertainty,
+    versions,
     warnings,
 )
 from lamsearch.report.updates import stage_updates
@@ -137,7 +138,28 @@ def repeatability(record: StudyRecord) -> str:
             "The tpe sampler draws by what has ended when it draws: with several workers another "
             "run of this study file may draw other λs."
         )
+    if versions.is_mixed(record):
+        return (
+            "Other versions took part than those that are named here, so another run of this study "
+            "file may give numbers that differ in their last digits."
+        )
     return "On the same machine, this study file and these data give the same numbers bit for bit."
+
+
+def computing(record: StudyRecord) -> tuple[tuple[str, str], ...]:
+    """Return what computed a study, a label and a text each: versions, kernels, the processor."""
+    found = versions.computing(record)
+    if found is None:
+        return (("Versions", "not recorded: an earlier lamsearch planned this study"),)
+    installed = ("lamsearch", "numpy", "scipy", "python")
+    names = ("lamsearch", "NumPy", "SciPy", "Python")
+    texts = [f"{n} {found.text_of(one)}" for n, one in zip(names, installed, strict=True)]
+    return (
+        ("Versions", one_line(", ".join([*texts, found.c_library]))),
+        ("BLAS", one_line(found.text_of("blas"))),
+        ("NumPy's SIMD extensions", one_line(found.text_of("simd"))),
+        ("Processor", one_line(found.processor)),
+    )
 
 
 def curve_stage(record: StudyRecord) -> StageName | None:

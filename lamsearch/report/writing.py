@@ -7,7 +7,7 @@ there is no results.json.
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from lamsearch.errors import FilesError
+from lamsearch.file_locks import LockHeldError, lock
 from lamsearch.report.directory import RESULTS, SUBDIRECTORIES, left_behind, report_files
 from lamsearch.report.html_page import page
 from lamsearch.report.markdown_page import markdown
@@ -23,6 +24,8 @@ from lamsearch.report.result import to_json, trials_csv
 from lamsearch.results import StudyRecord
 
 _NO_MODELS: Mapping[str, bytes] = {}
+_LOCK_SECONDS = 60.0  # for another process to end its report in the same directory
+_log = logging.getLogger(__name__)
 
 
 def write(
@@ -113,11 +116,22 @@ def _replace(output: Path, temporary: Mapping[str, Path], results: bytes) -> Non
 
 @contextmanager
 def _alone(output: Path) -> Iterator[bool]:
-    """Keep other writers of the same directory out where its file system can; say whether."""
+    """Keep other writers of the same directory out where its file system can; say whether.
+
+    Raises:
+        FilesError: Another process has been writing there for long.
+    """
+
+    def say(line: str) -> None:
+        _log.warning("output: %s: %s", output, line)
+
     handle = os.open(output, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            lock(handle, seconds=_LOCK_SECONDS, say=say)
+        except LockHeldError as error:
+            law = "must be written by one process at a time"
+            raise FilesError(f"output: {output} {law}: {error}") from error
         except OSError:
             alone = False
         else:

@@ -6,6 +6,7 @@ Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a c
 from lamsearch.trials.contents import Mode
 from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database
+from lamsearch.trials.environments import join
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
 from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
 from lamsearch.trials.notes import ArtifactGoneError, ArtifactKind, CurveOf, Shown, Teller
@@ -20,7 +21,7 @@ from lamsearch.trials.reading import (
 )
 from lamsearch.trials.schema import VERSION as SCHEMA_VERSION
 from lamsearch.trials.stored import Stored
-from lamsearch.trials.studies import create, delete, load, names
+from lamsearch.trials.studies import create, damage_of, delete, load, names
 from lamsearch.trials.transition import advance
 from lamsearch.trials.urls import parse_url, sqlite_file
 from lamsearch.trials.viewing import PlannedStage, View
@@ -28,6 +29,7 @@ from lamsearch.trials.viewing import PlannedStage, View
 __all__ = [
     "DATABASE_ERRORS",
     "damage_is_said",
+    "damage_of",
     "SCHEMA_VERSION",
     "ArtifactGoneError",
     "ArtifactKind",
@@ -53,6 +55,7 @@ __all__ = [
     "create",
     "delete",
     "is_outage",
+    "join",
     "load",
     "names",
     "parse_url",

@@ -93,10 +93,20 @@ class Leases:
         study: its name.
         owner: a name for the worker that no other has.
         seconds: how long a lease holds without renewal.
+        environment: the number of what it computes with, where it has joined.
     """
 
-    def __init__(self, database: Database, study: str, *, owner: str, seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        study: str,
+        *,
+        owner: str,
+        seconds: float,
+        environment: int | None = None,
+    ) -> None:
         self._database, self._study = database, study
+        self._environment = environment
         self.owner, self.seconds = owner, seconds
         self._waiting = 0  # cohorts that others held when this worker last asked
         self._away, self._lenient_until = False, float("-inf")
@@ -401,6 +411,7 @@ class Leases:
             "updates": trained.updates,
             "seconds": round(seconds, 3),
             "worker": self.owner,
+            "environment": self._environment,
         }
         for key, value in attributes.items():
             if value is not None:

@@ -20,6 +20,7 @@ from lamsearch.results import (
     STAGES,
     DataFacts,
     FinalScore,
+    Joined,
     Score,
     ScoreKind,
     Selected,
@@ -36,6 +37,7 @@ from lamsearch.study import parse_study
 from lamsearch.trials.curve_blobs import unpack
 from lamsearch.trials.damage import believed, check_row, damage_is_said
 from lamsearch.trials.engine import Database, Unit
+from lamsearch.trials.environments import environment_from, joined
 from lamsearch.trials.expiry import held
 from lamsearch.trials.planned import (
     Planned,
@@ -155,12 +157,15 @@ def read_study(database: Database, name: str) -> StudyRecord:
         row = _study_row(unit, name)
         found = unit.connection.scalars(sa.select(stages.c.name).where(stages.c.study == name))
         records = {stage: read_stage(unit, name, stage, curves_too=True) for stage in found}
+        workers = joined(unit, row["id"])
     parse_study(row["document"], where=f"study {name}")
-    return study_record(row, records)
+    return study_record(row, records, workers)
 
 
-def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> StudyRecord:
-    """Return the record of a study's row and of its stages."""
+def study_record(
+    row: sa.RowMapping, records: dict[StageName, StageRecord], workers: tuple[Joined, ...] = ()
+) -> StudyRecord:
+    """Return the record of a study's row, of its stages and of what its workers compute with."""
     check_row(row)
     finished, created = row["finished"], row["created"]
     record = StudyRecord(
@@ -172,6 +177,8 @@ def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> S
         stages=records,
         classes=tuple(row["classes"]),
         data=_facts(row["data_facts"]),
+        environment=environment_from(row["environment"]),
+        workers=workers,
         selected=selected_from(row["selected"]),
         openings=tuple(believed(TestOpening(**opening)) for opening in row["openings"]),
         final=_final(row["final"]),
@@ -318,6 +325,7 @@ def _finished(planned: Planned, trial: FrozenTrial, curve: Mapping[str, Any]) ->
         validation_accuracy=trial.values[0] if done and trial.values else None,
         validation_loss=_of(float, attributes.get("validation_loss")) if done else None,
         train_accuracy=_of(float, attributes.get("train_accuracy")) if done else None,
+        environment=_of(int, attributes.get("environment")),
         **curve,
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 from lamsearch.errors import StorageError
 from lamsearch.trials.tables import LEASED, metadata, studies, version
 
-VERSION = 2
+VERSION = 3
 _UPGRADE = "lamsearch storage upgrade"
 _LOCK = 5_201_314_159  # of PostgreSQL's advisory locks, the one for this
 
@@ -123,6 +123,23 @@ def _from_1(connection: Connection) -> None:
     connection.exec_driver_sql("DROP TABLE lamsearch_curve_1")
 
 
+def _from_2(connection: Connection) -> None:
+    """What computes: where a study was planned, and in each of its workers.
+
+    Of what was done before it is not known; no worker is refused for that.
+    """
+    _add_column(connection, "lamsearch_study", "environment", "JSON")
+    sa.Table(
+        "lamsearch_environment",
+        sa.MetaData(),
+        sa.Column("study_id", sa.String(32), primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("facts", sa.JSON, nullable=False),
+        sa.Column("mixed", sa.Integer, nullable=False),
+        sa.Column("joined", sa.Double, nullable=False),
+    ).create(connection)
+
+
 def _keys_of_1(connection: Connection) -> list[dict[str, object]]:
     """What each planned trial of the first version is keyed by from now on, with its old key."""
     cohorts = sa.table(
@@ -148,4 +165,4 @@ def _add_column(connection: Connection, table: str, name: str, kind: str) -> Non
 
 
 # What leads from a version to the next; a step names tables as they were then.
-_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1}
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2}

@@ -12,7 +12,8 @@ from dataclasses import asdict
 
 import sqlalchemy as sa
 
-from lamsearch.errors import InputError, StudyStateError
+from lamsearch.environment import Environment
+from lamsearch.errors import InputError, StorageAwayError, StudyStateError
 from lamsearch.results import DataFacts, StageName
 from lamsearch.search import Standing, next_steps
 from lamsearch.study import Study, differences
@@ -21,7 +22,7 @@ from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.planned import is_ours, optuna_studies
 from lamsearch.trials.stored import Stored, row_of, stored_from
-from lamsearch.trials.tables import LEASED, cohorts, curves, stages, studies
+from lamsearch.trials.tables import LEASED, cohorts, curves, environments, stages, studies
 from lamsearch.trials.transition import foreign, write_step
 
 
@@ -36,6 +37,7 @@ def create(
     origin: str,
     files: str,
     facts: DataFacts | None = None,
+    environment: Environment | None = None,
 ) -> Stored:
     """Plan a study, or find it planned already with the same file and the same data.
 
@@ -52,6 +54,7 @@ def create(
                     "fingerprint": study.fingerprint, "data_fingerprint": data_fingerprint,
                     "validation_images": dict(validation_images), "classes": list(classes),
                     "data_facts": None if facts is None else asdict(facts),
+                    "environment": None if environment is None else asdict(environment),
                     "origin": origin, "files": files, "created": unit.now(), "openings": [],
                 }  # fmt: skip
                 unit.execute(sa.insert(studies).values(**values))
@@ -92,15 +95,33 @@ def names(database: Database) -> list[str]:
         return list(unit.connection.scalars(sa.select(studies.c.name).order_by(studies.c.created)))
 
 
+def damage_of(database: Database, name: str) -> str | None:
+    """Return what is wrong with the row of a study; None where nothing is.
+
+    Raises:
+        StudyStateError: There is none of that name.
+    """
+    try:
+        load(database, name)
+    except (StorageAwayError, StudyStateError):
+        raise
+    except InputError as error:
+        return str(error)
+    return None
+
+
 @damage_is_said()
-def delete(database: Database, name: str) -> Stored:
-    """Remove a study with its trials and leases; return what it was, for its files.
+def delete(database: Database, name: str) -> None:
+    """Remove a study with its trials and leases, whatever its row holds.
 
     Raises:
         StudyStateError: There is none of that name, or a worker holds a lease in it.
     """
-    stored = load(database, name)
     with database.write() as unit:
+        ids = sa.select(studies.c.id).where(studies.c.name == name)
+        found = unit.execute(ids).first()
+        if found is None:
+            raise StudyStateError(f"study: no study {name!r}")
         live = sa.select(cohorts.c.owner).where(
             cohorts.c.study == name, cohorts.c.state == LEASED, holds(unit.now())
         )
@@ -113,9 +134,9 @@ def delete(database: Database, name: str) -> Stored:
             unit.optuna.delete_study(number)
         for table in (cohorts, stages):
             unit.execute(sa.delete(table).where(table.c.study == name))
-        unit.execute(sa.delete(curves).where(curves.c.study_id == stored.id))
+        for table in (curves, environments):
+            unit.execute(sa.delete(table).where(table.c.study_id == found.id))
         unit.execute(sa.delete(studies).where(studies.c.name == name))
-    return stored
 
 
 def _refuse_other(row: sa.RowMapping, study: Study, data_fingerprint: str) -> None:

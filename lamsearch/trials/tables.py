@@ -37,6 +37,7 @@ studies = Table(
     Column("validation_images", JSON, nullable=False),  # of each stage
     Column("classes", JSON, nullable=False),
     Column("data_facts", JSON),  # what was seen of the data; null in studies of earlier versions
+    Column("environment", JSON),  # where it was planned; null in studies of earlier versions
     Column("origin", Text, nullable=False),  # the folder of the study file
     Column("files", Text, nullable=False),  # fsspec URL
     Column("created", Double, nullable=False),
@@ -96,6 +97,17 @@ curves = Table(
     Column("replicate", Integer, primary_key=True, autoincrement=False),
     Column("arrays", LargeBinary, nullable=False),  # npz without pickle
     Column("model_sha256", String(64)),  # of the final's model file; null where there is none
+)
+
+# What the workers of a study compute with; its trials name it by its number.
+environments = Table(
+    "lamsearch_environment",
+    metadata,
+    Column("study_id", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("facts", JSON, nullable=False),
+    Column("mixed", Integer, nullable=False),  # whether it was admitted though it differs
+    Column("joined", Double, nullable=False),
 )
 
 # One row: the version of the tables above.

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lamsearch import dataset
+from lamsearch import dataset, environment, trials
 from lamsearch.dataset import LabelledImages, TrainingData
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
 from lamsearch.files import Files, digest_of, model_from
@@ -33,12 +33,16 @@ _CURVES_TEST = "test curves and test accuracy of a study that selects nothing"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a worker works; none of it changes results."""
+    """How a worker works; none of it changes results.
+
+    ``mixed_versions`` admits what it computes with although numbers could differ by that.
+    """
 
     data_folder: Path
     cache_folder: Path | None = None
     lease_seconds: float = 20.0
     checkpoint_seconds: float = 30.0
+    mixed_versions: bool = False
 
 
 class Worker:
@@ -51,6 +55,10 @@ class Worker:
         stop: set by whoever wants the worker to leave politely.
         say: takes one line per event worth telling.
         data: the training pool, where the caller has it already.
+
+    Raises:
+        InputError: The data are others than were planned with, the files cannot be written, or
+            other versions than those of the workers before would compute here.
     """
 
     def __init__(
@@ -68,11 +76,12 @@ class Worker:
         self._data = data or self._load()
         self._files = Files(stored.files, stored.id)
         self._files.check()
+        self._patiently = Patience(stop, say)
         owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._leases = Leases(
-            database, stored.study.name, owner=owner, seconds=settings.lease_seconds
-        )
-        self._patiently = Patience(stop, say)
+            database, stored.study.name, owner=owner, seconds=settings.lease_seconds,
+            environment=None if stored.over else self._joined(database),
+        )  # fmt: skip
 
     def run(self) -> None:
         """Work until the study is over.
@@ -100,6 +109,12 @@ class Worker:
                     self._work(claim)
                 except LeaseLostError as lost:
                     self._say(f"{lost}; dropped")
+
+    def _joined(self, database: Database) -> int:
+        """Have recorded what computes here; refuse what could give other numbers."""
+        found, mixed = environment.here(), self._settings.mixed_versions
+        name = self._study.name
+        return self._patiently(lambda: trials.join(database, name, found, mixed=mixed))
 
     def _work(self, claim: Claim) -> None:
         if claim.taken_over:

@@ -70,17 +70,37 @@ def test_recorded_places_elsewhere_are_refused(
 def test_ids_that_are_none_are_refused(
     hostile: object, desk: Any, victim: Path, refused: Refused
 ) -> None:
-    """An id of another form than those that lamsearch draws is refused in one sentence, and no
-    file is touched."""
+    """An id of another form than those that lamsearch draws is refused in one sentence; its study
+    can be deleted all the same, and no file is touched."""
     desk.well("create", desk.write(), "--files", victim.parent)
     record(desk, "id", hostile)
     before = names(victim)
-    for arguments in (*VERBS, ("report", "small"), ("run", "small.toml")):
+    for arguments in (("worker", "small"), ("report", "small"), ("run", "small.toml")):
         own = ("--files", victim.parent)
         (line,) = refused(desk(*arguments, "--storage", desk.url, *own))
         law = "storage: the id of study 'small' must be 32 hexadecimal digits, got "
         assert line.startswith(law)
         assert names(victim) == before
+    said = desk.well("delete", "small", "--yes", "--files", victim.parent).stderr
+    assert said.startswith(f"deleted small; its files are left where they are: {law}")
+    assert names(victim) == before
+    assert desk.well("status").stderr == "no studies\n"
+    desk.well("create", "small.toml", "--files", victim.parent)
+
+
+def test_a_row_that_is_damaged_can_be_deleted(desk: Any, victim: Path) -> None:
+    """A study whose row cannot be read is deleted with its trials, its files are left and that is
+    said; what is not confirmed is not deleted, and one that is not there is no damage."""
+    desk.well("create", desk.write(), "--files", victim.parent)
+    before = names(victim)
+    record(desk, "document", '{"name": 1}')
+    assert desk("delete", "small", "--storage", desk.url, input="n\n").exit_code == 2
+    said = desk.well("delete", "small", "--yes").stderr
+    assert said.startswith("deleted small; its files are left where they are: ")
+    assert names(victim) == before
+    assert desk.well("status").stderr == "no studies\n"
+    gone = desk("delete", "small", "--yes", "--storage", desk.url)
+    assert (gone.exit_code, gone.stderr[:30]) == (2, "Error: study: no study 'small'")
 
 
 @pytest.mark.parametrize("url", ["reference::http://127.0.0.1:9/x", "s3://evil/x", "http://evil"])

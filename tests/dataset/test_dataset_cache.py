@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lamsearch import file_locks
 from lamsearch.dataset import load, training
 from lamsearch.dataset.cache import Cache
 from lamsearch.errors import DataError
@@ -91,6 +95,69 @@ def test_two_processes_make_it_once(tmp_path: Path) -> None:
     sums = {process.communicate()[0].strip() for process in started}
     assert sums == {str(sum(range(100_000)))}
     assert log.read_text() == "made\n"
+
+
+def test_who_asks_while_another_makes_it_waits_and_makes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one makes an entry, or makes a damaged one anew, another waits, and then reads it."""
+    monkeypatch.setattr(file_locks, "_QUIET_SECONDS", 0.0)
+    for damaged in (False, True):
+        if damaged:
+            (entry_of(tmp_path) / "a.npy").write_bytes(b"")
+        caplog.clear()
+        counter, begun, go = list[int](), threading.Event(), threading.Event()
+
+        def slowly(*, begun: threading.Event = begun, go: threading.Event = go) -> dict[str, Any]:
+            begun.set()
+            go.wait(60)
+            return made(counter)()  # noqa: B023 - it is called in this turn
+
+        one = threading.Thread(target=Cache(tmp_path).arrays, args=(["key"], slowly))
+        one.start()
+        begun.wait(60)
+        other = threading.Thread(target=Cache(tmp_path).arrays, args=(["key"], made(counter)))
+        other.start()
+        while other.is_alive() and "waiting at most" not in caplog.text:
+            time.sleep(0.01)
+        assert counter == []
+        go.set()
+        one.join()
+        other.join()
+        assert counter == [1]
+
+
+_STOPPED = (
+    "import os, pathlib, signal, sys\n"
+    "from lamsearch.dataset.cache import Cache\n"
+    "def make(): os.kill(os.getpid(), signal.SIGSTOP); return {}\n"
+    "Cache(pathlib.Path(sys.argv[1])).arrays(['key'], make)\n"
+)
+
+
+def test_a_stopped_process_with_the_lock_hangs_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped while it made an entry is waited for so long and no longer; that
+    is said with its number, and the arrays are made for this process alone."""
+    monkeypatch.setattr("lamsearch.dataset.cache._LOCK_SECONDS", 0.4)
+    holder = subprocess.Popen([sys.executable, "-c", _STOPPED, str(tmp_path)])
+    try:
+        _, status = os.waitpid(holder.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        counter: list[int] = []
+        found = Cache(tmp_path).arrays(["key"], made(counter))
+    finally:
+        holder.kill()
+        holder.wait()
+    assert counter == [1]
+    assert np.array_equal(found["a"], ARRAYS["a"])
+    who = rf"process {holder.pid} \(it is stopped\), which has held the lock since \S+"
+    waiting, alone = caplog.messages
+    assert re.search(rf": waiting at most 0\.4 s for {who}$", waiting)
+    assert re.search(rf": {who} has not let it go within 0\.4 s: a copy of its own", alone)
+    Cache(tmp_path).arrays(["key"], made(counter))  # dead, it holds nothing any more
+    assert counter == [1, 1]
 
 
 @pytest.fixture

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from study_processes import promised
 
 from lamsearch import dataset, trials
 from lamsearch.errors import InputError, InterruptedWorkError, StudyStateError, WorkFailedError
+from lamsearch.files import Files
 from lamsearch.launch import Crew
 from lamsearch.study import Study
 from lamsearch.trials import Database, Status
-from lamsearch.trials.tables import cohorts
 
 
 class Hall:
@@ -27,7 +26,7 @@ class Hall:
     def __init__(self, folder: Path, study: Study) -> None:
         self.folder = folder
         self.database = Database(f"sqlite:///{folder / 'studies.db'}")
-        trials.create(
+        self.stored = trials.create(
             self.database,
             study,
             data_fingerprint=dataset.load(study, folder).fingerprint,
@@ -56,6 +55,7 @@ class Hall:
             environment={"SECRET": "s3cret"},
             say=self.said.append,
             show=self.shown.append,
+            files=Files(self.stored.files, self.stored.id),
         )
 
     def until_marked(self, name: str) -> None:
@@ -125,19 +125,70 @@ def test_a_silent_crash_loop_is_ended_too(hall: Hall) -> None:
         hall.crew("sys.exit(3)").run(hall.stop)
 
 
-def test_deaths_between_which_work_is_done_are_no_crash_loop(hall: Hall) -> None:
-    """Deaths count only in a row: every update done in between starts the count anew."""
-    crew = hall.crew(
-        "import sqlite3\n"
-        "base = sqlite3.connect(folder / 'studies.db', timeout=30, isolation_level=None)\n"
-        "base.execute('update lamsearch_cohort set updates = updates + 1')\n"
-        "done = base.execute('select max(updates) from lamsearch_cohort').fetchone()[0]\n"
-        "sys.exit(0 if done > 5 else 1)\n"
-    )
-    crew.run(hall.stop)
-    with hall.database.read() as unit:
-        assert unit.connection.scalar(sa.select(sa.func.max(cohorts.c.updates))) == 6
+# Each run of the script is a life; in every second one something more is done.
+_LIVES = (
+    "import sqlite3\n"
+    "base = sqlite3.connect(folder / 'studies.db', timeout=30, isolation_level=None)\n"
+    "life = next(n for n in range(99) if not marked(f'life-{n}')); mark(f'life-{life}')\n"
+    "def change(what): base.execute(f'update lamsearch_cohort set {what}')\n"
+)
+_PROGRESS = {
+    "completed": "change(f'state = 2 where number < {life // 2}')\n",
+    "saved": (
+        "(study,) = base.execute('select id from lamsearch_study').fetchone()\n"
+        "place = folder / study / 'checkpoints' / 'coarse-0'\n"
+        "place.mkdir(parents=True, exist_ok=True)\n"
+        "(place / f'{life // 2:012d}.npz').touch()\n"
+    ),
+    "resumed": "change(f'resumed_update = {life // 2}')\n",
+}
+
+
+@pytest.mark.parametrize("script", _PROGRESS.values(), ids=_PROGRESS)
+def test_deaths_between_which_work_is_kept_are_no_crash_loop(hall: Hall, script: str) -> None:
+    """Deaths count only in a row: what is completed or saved in between starts the count anew."""
+    hall.crew(f"{_LIVES}{script}sys.exit(0 if life == 5 else 1)\n").run(hall.stop)
     assert len(hall.said) == 5
+
+
+@pytest.mark.timeout(120)
+def test_updates_that_nobody_keeps_are_no_progress(hall: Hall) -> None:
+    """Updates that go up and down between deaths do not keep a run going in which nothing is
+    completed or saved."""
+    crew = hall.crew(f"{_LIVES}change(f'updates = {{20 - life % 5}}')\nsys.exit(1)\n")
+    with pytest.raises(WorkFailedError, match=r"^workers keep dying \(exit code 1\): it said "):
+        crew.run(hall.stop)
+    assert (hall.folder / "life-2").exists()
+    assert not (hall.folder / "life-3").exists()
+
+
+def test_a_death_is_said_with_its_reason(hall: Hall) -> None:
+    """Each worker that dies of an error is told of with that error, whole, its control characters
+    shown and its secrets not; the run that ends of it says the same."""
+    crew = hall.crew(
+        "print('\\nError: files: s3://key:s3cret@host is \\x1b[31mfull', file=sys.stderr)\n"
+        "print('so nothing is saved', file=sys.stderr)\n"
+        "sys.exit(1)\n"
+    )
+    with pytest.raises(WorkFailedError) as caught:
+        crew.run(hall.stop)
+    reason = "files: s3://***@host is \\x1b[31mfull\nso nothing is saved"
+    assert str(caught.value) == f"workers keep dying (exit code 1): {reason}"
+    said = [line for line in hall.said if line]
+    assert len(said) == 2
+    assert all(
+        line.endswith(f"died (exit code 1): {reason}; another takes its place") for line in said
+    )
+
+
+def test_what_a_worker_is_given_is_not_in_its_last_words(hall: Hall) -> None:
+    """The secrets of what a worker has in its environment are not in the sentence that it dies
+    with, even where it is a traceback that holds them."""
+    crew = hall.crew("raise ValueError('no open of hunter22 for me')\n")
+    crew._environment = {"LAMSEARCH_STORAGE": "postgresql://me:hunter22@db/lam"}
+    with pytest.raises(WorkFailedError, match=r"ValueError: no open of \*\*\* for me$"):
+        crew.run(hall.stop)
+    assert not [line for line in hall.said if "hunter22" in line]
 
 
 def test_bad_input_of_a_worker_is_bad_input_of_the_run(hall: Hall) -> None:

@@ -1,5 +1,8 @@
 import json
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +107,33 @@ def test_model_names_stay_in_their_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(FilesError, match="must be a plain file name"):
         write(made.planned_only(), tmp_path / "out", {name: b""})
     assert not (tmp_path / "out").exists()
+
+
+_STOPPED = (
+    "import fcntl, os, signal, sys\n"
+    "fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)\n"
+    "os.kill(os.getpid(), signal.SIGSTOP)\n"
+)
+
+
+def test_a_stopped_writer_of_the_directory_is_waited_for_with_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report whose directory another process holds the lock of, stopped, is refused in one
+    sentence with that process's number, and nothing is written."""
+    monkeypatch.setattr("lamsearch.report.writing._LOCK_SECONDS", 0.2)
+    holder = subprocess.Popen([sys.executable, "-c", _STOPPED, str(tmp_path)])
+    try:
+        _, status = os.waitpid(holder.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        with pytest.raises(FilesError) as caught:
+            write(made.unfinished(), tmp_path)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert re.fullmatch(
+        rf"output: {tmp_path} must be written by one process at a time: process {holder.pid} "
+        r"\(it is stopped\), which has held the lock since \S+ has not let it go within 0\.2 s",
+        str(caught.value),
+    )
+    assert list(tmp_path.iterdir()) == []

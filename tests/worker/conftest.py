@@ -59,4 +59,4 @@ def bench(tmp_path: Path, small_study: Callable[..., Study]) -> Iterator[Callabl
 
     yield plan
     for one in made:
-        one.database.close()
+        one.close()

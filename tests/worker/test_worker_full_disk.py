@@ -184,3 +184,24 @@ def test_nothing_is_planned_for_a_read_only_folder(disk: Disk, sqlite_place: Pla
         assert create.wait() == 2
         assert create.said == f"Error: files: must be a folder that can be written, got '{files}'\n"
     assert not (place.folder / "studies.db").exists()
+
+
+def test_a_run_whose_checkpoints_do_not_fit_ends_with_the_reason(
+    disk: Disk, sqlite_place: Place, right_answer: dict[str, Any]
+) -> None:
+    """A run whose workers can save nothing ends with 1 and the cause, which it says at each death
+    too; with room again the same command ends with the same bits."""
+    if not disk.mounted:
+        pytest.skip("mounting is not permitted here, and a limit would strike the database too")
+    place = sqlite_place
+    place.files = disk.folder / "files"
+    run = place.run(workers=2)
+    until(place.checkpoints)
+    cause = rf"files: {place.files}/\S+ cannot be written: No space left on device"
+    said = left(run, lambda: disk.fill(run))
+    assert re.fullmatch(rf"workers keep dying \(exit code 1\): {cause}", said)
+    dead = re.findall(r"^worker \d+ died \(exit code 1\): (.*); another takes .*$", run.said, re.M)
+    assert len(dead) >= 5
+    assert all(re.fullmatch(cause, reason) for reason in dead)
+    disk.free()
+    assert_goes_on(place, right_answer)

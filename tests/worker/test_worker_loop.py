@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,15 @@ from sqlalchemy.exc import OperationalError
 from study_processes import optuna_trials
 from worker_bench import Bench
 
+from benchmarks.victims import until
 from lamsearch import files, trials
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError
+from lamsearch.files import Files
 from lamsearch.results import TrialState
+from lamsearch.trainer import Progress, Trainer
 from lamsearch.trials import Leases
 from lamsearch.trials.tables import cohorts
-from lamsearch.worker import Patience
+from lamsearch.worker import Keeper, Patience
 
 MakeBench = Callable[..., Bench]
 WILD = 9.0  # log10 λ at which every weight grows by a factor of about -2e8 an update
@@ -192,6 +195,47 @@ def test_what_another_program_took_is_said_by_the_worker(bench: MakeBench) -> No
 def outage() -> OperationalError:
     """Return what SQLAlchemy raises where the server is gone."""
     return OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+
+
+def test_a_lost_lease_is_noticed_in_training(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose cohort is given to another in mid-training trains no further step of it,
+    saves nothing more of it and reports nothing of it."""
+    one, trained, keepers = bench(training={"sample_every": 7}), list[int](), list[Keeper]()
+    real_run, real_enter, done = Trainer.run, Keeper.__enter__, list[str]()
+
+    def entering(self: Keeper) -> Keeper:
+        keepers.append(self)
+        return real_enter(self)
+
+    def robbed(self: Trainer) -> Iterator[Progress]:
+        for progress in real_run(self):
+            trained.append(progress.updates)
+            if len(trained) == 2:
+                with one.database.write() as unit:
+                    unit.execute(sa.update(cohorts).values(token=cohorts.c.token + 1))
+                until(lambda: keepers[-1].lost)
+                done.clear()
+            yield progress
+
+    def said(line: str) -> None:
+        one.said.append(line)
+        one.stop.set()
+
+    for name in ("save_checkpoint", "save_model"):
+        monkeypatch.setattr(Files, name, lambda *_, name=name: done.append(name))
+    for name in ("tell", "report"):
+        monkeypatch.setattr(Leases, name, lambda *_, name=name: done.append(name) or ())
+    monkeypatch.setattr(Keeper, "__enter__", entering)
+    monkeypatch.setattr(Trainer, "run", robbed)
+    worker = one.worker()
+    worker._say = said
+    with pytest.raises(InterruptedWorkError):
+        worker.run()
+    assert one.said == ["coarse cohort 0 was given to another worker; dropped"]
+    assert len(trained) == 2
+    assert done == []
 
 
 def test_patience_says_one_line_when_the_database_goes_and_one_when_it_is_back() -> None:

@@ -16,6 +16,8 @@ from lamsearch.study import Study
 from lamsearch.trials import Claim, Database, Leases, Stored
 from lamsearch.worker import Settings, Worker
 
+_LONGEST_SECONDS = 240.0  # of a bench's life: what still works or waits then is told to leave
+
 
 class Bench:
     """A storage with one planned study, and workers that share this process."""
@@ -25,6 +27,10 @@ class Bench:
         self.database = Database(url)
         self.said: list[str] = []
         self.stop = threading.Event()
+        # a worker waits for a database that is away as long as nobody wants it to leave
+        self._end = threading.Timer(_LONGEST_SECONDS, self.stop.set)
+        self._end.daemon = True
+        self._end.start()
         found = dataset.load(study, folder)
         self.stored: Stored = trials.create(
             self.database,
@@ -35,6 +41,11 @@ class Bench:
             origin=str(folder),
             files=str(folder / "files"),
         )
+
+    def close(self) -> None:
+        """Let go of the storage."""
+        self._end.cancel()
+        self.database.close()
 
     def worker(self) -> Worker:
         """Return a new worker."""

@@ -1,0 +1,60 @@
+"""Which file of examples a worker may open: what it was given, not what a database says.
+
+Enters: a study as it is stored, and the places that this process was given. Leaves: the same study,
+or a refusal. Whoever can write to the database chooses the recorded place and the name of the file;
+both are followed only within those places, or beside the SQLite file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from lamsearch import dataset
+from lamsearch.errors import DataError
+from lamsearch.locations import is_within
+from lamsearch.redaction import shown
+from lamsearch.study import Study
+from lamsearch.trials import Database, Stored
+
+
+def given_by(study: Study, study_file: Path) -> Path:
+    """Return the directory that a user's own study file gives to the workers of its run."""
+    path = study.data.npz_path
+    absolute = path is not None and Path(path).is_absolute()
+    return (Path(path or "") if absolute else study_file.resolve()).parent
+
+
+def permitted(database: Database, stored: Stored, folder: Path, given: Path | None) -> Stored:
+    """Return a study whose examples are in a place that may be read.
+
+    Args:
+        database: where it is stored; what is beside an SQLite file may be read.
+        stored: the study.
+        folder: the data directory of this process.
+        given: the directory that its run was given with the study file, if it is of a run.
+
+    Raises:
+        DataError: They are not there, or elsewhere.
+    """
+    path = stored.study.data.npz_path
+    if path is None:
+        return stored
+    roots = [root for root in (folder, given) if root is not None]
+    if database.file is not None:
+        roots.append(database.file.absolute().parent)
+    origin = stored.origin if given is None else str(given)
+    found = dataset.located(stored.study, folder, origin=Path(origin))
+    if not any(_is_below(found, root) for root in roots):
+        raise DataError(
+            f"data: {stored.study.name!r} was created with {shown(str(found))!r}, which is not "
+            "read unless its directory is given: pass --data-dir or set LAMSEARCH_DATA"
+        )
+    return replace(stored, origin=origin)
+
+
+def _is_below(path: Path, root: Path) -> bool:
+    """Whether a path is below another; links that lie there lead where their owner wants."""
+    if ".." in path.parts:
+        return is_within(str(path), str(root))
+    return path.absolute().is_relative_to(root.absolute()) or is_within(str(path), str(root))
