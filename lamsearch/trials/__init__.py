@@ -6,7 +6,13 @@ Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a c
 from lamsearch.trials.contents import Mode
 from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database
-from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
+from lamsearch.trials.failures import (
+    DATABASE_ERRORS,
+    is_conflict,
+    is_outage,
+    is_read_only,
+    passes,
+)
 from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
 from lamsearch.trials.notes import ArtifactGoneError, ArtifactKind, CurveOf, Shown, Teller
 from lamsearch.trials.reading import (
@@ -18,6 +24,7 @@ from lamsearch.trials.reading import (
     read_status,
     read_study,
 )
+from lamsearch.trials.retry import RETRIED, retry
 from lamsearch.trials.schema import VERSION as SCHEMA_VERSION
 from lamsearch.trials.studies import Stored, advance, create, delete, load, names
 from lamsearch.trials.urls import parse_url, sqlite_file
@@ -25,6 +32,7 @@ from lamsearch.trials.viewing import PlannedStage, View
 
 __all__ = [
     "DATABASE_ERRORS",
+    "RETRIED",
     "damage_is_said",
     "SCHEMA_VERSION",
     "ArtifactGoneError",
@@ -50,11 +58,15 @@ __all__ = [
     "advance",
     "create",
     "delete",
+    "is_conflict",
     "is_outage",
+    "is_read_only",
     "load",
     "names",
     "parse_url",
+    "passes",
     "read_status",
     "read_study",
+    "retry",
     "sqlite_file",
 ]

@@ -27,6 +27,7 @@ from lamsearch.trials.damage import check_row, damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.planned import is_ours, optuna_studies, place_of, template
+from lamsearch.trials.retry import retried
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
 
 _ID = re.compile(r"[0-9a-f]{32}")  # it is a directory's name
@@ -54,6 +55,7 @@ class Stored:
         return self.finished or self.failure is not None
 
 
+@retried
 @damage_is_said()
 def create(
     database: Database,
@@ -95,6 +97,7 @@ def create(
     return _stored(row)
 
 
+@retried
 @damage_is_said()
 def load(database: Database, name: str) -> Stored:
     """Return a planned study.
@@ -112,6 +115,7 @@ def load(database: Database, name: str) -> Stored:
     return _stored(row)
 
 
+@retried
 @damage_is_said()
 def names(database: Database) -> list[str]:
     """Return the names of all planned studies, oldest first."""
@@ -135,7 +139,19 @@ def delete(database: Database, name: str) -> Stored:
         StudyStateError: There is none of that name, or a worker holds a lease in it.
     """
     stored = load(database, name)
+    _remove(database, stored)
+    return stored
+
+
+@retried
+@damage_is_said()
+def _remove(database: Database, stored: Stored) -> None:
+    """Remove a study, unless it is gone by now, or another of its name is there."""
+    name = stored.study.name
     with database.write() as unit:
+        row = _row(unit, name, lock=True)
+        if row is None or row["id"] != stored.id:
+            return
         live = sa.select(cohorts.c.owner).where(
             cohorts.c.study == name, cohorts.c.state == LEASED, holds(unit.now())
         )
@@ -150,7 +166,6 @@ def delete(database: Database, name: str) -> Stored:
             unit.execute(sa.delete(table).where(table.c.study == name))
         unit.execute(sa.delete(curves).where(curves.c.study_id == stored.id))
         unit.execute(sa.delete(studies).where(studies.c.name == name))
-    return stored
 
 
 def _row(unit: Unit, name: str, *, lock: bool = False) -> sa.RowMapping | None:
