@@ -48,7 +48,7 @@ from lamsearch.trials.urls import parse_url, sqlite_file
 
 _LOG_MILLISECONDS = 2000  # for readers to let go of a log that is written back
 # A database that cannot be used is said within 10 s, each attempt to connect included.
-_ANSWER_SECONDS, _SILENCE_SECONDS = 8.0, 1.0
+_ANSWER_SECONDS, _SILENCE_SECONDS = 8.0, 2.0
 _READ_ONLY = "SELECT current_setting('transaction_read_only')::bool"
 
 _NOW = {
@@ -284,11 +284,13 @@ class Database:
         text, options = engine_options(self.url, write=write, create=self.mode is Mode.CREATE)
         options["poolclass"] = sa.NullPool  # where its constructor fails, nothing stays open
         storage = RDBStorage(text, engine_kwargs=options, skip_table_creation=not write)
-        prepare(storage.engine, write=write)
-        if write:
-            self._find_writable(storage.engine)
-            self.upgraded = schema.prepare(storage.engine)
-        storage.remove_session()  # on a connection of its own, which is given back
+        try:
+            prepare(storage.engine, write=write)
+            if write:
+                self._find_writable(storage.engine)
+                self.upgraded = schema.prepare(storage.engine)
+        finally:
+            storage.remove_session()  # on a connection of its own, which is given back
         return storage
 
     def _find_writable(self, engine: Engine) -> None:

@@ -91,7 +91,9 @@ class Patience:
             raise _for_good(error) from error
         if not quiet:
             state = "busy" if conflict else "read-only" if read_only else "away"
-            self._tell(state, f"database {state} ({_kind(error)}); work goes on, trying again")
+            self._tell(
+                state, f"database {state} ({type(error).__name__}); work goes on, trying again"
+            )
 
     def _through(self) -> None:
         with self._lock:
@@ -114,11 +116,6 @@ def _for_good(error: Exception) -> Exception:
         "default_transaction_read_only for the role or the database; what is committed is safe: "
         "mend it and start again"
     )
-
-
-def _kind(error: Exception) -> str:
-    """What kind of error it is: the driver's own, where it is one of those."""
-    return type(getattr(error, "orig", None) or error).__name__
 
 
 class Keeper:

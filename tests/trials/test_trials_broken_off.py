@@ -96,7 +96,10 @@ def test_a_connection_that_ends_at_any_statement_of_any_call(
 
 @pytest.mark.parametrize("sqlstate", ["53100", "40P01", "57P01"])
 def test_what_optuna_would_repeat_in_a_transaction_that_is_over_leaves_at_once(
-    sqlstate: str, database: Database, small_study: Callable[..., Study]
+    sqlstate: str,
+    database: Database,
+    small_study: Callable[..., Study],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An error in a call that Optuna repeats by itself leaves with its own code, and is no error
     of a transaction that is closed; where it lasts, its sentence says it."""
@@ -108,6 +111,7 @@ def test_what_optuna_would_repeat_in_a_transaction_that_is_over_leaves_at_once(
     window.execute(
         "CREATE TRIGGER refuse BEFORE INSERT ON trials FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
+    monkeypatch.setattr("lamsearch.trials.retry._SHORT_SECONDS", 0.0)
     with pytest.raises((DBAPIError, StorageFailedError)) as caught:
         planned(database, small_study())
     error = caught.value if isinstance(caught.value, DBAPIError) else caught.value.__cause__
