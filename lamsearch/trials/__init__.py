@@ -7,7 +7,13 @@ from lamsearch.trials.contents import Mode
 from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database
 from lamsearch.trials.environments import join
-from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
+from lamsearch.trials.failures import (
+    DATABASE_ERRORS,
+    is_conflict,
+    is_outage,
+    is_read_only,
+    passes,
+)
 from lamsearch.trials.leases import Beat, Claim, Held, Leases, Wait
 from lamsearch.trials.notes import ArtifactGoneError, ArtifactKind, CurveOf, Shown, Teller
 from lamsearch.trials.reading import (
@@ -19,6 +25,7 @@ from lamsearch.trials.reading import (
     read_status,
     read_study,
 )
+from lamsearch.trials.retry import RETRIED, retry
 from lamsearch.trials.schema import VERSION as SCHEMA_VERSION
 from lamsearch.trials.stored import Stored
 from lamsearch.trials.studies import create, damage_of, delete, load, names
@@ -28,6 +35,7 @@ from lamsearch.trials.viewing import PlannedStage, View
 
 __all__ = [
     "DATABASE_ERRORS",
+    "RETRIED",
     "damage_is_said",
     "damage_of",
     "SCHEMA_VERSION",
@@ -54,12 +62,16 @@ __all__ = [
     "advance",
     "create",
     "delete",
+    "is_conflict",
     "is_outage",
+    "is_read_only",
     "join",
     "load",
     "names",
     "parse_url",
+    "passes",
     "read_status",
     "read_study",
+    "retry",
     "sqlite_file",
 ]

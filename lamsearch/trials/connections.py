@@ -25,9 +25,9 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from lamsearch.errors import StorageError
+from lamsearch.trials.transactions import SHARED
 from lamsearch.trials.urls import SQLITE_OPTIONS, sqlite_file
 
-WRITE = "lamsearch_write"  # the execution option of a transaction that writes
 BUSY_SECONDS = 60
 _CONNECT_SECONDS = 4
 _SETTLE_SECONDS = 1.0  # for files beside an SQLite file that come and go with its writers
@@ -63,9 +63,14 @@ def engine_options(
     """
     file = sqlite_file(url)
     if file is None:
-        arguments = _postgres_arguments(url, write=write, application=application)
         text = url.render_as_string(hide_password=False)
-        return text, {"pool_pre_ping": True, "connect_args": arguments}
+        return text, {
+            "pool_pre_ping": True,
+            "connect_args": _postgres_arguments(url, application),
+            "pool_events": [(_session(write=write), "connect")],
+            # whatever the server's default: with the locks that are taken, no other is needed
+            "isolation_level": "READ COMMITTED",
+        }
     given = {"timeout": str(busy_seconds), **_single(url)}
     creator = _writer(file, given, create=create) if write else _reader(file, given)
     # where nothing is kept open, each transaction sees how the file is read now
@@ -91,7 +96,7 @@ def prepare(engine: Engine, *, write: bool) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = write and connection.get_execution_options().get(WRITE, True)
+        writes = write and connection.get_execution_options().get(SHARED, True)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     @sa.event.listens_for(engine, "commit")
@@ -103,21 +108,35 @@ def prepare(engine: Engine, *, write: bool) -> None:
     engine.dispose()
 
 
-def _postgres_arguments(url: URL, *, write: bool, application: str) -> dict[str, Any]:
-    """What is given to libpq beside the URL, whose own options and environment are kept."""
+def _postgres_arguments(url: URL, application: str) -> dict[str, Any]:
+    """What is given to libpq and psycopg beside the URL, whose options and environment are kept."""
     ours = {**_KEEPALIVE, "connect_timeout": _CONNECT_SECONDS, "application_name": application}
     arguments = {
         key: value
         for key, value in ours.items()
         if key not in url.query and _FROM_ENVIRONMENT.get(key, "") not in os.environ
     }
-    given = url.query.get("options", os.environ.get("PGOPTIONS", ""))
-    options = [given] if isinstance(given, str) else list(given)
-    options.append("-c timezone=utc")  # Optuna's times name no zone
-    if not write:
-        options.append("-c default_transaction_read_only=on")
-    # a server of another encoding would otherwise answer in bytes, or in an encoding without λ
-    return {**arguments, "options": " ".join(filter(None, options)), "client_encoding": "utf8"}
+    # A server of another encoding would otherwise answer in bytes, or in an encoding without λ.
+    # Statements prepared in a session are not there in the next one that a pooler leads to.
+    return {**arguments, "client_encoding": "utf8", "prepare_threshold": None}
+
+
+def _session(*, write: bool) -> Callable[[Any, object], None]:
+    """What begins a connection to PostgreSQL, in words that hold through PgBouncer too.
+
+    It knows the time zone for what it keeps for each client; other parameters of a session would
+    be the next client's, and those of the start, ``options``, it refuses. So that nothing is
+    written is said at the beginning of each transaction.
+    """
+
+    def begin(connection: Any, _record: object) -> None:
+        connection.autocommit = True
+        connection.execute("SET TIME ZONE 'UTC'")  # Optuna's times name no zone
+        connection.autocommit = False
+        if not write:
+            connection.read_only = True
+
+    return begin
 
 
 class _Reading(sqlite3.Connection):

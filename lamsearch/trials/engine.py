@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
@@ -27,23 +26,36 @@ from lamsearch.errors import (
     StorageError,
     StorageFailedError,
     StorageGoneError,
+    StorageReadOnlyError,
 )
 from lamsearch.redaction import scrub, shown
 from lamsearch.trials import schema
-from lamsearch.trials.connections import WRITE, engine_options, prepare
+from lamsearch.trials.connections import engine_options, prepare
 from lamsearch.trials.contents import Mode, look
-from lamsearch.trials.failures import DATABASE_ERRORS, is_outage, is_race, lasts
+from lamsearch.trials.failures import (
+    DATABASE_ERRORS,
+    is_answer,
+    is_outage,
+    is_race,
+    is_read_only,
+    lasts,
+    passes,
+)
 from lamsearch.trials.presence import OpenedFile
+from lamsearch.trials.retry import SHORT_WAIT, retry
+from lamsearch.trials.transactions import SHARED, end_at_once, transaction
 from lamsearch.trials.urls import parse_url, sqlite_file
 
 _LOG_MILLISECONDS = 2000  # for readers to let go of a log that is written back
-_START_SECONDS = 8.0  # a database that cannot be reached is said within 10 s
+# A database that cannot be used is said within 10 s, each attempt to connect included.
+_ANSWER_SECONDS, _SILENCE_SECONDS = 8.0, 2.0
+_READ_ONLY = "SELECT current_setting('transaction_read_only')::bool"
 
 _NOW = {
     "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
     "postgresql": "extract(epoch FROM clock_timestamp())::float8",
 }
-_STARTED = "SELECT extract(epoch FROM pg_postmaster_start_time())::float8"
+_STARTED = "SELECT extract(epoch FROM pg_postmaster_start_time())::float8, pg_backend_pid()"
 
 # Optuna announces every study it creates; what a user needs to know of one, the CLI says.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -85,9 +97,13 @@ class Unit:
         if self.connection.dialect.name != "postgresql":
             return 0.0
         known = self.connection.info  # lives as long as the connection, which no restart survives
-        if "started" not in known:
-            known["started"] = float(self.connection.scalar(sa.text(_STARTED)) or 0.0)
-        return float(known["started"])
+        if "started" in known:
+            return float(known["started"])
+        started, process = self.connection.execute(sa.text(_STARTED)).one()
+        raw: Any = self.connection.connection.dbapi_connection
+        if process == raw.info.backend_pid:  # a connection to a pooler survives the server's end
+            known["started"] = started
+        return float(started)
 
     def close(self) -> None:
         """Let go of Optuna's sessions."""
@@ -131,6 +147,7 @@ class Database:
             options |= {"pool_size": 1, "max_overflow": 0}
         self.engine: Engine = sa.create_engine(text, **options)
         prepare(self.engine, write=mode is not Mode.READ)
+        end_at_once(self.engine)
         # who only reads opens the file anew each time, whichever has its name by then
         watched = self.file is not None and mode is not Mode.READ
         self._opened = OpenedFile(self.file) if watched and self.file is not None else None
@@ -181,11 +198,11 @@ class Database:
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Unit]:
         with self.engine.connect() as plain:
-            connection = plain.execution_options(**{WRITE: write})
+            connection = plain.execution_options(**{SHARED: write})
             if not write and connection.dialect.name == "postgresql":
                 # one snapshot for all queries, as SQLite gives by itself
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            with connection.begin():
+            with transaction(connection):
                 unit = Unit(connection, self._storage)
                 try:
                     yield unit
@@ -223,18 +240,29 @@ class Database:
 
     def _open(self) -> RDBStorage:
         """Reach the database and make its tables; others may be making them at the same time."""
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                self._look()
-                return self._reach()
-            except (SQLAlchemyError, StorageInternalError) as error:
-                if time.monotonic() > deadline or not is_race(error):
-                    kind = StorageAwayError if is_outage(error) else StorageError
-                    raise kind(self.say(error)) from None
-                time.sleep(0.1)
-            except (RuntimeError, ImportError) as error:
-                raise StorageError(f"storage: {self._scrub(str(error))}") from None
+        begun = time.monotonic()
+
+        def heed(error: Exception) -> None:
+            if time.monotonic() - begun >= _retry_seconds(error):
+                raise self._refusal(error) from None
+
+        try:
+            return retry(self._open_once, heed=heed, longest=SHORT_WAIT)
+        except (RuntimeError, ImportError) as error:
+            raise StorageError(f"storage: {self._scrub(str(error))}") from None
+
+    def _open_once(self) -> RDBStorage:
+        self._look()
+        return self._reach()
+
+    def _refusal(self, error: Exception) -> StorageError:
+        """What is said of a database that cannot be used at the start."""
+        if is_read_only(error):
+            return StorageReadOnlyError(
+                f"storage: {self.redacted} must be writable, got a read-only server: a standby, or "
+                "default_transaction_read_only for the role or the database"
+            )
+        return (StorageAwayError if is_outage(error) else StorageError)(self.say(error))
 
     def _look(self) -> None:
         """Refuse what is no storage of ours, before anything of it can be changed."""
@@ -256,11 +284,22 @@ class Database:
         text, options = engine_options(self.url, write=write, create=self.mode is Mode.CREATE)
         options["poolclass"] = sa.NullPool  # where its constructor fails, nothing stays open
         storage = RDBStorage(text, engine_kwargs=options, skip_table_creation=not write)
-        prepare(storage.engine, write=write)
-        if write:
-            self.upgraded = schema.prepare(storage.engine)
-        storage.remove_session()  # on a connection of its own, which is given back
+        try:
+            prepare(storage.engine, write=write)
+            if write:
+                self._find_writable(storage.engine)
+                self.upgraded = schema.prepare(storage.engine)
+        finally:
+            storage.remove_session()  # on a connection of its own, which is given back
         return storage
+
+    def _find_writable(self, engine: Engine) -> None:
+        """Refuse a server that may not be written, before something in the middle has to."""
+        if self.file is not None:
+            return  # what SQLite says of it is said when it is opened
+        with engine.connect() as connection:
+            if connection.scalar(sa.text(_READ_ONLY)):
+                raise StorageReadOnlyError("storage: read-only")
 
     def _say(self, error: BaseException) -> str:
         """The driver's own first line, without the statement or the password."""
@@ -270,3 +309,10 @@ class Database:
 
     def _scrub(self, text: str) -> str:
         return scrub(text, self.url.render_as_string(hide_password=False))
+
+
+def _retry_seconds(error: Exception) -> float:
+    """For how many seconds an opening is tried again after an error."""
+    if not (passes(error) or is_race(error)):
+        return 0.0
+    return _ANSWER_SECONDS if is_race(error) or is_answer(error) else _SILENCE_SECONDS

@@ -21,12 +21,16 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from lamsearch.errors import StorageAwayError, StorageReadOnlyError
+
 # What a database can raise; `is_outage` tells which of them pass by themselves.
 DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError)
 
 
 class _Kind(Enum):
     PASSES = "trying again helps"
+    CONFLICT = "rolled back in favour of another transaction; the database is there"
+    READ_ONLY = "nothing may be written: for the moment of a failover, or for good"
     LASTS = "waiting does not mend it"
     OTHER = "a mistake of the statement or its values"
 
@@ -36,11 +40,12 @@ _SQLSTATES: dict[str, _Kind] = {
     "08": _Kind.PASSES,  # the connection failed
     "25P03": _Kind.PASSES,  # the session was ended because it was idle in a transaction
     "25P04": _Kind.PASSES,  # … because its transaction took too long
-    "25006": _Kind.LASTS,  # read-only transaction: a standby, or a role that may not write
+    "25006": _Kind.READ_ONLY,  # a standby, or a role or database whose transactions may not write
     "28": _Kind.LASTS,  # the role or its password is refused
     "3D": _Kind.LASTS,  # no such database
     "3F": _Kind.LASTS,  # no such schema
-    "40": _Kind.PASSES,  # rolled back: serialization failure, deadlock
+    "40": _Kind.CONFLICT,  # rolled back: serialization failure, deadlock
+    "40003": _Kind.PASSES,  # … whether it was completed is not known
     "40002": _Kind.OTHER,  # … by a constraint
     "42501": _Kind.LASTS,  # the role lacks a privilege
     "42P01": _Kind.LASTS,  # no such table
@@ -48,7 +53,7 @@ _SQLSTATES: dict[str, _Kind] = {
     "53": _Kind.PASSES,  # out of memory, too many connections
     "53100": _Kind.LASTS,  # the disk is full
     "55P03": _Kind.PASSES,  # a lock was not to be had
-    "57": _Kind.PASSES,  # shut down, crashed, starting, or the statement was cancelled
+    "57": _Kind.PASSES,  # terminated, shut down, crashed, starting; or the statement was cancelled
     "57P04": _Kind.LASTS,  # the database was dropped
     "58": _Kind.PASSES,  # the operating system failed
 }
@@ -75,6 +80,7 @@ _SQLITE: dict[int, _Kind] = {
     sqlite3.SQLITE_TOOBIG: _Kind.OTHER,
     sqlite3.SQLITE_ERROR: _Kind.LASTS,  # our statements are right, so a table or column is missing
 }
+_PASSING = (_Kind.PASSES, _Kind.CONFLICT, _Kind.READ_ONLY)
 # What making the same tables at the same moment comes to.
 _RACE_SQLSTATES = frozenset({"23505", "40001", "40P01", "42P06", "42P07", "42710", "55P03"})
 _RACE_SQLITE = frozenset(
@@ -87,12 +93,13 @@ _RACE_SQLITE = frozenset(
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether an error says that the database is away for now, so that trying again may help.
+    """Whether an error passes by itself, so that the same again from its start may help.
 
-    A full disk or a database that may not be written is no outage: waiting does not mend it.
+    A full disk or a missing table is no outage: waiting does not mend it. One that may not be
+    written may be so for the moment of a failover.
     """
     cause = _cause(error)
-    # the second is what Optuna meets when the server went away between two of its statements
+    # the second is a transaction that somebody in it rolled back, as Optuna does, and went on
     if isinstance(cause, (PoolTimeoutError, PendingRollbackError)):
         return True
     if not isinstance(cause, DBAPIError):
@@ -100,13 +107,35 @@ def is_outage(error: BaseException) -> bool:
     kind = _kind(cause)
     if kind is None:  # no code: whoever could have said one was not reached
         return cause.connection_invalidated or isinstance(cause, (OperationalError, InterfaceError))
-    return kind is _Kind.PASSES or (cause.connection_invalidated and kind is not _Kind.LASTS)
+    return kind in _PASSING or (cause.connection_invalidated and kind is not _Kind.LASTS)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether an error passes by itself, be it the database's or ours that says so."""
+    return isinstance(error, StorageAwayError) or is_outage(error)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether a transaction was rolled back in favour of another, on a database that is there."""
+    return _kind_of(error) is _Kind.CONFLICT
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether a server refuses to write: while it fails over, or for good."""
+    return isinstance(error, StorageReadOnlyError) or _kind_of(error) is _Kind.READ_ONLY
+
+
+def is_answer(error: BaseException) -> bool:
+    """Whether a server was there: it said what is wrong, or a connection to it broke."""
+    cause = _cause(error)
+    if not isinstance(cause, DBAPIError):
+        return isinstance(cause, (PendingRollbackError, StorageReadOnlyError))
+    return _codes(cause)[0] is not None or cause.connection_invalidated
 
 
 def lasts(error: BaseException) -> bool:
     """Whether an error says that the database cannot be used, however long one waits."""
-    cause = _cause(error)
-    return isinstance(cause, DBAPIError) and _kind(cause) is _Kind.LASTS
+    return _kind_of(error) is _Kind.LASTS
 
 
 def is_race(error: BaseException) -> bool:
@@ -121,6 +150,11 @@ def is_race(error: BaseException) -> bool:
 def _cause(error: BaseException) -> BaseException | None:
     """What Optuna wrapped, else the error itself."""
     return error.__cause__ if isinstance(error, StorageInternalError) else error
+
+
+def _kind_of(error: BaseException) -> _Kind | None:
+    cause = _cause(error)
+    return _kind(cause) if isinstance(cause, DBAPIError) else None
 
 
 def _codes(error: DBAPIError) -> tuple[str | None, int | None]:

@@ -18,19 +18,19 @@ import numpy as np
 import sqlalchemy as sa
 from optuna.trial import TrialState as OptunaState
 
-from lamsearch.errors import LeaseLostError, StorageAwayError, StudyStateError
+from lamsearch.errors import LeaseLostError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
 from lamsearch.trials.curve_blobs import pack
 from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
-from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
+from lamsearch.trials.failures import is_conflict, passes
 from lamsearch.trials.planned import Place, place_of, sample, settle
 from lamsearch.trials.reading import model_digests, read_stage
+from lamsearch.trials.retry import RETRIED
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, studies
 from lamsearch.trials.transition import advance
 
-_AWAY = (*DATABASE_ERRORS, StorageAwayError)
 _NO_MODELS: Mapping[int, str] = {}
 
 
@@ -275,8 +275,9 @@ class Leases:
         try:
             with self._noticing(), self._database.write() as unit:
                 yield unit
-        except _AWAY as error:
+        except RETRIED as error:
             self._unheard = self._unheard or _is_away(error)
+            self._waiting = 0  # so that it is tried again by writing, not by reading alone
             raise
         self._unheard = False
 
@@ -291,7 +292,7 @@ class Leases:
         """Note when the database goes away, and when it is back: every call must pass here."""
         try:
             yield
-        except _AWAY as error:
+        except RETRIED as error:
             self._away = self._away or _is_away(error)
             raise
         if self._away:
@@ -461,7 +462,7 @@ class Leases:
 
 
 def _is_away(error: BaseException) -> bool:
-    return isinstance(error, StorageAwayError) or is_outage(error)
+    return passes(error) and not is_conflict(error)
 
 
 def _finite(trained: Trained) -> Trained:

@@ -49,6 +49,7 @@ from lamsearch.trials.planned import (
     planned_trials,
     removed,
 )
+from lamsearch.trials.retry import retried
 from lamsearch.trials.tables import DONE, LEASED, TEST, cohorts, curves, stages, studies
 
 T = TypeVar("T")
@@ -146,6 +147,7 @@ class Status:
         return self.state in ("done", "failed")
 
 
+@retried
 @damage_is_said()
 def read_study(database: Database, name: str) -> StudyRecord:
     """Return all that is known of a study, with its learning curves.
@@ -218,6 +220,7 @@ def read_stage(
     return StageRecord(name=stage, interval=place.interval, trials=records)
 
 
+@retried
 @damage_is_said()
 def read_status(database: Database, name: str) -> Status:
     """Return a study at a glance.

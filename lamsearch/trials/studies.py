@@ -21,11 +21,13 @@ from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.planned import is_ours, optuna_studies
+from lamsearch.trials.retry import retried
 from lamsearch.trials.stored import Stored, row_of, stored_from
 from lamsearch.trials.tables import LEASED, cohorts, curves, environments, stages, studies
 from lamsearch.trials.transition import foreign, write_step
 
 
+@retried
 @damage_is_said()
 def create(
     database: Database,
@@ -71,6 +73,7 @@ def create(
     return stored_from(row)
 
 
+@retried
 @damage_is_said()
 def load(database: Database, name: str) -> Stored:
     """Return a planned study.
@@ -88,6 +91,7 @@ def load(database: Database, name: str) -> Stored:
     return stored_from(row)
 
 
+@retried
 @damage_is_said()
 def names(database: Database) -> list[str]:
     """Return the names of all planned studies, oldest first."""
@@ -117,11 +121,26 @@ def delete(database: Database, name: str) -> None:
     Raises:
         StudyStateError: There is none of that name, or a worker holds a lease in it.
     """
+    with database.read() as unit:
+        found = unit.execute(_id_of(name)).first()
+    if found is None:
+        raise StudyStateError(f"study: no study {name!r}")
+    _remove(database, name, found.id)
+
+
+def _id_of(name: str) -> sa.Select[tuple[str]]:
+    # nothing else of the row, which may be damaged
+    return sa.select(studies.c.id).where(studies.c.name == name)
+
+
+@retried
+@damage_is_said()
+def _remove(database: Database, name: str, study_id: object) -> None:
+    """Remove a study, unless it is gone by now, or another of its name is there."""
     with database.write() as unit:
-        ids = sa.select(studies.c.id).where(studies.c.name == name)
-        found = unit.execute(ids).first()
-        if found is None:
-            raise StudyStateError(f"study: no study {name!r}")
+        row = unit.execute(_id_of(name).with_for_update()).first()
+        if row is None or row.id != study_id:
+            return
         live = sa.select(cohorts.c.owner).where(
             cohorts.c.study == name, cohorts.c.state == LEASED, holds(unit.now())
         )
@@ -135,7 +154,7 @@ def delete(database: Database, name: str) -> None:
         for table in (cohorts, stages):
             unit.execute(sa.delete(table).where(table.c.study == name))
         for table in (curves, environments):
-            unit.execute(sa.delete(table).where(table.c.study_id == found.id))
+            unit.execute(sa.delete(table).where(table.c.study_id == study_id))
         unit.execute(sa.delete(studies).where(studies.c.name == name))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -13,20 +13,33 @@ from typing import Self, TypeVar
 from lamsearch.errors import (
     InterruptedWorkError,
     LeaseLostError,
-    StorageAwayError,
     StorageFailedError,
     StorageGoneError,
+    StorageReadOnlyError,
 )
-from lamsearch.trials import DATABASE_ERRORS, Beat, Claim, Leases, is_outage
+from lamsearch.trials import (
+    RETRIED,
+    Beat,
+    Claim,
+    Leases,
+    is_conflict,
+    is_read_only,
+    passes,
+    retry,
+)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+_READ_ONLY_SECONDS = 120.0  # longer than a failover takes
+_QUIET_CONFLICTS = 5  # in a row; one is nothing that anybody has to know of
 _LONGEST_BEAT, _RETRY_SECONDS = 2.0, 0.25
 
 
 class Patience:
     """Repeats what the database refused while it was away; one line when it goes, one when back.
+
+    A database that is read-only is waited for like one that is away, but not for ever: it may be
+    failing over, or meant to stay so.
 
     Args:
         stop: set when the user wants to leave; waiting ends at once then.
@@ -35,40 +48,74 @@ class Patience:
 
     def __init__(self, stop: threading.Event, say: Callable[[str], None]) -> None:
         self._stop, self._say = stop, say
-        self._away, self._lock = False, threading.Lock()
+        self._lock = threading.Lock()
+        self._state: str | None = None  # what is told of the database, None while all is well
+        self._conflicts, self._read_only_since = 0, float("inf")
 
     def __call__(self, action: Callable[[], T]) -> T:
         """Return what ``action`` returns once it gets through.
 
         Raises:
             InterruptedWorkError: The user wanted to leave while the database was away.
+            StorageFailedError: The database has been read-only for longer than a failover takes.
         """
-        wait = _FIRST_WAIT
-        while True:
-            with self.noticing():
-                return action()
-            # apart from each other, for a database that is back is asked by all at once
-            if self._stop.wait(wait * random.uniform(0.5, 1.0)):  # noqa: S311 - no secret
-                raise InterruptedWorkError("interrupted while the database was away")
-            wait = min(2 * wait, _LONGEST_WAIT)
+        result = retry(action, heed=self._heed, pause=self._pause)
+        self._through()
+        return result
 
     @contextmanager
     def noticing(self) -> Iterator[None]:
         """Swallow an outage and tell of it once; a block that gets through tells of its end."""
         try:
             yield
-        except (*DATABASE_ERRORS, StorageAwayError) as error:
-            if not isinstance(error, StorageAwayError) and not is_outage(error):
-                raise
-            self._tell(True, f"database away ({type(error).__name__}); work goes on, trying again")
+        except RETRIED as error:
+            self._heed(error)
         else:
-            self._tell(False, "database back")
+            self._through()
 
-    def _tell(self, away: bool, line: str) -> None:
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise InterruptedWorkError("interrupted while the database was away")
+
+    def _heed(self, error: Exception) -> None:
+        """Tell of an error that passes by itself; raise one that does not."""
+        if not passes(error):
+            raise error
+        conflict, read_only = is_conflict(error), is_read_only(error)
         with self._lock:
-            changed, self._away = self._away != away, away
+            self._conflicts = self._conflicts + 1 if conflict else 0
+            quiet = conflict and self._conflicts <= _QUIET_CONFLICTS
+            since = min(self._read_only_since, time.monotonic()) if read_only else float("inf")
+            self._read_only_since = since
+        if time.monotonic() - since > _READ_ONLY_SECONDS:
+            raise _for_good(error) from error
+        if not quiet:
+            state = "busy" if conflict else "read-only" if read_only else "away"
+            self._tell(
+                state, f"database {state} ({type(error).__name__}); work goes on, trying again"
+            )
+
+    def _through(self) -> None:
+        with self._lock:
+            self._conflicts, self._read_only_since = 0, float("inf")
+        self._tell(None, "database back")
+
+    def _tell(self, state: str | None, line: str) -> None:
+        with self._lock:
+            changed, self._state = self._state != state, state
         if changed:
             self._say(line)
+
+
+def _for_good(error: Exception) -> Exception:
+    """What ends a worker whose database stays read-only; at its start, that is bad input."""
+    if isinstance(error, StorageReadOnlyError):
+        return error
+    return StorageFailedError(
+        f"storage: the database has been read-only for {_READ_ONLY_SECONDS:.0f} s: a standby, or "
+        "default_transaction_read_only for the role or the database; what is committed is safe: "
+        "mend it and start again"
+    )
 
 
 class Keeper:
@@ -119,6 +166,6 @@ class Keeper:
             except StorageGoneError as error:
                 self.gone = error  # nothing that is trained from here on could be kept
                 return
-            except (*DATABASE_ERRORS, StorageFailedError) as error:
+            except (*RETRIED, StorageFailedError) as error:
                 # what waiting cannot mend, the worker's own calls say
                 _log.debug("a renewal failed: %s", type(error).__name__)

@@ -18,7 +18,7 @@ from trials_stub import planned
 from lamsearch.errors import StorageAwayError, StorageFailedError
 from lamsearch.study import Study
 from lamsearch.trials import Database, Mode, is_outage, names
-from lamsearch.trials.failures import is_race, lasts
+from lamsearch.trials.failures import is_conflict, is_race, is_read_only, lasts
 
 Fails = Callable[..., SQLAlchemyError]
 
@@ -79,20 +79,30 @@ def test_a_table_named_like_a_race_does_not_make_lamsearch_wait(
 
 @pytest.mark.parametrize(
     "sqlstate",
-    ["08006", "57P01", "57P02", "57P03", "57014", "53200", "53300", "40001", "40P01", "55P03",
-     "58030"],
+    ["08000", "08003", "08006", "08P01", "57P01", "57P02", "57P03", "57P05", "57014", "53200",
+     "53300", "40001", "40003", "40P01", "55P03", "58030", "25006", "25P03"],
 )  # fmt: skip
 def test_answers_of_postgresql_that_pass(sqlstate: str) -> None:
-    """A server that is starting, stopping or crowded, and a transaction rolled back, pass."""
+    """A server that is starting, stopping, crowded or read-only while it fails over, and a
+    transaction that was rolled back, pass."""
     assert is_outage(answer(sqlstate, "no space: read-only and full"))
     assert not lasts(answer(sqlstate, "no space: read-only and full"))
 
 
-@pytest.mark.parametrize("sqlstate", ["53100", "25006", "42501", "42P01", "42703", "3F000"])
+@pytest.mark.parametrize("sqlstate", ["53100", "42501", "42P01", "42703", "3F000", "57P04"])
 def test_answers_of_postgresql_that_last(sqlstate: str) -> None:
-    """A full disk, a database or role that may not write, and a missing table last."""
+    """A full disk, a missing privilege, a missing table and a dropped database last."""
     assert lasts(answer(sqlstate, "connection refused"))
     assert not is_outage(answer(sqlstate, "connection refused"))
+
+
+def test_a_conflict_is_no_absence() -> None:
+    """A deadlock and a serialization failure are conflicts on a database that is there; one whose
+    end is not known, and a server that stops, are none."""
+    assert all(is_conflict(answer(code)) for code in ("40001", "40P01"))
+    assert not any(is_conflict(answer(code)) for code in ("40003", "57P01", "25006", "23505"))
+    assert is_read_only(answer("25006"))
+    assert not is_read_only(answer("57P01"))
 
 
 @pytest.mark.parametrize("sqlstate", ["23505", "22P02", "42601"])

@@ -108,7 +108,5 @@ def test_a_lost_lease_is_named(database: Database, small_study: Build, window: W
     claim = claimed(late)
     window.expire()
     claimed(Leases(database, "small", owner="b", seconds=60.0))
-    with pytest.raises(
-        LeaseLostError, match=r"^lease: coarse cohort 0 was given"
-    ):
+    with pytest.raises(LeaseLostError, match=r"^lease: coarse cohort 0 was given"):
         late.renew(claim, BEAT)
