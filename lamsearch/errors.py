@@ -65,6 +65,10 @@ class StorageAwayError(StorageError):
     """A storage that cannot be reached at the moment; bad input at start-up, an outage later."""
 
 
+class StorageBusyError(StorageAwayError):
+    """A storage in which another transaction holds a lock for long; it is waited for again."""
+
+
 class StorageFailedError(LamsearchError):
     """A storage that was in use and can no longer be: its disk is full, or may not be written."""
 

@@ -18,6 +18,7 @@ from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.cli.inspection import gathered, write_report
 from lamsearch.cli.leaving import leaving
+from lamsearch.cli.locks import until_free
 from lamsearch.cli.memory import lacking
 from lamsearch.errors import InputError, StudyStateError, WorkFailedError
 from lamsearch.files import Files
@@ -167,12 +168,13 @@ def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None
     Of its files what lamsearch wrote is removed, and nothing else.
     """
     database = options.open_storage(storage, Mode.WORK)
-    stored = options.present_or_beside(database, trials.load(database, name), files)
+    stored = until_free(lambda: trials.load(database, name))
+    stored = options.present_or_beside(database, stored, files)
     own = Files(stored.files, stored.id)
     own.check_ours()  # what cannot be reached or removed is said while all is there
     if not yes and not click.confirm(f"Delete the study {name!r} with all its results?", err=True):
         raise StudyStateError(f"study: {name!r} was not deleted: not confirmed")
-    trials.delete(database, name)
+    until_free(lambda: trials.delete(database, name))
     own.remove_all()
     echo(f"deleted {name}", err=True)
 
@@ -253,16 +255,18 @@ def _planned(
         echo(f"Warning: {text}", err=True)
     Files(given or options.files_default(url), "check").check()
     database = options.open_storage(storage, Mode.CREATE)
-    is_new = study.name not in trials.names(database)
-    stored = trials.create(
-        database,
-        study,
-        data_fingerprint=found.fingerprint,
-        validation_images={stage: study.validation_images(stage) for stage in study.stages},
-        classes=found.classes,
-        origin=str(origin),
-        files=given or options.files_default(url),
-        facts=found.seen,
+    is_new = study.name not in until_free(lambda: trials.names(database))
+    stored = until_free(
+        lambda: trials.create(
+            database,
+            study,
+            data_fingerprint=found.fingerprint,
+            validation_images={stage: study.validation_images(stage) for stage in study.stages},
+            classes=found.classes,
+            origin=str(origin),
+            files=given or options.files_default(url),
+            facts=found.seen,
+        )
     )
     if is_new and found.seen is not None:
         for line in found.seen.warnings:

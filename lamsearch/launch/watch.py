@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lamsearch.errors import WorkFailedError
+from lamsearch.errors import StorageAwayError, WorkFailedError
 from lamsearch.trials import DATABASE_ERRORS, Database, Status, is_outage, read_status
 
 _DEATHS_IN_A_ROW = 3  # of each worker, without a single update done in between
@@ -24,8 +24,8 @@ class Watch:
         """Show the study's status and return it; None while the database is away."""
         try:
             status = read_status(self._database, self._study)
-        except DATABASE_ERRORS as error:
-            if not is_outage(error):
+        except (*DATABASE_ERRORS, StorageAwayError) as error:
+            if not isinstance(error, StorageAwayError) and not is_outage(error):
                 raise
             return None  # the workers say so, and go on
         updates = sum(stage.updates for stage in status.stages)

@@ -13,6 +13,7 @@ the transaction ends. What somebody has open is read with locks, in the files th
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import time
 from collections.abc import Callable
@@ -26,10 +27,12 @@ from sqlalchemy.exc import OperationalError
 
 from lamsearch.errors import StorageError
 from lamsearch.trials.urls import SQLITE_OPTIONS, sqlite_file
+from lamsearch.trials.waits import beginning
 
 WRITE = "lamsearch_write"  # the execution option of a transaction that writes
 BUSY_SECONDS = 60
 _CONNECT_SECONDS = 4
+_LONGEST = 63  # of an application's name, in bytes
 _SETTLE_SECONDS = 1.0  # for files beside an SQLite file that come and go with its writers
 # A network that swallows packets is noticed in about a quarter of a minute, not in two hours.
 _KEEPALIVE = {
@@ -63,7 +66,7 @@ def engine_options(
     """
     file = sqlite_file(url)
     if file is None:
-        arguments = _postgres_arguments(url, write=write, application=application)
+        arguments = _postgres_arguments(url, application=application)
         text = url.render_as_string(hide_password=False)
         return text, {"pool_pre_ping": True, "connect_args": arguments}
     given = {"timeout": str(busy_seconds), **_single(url)}
@@ -75,9 +78,36 @@ def engine_options(
 
 
 def prepare(engine: Engine, *, write: bool) -> None:
-    """Give SQLite transactions that begin as they are meant; PostgreSQL needs nothing."""
-    if engine.dialect.name != "sqlite":
-        return
+    """Give an engine transactions that begin as they are meant."""
+    if engine.dialect.name == "postgresql":
+        _prepare_postgres(engine, write=write)
+    else:
+        _prepare_sqlite(engine, write=write)
+    engine.dispose()
+
+
+def _prepare_postgres(engine: Engine, *, write: bool) -> None:
+    """Begin each transaction with its settings, in one message."""
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.autocommit = True  # the driver begins nothing by itself
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        asked = connection.get_execution_options().get(WRITE)
+        version = connection.dialect.server_version_info
+        words = beginning(
+            engine.url,
+            version,
+            writes=write and asked is not False,
+            snapshot=asked is False,  # as SQLite gives by itself
+        )
+        connection.exec_driver_sql(words)
+
+
+def _prepare_sqlite(engine: Engine, *, write: bool) -> None:
+    """Begin each transaction with the lock that it needs; see that what is read stays as it is."""
 
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
@@ -100,24 +130,18 @@ def prepare(engine: Engine, *, write: bool) -> None:
         if isinstance(raw, _Reading):
             raw.find_unchanged()
 
-    engine.dispose()
 
-
-def _postgres_arguments(url: URL, *, write: bool, application: str) -> dict[str, Any]:
+def _postgres_arguments(url: URL, *, application: str) -> dict[str, Any]:
     """What is given to libpq beside the URL, whose own options and environment are kept."""
-    ours = {**_KEEPALIVE, "connect_timeout": _CONNECT_SECONDS, "application_name": application}
+    who = f"{application} {socket.gethostname()}:{os.getpid()}"  # for whoever waits for its locks
+    ours = {**_KEEPALIVE, "connect_timeout": _CONNECT_SECONDS, "application_name": who[:_LONGEST]}
     arguments = {
         key: value
         for key, value in ours.items()
         if key not in url.query and _FROM_ENVIRONMENT.get(key, "") not in os.environ
     }
-    given = url.query.get("options", os.environ.get("PGOPTIONS", ""))
-    options = [given] if isinstance(given, str) else list(given)
-    options.append("-c timezone=utc")  # Optuna's times name no zone
-    if not write:
-        options.append("-c default_transaction_read_only=on")
     # a server of another encoding would otherwise answer in bytes, or in an encoding without λ
-    return {**arguments, "options": " ".join(filter(None, options)), "client_encoding": "utf8"}
+    return {**arguments, "client_encoding": "utf8"}
 
 
 class _Reading(sqlite3.Connection):

@@ -24,6 +24,7 @@ from sqlalchemy.orm.session import JoinTransactionMode
 
 from lamsearch.errors import (
     StorageAwayError,
+    StorageBusyError,
     StorageError,
     StorageFailedError,
     StorageGoneError,
@@ -32,9 +33,10 @@ from lamsearch.redaction import scrub, shown
 from lamsearch.trials import schema
 from lamsearch.trials.connections import WRITE, engine_options, prepare
 from lamsearch.trials.contents import Mode, look
-from lamsearch.trials.failures import DATABASE_ERRORS, is_outage, is_race, lasts
+from lamsearch.trials.failures import DATABASE_ERRORS, is_outage, is_race, lasts, waits_for_a_lock
 from lamsearch.trials.presence import OpenedFile
 from lamsearch.trials.urls import parse_url, sqlite_file
+from lamsearch.trials.waits import holder
 
 _LOG_MILLISECONDS = 2000  # for readers to let go of a log that is written back
 _START_SECONDS = 8.0  # a database that cannot be reached is said within 10 s
@@ -172,6 +174,8 @@ class Database:
                 yield unit
             self._find_in_place()
         except DATABASE_ERRORS as error:
+            if waits_for_a_lock(error):
+                raise StorageBusyError(self._busy()) from error
             if not lasts(error):
                 raise
             raise StorageFailedError(
@@ -182,15 +186,21 @@ class Database:
     def _transaction(self, *, write: bool) -> Iterator[Unit]:
         with self.engine.connect() as plain:
             connection = plain.execution_options(**{WRITE: write})
-            if not write and connection.dialect.name == "postgresql":
-                # one snapshot for all queries, as SQLite gives by itself
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 unit = Unit(connection, self._storage)
                 try:
                     yield unit
                 finally:
                     unit.close()
+
+    def _busy(self) -> str:
+        """Say who holds the lock that was not to be had."""
+        try:
+            with self._transaction(write=False) as unit:
+                whose = holder(unit.connection)
+        except DATABASE_ERRORS:  # who waits will hear of that when trying again
+            whose = "another transaction"
+        return f"storage: a lock is held by {whose}"
 
     def _find_in_place(self) -> None:
         """Refuse to go on with an SQLite file that its name does not lead to any more."""
@@ -229,6 +239,8 @@ class Database:
                 self._look()
                 return self._reach()
             except (SQLAlchemyError, StorageInternalError) as error:
+                if waits_for_a_lock(error):
+                    raise StorageBusyError(f"{self.say(error)}") from None
                 if time.monotonic() > deadline or not is_race(error):
                     kind = StorageAwayError if is_outage(error) else StorageError
                     raise kind(self.say(error)) from None
@@ -242,6 +254,7 @@ class Database:
             return  # it is made in a moment
         text, options = engine_options(self.url, write=False)
         engine = sa.create_engine(text, **options)
+        prepare(engine, write=False)
         try:
             with engine.connect() as connection:
                 look(connection).refuse(self.mode, self.redacted)

@@ -26,6 +26,7 @@ from lamsearch.trials import reading
 from lamsearch.trials.damage import check_row, damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
+from lamsearch.trials.optuna_rows import insert_rows, insert_waiting
 from lamsearch.trials.planned import is_ours, optuna_studies, place_of, template
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
 
@@ -384,7 +385,7 @@ def _after_final(unit: Unit, stored: Stored, done: Mapping[StageName, StageRecor
         return
     if not any(trial.state.value == "COMPLETE" for trial in done["final"].trials):
         raise WorkFailedError("final: no replicate ended with a finite cost; lower eta_max")
-    _insert_cohort(unit, name, TEST, 0, replicate=0, slots=[], total=0)
+    insert_rows(unit, cohorts, [_cohort_row(name, TEST, 0, replicate=0, slots=[], total=0)])
 
 
 def _insert(unit: Unit, study: Study, planned: plan.StagePlan) -> None:
@@ -420,19 +421,18 @@ def _extend(unit: Unit, study: Study, further: plan.StagePlan, *, rounds: int = 
 def _insert_cohorts(unit: Unit, study: Study, planned: plan.StagePlan, optuna_study: int) -> None:
     bounds = _distribution(study, planned)
     total = study.training_of(planned.stage).updates
-    for cohort in planned.cohorts:
-        slots = [
-            [
-                unit.optuna.create_new_trial(optuna_study, template(slot, cohort.number, bounds)),
-                slot.candidate,
-                slot.log10_lambda,
-            ]
-            for slot in cohort.slots
-        ]
-        _insert_cohort(
-            unit, study.name, planned.stage, cohort.number,
-            replicate=cohort.replicate, slots=slots, total=total,
-        )  # fmt: skip
+    templates = [
+        template(slot, cohort.number, bounds) for cohort in planned.cohorts for slot in cohort.slots
+    ]
+    ids = iter(insert_waiting(unit, optuna_study, templates))
+    rows = [
+        _cohort_row(
+            study.name, planned.stage, cohort.number, replicate=cohort.replicate, total=total,
+            slots=[[next(ids), slot.candidate, slot.log10_lambda] for slot in cohort.slots],
+        )
+        for cohort in planned.cohorts
+    ]  # fmt: skip
+    insert_rows(unit, cohorts, rows)
 
 
 def _distribution(study: Study, planned: plan.StagePlan) -> FloatDistribution:
@@ -447,15 +447,13 @@ def _distribution(study: Study, planned: plan.StagePlan) -> FloatDistribution:
     return FloatDistribution(min(ends), max(ends))
 
 
-def _insert_cohort(
-    unit: Unit, study: str, stage: str, number: int, *,
-    replicate: int, slots: list[list[Any]], total: int,
-) -> None:  # fmt: skip
-    values = {
+def _cohort_row(
+    study: str, stage: str, number: int, *, replicate: int, slots: list[list[Any]], total: int
+) -> dict[str, Any]:
+    return {
         "study": study, "stage": stage, "number": number, "replicate": replicate, "slots": slots,
         "state": OPEN, "token": 0, "takeovers": 0, "updates": 0, "total": total, "per_second": 0.0,
     }  # fmt: skip
-    unit.execute(sa.insert(cohorts).values(**values))
 
 
 def _update(unit: Unit, name: str, **values: object) -> None:

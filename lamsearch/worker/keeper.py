@@ -14,6 +14,7 @@ from lamsearch.errors import (
     InterruptedWorkError,
     LeaseLostError,
     StorageAwayError,
+    StorageBusyError,
     StorageFailedError,
     StorageGoneError,
 )
@@ -26,7 +27,8 @@ _LONGEST_BEAT, _RETRY_SECONDS = 2.0, 0.25
 
 
 class Patience:
-    """Repeats what the database refused while it was away; one line when it goes, one when back.
+    """Repeats what the database refused while it was away, or while somebody held a lock for long;
+    one line when that begins, one when it is over.
 
     Args:
         stop: set when the user wants to leave; waiting ends at once then.
@@ -36,6 +38,7 @@ class Patience:
     def __init__(self, stop: threading.Event, say: Callable[[str], None]) -> None:
         self._stop, self._say = stop, say
         self._away, self._lock = False, threading.Lock()
+        self._waits = threading.local()  # for each thread waits for locks of its own
 
     def __call__(self, action: Callable[[], T]) -> T:
         """Return what ``action`` returns once it gets through.
@@ -57,12 +60,24 @@ class Patience:
         """Swallow an outage and tell of it once; a block that gets through tells of its end."""
         try:
             yield
+        except StorageBusyError as error:
+            self._tell(False, "database back")
+            if not self._waiting:
+                self._say(f"waiting: {error}")
+            self._waits.on = True
         except (*DATABASE_ERRORS, StorageAwayError) as error:
             if not isinstance(error, StorageAwayError) and not is_outage(error):
                 raise
             self._tell(True, f"database away ({type(error).__name__}); work goes on, trying again")
         else:
             self._tell(False, "database back")
+            if self._waiting:
+                self._say("the lock is free again")
+            self._waits.on = False
+
+    @property
+    def _waiting(self) -> bool:
+        return getattr(self._waits, "on", False)
 
     def _tell(self, away: bool, line: str) -> None:
         with self._lock:
