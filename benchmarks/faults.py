@@ -88,9 +88,10 @@ POINTS = {
     ),
     "checkpoint-saved": Point(where=_SAVE, often=True),
     "giving-back": Point(where=f"{_LEASES}.give_back", leaving=True),
-    # tell: before it; its first trial written; its cohort done; committed, checkpoints still there
+    # tell: before it; its trials' attributes written, not their states; its cohort done;
+    # committed, checkpoints still there
     "uploaded": Point(where="lamsearch.files:Files.save_model"),
-    "telling": Point(where=f"{_LEASES}._tell_one", often=True),
+    "telling": Point(where="lamsearch.trials.leases:set_attributes", often=True),
     "tell-finishing": Point(where=f"{_LEASES}._finish", only=_trains, often=True),
     "told": Point(where=f"{_LEASES}.tell", often=True),
     # the stage transition: the stage's row written, its trials not; all written; committed

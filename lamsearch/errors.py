@@ -69,6 +69,10 @@ class StorageReadOnlyError(StorageAwayError):
     """A storage that may not be written at the moment, such as a standby before its promotion."""
 
 
+class StorageBusyError(StorageAwayError):
+    """A storage in which another transaction holds a lock for long; it is waited for again."""
+
+
 class StorageFailedError(LamsearchError):
     """A storage that was in use and can no longer be: its disk is full, or may not be written."""
 

@@ -16,6 +16,7 @@ from lamsearch import dataset, trials
 from lamsearch import report as reporting
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
+from lamsearch.cli.locks import until_free
 from lamsearch.cli.memory import lacking
 from lamsearch.cli.watching import read
 from lamsearch.cli.watching import watch as watch_studies
@@ -43,7 +44,7 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
     database = options.open_storage(storage)
     if watch and as_json:
         raise click.UsageError("--watch and --json do not go together")
-    found = watch_studies(database, name) if watch else read(database, name)
+    found = watch_studies(database, name) if watch else until_free(lambda: read(database, name))
     if as_json:
         documents = [_finite(asdict(one)) for one in found]
         print_json(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
@@ -74,13 +75,16 @@ def report(
     """
     database = options.open_storage(storage)
     if output is None and not as_json:
-        output = Path("lamsearch-report") / trials.load(database, name).study.name
+        stored = until_free(lambda: trials.load(database, name))
+        output = Path("lamsearch-report") / stored.study.name
     if output is not None:
         reporting.check_output(output)
     if output is None:
-        write_report(trials.read_study(database, name), {}, None, as_json=as_json)
+        record = until_free(lambda: trials.read_study(database, name))
+        write_report(record, {}, None, as_json=as_json)
     else:
-        write_report(*gathered(database, name, files), output, as_json=as_json)
+        record, models = until_free(lambda: gathered(database, name, files))
+        write_report(record, models, output, as_json=as_json)
 
 
 @click.command()

@@ -14,6 +14,7 @@ import click
 from platformdirs import user_cache_path
 
 from lamsearch.cli.echo import echo
+from lamsearch.cli.locks import until_free
 from lamsearch.errors import InputError
 from lamsearch.files import DEFAULT_NAME, holds, locate
 from lamsearch.locations import is_local, is_within, local_path
@@ -115,7 +116,7 @@ def open_storage(given: str | None, mode: Mode = Mode.READ) -> Database:
 
     Where its tables had to be upgraded, that is said.
     """
-    database = Database(storage_url(given), mode)
+    database = until_free(lambda: Database(storage_url(given), mode))
     if (context := click.get_current_context(silent=True)) is not None:
         # the last one to leave tidies up beside SQLite's file
         context.call_on_close(database.close)

@@ -18,6 +18,7 @@ from lamsearch.cli import options, sources
 from lamsearch.cli.echo import echo
 from lamsearch.cli.inspection import gathered, write_report
 from lamsearch.cli.leaving import leaving
+from lamsearch.cli.locks import until_free
 from lamsearch.cli.memory import lacking
 from lamsearch.errors import InputError, StudyStateError, WorkFailedError
 from lamsearch.files import Files
@@ -182,16 +183,17 @@ def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None
     files are left: what it says of them is not believed.
     """
     database = options.open_storage(storage, Mode.WORK)
-    if (damage := trials.damage_of(database, name)) is not None:
+    if (damage := until_free(lambda: trials.damage_of(database, name))) is not None:
         _confirm(name, yes)
-        trials.delete(database, name)
+        until_free(lambda: trials.delete(database, name))
         echo(f"deleted {name}; its files are left where they are: {damage}", err=True)
         return
-    stored = options.present_or_beside(database, trials.load(database, name), files)
+    stored = until_free(lambda: trials.load(database, name))
+    stored = options.present_or_beside(database, stored, files)
     own = Files(stored.files, stored.id)
     own.check_ours()  # what cannot be reached or removed is said while all is there
     _confirm(name, yes)
-    trials.delete(database, name)
+    until_free(lambda: trials.delete(database, name))
     own.remove_all()
     echo(f"deleted {name}", err=True)
 
@@ -284,17 +286,19 @@ def _planned(
         echo(f"Warning: {text}", err=True)
     Files(given or options.files_default(url), "check").check()
     database = options.open_storage(storage, Mode.CREATE)
-    is_new = study.name not in trials.names(database)
-    stored = trials.create(
-        database,
-        study,
-        data_fingerprint=found.fingerprint,
-        validation_images={stage: study.validation_images(stage) for stage in study.stages},
-        classes=found.classes,
-        origin=str(origin),
-        files=given or options.files_default(url),
-        facts=found.seen,
-        environment=environment.here(),
+    is_new = study.name not in until_free(lambda: trials.names(database))
+    stored = until_free(
+        lambda: trials.create(
+            database,
+            study,
+            data_fingerprint=found.fingerprint,
+            validation_images={stage: study.validation_images(stage) for stage in study.stages},
+            classes=found.classes,
+            origin=str(origin),
+            files=given or options.files_default(url),
+            facts=found.seen,
+            environment=environment.here(),
+        )
     )
     if is_new and found.seen is not None:
         for line in found.seen.warnings:

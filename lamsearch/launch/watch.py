@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from lamsearch.errors import FilesError, WorkFailedError
+from lamsearch.errors import FilesError, StorageAwayError, WorkFailedError
 from lamsearch.files import Files
 from lamsearch.trials import DATABASE_ERRORS, Database, Status, is_outage, read_status
 
@@ -39,8 +39,8 @@ class Watch:
         """Show the study's status and return it; None while the database is away."""
         try:
             status = read_status(self._database, self._study)
-        except DATABASE_ERRORS as error:
-            if not is_outage(error):
+        except (*DATABASE_ERRORS, StorageAwayError) as error:
+            if not isinstance(error, StorageAwayError) and not is_outage(error):
                 raise
             return None  # the workers say so, and go on
         self._note({stage.name: stage.finished for stage in status.stages})

@@ -13,6 +13,7 @@ the transaction ends. What somebody has open is read with locks, in the files th
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import time
 from collections.abc import Callable
@@ -27,9 +28,11 @@ from sqlalchemy.exc import OperationalError
 from lamsearch.errors import StorageError
 from lamsearch.trials.transactions import SHARED
 from lamsearch.trials.urls import SQLITE_OPTIONS, sqlite_file
+from lamsearch.trials.waits import beginning
 
 BUSY_SECONDS = 60
 _CONNECT_SECONDS = 4
+_LONGEST = 63  # of an application's name, in bytes
 _SETTLE_SECONDS = 1.0  # for files beside an SQLite file that come and go with its writers
 # A network that swallows packets is noticed in about a quarter of a minute, not in two hours.
 _KEEPALIVE = {
@@ -67,9 +70,7 @@ def engine_options(
         return text, {
             "pool_pre_ping": True,
             "connect_args": _postgres_arguments(url, application),
-            "pool_events": [(_session(write=write), "connect")],
-            # whatever the server's default: with the locks that are taken, no other is needed
-            "isolation_level": "READ COMMITTED",
+            "isolation_level": "READ COMMITTED",  # until `prepare`, whatever the server's default
         }
     given = {"timeout": str(busy_seconds), **_single(url)}
     creator = _writer(file, given, create=create) if write else _reader(file, given)
@@ -80,9 +81,36 @@ def engine_options(
 
 
 def prepare(engine: Engine, *, write: bool) -> None:
-    """Give SQLite transactions that begin as they are meant; PostgreSQL needs nothing."""
-    if engine.dialect.name != "sqlite":
-        return
+    """Give an engine transactions that begin as they are meant."""
+    if engine.dialect.name == "postgresql":
+        _prepare_postgres(engine, write=write)
+    else:
+        _prepare_sqlite(engine, write=write)
+    engine.dispose()
+
+
+def _prepare_postgres(engine: Engine, *, write: bool) -> None:
+    """Begin each transaction with its settings, in one message."""
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.autocommit = True  # the driver begins nothing by itself
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        asked = connection.get_execution_options().get(SHARED)
+        version = connection.dialect.server_version_info
+        words = beginning(
+            engine.url,
+            version,
+            writes=write and asked is not False,
+            snapshot=asked is False,  # as SQLite gives by itself
+        )
+        connection.exec_driver_sql(words)
+
+
+def _prepare_sqlite(engine: Engine, *, write: bool) -> None:
+    """Begin each transaction with the lock that it needs; see that what is read stays as it is."""
 
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
@@ -105,12 +133,11 @@ def prepare(engine: Engine, *, write: bool) -> None:
         if isinstance(raw, _Reading):
             raw.find_unchanged()
 
-    engine.dispose()
-
 
 def _postgres_arguments(url: URL, application: str) -> dict[str, Any]:
     """What is given to libpq and psycopg beside the URL, whose options and environment are kept."""
-    ours = {**_KEEPALIVE, "connect_timeout": _CONNECT_SECONDS, "application_name": application}
+    who = f"{application} {socket.gethostname()}:{os.getpid()}"  # for whoever waits for its locks
+    ours = {**_KEEPALIVE, "connect_timeout": _CONNECT_SECONDS, "application_name": who[:_LONGEST]}
     arguments = {
         key: value
         for key, value in ours.items()
@@ -119,24 +146,6 @@ def _postgres_arguments(url: URL, application: str) -> dict[str, Any]:
     # A server of another encoding would otherwise answer in bytes, or in an encoding without λ.
     # Statements prepared in a session are not there in the next one that a pooler leads to.
     return {**arguments, "client_encoding": "utf8", "prepare_threshold": None}
-
-
-def _session(*, write: bool) -> Callable[[Any, object], None]:
-    """What begins a connection to PostgreSQL, in words that hold through PgBouncer too.
-
-    It knows the time zone for what it keeps for each client; other parameters of a session would
-    be the next client's, and those of the start, ``options``, it refuses. So that nothing is
-    written is said at the beginning of each transaction.
-    """
-
-    def begin(connection: Any, _record: object) -> None:
-        connection.autocommit = True
-        connection.execute("SET TIME ZONE 'UTC'")  # Optuna's times name no zone
-        connection.autocommit = False
-        if not write:
-            connection.read_only = True
-
-    return begin
 
 
 class _Reading(sqlite3.Connection):

@@ -23,6 +23,7 @@ from sqlalchemy.orm.session import JoinTransactionMode
 
 from lamsearch.errors import (
     StorageAwayError,
+    StorageBusyError,
     StorageError,
     StorageFailedError,
     StorageGoneError,
@@ -40,11 +41,13 @@ from lamsearch.trials.failures import (
     is_read_only,
     lasts,
     passes,
+    waits_for_a_lock,
 )
 from lamsearch.trials.presence import OpenedFile
 from lamsearch.trials.retry import SHORT_WAIT, retry
 from lamsearch.trials.transactions import SHARED, end_at_once, transaction
 from lamsearch.trials.urls import parse_url, sqlite_file
+from lamsearch.trials.waits import holder
 
 _LOG_MILLISECONDS = 2000  # for readers to let go of a log that is written back
 # A database that cannot be used is said within 10 s, each attempt to connect included.
@@ -189,6 +192,8 @@ class Database:
                 yield unit
             self._find_in_place()
         except DATABASE_ERRORS as error:
+            if waits_for_a_lock(error):
+                raise StorageBusyError(self._busy()) from error
             if not lasts(error):
                 raise
             raise StorageFailedError(
@@ -199,15 +204,21 @@ class Database:
     def _transaction(self, *, write: bool) -> Iterator[Unit]:
         with self.engine.connect() as plain:
             connection = plain.execution_options(**{SHARED: write})
-            if not write and connection.dialect.name == "postgresql":
-                # one snapshot for all queries, as SQLite gives by itself
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with transaction(connection):
                 unit = Unit(connection, self._storage)
                 try:
                     yield unit
                 finally:
                     unit.close()
+
+    def _busy(self) -> str:
+        """Say who holds the lock that was not to be had."""
+        try:
+            with self._transaction(write=False) as unit:
+                whose = holder(unit.connection)
+        except DATABASE_ERRORS:  # who waits will hear of that when trying again
+            whose = "another transaction"
+        return f"storage: a lock is held by {whose}"
 
     def _find_in_place(self) -> None:
         """Refuse to go on with an SQLite file that its name does not lead to any more."""
@@ -262,6 +273,8 @@ class Database:
                 f"storage: {self.redacted} must be writable, got a read-only server: a standby, or "
                 "default_transaction_read_only for the role or the database"
             )
+        if waits_for_a_lock(error):
+            return StorageBusyError(self.say(error))
         return (StorageAwayError if is_outage(error) else StorageError)(self.say(error))
 
     def _look(self) -> None:
@@ -270,6 +283,7 @@ class Database:
             return  # it is made in a moment
         text, options = engine_options(self.url, write=False)
         engine = sa.create_engine(text, **options)
+        prepare(engine, write=False)
         try:
             with engine.connect() as connection:
                 look(connection).refuse(self.mode, self.redacted)
@@ -313,6 +327,6 @@ class Database:
 
 def _retry_seconds(error: Exception) -> float:
     """For how many seconds an opening is tried again after an error."""
-    if not (passes(error) or is_race(error)):
-        return 0.0
+    if waits_for_a_lock(error) or not (passes(error) or is_race(error)):
+        return 0.0  # a lock has been waited for already
     return _ANSWER_SECONDS if is_race(error) or is_answer(error) else _SILENCE_SECONDS

@@ -138,6 +138,12 @@ def lasts(error: BaseException) -> bool:
     return _kind_of(error) is _Kind.LASTS
 
 
+def waits_for_a_lock(error: BaseException) -> bool:
+    """Whether PostgreSQL refused to wait longer for a lock of another transaction's."""
+    cause = _cause(error)
+    return isinstance(cause, DBAPIError) and _codes(cause)[0] == "55P03"
+
+
 def is_race(error: BaseException) -> bool:
     """Whether an error is what creating the same tables at the same time looks like."""
     cause = _cause(error)

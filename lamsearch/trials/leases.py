@@ -18,13 +18,19 @@ import numpy as np
 import sqlalchemy as sa
 from optuna.trial import TrialState as OptunaState
 
-from lamsearch.errors import LeaseLostError, StudyStateError
+from lamsearch.errors import LeaseLostError, StorageBusyError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
 from lamsearch.trials.curve_blobs import pack
 from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.failures import is_conflict, passes
+from lamsearch.trials.optuna_rows import (
+    end,
+    insert_rows,
+    set_attributes,
+    set_intermediate_values,
+)
 from lamsearch.trials.planned import Place, place_of, sample, settle
 from lamsearch.trials.reading import model_digests, read_stage
 from lamsearch.trials.retry import RETRIED
@@ -172,9 +178,9 @@ class Leases:
             if row["state"] == DONE:
                 return ()
             _, slots, replanned = self._settle(unit, claim, row)
-            for slot, accuracy in zip(slots, accuracies, strict=True):
-                if np.isfinite(accuracy):
-                    unit.optuna.set_trial_intermediate_value(slot[0], cycle, float(accuracy))
+            pairs = zip(slots, accuracies, strict=True)
+            values = [(slot[0], cycle, float(one)) for slot, one in pairs if np.isfinite(one)]
+            set_intermediate_values(unit, values)
         return replanned
 
     @damage_is_said()
@@ -194,13 +200,13 @@ class Leases:
             if row["state"] == DONE:
                 return ()
             study_id, slots, replanned = self._settle(unit, claim, row)
-            for slot, trained in zip(slots, outcomes, strict=True):
-                self._tell_one(unit, slot[0], trained, seconds / len(outcomes))
-                if (blob := pack(trained)) is not None:
-                    key = {"study_id": study_id, "stage": claim.stage, "candidate": slot[1],
-                           "replicate": claim.replicate}  # fmt: skip
-                    values = {"arrays": blob, "model_sha256": trained.model_sha256}
-                    unit.execute(sa.insert(curves).values(**key, **values))
+            found = list(zip(slots, outcomes, strict=True))
+            self._complete(unit, [(slot[0], one) for slot, one in found], seconds / len(outcomes))
+            insert_rows(unit, curves, [
+                {"study_id": study_id, "stage": claim.stage, "candidate": slot[1],
+                 "replicate": claim.replicate, "arrays": blob, "model_sha256": one.model_sha256}
+                for slot, one in found if (blob := pack(one)) is not None
+            ])  # fmt: skip
             self._finish(unit, claim, {**asdict(beat), "seconds": seconds})
         return replanned
 
@@ -402,8 +408,17 @@ class Leases:
             state = int(np.random.SeedSequence(entropy, spawn_key=(3,)).generate_state(1)[0])
             slot[2] = sample(unit, place, slot[0], seed=state)
 
-    def _tell_one(self, unit: Unit, trial: int, trained: Trained, seconds: float) -> None:
-        storage, trained = unit.optuna, _finite(trained)
+    def _complete(self, unit: Unit, found: Sequence[tuple[int, Trained]], seconds: float) -> None:
+        """End trials, given as Optuna's id and what came of each, with all that is known of it."""
+        found = [(trial, _finite(trained)) for trial, trained in found]
+        set_attributes(unit, [(trial, self._attributes(one, seconds)) for trial, one in found])
+        set_intermediate_values(unit, [
+            (trial, cycle, accuracy)
+            for trial, one in found for cycle, accuracy in enumerate(one.cycle_accuracies, start=1)
+        ])  # fmt: skip
+        end(unit, [(trial, *_ending(one)) for trial, one in found])
+
+    def _attributes(self, trained: Trained, seconds: float) -> dict[str, object]:
         attributes: dict[str, object] = {
             "validation_accuracy": trained.validation_accuracy,
             "validation_loss": trained.validation_loss,
@@ -414,16 +429,7 @@ class Leases:
             "worker": self.owner,
             "environment": self._environment,
         }
-        for key, value in attributes.items():
-            if value is not None:
-                storage.set_trial_user_attr(trial, key, value)
-        for cycle, accuracy in enumerate(trained.cycle_accuracies, start=1):
-            storage.set_trial_intermediate_value(trial, cycle, accuracy)
-        if trained.state is TrialState.FAIL or trained.validation_accuracy is None:
-            storage.set_trial_state_values(trial, OptunaState.FAIL)
-        else:
-            state = OptunaState[trained.state.name]
-            storage.set_trial_state_values(trial, state, [trained.validation_accuracy])
+        return {key: value for key, value in attributes.items() if value is not None}
 
     def _fence(self, unit: Unit, claim: Claim) -> sa.RowMapping:
         """Lock the cohort's row and find the token unchanged, or refuse; return the row.
@@ -462,7 +468,15 @@ class Leases:
 
 
 def _is_away(error: BaseException) -> bool:
+    if isinstance(error, StorageBusyError):  # it is there, and what was asked of it not done
+        return False
     return passes(error) and not is_conflict(error)
+
+
+def _ending(trained: Trained) -> tuple[OptunaState, float | None]:
+    if trained.state is TrialState.FAIL or trained.validation_accuracy is None:
+        return OptunaState.FAIL, None
+    return OptunaState[trained.state.name], trained.validation_accuracy
 
 
 def _finite(trained: Trained) -> Trained:

@@ -23,6 +23,7 @@ from lamsearch.errors import StudyStateError
 from lamsearch.results import StageName
 from lamsearch.search import Slot
 from lamsearch.trials.engine import Unit
+from lamsearch.trials.optuna_rows import start
 from lamsearch.trials.tables import DONE, cohorts, stages, studies
 
 # Optuna's own tables, as far as they are read past it.
@@ -147,14 +148,15 @@ def settle(
     """
     slots = [list(slot) for slot in cohort["slots"]]
     found = _states(unit, place, [slot[0] for slot in slots])
-    lines = []
+    lines, waiting = [], []
     for slot in slots:
         one = found.get(slot[0])
         why = _objection(one, slot[1], cohort["replicate"], begun=begun)
         if why is not None:
             lines.append(_plan_anew(unit, place, cohort, slot, one, why))
         if why is not None or (one is not None and one.state == OptunaState.WAITING.name):
-            unit.optuna.set_trial_state_values(slot[0], OptunaState.RUNNING)
+            waiting.append(slot[0])
+    start(unit, waiting)
     if lines:
         key = (cohorts.c.study == place.study, cohorts.c.stage == place.stage,
                cohorts.c.number == cohort["number"])  # fmt: skip

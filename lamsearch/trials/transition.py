@@ -32,6 +32,7 @@ from lamsearch.search import (
 from lamsearch.study import Study
 from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database, Unit
+from lamsearch.trials.optuna_rows import insert_rows, insert_waiting
 from lamsearch.trials.planned import place_of, template
 from lamsearch.trials.reading import read_stage
 from lamsearch.trials.stored import Stored, row_of, stored_from
@@ -83,7 +84,8 @@ def write_step(unit: Unit, study: Study, step: Step) -> None:
         case Choose():
             _update(unit, study.name, selected=asdict(step.selected))
         case Test():
-            _insert_cohort(unit, study.name, TEST, 0, replicate=0, slots=[], total=0)
+            row = _cohort_row(study.name, TEST, 0, replicate=0, slots=[], total=0)
+            insert_rows(unit, cohorts, [row])
         case Done():
             _update(unit, study.name, finished=unit.now())
 
@@ -166,19 +168,18 @@ def _extend(unit: Unit, study: Study, further: StagePlan, *, rounds: int = 0) ->
 def _insert_cohorts(unit: Unit, study: Study, planned: StagePlan, optuna_study: int) -> None:
     bounds = _distribution(study, planned)
     total = study.training_of(planned.stage).updates
-    for cohort in planned.cohorts:
-        slots = [
-            [
-                unit.optuna.create_new_trial(optuna_study, template(slot, cohort.number, bounds)),
-                slot.candidate,
-                slot.log10_lambda,
-            ]
-            for slot in cohort.slots
-        ]
-        _insert_cohort(
-            unit, study.name, planned.stage, cohort.number,
-            replicate=cohort.replicate, slots=slots, total=total,
-        )  # fmt: skip
+    templates = [
+        template(slot, cohort.number, bounds) for cohort in planned.cohorts for slot in cohort.slots
+    ]
+    ids = iter(insert_waiting(unit, optuna_study, templates))
+    rows = [
+        _cohort_row(
+            study.name, planned.stage, cohort.number, replicate=cohort.replicate, total=total,
+            slots=[[next(ids), slot.candidate, slot.log10_lambda] for slot in cohort.slots],
+        )
+        for cohort in planned.cohorts
+    ]  # fmt: skip
+    insert_rows(unit, cohorts, rows)
 
 
 def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
@@ -193,15 +194,13 @@ def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
     return FloatDistribution(min(ends), max(ends))
 
 
-def _insert_cohort(
-    unit: Unit, study: str, stage: str, number: int, *,
-    replicate: int, slots: list[list[Any]], total: int,
-) -> None:  # fmt: skip
-    values = {
+def _cohort_row(
+    study: str, stage: str, number: int, *, replicate: int, slots: list[list[Any]], total: int
+) -> dict[str, Any]:
+    return {
         "study": study, "stage": stage, "number": number, "replicate": replicate, "slots": slots,
         "state": OPEN, "token": 0, "takeovers": 0, "updates": 0, "total": total, "per_second": 0.0,
     }  # fmt: skip
-    unit.execute(sa.insert(cohorts).values(**values))
 
 
 def _update(unit: Unit, name: str, **values: object) -> None:

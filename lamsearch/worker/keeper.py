@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 from lamsearch.errors import (
     InterruptedWorkError,
     LeaseLostError,
+    StorageBusyError,
     StorageFailedError,
     StorageGoneError,
     StorageReadOnlyError,
@@ -36,7 +37,8 @@ _LONGEST_BEAT, _RETRY_SECONDS = 2.0, 0.25
 
 
 class Patience:
-    """Repeats what the database refused while it was away; one line when it goes, one when back.
+    """Repeats what the database refused while it was away, or while somebody held a lock for long;
+    one line when that begins, one when it is over.
 
     A database that is read-only is waited for like one that is away, but not for ever: it may be
     failing over, or meant to stay so.
@@ -51,6 +53,7 @@ class Patience:
         self._lock = threading.Lock()
         self._state: str | None = None  # what is told of the database, None while all is well
         self._conflicts, self._read_only_since = 0, float("inf")
+        self._waits = threading.local()  # for each thread waits for locks of its own
 
     def __call__(self, action: Callable[[], T]) -> T:
         """Return what ``action`` returns once it gets through.
@@ -73,12 +76,19 @@ class Patience:
         else:
             self._through()
 
+    @property
+    def _waiting(self) -> bool:
+        return getattr(self._waits, "on", False)
+
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise InterruptedWorkError("interrupted while the database was away")
 
     def _heed(self, error: Exception) -> None:
         """Tell of an error that passes by itself; raise one that does not."""
+        if isinstance(error, StorageBusyError):
+            self._wait_for_a_lock(error)
+            return
         if not passes(error):
             raise error
         conflict, read_only = is_conflict(error), is_read_only(error)
@@ -99,6 +109,15 @@ class Patience:
         with self._lock:
             self._conflicts, self._read_only_since = 0, float("inf")
         self._tell(None, "database back")
+        if self._waiting:
+            self._say("the lock is free again")
+        self._waits.on = False
+
+    def _wait_for_a_lock(self, error: StorageBusyError) -> None:
+        self._tell(None, "database back")
+        if not self._waiting:
+            self._say(f"waiting: {error}")
+        self._waits.on = True
 
     def _tell(self, state: str | None, line: str) -> None:
         with self._lock:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,23 @@ def work_in_a_process(url: str, document: dict[str, Any], owner: str, gate: Any,
         told.put((owner, None, [], repr(error)))
 
 
+@contextmanager
+def death_at(start: str, call: int = 1) -> Iterator[None]:
+    """Let a process die, for once, as it sends its ``call``-th statement that starts so."""
+    calls = [0]
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        calls[0] += statement.startswith(start)
+        if calls[0] == call and statement.startswith(start):
+            raise KeyboardInterrupt
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
 _SCHEMAS: dict[str, sa.MetaData] = {}  # by kind of database: reading one takes a while
 
 
@@ -171,6 +189,11 @@ class Window:
         """Change a row behind lamsearch's back."""
         with self.engine.begin() as connection:
             connection.execute(sa.text(statement), values)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
 
     def column(self, name: str, table: str = "lamsearch_cohort") -> list[Any]:
         """Return a column of one of our tables, cohorts in their order."""
