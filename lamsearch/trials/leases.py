@@ -137,6 +137,8 @@ class Leases:
                     self._waiting = 0
                     return self._take(unit, row, now)
                 self._waiting = self._left(unit)
+                if not self._waiting:
+                    self._check_states(unit)
             if self._waiting:
                 return Wait(cohorts=self._waiting)
             with self._noticing():
@@ -322,6 +324,13 @@ class Leases:
         unfinished = cohorts.c.state.in_((OPEN, LEASED))
         query = sa.select(sa.func.count()).where(cohorts.c.study == self._study, unfinished)
         return int(unit.connection.scalar(query) or 0)
+
+    def _check_states(self, unit: Unit) -> None:
+        """Refuse cohorts that nobody could claim and nobody has done: they end no stage."""
+        known = cohorts.c.state.in_((OPEN, LEASED, DONE))
+        query = sa.select(cohorts.c.state).where(cohorts.c.study == self._study, sa.not_(known))
+        for state in unit.connection.scalars(query.limit(1)):
+            raise ValueError(f"a cohort's state must be {OPEN}, {LEASED} or {DONE}, got {state!r}")
 
     def _first(self, unit: Unit, now: float, *, lock: bool = False) -> sa.RowMapping | None:
         """The first cohort whose lease has run out, else the first that is open; locked on demand.

@@ -39,8 +39,10 @@ def call(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("count", [6, 14, 20, 30, 63])
-@pytest.mark.parametrize("verb", VERBS)
+CASES = [*((verb, count) for verb in VERBS for count in (14, 30)), ("run", 20), ("status", 63)]
+
+
+@pytest.mark.parametrize(("verb", "count"), CASES)
 def test_too_few_are_one_sentence(verb: str, count: int, tmp_path: Path) -> None:
     """A verb that may not open as many files as it needs says so in one sentence, with 2, and
     nothing appears."""
