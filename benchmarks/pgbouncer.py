@@ -7,6 +7,7 @@ is planned, worked on and reported through the pooler; only the counting looks p
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 import time
@@ -57,6 +58,8 @@ def main() -> None:
                 with victims.site(place, url, SIZE, folder / "cache") as site:
                     chance = Random(f"{_SEED} {number}")  # noqa: S311 - chance, not secrets
                     found.append(run(site, direct, pooler, right, chance))
+                for words in found[-1].dead:
+                    print(words, file=sys.stderr)
     text = (
         f"{version}, as Debian's package has it but for `pool_mode = transaction`, with 2 "
         f"connections to the server for {WORKERS} workers of each study. Restarts are SIGKILLs of "

@@ -7,6 +7,7 @@ serializable by default. Leaves: how many workers died, and whether each study e
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ def main() -> None:
                 configure(url, setting)
                 with victims.site(place, url, SIZE, folder / "cache") as site:
                     found.append(run(site, right, chance))
+                for words in found[-1].dead:
+                    print(words, file=sys.stderr)
             rows.append(_row(name, found))
     header = ["database", "storms", "blows", "backends terminated", "workers dead", "lost",
               "doubled", "rows beyond", "rows missing", "differing", "openings"]  # fmt: skip

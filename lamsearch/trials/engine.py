@@ -251,10 +251,11 @@ class Database:
 
     def _open(self) -> RDBStorage:
         """Reach the database and make its tables; others may be making them at the same time."""
-        begun = time.monotonic()
+        begun, self._reached = time.monotonic(), False
 
         def heed(error: Exception) -> None:
-            if time.monotonic() - begun >= _retry_seconds(error):
+            self._reached = self._reached or is_answer(error)
+            if time.monotonic() - begun >= self._retry_seconds(error):
                 raise self._refusal(error) from None
 
         try:
@@ -264,7 +265,14 @@ class Database:
 
     def _open_once(self) -> RDBStorage:
         self._look()
+        self._reached = True
         return self._reach()
+
+    def _retry_seconds(self, error: Exception) -> float:
+        """For how many seconds an opening is tried again after an error."""
+        if waits_for_a_lock(error) or not (passes(error) or is_race(error)):
+            return 0.0  # a lock has been waited for already
+        return _ANSWER_SECONDS if is_race(error) or self._reached else _SILENCE_SECONDS
 
     def _refusal(self, error: Exception) -> StorageError:
         """What is said of a database that cannot be used at the start."""
@@ -297,9 +305,15 @@ class Database:
         write = self.mode is not Mode.READ
         text, options = engine_options(self.url, write=write, create=self.mode is Mode.CREATE)
         options["poolclass"] = sa.NullPool  # where its constructor fails, nothing stays open
-        storage = RDBStorage(text, engine_kwargs=options, skip_table_creation=not write)
+        storage = RDBStorage(
+            text,
+            engine_kwargs=options,
+            skip_table_creation=not write,
+            skip_compatibility_check=True,
+        )
         try:
             prepare(storage.engine, write=write)
+            _find_compatible(storage)
             if write:
                 self._find_writable(storage.engine)
                 self.upgraded = schema.prepare(storage.engine)
@@ -325,8 +339,14 @@ class Database:
         return scrub(text, self.url.render_as_string(hide_password=False))
 
 
-def _retry_seconds(error: Exception) -> float:
-    """For how many seconds an opening is tried again after an error."""
-    if waits_for_a_lock(error) or not (passes(error) or is_race(error)):
-        return 0.0  # a lock has been waited for already
-    return _ANSWER_SECONDS if is_race(error) or is_answer(error) else _SILENCE_SECONDS
+def _find_compatible(storage: RDBStorage) -> None:
+    """Refuse Optuna's tables of another version, as its constructor would.
+
+    That asks within a transaction over a second connection: of a pooler that has none left, all
+    who begin at the same moment would wait for each other.
+
+    Raises:
+        RuntimeError: They are of another version, which it names.
+    """
+    if storage.get_current_version() != storage.get_head_version():
+        storage._version_manager.check_table_schema_compatibility()

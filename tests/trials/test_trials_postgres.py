@@ -152,3 +152,21 @@ def test_a_server_that_has_no_lambda_is_refused(postgres: str) -> None:
                 Database(url)
         with pytest.raises(StorageError, match="holds no lamsearch studies"):
             Database(url, Mode.READ)
+
+
+def test_a_server_s_default_isolation_changes_nothing(
+    postgres_url: str, execute: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    """Writing is READ COMMITTED and reading one snapshot, whatever a database has as its default,
+    which would have transactions fail that wait for each other's locks."""
+    name = sa.make_url(postgres_url).database
+    execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    database = Database(postgres_url)
+    show = "SHOW transaction_isolation"
+    with database.write() as unit:
+        assert unit.connection.exec_driver_sql(show).scalar() == "read committed"
+    with database.read() as unit:
+        assert unit.connection.exec_driver_sql(show).scalar() == "repeatable read"
+    with database.write() as unit:
+        assert unit.connection.exec_driver_sql(show).scalar() == "read committed"
+    database.close()

@@ -13,7 +13,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from trials_stub import Window, claimed, finish, planned, work
 
-from lamsearch import plan
+from lamsearch.search import Slot
 from lamsearch.study import Study
 from lamsearch.trials import Database, Leases, optuna_rows
 from lamsearch.trials.planned import template
@@ -80,7 +80,7 @@ def test_rows_are_those_that_optuna_writes_itself(
     interval = FloatDistribution(-5.0, -1.0)
     values = [-4.25, -1.0, None, -3.3]
     templates = [
-        template(plan.Slot(candidate=k, replicate=k % 2, log10_lambda=value), k // 2, interval)
+        template(Slot(candidate=k, replicate=k % 2, log10_lambda=value), k // 2, interval)
         for k, value in enumerate(values)
     ]
     results = [(TrialState.COMPLETE, 0.75), (TrialState.PRUNED, 0.5), (TrialState.FAIL, None),
