@@ -34,7 +34,8 @@ from lamsearch.trials import schema
 from lamsearch.trials.connections import WRITE, engine_options, prepare
 from lamsearch.trials.contents import Mode, look
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage, is_race, lasts, waits_for_a_lock
-from lamsearch.trials.presence import OpenedFile
+from lamsearch.trials.header import leave_alone
+from lamsearch.trials.presence import OpenedFile, is_gone
 from lamsearch.trials.urls import parse_url, sqlite_file
 from lamsearch.trials.waits import holder
 
@@ -132,7 +133,7 @@ class Database:
             # one: the worker's threads take turns, and 90 workers fit a default PostgreSQL
             options |= {"pool_size": 1, "max_overflow": 0}
         self.engine: Engine = sa.create_engine(text, **options)
-        prepare(self.engine, write=mode is not Mode.READ)
+        self._header = prepare(self.engine, write=mode is not Mode.READ)
         # who only reads opens the file anew each time, whichever has its name by then
         watched = self.file is not None and mode is not Mode.READ
         self._opened = OpenedFile(self.file) if watched and self.file is not None else None
@@ -164,7 +165,18 @@ class Database:
 
     def close(self) -> None:
         """Give back the pooled connection."""
+        pool: Any = self.engine.pool
+        # the last to leave would write its log into what is there now
+        if self._overwritten() and pool.checkedin():
+            with self.engine.connect() as connection:
+                leave_alone(connection.connection.dbapi_connection)
         self.engine.dispose()
+
+    def _overwritten(self) -> bool:
+        """Whether somebody has written over an SQLite file that is worked on."""
+        if self._header is None or self._opened is None or not self._opened.in_place:
+            return False
+        return self._header.find() is not None
 
     @contextmanager
     def _begin(self, *, write: bool) -> Iterator[Unit]:
@@ -204,6 +216,11 @@ class Database:
 
     def _find_in_place(self) -> None:
         """Refuse to go on with an SQLite file that its name does not lead to any more."""
+        if self._opened is None and self.file is not None and is_gone(self.file):
+            raise StorageGoneError(
+                f"storage: {self.file} is no longer there: it was moved or deleted while it was in "
+                "use"
+            )
         if self._opened is None or self._opened.in_place:
             return
         # what has a name somewhere is made whole; what has none is better left with its log
@@ -212,6 +229,8 @@ class Database:
 
     def _write_log_back(self, how: str) -> bool:
         """Checkpoint SQLite's write-ahead log; whether all of it is in the file now."""
+        if self._overwritten():
+            return False
         try:
             with self.engine.connect() as connection:
                 raw: Any = connection.connection.dbapi_connection
