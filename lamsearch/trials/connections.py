@@ -26,6 +26,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from lamsearch.errors import StorageError
+from lamsearch.trials.header import Header
 from lamsearch.trials.transactions import SHARED
 from lamsearch.trials.urls import SQLITE_OPTIONS, sqlite_file
 from lamsearch.trials.waits import beginning
@@ -80,13 +81,16 @@ def engine_options(
     return plain.render_as_string(), {"creator": creator, **pool}
 
 
-def prepare(engine: Engine, *, write: bool) -> None:
-    """Give an engine transactions that begin as they are meant."""
+def prepare(engine: Engine, *, write: bool) -> Header | None:
+    """Give an engine transactions that begin as they are meant; return what watches its file."""
+    header = None
     if engine.dialect.name == "postgresql":
         _prepare_postgres(engine, write=write)
     else:
-        _prepare_sqlite(engine, write=write)
+        header = Header(Path(str(engine.url.database)), write=write)
+        _prepare_sqlite(engine, header, write=write)
     engine.dispose()
+    return header
 
 
 def _prepare_postgres(engine: Engine, *, write: bool) -> None:
@@ -109,7 +113,7 @@ def _prepare_postgres(engine: Engine, *, write: bool) -> None:
         connection.exec_driver_sql(words)
 
 
-def _prepare_sqlite(engine: Engine, *, write: bool) -> None:
+def _prepare_sqlite(engine: Engine, header: Header, *, write: bool) -> None:
     """Begin each transaction with the lock that it needs; see that what is read stays as it is."""
 
     @sa.event.listens_for(engine, "connect")
@@ -124,14 +128,21 @@ def _prepare_sqlite(engine: Engine, *, write: bool) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = write and connection.get_execution_options().get(SHARED, True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        writes = _writes(connection, write=write)
+        header.begin(connection, "BEGIN IMMEDIATE" if writes else "BEGIN", writes=writes)
 
     @sa.event.listens_for(engine, "commit")
     def _commit(connection: Connection) -> None:
         raw = connection.connection.dbapi_connection
-        if isinstance(raw, _Reading):
+        if isinstance(raw, _Connection):
             raw.find_unchanged()
+        if _writes(connection, write=write):
+            header.end(connection)
+
+
+def _writes(connection: Connection, *, write: bool) -> bool:
+    """Whether a transaction is to write; ``write`` is whether its engine may."""
+    return write and bool(connection.get_execution_options().get(SHARED, True))
 
 
 def _postgres_arguments(url: URL, application: str) -> dict[str, Any]:
@@ -148,11 +159,20 @@ def _postgres_arguments(url: URL, application: str) -> dict[str, Any]:
     return {**arguments, "client_encoding": "utf8", "prepare_threshold": None}
 
 
-class _Reading(sqlite3.Connection):
-    """A connection to an SQLite file that is read as it lies: it must not change meanwhile."""
+class _Connection(sqlite3.Connection):
+    """A connection to an SQLite file.
+
+    One that is read as it lies must not change meanwhile; one that was overwritten is left alone.
+    """
 
     file: Path
     state: _State | None = None
+    abandoned = False
+
+    def close(self) -> None:
+        """Close it, unless that would write into what took its place."""
+        if not self.abandoned:
+            super().close()
 
     def find_unchanged(self) -> None:
         """Refuse what was read while somebody began to write, as if the database was locked."""
@@ -237,7 +257,7 @@ def _state(file: Path) -> _State | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _connect(file: Path, given: dict[str, str], **asked: str) -> _Reading:
+def _connect(file: Path, given: dict[str, str], **asked: str) -> _Connection:
     """Open an SQLite file as the URL says, and as is asked here."""
     wanted = {key: given[key] for key in SQLITE_OPTIONS if key in given} | asked
     query = "&".join(f"{key}={quote(value, safe='')}" for key, value in wanted.items())
@@ -248,7 +268,7 @@ def _connect(file: Path, given: dict[str, str], **asked: str) -> _Reading:
         detect_types=int(given.get("detect_types", "0")),
         cached_statements=int(given.get("cached_statements", "128")),
         check_same_thread=False,
-        factory=_Reading,
+        factory=_Connection,
     )
 
 

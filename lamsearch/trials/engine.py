@@ -43,7 +43,8 @@ from lamsearch.trials.failures import (
     passes,
     waits_for_a_lock,
 )
-from lamsearch.trials.presence import OpenedFile
+from lamsearch.trials.header import leave_alone
+from lamsearch.trials.presence import OpenedFile, is_gone
 from lamsearch.trials.retry import SHORT_WAIT, retry
 from lamsearch.trials.transactions import SHARED, end_at_once, transaction
 from lamsearch.trials.urls import parse_url, sqlite_file
@@ -149,7 +150,7 @@ class Database:
             # one: the worker's threads take turns, and 90 workers fit a default PostgreSQL
             options |= {"pool_size": 1, "max_overflow": 0}
         self.engine: Engine = sa.create_engine(text, **options)
-        prepare(self.engine, write=mode is not Mode.READ)
+        self._header = prepare(self.engine, write=mode is not Mode.READ)
         end_at_once(self.engine)
         # who only reads opens the file anew each time, whichever has its name by then
         watched = self.file is not None and mode is not Mode.READ
@@ -182,7 +183,18 @@ class Database:
 
     def close(self) -> None:
         """Give back the pooled connection."""
+        pool: Any = self.engine.pool
+        # the last to leave would write its log into what is there now
+        if self._overwritten() and pool.checkedin():
+            with self.engine.connect() as connection:
+                leave_alone(connection.connection.dbapi_connection)
         self.engine.dispose()
+
+    def _overwritten(self) -> bool:
+        """Whether somebody has written over an SQLite file that is worked on."""
+        if self._header is None or self._opened is None or not self._opened.in_place:
+            return False
+        return self._header.find() is not None
 
     @contextmanager
     def _begin(self, *, write: bool) -> Iterator[Unit]:
@@ -222,6 +234,11 @@ class Database:
 
     def _find_in_place(self) -> None:
         """Refuse to go on with an SQLite file that its name does not lead to any more."""
+        if self._opened is None and self.file is not None and is_gone(self.file):
+            raise StorageGoneError(
+                f"storage: {self.file} is no longer there: it was moved or deleted while it was in "
+                "use"
+            )
         if self._opened is None or self._opened.in_place:
             return
         # what has a name somewhere is made whole; what has none is better left with its log
@@ -230,6 +247,8 @@ class Database:
 
     def _write_log_back(self, how: str) -> bool:
         """Checkpoint SQLite's write-ahead log; whether all of it is in the file now."""
+        if self._overwritten():
+            return False
         try:
             with self.engine.connect() as connection:
                 raw: Any = connection.connection.dbapi_connection

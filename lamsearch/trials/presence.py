@@ -10,6 +10,17 @@ import os
 from pathlib import Path
 
 
+def is_gone(file: Path) -> bool:
+    """Whether a file has no name any more; where that cannot be seen, it is assumed to have one."""
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # a file system that is away is an outage, which SQLite will tell of
+        return False
+    return False
+
+
 class OpenedFile:
     """An SQLite file as it was when it was opened: its device and inode."""
 
