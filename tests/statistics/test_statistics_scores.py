@@ -95,7 +95,7 @@ def test_a_trial_that_was_stopped_early_does_not_count() -> None:
 
 
 def test_each_stage_is_judged_on_its_own_images() -> None:
-    """A single final run has the binomial error on [final]'s validation images, not the search's."""
+    """A single final run has the binomial error on [final]'s own validation images."""
     (score,) = candidate_scores(of("final", [[0.5]]), "final")
     assert validation_images(finished(), "final") == 1000
     assert score.se == pytest.approx(math.sqrt(0.25 / 1000), rel=1e-12)
