@@ -233,6 +233,10 @@ class Database:
                     kind = StorageAwayError if is_outage(error) else StorageError
                     raise kind(self.say(error)) from None
                 time.sleep(0.1)
+            except UnicodeDecodeError as error:  # in the text of SQLite's schema
+                raise StorageError(
+                    f"storage: {self.redacted} must hold text in UTF-8: it is damaged"
+                ) from error
             except (RuntimeError, ImportError) as error:
                 raise StorageError(f"storage: {self._scrub(str(error))}") from None
 

@@ -21,7 +21,8 @@ from optuna.trial import TrialState as OptunaState
 from lamsearch.errors import LeaseLostError, StorageAwayError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
 from lamsearch.trials.curve_blobs import pack
-from lamsearch.trials.damage import damage_is_said
+from lamsearch.trials.damage import check_cohort, damage_is_said
+from lamsearch.trials.digests import with_final, write_digests
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.failures import DATABASE_ERRORS, is_outage
@@ -184,8 +185,11 @@ class Leases:
             if row["state"] == DONE:
                 return ()
             study_id, slots, replanned = self._settle(unit, claim, row)
+            told = [_finite(trained) for trained in outcomes]
+            write_digests(unit, slots, claim.replicate, told)
+            for slot, finite in zip(slots, told, strict=True):
+                self._tell_one(unit, slot[0], finite, seconds / len(outcomes))
             for slot, trained in zip(slots, outcomes, strict=True):
-                self._tell_one(unit, slot[0], trained, seconds / len(outcomes))
                 if (blob := pack(trained)) is not None:
                     key = {"study_id": study_id, "stage": claim.stage, "candidate": slot[1],
                            "replicate": claim.replicate}  # fmt: skip
@@ -233,7 +237,9 @@ class Leases:
         with self._write() as unit:
             if self._fence(unit, claim)["state"] == DONE:
                 return
-            self._update_study(unit, final=asdict(final))
+            query = sa.select(studies).where(studies.c.name == self._study)
+            row, written = unit.execute(query).mappings().one(), asdict(final)
+            self._update_study(unit, final=written, selected=with_final(row, written))
             study_id = sa.select(studies.c.id).where(studies.c.name == self._study)
             ours = (curves.c.study_id == study_id.scalar_subquery(), curves.c.stage == "final")
             for replicate, digest in models.items():
@@ -340,6 +346,7 @@ class Leases:
         return {"renewed": now, "expires": now + self.seconds, "lease_seconds": self.seconds}
 
     def _take(self, unit: Unit, row: sa.RowMapping, now: float) -> Claim:
+        check_cohort(row)
         unheard = self._unheard and row["owner"] == self.owner
         again = row["state"] == LEASED and not unheard
         slots, replanned = self._start(unit, row)
@@ -392,7 +399,7 @@ class Leases:
             slot[2] = sample(unit, place, slot[0], seed=state)
 
     def _tell_one(self, unit: Unit, trial: int, trained: Trained, seconds: float) -> None:
-        storage, trained = unit.optuna, _finite(trained)
+        storage = unit.optuna
         attributes: dict[str, object] = {
             "validation_accuracy": trained.validation_accuracy,
             "validation_loss": trained.validation_loss,

@@ -35,6 +35,7 @@ from lamsearch.statistics import validation_images
 from lamsearch.study import parse_study
 from lamsearch.trials.curve_blobs import unpack
 from lamsearch.trials.damage import believed, check_row, damage_is_said
+from lamsearch.trials.digests import check_intervals, check_record, check_study
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import held
 from lamsearch.trials.planned import (
@@ -162,6 +163,8 @@ def read_study(database: Database, name: str) -> StudyRecord:
 def study_record(row: sa.RowMapping, records: dict[StageName, StageRecord]) -> StudyRecord:
     """Return the record of a study's row and of its stages."""
     check_row(row)
+    check_study(row)
+    check_intervals(row, records)
     finished, created = row["finished"], row["created"]
     record = StudyRecord(
         name=row["name"],
@@ -288,7 +291,9 @@ def trial_records(
             records.append(_unfinished(one))
         elif trial is not None and one.is_that(trial):
             curve = _unpacked(blobs.get((one.candidate, one.replicate)), images)
-            records.append(_finished(one, trial, curve))
+            record = _finished(one, trial, curve)
+            check_record(record, one.stage, trial)
+            records.append(record)
     return tuple(sorted(records, key=lambda one: (one.candidate, one.replicate)))
 
 

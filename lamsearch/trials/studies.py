@@ -24,6 +24,7 @@ from lamsearch.results import DataFacts, Selected, StageName, StageRecord
 from lamsearch.study import Study, differences, parse_study
 from lamsearch.trials import reading
 from lamsearch.trials.damage import check_row, damage_is_said
+from lamsearch.trials.digests import check_study, with_choice
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.planned import is_ours, optuna_studies, place_of, template
@@ -165,6 +166,7 @@ def _stored(row: sa.RowMapping) -> Stored:
             f"{shown(row['id'])}: the database is damaged"
         )
     check_row(row)
+    check_study(row)
     return Stored(
         study=parse_study(row["document"], where=f"study {row['name']}"),
         id=row["id"],
@@ -223,12 +225,24 @@ def _pass_on(unit: Unit, name: str) -> None:
         return
     left = sa.select(sa.func.count()).where(cohorts.c.study == name, cohorts.c.state != DONE)
     if unit.connection.scalar(left):
+        _refuse_unknown_states(unit, name)
         return
     stored = _stored(row)
     try:
         _next(unit, stored)
     except WorkFailedError as error:
         _update(unit, name, failure=str(error))
+
+
+def _refuse_unknown_states(unit: Unit, name: str) -> None:
+    """Refuse cohorts that nobody can claim and that are not done: all would wait for ever."""
+    unknown = cohorts.c.state.not_in((OPEN, LEASED, DONE))
+    query = sa.select(cohorts.c.stage, cohorts.c.number).where(cohorts.c.study == name, unknown)
+    if (row := unit.execute(query.limit(1)).first()) is not None:
+        raise StorageError(
+            f"storage: the state of {row.stage} cohort {row.number} of study {name!r} must be "
+            f"{OPEN}, {LEASED} or {DONE}: the database is damaged"
+        )
 
 
 def _next(unit: Unit, stored: Stored) -> None:
@@ -246,7 +260,7 @@ def _next(unit: Unit, stored: Stored) -> None:
         return
     if stored.selected is None:
         chosen = _choose(stored, done)
-        _update(unit, study.name, selected=asdict(chosen))
+        _update(unit, study.name, selected=with_choice(unit, study.name, asdict(chosen)))
         if todo:
             _insert(unit, study, plan.plan_candidates(study, "final", [chosen.log10_lambda]))
             return
