@@ -38,7 +38,7 @@ def names(folder: Path) -> list[str]:
 def test_nothing_that_is_written_is_obeyed(
     part: int, done_desk: Any, desk: Any, tmp_path: Path, witness: Witness
 ) -> None:
-    """Whatever stands in a column, each verb asked ends with a known exit code and no traceback, prints
+    """Whatever stands in a column, a verb ends with a known exit code and no traceback, prints
     nothing that a terminal obeys, runs nothing, and touches nothing outside its own folder."""
     outside = tmp_path / "outside"
     (outside / "checkpoints").mkdir(parents=True)
