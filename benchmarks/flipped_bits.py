@@ -37,6 +37,7 @@ from lamsearch.trials import DATABASE_ERRORS, Database, Leases, Mode
 from lamsearch.worker import Settings, Worker
 
 FLIPS, DATABASE_FLIPS = 200, 2000
+_WORKED_ON = 10  # of so many flips in the database one is in a study that is worked on after it
 STATES = ("in a cohort", "before the test", "done")
 _NOTICED = (LamsearchError, *DATABASE_ERRORS)
 
@@ -221,21 +222,25 @@ def files(folder: Path, count: int) -> dict[str, Counter[str]]:
     return found
 
 
-def database(folder: Path, count: int) -> dict[str, Counter[str]]:
-    """Flip bits in the SQLite file of a study that is done, and report it; by what the page is."""
-    study = Desk(folder / "database")
-    study.go_on()
-    right, found = study.answer(), dict[str, Counter[str]]()
+def database(folder: Path, count: int, state: str = "done") -> dict[str, Counter[str]]:
+    """Flip bits in the SQLite file of a study, and report it, or first work it to its end.
+
+    Returns:
+        What became of them, by what the page is.
+    """
+    study = Desk(folder / f"database-{state}")
+    reach(study, state)
+    study.keep()
+    right, found = study.go_on(), dict[str, Counter[str]]()
+    study.put_back()
     path = study.work / "x.db"
     pages = _pages(path)
     content, draw = path.read_bytes(), random.Random(3)  # noqa: S311 - to be the same again
     for _ in range(count):
-        study.said.clear()
-        for name in ("x.db-wal", "x.db-shm"):
-            (study.work / name).unlink(missing_ok=True)
+        study.put_back()
         path.write_bytes(content)
         place, _ = where = flip(path, draw)
-        verdict = judge(study, right, work=False)
+        verdict = judge(study, right, work=state != "done")
         kind = pages.get(place // 4096, "SQLite's own")
         found.setdefault(kind, Counter())[verdict] += 1
         _show(verdict, kind, where)
@@ -288,18 +293,23 @@ def main() -> None:
     many = (15, 100) if options.quick else (options.flips, options.database)
     with tempfile.TemporaryDirectory() as name:
         in_files, in_database = files(Path(name), many[0]), database(Path(name), many[1])
+        in_work = database(Path(name), many[1] // _WORKED_ON, "in a cohort")
     header = ["one bit flipped in", "flips", "refused in a sentence", "said, same numbers",
               "without effect", "died", "believed"]  # fmt: skip
     text = (
         f"{many[0]} flips in the files of a study that is in a cohort, before its test, or done, "
         "which is then worked on to its end and reported with its models; "
-        f"{many[1]:,} in the SQLite file of one that is done, which is then reported. Compared are "
-        "all numbers of the stages, the choice, the final score and the baseline, and the models; "
-        "what else the document says (a warning of a damaged curve) counts as said.\n\n"
-        f"{table(header, rows(in_files))}\n\n{table(header, rows(in_database))}"
+        f"{many[1]:,} in the SQLite file of one that is done, which is then reported, and "
+        f"{many[1] // _WORKED_ON} in one that is in a cohort, which is then worked on. Compared "
+        "are all numbers of the stages, the choice, the final score and the baseline, and the "
+        "models; what else the document says (a warning of a damaged curve) counts as said.\n\n"
+        f"{table(header, rows(in_files))}\n\nThe SQLite file of a study that is done:\n\n"
+        f"{table(header, rows(in_database))}\n\nOf one that is in a cohort:\n\n"
+        f"{table(header, rows(in_work))}"
     )
     publish("flipped bits", text, Options(quick=options.quick, data=ROOT))
-    wrong = sum(c["believed"] + c["died"] for c in [*in_files.values(), *in_database.values()])
+    counts = [*in_files.values(), *in_database.values(), *in_work.values()]
+    wrong = sum(one["believed"] + one["died"] for one in counts)
     if wrong:
         sys.exit(f"flipped bits: {wrong} were believed, or died of")
 
