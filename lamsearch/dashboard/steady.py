@@ -13,11 +13,12 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from lamsearch.dashboard.door import Headers, answer
-from lamsearch.errors import LamsearchError
+from lamsearch.errors import FilesError, LamsearchError
 from lamsearch.trials import DATABASE_ERRORS, ArtifactGoneError, Shown, View
 
 _RENAMING = re.compile(r"/api/studies/(\d+)/rename/?")
 _AWAY = "the database cannot be used at the moment; this page works again when it can"
+_UNREADABLE = "this artifact's file cannot be read or written; the dashboard's terminal says why"
 _BROKEN = "the dashboard could not answer this; its terminal says why"
 
 
@@ -54,6 +55,9 @@ class Steady:
             status, headers = held[0]
         except ArtifactGoneError:
             return answer(environ, start_response, "404 Not Found", "there is no such artifact")
+        except FilesError as error:  # a link in its place, or a directory that cannot be read
+            self._say(f"dashboard: {error}")
+            return answer(environ, start_response, "404 Not Found", _UNREADABLE)
         except Exception as error:  # the last place where it can become a sentence
             return self._failed(environ, start_response, error)
         if status.startswith("500"):

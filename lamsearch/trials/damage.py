@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter
+from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, TypeAdapter
 
 from lamsearch.errors import StorageError, shown
 
@@ -36,6 +36,28 @@ class _StudyRow(BaseModel):
     created: FiniteFloat
     finished: FiniteFloat | None
     failure: str | None
+
+
+class _CohortRow(BaseModel):
+    """A cohort's row, for what a worker computes with."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+    stage: Literal["coarse", "fine", "finalists", "final", "test"]
+    number: NonNegativeInt
+    replicate: NonNegativeInt
+    slots: list[Any]
+    token: NonNegativeInt
+    takeovers: NonNegativeInt
+    total: NonNegativeInt
+
+
+class _Slot(BaseModel):
+    """One planned trial of a cohort."""
+
+    model_config = ConfigDict(strict=True)
+    trial: NonNegativeInt
+    candidate: NonNegativeInt
+    log10_lambda: FiniteFloat | None
 
 
 _MISTAKES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
@@ -66,6 +88,18 @@ def check_row(row: Mapping[Any, Any]) -> None:
         ValueError: One has not.
     """
     _StudyRow.model_validate(dict(row))
+
+
+def check_cohort(row: Mapping[Any, Any]) -> None:
+    """Look whether a cohort's row is what a worker can train.
+
+    Raises:
+        ValueError: It is not.
+        ArithmeticError: A λ is beyond all numbers.
+    """
+    for trial, candidate, value in _CohortRow.model_validate(dict(row)).slots:
+        slot = _Slot(trial=trial, candidate=candidate, log10_lambda=value)
+        _ = 10.0 ** (slot.log10_lambda or 0.0)
 
 
 def believed(value: T) -> T:

@@ -279,6 +279,10 @@ class Database:
 
         try:
             return retry(self._open_once, heed=heed, longest=SHORT_WAIT)
+        except UnicodeDecodeError as error:  # in the text of SQLite's schema
+            raise StorageError(
+                f"storage: {self.redacted} must hold text in UTF-8: it is damaged"
+            ) from error
         except (RuntimeError, ImportError) as error:
             raise StorageError(f"storage: {self._scrub(str(error))}") from None
 

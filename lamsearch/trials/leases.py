@@ -21,7 +21,8 @@ from optuna.trial import TrialState as OptunaState
 from lamsearch.errors import LeaseLostError, StorageBusyError, StudyStateError
 from lamsearch.results import STAGES, FinalScore, StageName, TestOpening, Trained, TrialState
 from lamsearch.trials.curve_blobs import pack
-from lamsearch.trials.damage import damage_is_said
+from lamsearch.trials.damage import check_cohort, damage_is_said
+from lamsearch.trials.digests import with_final, write_digests
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.failures import is_conflict, passes
@@ -202,12 +203,15 @@ class Leases:
             if row["state"] == DONE:
                 return ()
             study_id, slots, replanned = self._settle(unit, claim, row)
-            found = list(zip(slots, outcomes, strict=True))
+            results = [_finite(trained) for trained in outcomes]
+            write_digests(unit, slots, claim.replicate, results)
+            found = list(zip(slots, results, strict=True))
             self._complete(unit, [(slot[0], one) for slot, one in found], seconds / len(outcomes))
             insert_rows(unit, curves, [
                 {"study_id": study_id, "stage": claim.stage, "candidate": slot[1],
                  "replicate": claim.replicate, "arrays": blob, "model_sha256": one.model_sha256}
-                for slot, one in found if (blob := pack(one)) is not None
+                for slot, one in zip(slots, outcomes, strict=True)
+                if (blob := pack(one)) is not None
             ])  # fmt: skip
             self._finish(unit, claim, {**asdict(beat), "seconds": seconds})
         return replanned
@@ -251,7 +255,9 @@ class Leases:
         with self._write() as unit:
             if self._fence(unit, claim)["state"] == DONE:
                 return
-            self._update_study(unit, final=asdict(final))
+            query = sa.select(studies).where(studies.c.name == self._study)
+            row, written = unit.execute(query).mappings().one(), asdict(final)
+            self._update_study(unit, final=written, selected=with_final(row, written))
             study_id = sa.select(studies.c.id).where(studies.c.name == self._study)
             ours = (curves.c.study_id == study_id.scalar_subquery(), curves.c.stage == "final")
             for replicate, digest in models.items():
@@ -366,6 +372,7 @@ class Leases:
         return {"renewed": now, "expires": now + self.seconds, "lease_seconds": self.seconds}
 
     def _take(self, unit: Unit, row: sa.RowMapping, now: float) -> Claim:
+        check_cohort(row)
         unheard = self._unheard and row["owner"] == self.owner
         again = row["state"] == LEASED and not unheard
         slots, replanned = self._start(unit, row)
@@ -419,7 +426,6 @@ class Leases:
 
     def _complete(self, unit: Unit, found: Sequence[tuple[int, Trained]], seconds: float) -> None:
         """End trials, given as Optuna's id and what came of each, with all that is known of it."""
-        found = [(trial, _finite(trained)) for trial, trained in found]
         set_attributes(unit, [(trial, self._attributes(one, seconds)) for trial, one in found])
         set_intermediate_values(unit, [
             (trial, cycle, accuracy)

@@ -36,6 +36,7 @@ from lamsearch.statistics import validation_images
 from lamsearch.study import parse_study
 from lamsearch.trials.curve_blobs import unpack
 from lamsearch.trials.damage import believed, check_row, damage_is_said
+from lamsearch.trials.digests import check_intervals, check_record, check_study
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.environments import environment_from, joined
 from lamsearch.trials.expiry import held
@@ -169,6 +170,8 @@ def study_record(
 ) -> StudyRecord:
     """Return the record of a study's row, of its stages and of what its workers compute with."""
     check_row(row)
+    check_study(row)
+    check_intervals(row, records)
     finished, created = row["finished"], row["created"]
     record = StudyRecord(
         name=row["name"],
@@ -298,7 +301,9 @@ def trial_records(
             records.append(_unfinished(one))
         elif trial is not None and one.is_that(trial):
             curve = _unpacked(blobs.get((one.candidate, one.replicate)), images)
-            records.append(_finished(one, trial, curve))
+            record = _finished(one, trial, curve)
+            check_record(record, one.stage, trial)
+            records.append(record)
     return tuple(sorted(records, key=lambda one: (one.candidate, one.replicate)))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from lamsearch.errors import StorageError
+from lamsearch.errors import StorageError, shown
 from lamsearch.trials.tables import LEASED, metadata, studies, version
 
 VERSION = 3
@@ -69,8 +69,17 @@ def version_of(connection: Connection) -> int | None:
     there = sa.inspect(connection)
     if there.has_table(version.name):
         found = connection.scalar(sa.select(sa.func.max(version.c.version)))
-        return None if found is None else int(found)
+        return None if found is None else _whole(found)
     return 1 if there.has_table(studies.name) else None
+
+
+def _whole(found: object) -> int:
+    if not isinstance(found, int) or found < 1:
+        raise StorageError(
+            f"storage: the schema version must be a whole number from 1 on, got {shown(found)}: "
+            "the database is damaged"
+        )
+    return found
 
 
 def _refuse_newer(found: int) -> None:

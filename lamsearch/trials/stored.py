@@ -16,6 +16,7 @@ from lamsearch.results import Selected, StageName
 from lamsearch.study import Study, parse_study
 from lamsearch.trials import reading
 from lamsearch.trials.damage import check_row
+from lamsearch.trials.digests import check_study
 from lamsearch.trials.engine import Unit
 from lamsearch.trials.tables import studies
 
@@ -61,6 +62,7 @@ def stored_from(row: sa.RowMapping) -> Stored:
             f"{shown(row['id'])}: the database is damaged"
         )
     check_row(row)
+    check_study(row)
     return Stored(
         study=parse_study(row["document"], where=f"study {row['name']}"),
         id=row["id"],

@@ -31,6 +31,7 @@ from lamsearch.search import (
 )
 from lamsearch.study import Study
 from lamsearch.trials.damage import damage_is_said
+from lamsearch.trials.digests import with_choice
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.optuna_rows import insert_rows, insert_waiting
 from lamsearch.trials.planned import place_of, template
@@ -82,7 +83,8 @@ def write_step(unit: Unit, study: Study, step: Step) -> None:
         case Plan():
             _extend(unit, study, step.trials, rounds=step.rounds)
         case Choose():
-            _update(unit, study.name, selected=asdict(step.selected))
+            chosen = with_choice(unit, study.name, asdict(step.selected))
+            _update(unit, study.name, selected=chosen)
         case Test():
             row = _cohort_row(study.name, TEST, 0, replicate=0, slots=[], total=0)
             insert_rows(unit, cohorts, [row])

@@ -226,7 +226,8 @@ def test_a_link_among_the_files(own_url: str, tmp_path: Path, start: Start, wher
     dashboard = start(own_url, "--writable", "--files", tmp_path / "files")
     number = dashboard.studies()["people's"]
     answer = dashboard.ask(f"/artifacts/{number}/{stored}")
-    assert (answer.status, PASSWORD.encode() in answer.body) == (500, False)
+    assert (answer.status, PASSWORD.encode() in answer.body) == (404, False)
+    assert b"terminal says why" in answer.body
     assert "symbolic links are not followed" in dashboard.stderr
     dashboard.ask(f"/api/artifacts/{number}/{stored}", "DELETE")
     assert [path.read_text() for path in outside.iterdir()] == [PASSWORD]

@@ -115,6 +115,15 @@ def test_clients_begin_anew_after_a_quarter_of_an_hour(watched: Watched) -> None
     assert watched.enter() is None
 
 
+def test_what_was_wrong_counts_for_a_quarter_of_an_hour(watched: Watched) -> None:
+    """Until the very end of fifteen minutes a client is still known."""
+    for _ in range(4):
+        watched.guess()
+    watched.clock.now += 900.0
+    assert watched.guess() == 0.0
+    assert watched.guess() == 2.0
+
+
 def test_memory_is_bounded(watched: Watched) -> None:
     """However many addresses guess, some thousands are remembered, the latest."""
     for number in range(20_000):
@@ -186,6 +195,18 @@ def test_the_door_refuses_who_guessed_too_often(watched: Watched) -> None:
     assert ask(watched, ATTACKER, None)[0] == 401
     watched.clock.now += 1.0
     assert ask(watched, ATTACKER, PASSWORD)[0] == 200
+
+
+@pytest.mark.parametrize("header", ["Basic " + "bm8gY29sb24=", "Basic !", "Bearer x", "Basic"])
+def test_what_holds_no_password_is_no_attempt(watched: Watched, header: str) -> None:
+    """Who sends what is no user name with a password is asked for one, and never locked out."""
+    for _ in range(20):
+        status, _, _ = knock(
+            Behind(), RULES, attempts=watched.attempts, address=OTHER, authorization=header
+        )
+        assert status == 401
+    assert watched.lines == []
+    assert watched.enter(OTHER) is None
 
 
 def test_a_known_browser_is_not_refused_for_its_neighbours(watched: Watched) -> None:

@@ -48,6 +48,13 @@ def test_the_interval_stays_between_zero_and_one() -> None:
     assert interval95(0.01, 0.2, 2, 10)[0] == 0.0
 
 
+def test_rounding_leaves_no_interval_beyond_one() -> None:
+    """All right of any number of examples ends at exactly 1, and none right begins at exactly 0."""
+    for examples in range(1, 3000):
+        assert wilson95(1.0, examples)[1] == 1.0
+        assert wilson95(0.0, examples)[0] == 0.0
+
+
 @pytest.mark.parametrize("accuracy", [0.7, 0.98, 0.995])
 @pytest.mark.parametrize("alike", [True, False], ids=["one error for all seeds", "own errors"])
 def test_the_interval_covers_what_it_says(accuracy: float, alike: bool) -> None:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from study_records import SETTINGS, finished, planned_only, stage, trial
 
 from lamsearch.figures import candidate_scores, validation_images
 from lamsearch.results import StageName, StageRecord, StudyRecord, TrialRecord, TrialState
+from lamsearch.statistics import cycle_length
 
 
 def of(name: StageName, accuracies: list[list[float | None]], **changes: object) -> StudyRecord:
@@ -65,6 +67,54 @@ def test_best_first_and_losers_last() -> None:
     )
     assert [score.candidate for score in scores] == [2, 0, 1, 3]
     assert scores[-1].mean is None
+
+
+def test_equal_means_are_ordered_by_loss() -> None:
+    """Of candidates with the same mean accuracy the one with the lower validation loss is first."""
+    record = of("coarse", [[0.5], [0.5], [0.5]])
+    losses = (0.9, 0.7, 0.8)
+    trials = tuple(
+        replace(one, validation_loss=losses[one.candidate])
+        for one in record.stages["coarse"].trials
+    )
+    record = replace(
+        record, stages={"coarse": StageRecord(name="coarse", interval=None, trials=trials)}
+    )
+    assert [score.candidate for score in candidate_scores(record, "coarse")] == [1, 2, 0]
+
+
+def test_a_trial_that_was_stopped_early_does_not_count() -> None:
+    """A pruned trial's accuracy, of a schedule cut short, is no part of its candidate's mean."""
+    record = of("finalists", [[0.5, 0.9]])
+    whole, cut = record.stages["finalists"].trials
+    trials = (whole, replace(cut, state=TrialState.PRUNED))
+    stages = {"finalists": StageRecord(name="finalists", interval=None, trials=trials)}
+    (score,) = candidate_scores(replace(record, stages=stages), "finalists")
+    assert (score.mean, score.n) == (0.5, 1)
+    assert score.lost
+
+
+def test_each_stage_is_judged_on_its_own_images() -> None:
+    """A single final run has the binomial error on [final]'s own validation images."""
+    (score,) = candidate_scores(of("final", [[0.5]]), "final")
+    assert validation_images(finished(), "final") == 1000
+    assert score.se == pytest.approx(math.sqrt(0.25 / 1000), rel=1e-12)
+
+
+@pytest.mark.parametrize(("size", "images"), [(0, None), (-1, None), (1, 1), ("all", None)])
+def test_only_a_number_of_images_is_one(size: object, images: int | None) -> None:
+    """A study without validation images, or whose settings are damaged, has no number of them."""
+    record = finished(settings={**SETTINGS, "data": {"validation": size}})
+    assert validation_images(record, "coarse") == images
+
+
+@pytest.mark.parametrize(("size", "updates"), [(15, 30), (1, 2), (0, None), ("long", None)])
+def test_a_cycle_is_two_step_sizes(size: object, updates: int | None) -> None:
+    """A cycle is up and down again, 2·n_s updates of the stage's own schedule; none is unknown."""
+    settings = {**SETTINGS, "training": {"step_size": 7}, "coarse": {"step_size": size}}
+    record = finished(settings=settings)
+    assert cycle_length(record, "coarse") == updates
+    assert cycle_length(record, "final") == 14
 
 
 def test_numbers_that_are_none_do_not_count() -> None:
