@@ -24,7 +24,7 @@ from lamsearch.trials.reading import (
     read_status,
     read_study,
 )
-from lamsearch.trials.retry import RETRIED, retry
+from lamsearch.trials.retries import RETRIED, retry
 from lamsearch.trials.schema import VERSION as SCHEMA_VERSION
 from lamsearch.trials.studies import Stored, advance, create, delete, load, names
 from lamsearch.trials.urls import parse_url, sqlite_file

@@ -42,7 +42,7 @@ from lamsearch.trials.failures import (
     passes,
 )
 from lamsearch.trials.presence import OpenedFile
-from lamsearch.trials.retry import SHORT_WAIT, retry
+from lamsearch.trials.retries import SHORT_WAIT, retry
 from lamsearch.trials.transactions import SHARED, end_at_once, transaction
 from lamsearch.trials.urls import parse_url, sqlite_file
 

@@ -27,7 +27,7 @@ from lamsearch.trials.expiry import holds
 from lamsearch.trials.failures import is_conflict, passes
 from lamsearch.trials.planned import Place, place_of, sample, settle
 from lamsearch.trials.reading import model_digests, read_stage
-from lamsearch.trials.retry import RETRIED
+from lamsearch.trials.retries import RETRIED
 from lamsearch.trials.studies import advance
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, studies
 

@@ -27,7 +27,7 @@ from lamsearch.trials.damage import check_row, damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.planned import is_ours, optuna_studies, place_of, template
-from lamsearch.trials.retry import retried
+from lamsearch.trials.retries import retried
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, stages, studies
 
 _ID = re.compile(r"[0-9a-f]{32}")  # it is a directory's name

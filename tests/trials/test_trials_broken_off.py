@@ -111,7 +111,7 @@ def test_what_optuna_would_repeat_in_a_transaction_that_is_over_leaves_at_once(
     window.execute(
         "CREATE TRIGGER refuse BEFORE INSERT ON trials FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
-    monkeypatch.setattr("lamsearch.trials.retry._SHORT_SECONDS", 0.0)
+    monkeypatch.setattr("lamsearch.trials.retries._SHORT_SECONDS", 0.0)
     with pytest.raises((DBAPIError, StorageFailedError)) as caught:
         planned(database, small_study())
     error = caught.value if isinstance(caught.value, DBAPIError) else caught.value.__cause__
