@@ -1,6 +1,6 @@
 """A study through PgBouncer in transaction mode: workers killed, the pooler killed and restarted.
 
-Enters: a PostgreSQL of our own, Debian's PgBouncer before it with a pool smaller than the crew.
+Enters: a PostgreSQL of our own, Debian's PgBouncer before it with fewer connections than workers.
 Leaves: what a study was told through it, compared with one undisturbed worker on SQLite. The study
 is planned, worked on and reported through the pooler; only the counting looks past it.
 """
@@ -61,8 +61,9 @@ def main() -> None:
                 for words in found[-1].dead:
                     print(words, file=sys.stderr)
     text = (
-        f"{version}, as Debian's package has it but for `pool_mode = transaction`, with 2 "
-        f"connections to the server for {WORKERS} workers of each study. Restarts are SIGKILLs of "
+        f"{version} with `pool_mode = transaction`, and nothing else set but addresses, who may "
+        f"enter, and the pool's size: 2 connections to the server for the {WORKERS} workers of a "
+        f"study. Restarts are SIGKILLs of "
         f"the pooler, which is back after {_AWAY_SECONDS} s.\n\n{_table(found)}"
     )
     publish("pgbouncer", f"{(__doc__ or '').strip()}\n\n{text}", options)

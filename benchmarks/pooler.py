@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode before a PostgreSQL: Debian's own, as its package configures it.
+"""PgBouncer in transaction mode before a PostgreSQL: the one that Debian packages.
 
 Enters: a running server, and the programs of Debian's package `pgbouncer`. Leaves: URLs of its
 databases that lead through the pooler, which can be stopped and started again. It refuses to run

@@ -25,7 +25,7 @@ from lamsearch.trials.reading import (
     read_status,
     read_study,
 )
-from lamsearch.trials.retry import RETRIED, retry
+from lamsearch.trials.retries import RETRIED, retry
 from lamsearch.trials.schema import VERSION as SCHEMA_VERSION
 from lamsearch.trials.stored import Stored
 from lamsearch.trials.studies import create, damage_of, delete, load, names

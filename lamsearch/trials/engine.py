@@ -45,7 +45,7 @@ from lamsearch.trials.failures import (
 )
 from lamsearch.trials.header import leave_alone
 from lamsearch.trials.presence import OpenedFile, is_gone
-from lamsearch.trials.retry import SHORT_WAIT, retry
+from lamsearch.trials.retries import SHORT_WAIT, retry
 from lamsearch.trials.transactions import SHARED, end_at_once, transaction
 from lamsearch.trials.urls import parse_url, sqlite_file
 from lamsearch.trials.waits import holder

@@ -34,7 +34,7 @@ from lamsearch.trials.optuna_rows import (
 )
 from lamsearch.trials.planned import Place, place_of, sample, settle
 from lamsearch.trials.reading import model_digests, read_stage
-from lamsearch.trials.retry import RETRIED
+from lamsearch.trials.retries import RETRIED
 from lamsearch.trials.tables import DONE, LEASED, OPEN, TEST, cohorts, curves, studies
 from lamsearch.trials.transition import advance
 

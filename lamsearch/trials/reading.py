@@ -50,7 +50,7 @@ from lamsearch.trials.planned import (
     planned_trials,
     removed,
 )
-from lamsearch.trials.retry import retried
+from lamsearch.trials.retries import retried
 from lamsearch.trials.tables import DONE, LEASED, TEST, cohorts, curves, stages, studies
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from lamsearch.trials.damage import damage_is_said
 from lamsearch.trials.engine import Database, Unit
 from lamsearch.trials.expiry import holds
 from lamsearch.trials.planned import is_ours, optuna_studies
-from lamsearch.trials.retry import retried
+from lamsearch.trials.retries import retried
 from lamsearch.trials.stored import Stored, row_of, stored_from
 from lamsearch.trials.tables import LEASED, cohorts, curves, environments, stages, studies
 from lamsearch.trials.transition import foreign, write_step

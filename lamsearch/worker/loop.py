@@ -126,7 +126,10 @@ class Worker:
                     self._test(claim, keeper)
                 else:
                     self._train(claim, keeper)
-            except FilesError:  # here: others may have a folder that is not full
+            except FilesError:
+                # a cohort that another has by now has had its files removed, which is no failure
+                self._patiently(lambda: self._leases.renew(claim, keeper.beat))
+                # here: others may have a directory that is not full
                 self._patiently(lambda: self._leases.give_back(claim))
                 raise
 

@@ -111,7 +111,7 @@ def test_what_optuna_would_repeat_in_a_transaction_that_is_over_leaves_at_once(
     window.execute(
         "CREATE TRIGGER refuse BEFORE INSERT ON trials FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
-    monkeypatch.setattr("lamsearch.trials.retry._SHORT_SECONDS", 0.0)
+    monkeypatch.setattr("lamsearch.trials.retries._SHORT_SECONDS", 0.0)
     with pytest.raises((DBAPIError, StorageFailedError)) as caught:
         planned(database, small_study())
     error = caught.value if isinstance(caught.value, DBAPIError) else caught.value.__cause__
@@ -142,3 +142,31 @@ def test_a_transaction_that_optuna_rolled_back_in_silence_is_no_success(
             set_twice(more=more)
         assert passes(caught.value)
     assert window.column("failure", "lamsearch_study") == [None]
+
+
+def test_an_opening_whose_connection_ends_is_begun_again(postgres_url: str) -> None:
+    """A database opens, and makes its tables, though a connection of the opening's is terminated
+    before any of its statements."""
+    url = sa.make_url(postgres_url).set(drivername="postgresql+psycopg")
+    killer = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    at, count, struck = [0], [0], [False]
+
+    def strike(connection: sa.Connection, *_: object) -> None:
+        count[0] += connection.engine is not killer
+        if count[0] == at[0] and not struck[0]:
+            struck[0] = True
+            with killer.connect() as other:
+                other.execute(_TERMINATE)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", strike)
+    try:
+        for at[0] in itertools.count(1, 4):
+            count[0], struck[0] = 0, False
+            database = Database(postgres_url)
+            assert names(database) == []
+            database.close()
+            if not struck[0]:
+                break
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", strike)
+    assert at[0] > 12

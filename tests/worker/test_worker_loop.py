@@ -113,6 +113,29 @@ def test_a_worker_that_was_given_up_drops_its_result_and_goes_on(
     assert {name: len(found) for name, found in optuna_trials(url, "small").items()} == counts
 
 
+def test_a_file_that_cannot_be_written_for_a_cohort_that_another_has_is_no_failure(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose cohort another has been given, and whose files were removed with it, drops it
+    and lives on."""
+    one, write, robbed = bench(), files.write_below, []
+
+    def lose_first(base: Path, path: str, content: bytes) -> None:
+        if not robbed and "checkpoints" in path:
+            robbed.append(path)
+            with one.database.write() as unit:
+                unit.execute(sa.update(cohorts).values(token=cohorts.c.token + 1))
+                unit.execute(sa.update(cohorts).values(expires=unit.now() - 1))
+            raise OSError(errno.ENOENT, "No such file or directory")
+        write(base, path, content)
+
+    monkeypatch.setattr(files, "write_below", lose_first)
+    one.worker().run()
+    assert robbed
+    assert any(line.endswith("given to another worker; dropped") for line in one.said)
+    assert one.record().finished
+
+
 def test_a_full_disk_is_said_and_loses_nothing(
     bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
