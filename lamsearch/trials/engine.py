@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,9 @@ import optuna
 import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
+from optuna.storages._rdb.models import BaseModel
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
@@ -30,7 +32,7 @@ from lamsearch.errors import (
     StorageReadOnlyError,
 )
 from lamsearch.redaction import scrub, shown
-from lamsearch.trials import schema
+from lamsearch.trials import schema, tables
 from lamsearch.trials.connections import engine_options, prepare
 from lamsearch.trials.contents import Mode, look
 from lamsearch.trials.failures import (
@@ -320,8 +322,19 @@ class Database:
                 look(connection).refuse(self.mode, self.redacted)
                 if self.mode is Mode.READ:
                     schema.check(connection)
+                if schema.version_of(connection) == schema.VERSION:
+                    self._find_columns(connection, tables.metadata.sorted_tables)
         finally:
             engine.dispose()
+
+    def _find_columns(self, connection: Connection, known: Iterable[sa.Table]) -> None:
+        """Refuse tables of this version that lack a column, as half of an upgrade leaves them."""
+        try:
+            connection.exec_driver_sql(schema.all_columns(known))
+        except SQLAlchemyError as error:
+            if not lasts(error):
+                raise
+            raise StorageError(self.say(error)) from None
 
     def _reach(self) -> RDBStorage:
         """Open Optuna's storage, and see to our own tables beside its."""
@@ -342,6 +355,8 @@ class Database:
                 self.upgraded = schema.prepare(storage.engine)
         finally:
             storage.remove_session()  # on a connection of its own, which is given back
+        with storage.engine.connect() as connection:
+            self._find_columns(connection, BaseModel.metadata.sorted_tables)
         return storage
 
     def _find_writable(self, engine: Engine) -> None:
@@ -355,6 +370,9 @@ class Database:
     def _say(self, error: BaseException) -> str:
         """The driver's own first line, without the statement or the password."""
         origin = getattr(error, "orig", None) or error
+        diagnosis = getattr(getattr(origin, "diag", None), "message_primary", None)
+        if diagnosis:  # a server's answer, without the statement that it answers
+            return f"{self.redacted} cannot be used: {self._scrub(diagnosis)}"
         lines = [line.strip() for line in str(origin).splitlines() if line.strip()]
         return f"{self.redacted} cannot be used: {self._scrub(' '.join(lines[:2]))}"
 

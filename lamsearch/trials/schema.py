@@ -7,7 +7,7 @@ tables, which have a version of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -62,6 +62,13 @@ def check(connection: Connection) -> None:
             f"storage: must have schema version {VERSION}, got {found}, which an earlier "
             f"lamsearch wrote; upgrade it with: {_UPGRADE}"
         )
+
+
+def all_columns(tables: Iterable[sa.Table]) -> str:
+    """Return a query of no row that names every column of tables: what is missing makes it fail."""
+    known = list(tables)
+    columns = ", ".join(f"{table.name}.{column.name}" for table in known for column in table.c)
+    return f"SELECT {columns} FROM {', '.join(table.name for table in known)} WHERE 1 = 0"  # noqa: S608 - no value
 
 
 def version_of(connection: Connection) -> int | None:
