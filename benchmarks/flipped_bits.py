@@ -36,8 +36,8 @@ from lamsearch.study import Study, parse_study
 from lamsearch.trials import DATABASE_ERRORS, Database, Leases, Mode
 from lamsearch.worker import Settings, Worker
 
-FLIPS, DATABASE_FLIPS = 200, 2000
-_WORKED_ON = 10  # of so many flips in the database one is in a study that is worked on after it
+FLIPS, DATABASE_FLIPS = 200, 500
+_WORKED_ON = 5  # of so many flips in the database one is in a study that is worked on after it
 STATES = ("in a cohort", "before the test", "done")
 _NOTICED = (LamsearchError, *DATABASE_ERRORS)
 
@@ -103,7 +103,9 @@ class Desk:
         ]  # fmt: skip
         if None in models:
             self.said.append("a model is damaged")
-        return {**report.document(record), "models": models}
+        document = report.document(record)
+        del document["test_openings"]  # when, and by whom
+        return {**document, "models": models}
 
     def keep(self) -> None:
         """Remember the state that the study is in."""

@@ -19,7 +19,8 @@ VERBS = [
     ("status",), ("status", "small"), ("status", "--json"), ("report", "small", "--json"),
     ("worker", "small"), ("delete", "small", "--yes"),
 ]  # fmt: skip
-DRAWN = ("report", "small", "--output", "out")  # takes seconds: for every twelfth column
+DRAWN = ("report", "small", "--output", "out")  # takes seconds: for one column in 25
+ALL = [DRAWN, *VERBS]
 # Each column is read by half of the others, in turn.
 
 
@@ -46,16 +47,17 @@ def test_nothing_that_is_written_is_obeyed(
     before = names(outside)
     all_columns = columns(done_desk.url)
     assert len(all_columns) > 90
-    shutil.copy(done_desk.database_file, desk.database_file)
-    with witness.watch(learn=True):
-        for verb in (DRAWN, *VERBS):
-            assert desk(*verb, "--storage", desk.url).exit_code == 0
+    if not witness.learnt:
+        shutil.copy(done_desk.database_file, desk.database_file)
+        with witness.watch(learn=True):
+            assert [desk(*verb, "--storage", desk.url).exit_code for verb in ALL] == [0] * len(ALL)
+        witness.learnt = True
     for number, column in enumerate(all_columns[part::4]):
         for _ in range(PER_COLUMN):
             shutil.rmtree(desk.folder / "out", ignore_errors=True)
             shutil.copy(done_desk.database_file, desk.database_file)
             new, let_in = write(desk.url, column, draw, outside)
-            verbs = [*([DRAWN] if number % 12 == 0 else []), *VERBS[(number + part) % 2 :: 2]]
+            verbs = [*([DRAWN] if number == part else []), *VERBS[(number + part) % 2 :: 2]]
             for verb in verbs if let_in else []:
                 case = f"{column} = {new!r}: {' '.join(verb)}"
                 with witness.watch() as seen:
