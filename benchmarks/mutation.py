@@ -32,6 +32,7 @@ pytest_add_cli_args_test_selection=
 pytest_add_cli_args=
     -p
     no:cacheprovider
+{options}
 also_copy=
 {rest}
 timeout_constant=30
@@ -50,13 +51,13 @@ def main() -> None:
     """Mutate, test, and print."""
     options = read_options()
     work = Path(options.work or tempfile.mkdtemp(prefix="mutation-"))
-    prepare(work, options.modules, options.tests)
+    prepare(work, options.modules, options.tests, options.keywords)
     mutmut(work, "run", "--max-children", str(options.children))
     mutmut(work, "export-cicd-stats", quiet=True)
     counts = json.loads((work / "mutants/mutmut-cicd-stats.json").read_text(encoding="utf-8"))
     publish(
         f"mutation of {', '.join(options.modules)}",
-        f"Noticed by {', '.join(options.tests)}.\n\n{summary(options.modules, counts)}",
+        f"Noticed by {tests_of(options)}.\n\n{summary(options.modules, counts)}",
         Options(quick=not options.record, data=work),
     )
     for name in unnoticed(work):
@@ -72,6 +73,9 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("modules", nargs="+", metavar="MODULE.py", help="what is changed")
     parser.add_argument("--tests", nargs="+", required=True, metavar="PATH", help="who must notice")
+    parser.add_argument(
+        "-k", dest="keywords", metavar="EXPRESSION", help="as pytest's: which tests"
+    )
     parser.add_argument("--children", type=int, default=CORES, help="tests run at a time")
     parser.add_argument("--record", action="store_true", help="write the score to RESULTS.md")
     parser.add_argument("--least", type=float, default=0.0, help="score in %% below which to fail")
@@ -79,7 +83,9 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def prepare(work: Path, modules: Sequence[str], tests: Sequence[str]) -> None:
+def prepare(
+    work: Path, modules: Sequence[str], tests: Sequence[str], keywords: str | None = None
+) -> None:
     """Copy the checkout, and write what mutmut is to do."""
     for path in (*modules, *tests):
         if not (ROOT / path.partition("::")[0]).exists():
@@ -94,12 +100,23 @@ def prepare(work: Path, modules: Sequence[str], tests: Sequence[str]) -> None:
         shutil.copy2(ROOT / name, work / name)
     rest = sorted({name.partition("/")[0] for name in names} - {"lamsearch", "tests"})
     (work / "setup.cfg").write_text(
-        _SETTINGS.format(modules=lines(modules), tests=lines(tests), rest=lines(rest)),
+        _SETTINGS.format(
+            modules=lines(modules),
+            tests=lines(tests),
+            options=lines(["-k", keywords] if keywords else []),
+            rest=lines(rest),
+        ),
         encoding="utf-8",
     )
     mutants = work / "mutants"
     mutants.mkdir(exist_ok=True)  # before Python starts: it remembers that one was not there
     (mutants / "sitecustomize.py").write_text(_CHILDREN, encoding="utf-8")
+
+
+def tests_of(options: argparse.Namespace) -> str:
+    """Say which tests were run."""
+    which = f" (`-k {options.keywords!r}`)" if options.keywords else ""
+    return ", ".join(options.tests) + which
 
 
 def lines(values: Sequence[str]) -> str:
