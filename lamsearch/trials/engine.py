@@ -207,13 +207,25 @@ class Database:
                     unit.close()
 
     def _busy(self) -> str:
-        """Say who holds the lock that was not to be had."""
+        """Say who holds the lock that was not to be had; it may have been met at the opening."""
         try:
-            with self._transaction(write=False) as unit:
-                whose = holder(unit.connection)
+            with self._looking() as connection:
+                whose = holder(connection)
         except DATABASE_ERRORS:  # who waits will hear of that when trying again
             whose = "another transaction"
         return f"storage: a lock is held by {whose}"
+
+    @contextmanager
+    def _looking(self) -> Iterator[Connection]:
+        """A connection of its own that cannot write."""
+        text, options = engine_options(self.url, write=False)
+        engine = sa.create_engine(text, **options)
+        prepare(engine, write=False)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
     def _find_in_place(self) -> None:
         """Refuse to go on with an SQLite file that its name does not lead to any more."""
@@ -260,7 +272,7 @@ class Database:
                 return self._reach()
             except (SQLAlchemyError, StorageInternalError) as error:
                 if waits_for_a_lock(error):
-                    raise StorageBusyError(f"{self.say(error)}") from None
+                    raise StorageBusyError(self._busy()) from None
                 if time.monotonic() > deadline or not is_race(error):
                     kind = StorageAwayError if is_outage(error) else StorageError
                     raise kind(self.say(error)) from None
@@ -272,18 +284,12 @@ class Database:
         """Refuse what is no storage of ours, before anything of it can be changed."""
         if self.file is not None and not self.file.exists():
             return  # it is made in a moment
-        text, options = engine_options(self.url, write=False)
-        engine = sa.create_engine(text, **options)
-        prepare(engine, write=False)
-        try:
-            with engine.connect() as connection:
-                look(connection).refuse(self.mode, self.redacted)
-                if self.mode is Mode.READ:
-                    schema.check(connection)
-                if schema.version_of(connection) == schema.VERSION:
-                    self._find_columns(connection, tables.metadata.sorted_tables)
-        finally:
-            engine.dispose()
+        with self._looking() as connection:
+            look(connection).refuse(self.mode, self.redacted)
+            if self.mode is Mode.READ:
+                schema.check(connection)
+            if schema.version_of(connection) == schema.VERSION:
+                self._find_columns(connection, tables.metadata.sorted_tables)
 
     def _find_columns(self, connection: Connection, known: Iterable[sa.Table]) -> None:
         """Refuse tables of this version that lack a column, as half of an upgrade leaves them."""
