@@ -13,7 +13,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from lamsearch.dashboard.door import Headers, answer
-from lamsearch.errors import FilesError, LamsearchError
+from lamsearch.errors import FilesError, StorageError, StorageFailedError
 from lamsearch.trials import DATABASE_ERRORS, ArtifactGoneError, Shown, View
 
 _RENAMING = re.compile(r"/api/studies/(\d+)/rename/?")
@@ -77,7 +77,7 @@ class Steady:
         self, environ: WSGIEnvironment, start_response: StartResponse, error: Exception | None
     ) -> Iterable[bytes]:
         refused, trouble = self._view.refused(), self._view.trouble()
-        if isinstance(error, LamsearchError):
+        if isinstance(error, (StorageError, StorageFailedError)):
             trouble = str(error)
         if refused is not None:
             return answer(environ, start_response, "409 Conflict", refused)

@@ -226,13 +226,25 @@ class Database:
                     unit.close()
 
     def _busy(self) -> str:
-        """Say who holds the lock that was not to be had."""
+        """Say who holds the lock that was not to be had; it may have been met at the opening."""
         try:
-            with self._transaction(write=False) as unit:
-                whose = holder(unit.connection)
+            with self._looking() as connection:
+                whose = holder(connection)
         except DATABASE_ERRORS:  # who waits will hear of that when trying again
             whose = "another transaction"
         return f"storage: a lock is held by {whose}"
+
+    @contextmanager
+    def _looking(self) -> Iterator[Connection]:
+        """A connection of its own that cannot write."""
+        text, options = engine_options(self.url, write=False)
+        engine = sa.create_engine(text, **options)
+        prepare(engine, write=False)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
     def _find_in_place(self) -> None:
         """Refuse to go on with an SQLite file that its name does not lead to any more."""
@@ -307,25 +319,19 @@ class Database:
                 "default_transaction_read_only for the role or the database"
             )
         if waits_for_a_lock(error):
-            return StorageBusyError(self.say(error))
+            return StorageBusyError(self._busy())
         return (StorageAwayError if is_outage(error) else StorageError)(self.say(error))
 
     def _look(self) -> None:
         """Refuse what is no storage of ours, before anything of it can be changed."""
         if self.file is not None and not self.file.exists():
             return  # it is made in a moment
-        text, options = engine_options(self.url, write=False)
-        engine = sa.create_engine(text, **options)
-        prepare(engine, write=False)
-        try:
-            with engine.connect() as connection:
-                look(connection).refuse(self.mode, self.redacted)
-                if self.mode is Mode.READ:
-                    schema.check(connection)
-                if schema.version_of(connection) == schema.VERSION:
-                    self._find_columns(connection, tables.metadata.sorted_tables)
-        finally:
-            engine.dispose()
+        with self._looking() as connection:
+            look(connection).refuse(self.mode, self.redacted)
+            if self.mode is Mode.READ:
+                schema.check(connection)
+            if schema.version_of(connection) == schema.VERSION:
+                self._find_columns(connection, tables.metadata.sorted_tables)
 
     def _find_columns(self, connection: Connection, known: Iterable[sa.Table]) -> None:
         """Refuse tables of this version that lack a column, as half of an upgrade leaves them."""
