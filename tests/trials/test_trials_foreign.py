@@ -202,7 +202,7 @@ def test_a_planned_trial_that_was_removed_is_planned_anew(
     """A planned trial that is gone before its result is in is planned anew; one that is gone after
     that is one sentence."""
     gone = "DELETE FROM {} WHERE trial_id IN (SELECT trial_id FROM trials WHERE number = {})"
-    tables = ("trial_user_attributes", "trial_params", "trial_values",
+    tables = ("trial_user_attributes", "trial_system_attributes", "trial_params", "trial_values",
               "trial_intermediate_values", "trials")  # fmt: skip
     for table in tables:
         window.execute(gone.format(table, 1))
