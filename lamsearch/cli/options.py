@@ -222,7 +222,11 @@ def _within(given: str, stored: Stored, found: str | None) -> str | None:
 def _origin(database: Database, stored: Stored) -> str:
     """The folder of the study file, where that has moved with the database and its files."""
     recorded = Path(stored.files)
-    if database.file is None or recorded.name != DEFAULT_NAME or Path(stored.origin).is_dir():
+    try:
+        stayed = Path(stored.origin).is_dir()
+    except OSError:  # longer than any path
+        stayed = True
+    if database.file is None or recorded.name != DEFAULT_NAME or stayed:
         return stored.origin
     within = os.path.relpath(stored.origin, recorded.parent)
     return str((database.file.parent / within).resolve())

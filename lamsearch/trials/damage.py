@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, TypeAdapter
 
 from lamsearch.errors import StorageError, shown
 
@@ -31,7 +31,7 @@ class _StudyRow(BaseModel):
     data_fingerprint: str
     validation_images: dict[str, int]
     classes: list[str]
-    origin: str
+    origin: str = Field(pattern=r"\A[^\x00]*\z")  # a path has no NUL
     files: str
     created: FiniteFloat
     finished: FiniteFloat | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,42 @@ def test_nothing_that_is_written_is_obeyed(
             assert names(outside) == before, f"{column} = {new!r}"
             left = {path.name for path in desk.folder.iterdir()} - {"out"}
             assert {one for one in left if not one.startswith("lamsearch")} == set(), left
+
+
+@pytest.mark.parametrize("origin", ["\0/tmp", "A" * 300, "/" + "A" * 5000])
+def test_an_origin_that_is_no_path_is_no_traceback(done_desk: Any, desk: Any, origin: str) -> None:
+    """A study file's directory that can be none ends in a sentence, or plays no part."""
+    shutil.copy(done_desk.database_file, desk.database_file)
+    with sqlite3.connect(desk.database_file) as connection:
+        connection.execute("UPDATE lamsearch_study SET origin = ?", (origin,))
+    connection.close()
+    for verb in VERBS:
+        result = desk(*verb, "--storage", desk.url)
+        assert result.exception is None or isinstance(result.exception, SystemExit), verb
+
+
+@pytest.mark.parametrize("version", [0, -(2**62), "x", 1.5])
+@pytest.mark.parametrize("verb", [("storage", "upgrade"), ("storage", "check"), ("status",)])
+def test_a_schema_version_that_never_was_is_refused(
+    done_desk: Any, desk: Any, refused: Any, version: object, verb: tuple[str, ...]
+) -> None:
+    """Tables of a version that no lamsearch wrote are refused in a sentence, and stay so."""
+    shutil.copy(done_desk.database_file, desk.database_file)
+    with sqlite3.connect(desk.database_file) as connection:
+        connection.execute("DROP TABLE lamsearch_schema")
+        connection.execute("CREATE TABLE lamsearch_schema (version)")
+        connection.execute("INSERT INTO lamsearch_schema VALUES (?)", (version,))
+    connection.close()
+    before = desk.database_file.read_bytes()
+    (line,) = refused(desk(*verb, "--storage", desk.url))
+    assert "schema version must be a whole number from 1 on" in line
+    assert desk.database_file.read_bytes() == before
+
+
+def test_a_schema_that_is_no_text_is_refused(done_desk: Any, desk: Any, refused: Any) -> None:
+    """An SQLite file whose schema has a flipped bit in its text is refused in a sentence."""
+    content = done_desk.database_file.read_bytes()
+    place = content.index(b"CREATE TABLE lamsearch_study") + len("CREATE TABLE lamsea")
+    desk.database_file.write_bytes(content[:place] + b"\xf4" + content[place + 1 :])
+    (line,) = refused(desk("status", "--storage", desk.url))
+    assert "storage:" in line
