@@ -198,9 +198,10 @@ def report(found: list[dict[str, Any]], seconds: float) -> str:
     return (
         "One value at a time, drawn at random (markup, escape sequences, paths, URLs, code, "
         "formulas, numbers, changed JSON, damaged bytes), in one row or all of a column, in turn "
-        "through all columns of our tables and Optuna's; then every verb that opens a storage, and "
-        "the dashboard's pages over HTTP; reports with figures, and `run`, at a tenth of the "
-        "values. Half of the studies are done, half are in their work, with checkpoints. "
+        "through all columns of our tables and Optuna's; then three verbs, drawn too: two that "
+        "read (the dashboard's pages over HTTP among them) and one that changes; reports with "
+        "figures, and `run`, are drawn seldom, for they take seconds. Half of the studies are "
+        "done, half are in their work, with checkpoints. "
         "Rules: no code run, nothing opened, written or deleted outside the directories given, no "
         "connection elsewhere (audit events, and a listing of the directory that the values name), "
         "no traceback, nothing printed that a terminal obeys, exit code 0, 1, 2 or 130, an end "
