@@ -1,61 +1,35 @@
 """The database: one URL → transactions in which our tables and Optuna's change together.
 
 Enters: a storage URL. Leaves: units of work. Optuna's storage writes into the same transaction
-(its sessions join ours), so a claim, a tell, a whole stage's plan either happens or does not, and
-a fencing token read in the transaction holds until its end.
+(its sessions join ours), so a claim, a completion, a whole stage's plan either happens or does not,
+and a fencing token read in the transaction holds until its end.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import optuna
 import sqlalchemy as sa
-from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from optuna.storages._rdb.models import BaseModel
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
-from lamsearch.errors import (
-    StorageAwayError,
-    StorageBusyError,
-    StorageError,
-    StorageFailedError,
-    StorageGoneError,
-    StorageReadOnlyError,
-)
-from lamsearch.redaction import scrub, shown
-from lamsearch.trials import schema, tables
+from lamsearch.errors import StorageBusyError, StorageFailedError, StorageGoneError
+from lamsearch.trials.address import Address
 from lamsearch.trials.connections import engine_options, prepare
-from lamsearch.trials.contents import Mode, look
-from lamsearch.trials.failures import (
-    DATABASE_ERRORS,
-    is_answer,
-    is_outage,
-    is_race,
-    is_read_only,
-    lasts,
-    passes,
-    waits_for_a_lock,
-)
+from lamsearch.trials.contents import Mode
+from lamsearch.trials.failures import DATABASE_ERRORS, lasts, waits_for_a_lock
 from lamsearch.trials.header import leave_alone
+from lamsearch.trials.opening import Opening
 from lamsearch.trials.presence import OpenedFile, is_gone
-from lamsearch.trials.retries import SHORT_WAIT, retry
 from lamsearch.trials.transactions import SHARED, end_at_once, transaction
-from lamsearch.trials.urls import parse_url, sqlite_file
-from lamsearch.trials.waits import holder
 
 _LOG_MILLISECONDS = 2000  # for readers to let go of a log that is written back
-# A database that cannot be used is said within 10 s, each attempt to connect included.
-_ANSWER_SECONDS, _SILENCE_SECONDS = 8.0, 2.0
-_READ_ONLY = "SELECT current_setting('transaction_read_only')::bool"
 
 _NOW = {
     "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
@@ -141,12 +115,11 @@ class Database:
     """
 
     def __init__(self, url: str, mode: Mode = Mode.CREATE) -> None:
-        self.url, self.mode = parse_url(url), mode
-        self.upgraded: str | None = None
-        self.redacted = shown(self.url.render_as_string(hide_password=False))
-        self.file = sqlite_file(self.url)
-        self._check_file()
-        self._storage = self._open()
+        self._address, self.mode = Address(url), mode
+        self.url, self.redacted = self._address.url, self._address.redacted
+        self.file = self._address.file
+        opening = Opening(self._address, mode)
+        self._storage, self.upgraded = opening.storage(), opening.upgraded
         text, options = engine_options(self.url, write=mode is not Mode.READ)
         if options.get("poolclass") is not sa.NullPool:
             # one: the worker's threads take turns, and 90 workers fit a default PostgreSQL
@@ -180,8 +153,7 @@ class Database:
 
     def say(self, error: BaseException) -> str:
         """Return a database error as one sentence, without statement or password."""
-        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        return f"storage: {self._say(cause or error)}"
+        return self._address.say(error)
 
     def close(self) -> None:
         """Give back the pooled connection."""
@@ -207,7 +179,7 @@ class Database:
             self._find_in_place()
         except DATABASE_ERRORS as error:
             if waits_for_a_lock(error):
-                raise StorageBusyError(self._busy()) from error
+                raise StorageBusyError(self._address.say_lock()) from error
             if not lasts(error):
                 raise
             raise StorageFailedError(
@@ -224,27 +196,6 @@ class Database:
                     yield unit
                 finally:
                     unit.close()
-
-    def _busy(self) -> str:
-        """Say who holds the lock that was not to be had; it may have been met at the opening."""
-        try:
-            with self._looking() as connection:
-                whose = holder(connection)
-        except DATABASE_ERRORS:  # who waits will hear of that when trying again
-            whose = "another transaction"
-        return f"storage: a lock is held by {whose}"
-
-    @contextmanager
-    def _looking(self) -> Iterator[Connection]:
-        """A connection of its own that cannot write."""
-        text, options = engine_options(self.url, write=False)
-        engine = sa.create_engine(text, **options)
-        prepare(engine, write=False)
-        try:
-            with engine.connect() as connection:
-                yield connection
-        finally:
-            engine.dispose()
 
     def _find_in_place(self) -> None:
         """Refuse to go on with an SQLite file that its name does not lead to any more."""
@@ -273,127 +224,3 @@ class Database:
         except (*DATABASE_ERRORS, sqlite3.Error):
             return False  # then the log stays, and SQLite finds it at the next opening
         return not busy
-
-    def _check_file(self) -> None:
-        if self.file is None:
-            return
-        if self.mode is not Mode.CREATE and not self.file.exists():
-            raise StorageError(f"storage: no such file: {self.file}")
-        if not self.file.parent.is_dir():
-            raise StorageError(f"storage: no such folder: {self.file.parent}")
-
-    def _open(self) -> RDBStorage:
-        """Reach the database and make its tables; others may be making them at the same time."""
-        begun, self._reached = time.monotonic(), False
-
-        def heed(error: Exception) -> None:
-            self._reached = self._reached or is_answer(error)
-            if time.monotonic() - begun >= self._retry_seconds(error):
-                raise self._refusal(error) from None
-
-        try:
-            return retry(self._open_once, heed=heed, longest=SHORT_WAIT)
-        except UnicodeDecodeError as error:  # in the text of SQLite's schema
-            raise StorageError(
-                f"storage: {self.redacted} must hold text in UTF-8: it is damaged"
-            ) from error
-        except (RuntimeError, ImportError) as error:
-            raise StorageError(f"storage: {self._scrub(str(error))}") from None
-
-    def _open_once(self) -> RDBStorage:
-        self._look()
-        self._reached = True
-        return self._reach()
-
-    def _retry_seconds(self, error: Exception) -> float:
-        """For how many seconds an opening is tried again after an error."""
-        if waits_for_a_lock(error) or not (passes(error) or is_race(error)):
-            return 0.0  # a lock has been waited for already
-        return _ANSWER_SECONDS if is_race(error) or self._reached else _SILENCE_SECONDS
-
-    def _refusal(self, error: Exception) -> StorageError:
-        """What is said of a database that cannot be used at the start."""
-        if is_read_only(error):
-            return StorageReadOnlyError(
-                f"storage: {self.redacted} must be writable, got a read-only server: a standby, or "
-                "default_transaction_read_only for the role or the database"
-            )
-        if waits_for_a_lock(error):
-            return StorageBusyError(self._busy())
-        return (StorageAwayError if is_outage(error) else StorageError)(self.say(error))
-
-    def _look(self) -> None:
-        """Refuse what is no storage of ours, before anything of it can be changed."""
-        if self.file is not None and not self.file.exists():
-            return  # it is made in a moment
-        with self._looking() as connection:
-            look(connection).refuse(self.mode, self.redacted)
-            if self.mode is Mode.READ:
-                schema.check(connection)
-            if schema.version_of(connection) == schema.VERSION:
-                self._find_columns(connection, tables.metadata.sorted_tables)
-
-    def _find_columns(self, connection: Connection, known: Iterable[sa.Table]) -> None:
-        """Refuse tables of this version that lack a column, as half of an upgrade leaves them."""
-        try:
-            connection.exec_driver_sql(schema.all_columns(known))
-        except SQLAlchemyError as error:
-            if not lasts(error):
-                raise
-            raise StorageError(self.say(error)) from None
-
-    def _reach(self) -> RDBStorage:
-        """Open Optuna's storage, and see to our own tables beside its."""
-        write = self.mode is not Mode.READ
-        text, options = engine_options(self.url, write=write, create=self.mode is Mode.CREATE)
-        options["poolclass"] = sa.NullPool  # where its constructor fails, nothing stays open
-        storage = RDBStorage(
-            text,
-            engine_kwargs=options,
-            skip_table_creation=not write,
-            skip_compatibility_check=True,
-        )
-        try:
-            prepare(storage.engine, write=write)
-            _find_compatible(storage)
-            if write:
-                self._find_writable(storage.engine)
-                self.upgraded = schema.prepare(storage.engine)
-        finally:
-            storage.remove_session()  # on a connection of its own, which is given back
-        with storage.engine.connect() as connection:
-            self._find_columns(connection, BaseModel.metadata.sorted_tables)
-        return storage
-
-    def _find_writable(self, engine: Engine) -> None:
-        """Refuse a server that may not be written, before something in the middle has to."""
-        if self.file is not None:
-            return  # what SQLite says of it is said when it is opened
-        with engine.connect() as connection:
-            if connection.scalar(sa.text(_READ_ONLY)):
-                raise StorageReadOnlyError("storage: read-only")
-
-    def _say(self, error: BaseException) -> str:
-        """The driver's own first line, without the statement or the password."""
-        origin = getattr(error, "orig", None) or error
-        diagnosis = getattr(getattr(origin, "diag", None), "message_primary", None)
-        if diagnosis:  # a server's answer, without the statement that it answers
-            return f"{self.redacted} cannot be used: {self._scrub(diagnosis)}"
-        lines = [line.strip() for line in str(origin).splitlines() if line.strip()]
-        return f"{self.redacted} cannot be used: {self._scrub(' '.join(lines[:2]))}"
-
-    def _scrub(self, text: str) -> str:
-        return scrub(text, self.url.render_as_string(hide_password=False))
-
-
-def _find_compatible(storage: RDBStorage) -> None:
-    """Refuse Optuna's tables of another version, as its constructor would.
-
-    That asks within a transaction over a second connection: of a pooler that has none left, all
-    who begin at the same moment would wait for each other.
-
-    Raises:
-        RuntimeError: They are of another version, which it names.
-    """
-    if storage.get_current_version() != storage.get_head_version():
-        storage._version_manager.check_table_schema_compatibility()
