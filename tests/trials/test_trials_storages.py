@@ -14,6 +14,7 @@ from trials_stub import Window
 
 from lamsearch.errors import StorageError
 from lamsearch.trials import Database, Mode, parse_url
+from lamsearch.trials.address import Address
 
 SECRET = "s3cr3t!x"  # noqa: S105 - made up
 HIDDEN = ["s3cr3t", "cr3t%21", "cr3t!"]
@@ -184,18 +185,16 @@ def test_the_url_shown_hides_the_password() -> None:
     assert SECRET not in repr(url)
 
 
-def test_what_a_driver_says_is_said_in_one_line_without_the_password(tmp_path: Path) -> None:
+def test_what_a_driver_says_is_said_in_one_line_without_the_password() -> None:
     """A database error is told by its own words, without statement, line breaks or any form of
     the password."""
-    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
-    database.url = parse_url("postgresql://u:s3cr3t%21x@h/d?sslpassword=an0ther")
+    address = Address("postgresql://u:s3cr3t%21x@h/d?sslpassword=an0ther")
     cause = OperationalError(
         "INSERT INTO t", {"v": 1}, Exception(f"bad dsn {SECRET},\n s3cr3t%21x or an0ther\n at 1")
     )
     wrapped = StorageInternalError()
     wrapped.__cause__ = cause
     for error in (cause, wrapped):
-        text = database.say(error)
+        text = address.say(error)
         assert text.endswith("cannot be used: bad dsn ***, *** or ***")
         assert "INSERT" not in text
-    database.close()
