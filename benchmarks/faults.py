@@ -96,7 +96,7 @@ POINTS = {
     "told": Point(where=f"{_LEASES}.tell", often=True),
     # the stage transition: the stage's row written, its trials not; all written; committed
     "passing": Point(where=f"{_TRANSITION}:_insert_cohorts", when="before"),
-    "passage-written": Point(where=f"{_TRANSITION}:_insert_cohorts"),
+    "passage-written": Point(where=f"{_TRANSITION}:write_step"),
     "passed": Point(where="lamsearch.trials.leases:advance"),
     # the test: its opening committed; the images read; the score written; committed
     "test-recorded": Point(where=f"{_LEASES}.open_test"),

@@ -56,10 +56,11 @@ class _State:
 def advance(database: Database, name: str) -> None:
     """Make the next transition of a study whose present stage is done; otherwise do nothing."""
     with database.read() as unit:
-        state = _state(unit, name)
+        row = _row_of(unit, name)
+        state = _state(unit, row)
         if state is None:
             return
-        stored, standing = _standing(unit, name)
+        stored, standing = _standing(unit, row, state)
     steps: list[Step] = []
     failure: str | None = None
     try:
@@ -67,7 +68,7 @@ def advance(database: Database, name: str) -> None:
     except WorkFailedError as error:
         failure = str(error)
     with database.write() as unit:
-        if _state(unit, name, lock=True) == state:
+        if _state(unit, _row_of(unit, name, lock=True)) == state:
             for step in steps:
                 write_step(unit, stored.study, step)
             if failure is not None:
@@ -100,16 +101,20 @@ def foreign(title: str) -> StudyStateError:
     )
 
 
-def _state(unit: Unit, name: str, *, lock: bool = False) -> _State | None:
-    """Where a study is; None where a cohort of it is not done, or nothing is left to do."""
+def _row_of(unit: Unit, name: str, *, lock: bool = False) -> sa.RowMapping:
     row = row_of(unit, name, lock=lock)
     if row is None:
         raise StudyStateError(f"study: no study {name!r}: it was deleted")
+    return row
+
+
+def _state(unit: Unit, row: sa.RowMapping) -> _State | None:
+    """Where a study is; None where a cohort of it is not done, or nothing is left to do."""
     if row["finished"] is not None or row["failure"] is not None:
         return None
     left = sa.func.sum(sa.case((cohorts.c.state == DONE, 0), else_=1))
     query = sa.select(cohorts.c.stage, sa.func.count().label("all"), left.label("left"))
-    query = query.where(cohorts.c.study == name).group_by(cohorts.c.stage)
+    query = query.where(cohorts.c.study == row["name"]).group_by(cohorts.c.stage)
     counts = unit.execute(query.order_by(cohorts.c.stage)).all()
     if any(one.left for one in counts):
         return None
@@ -120,19 +125,16 @@ def _state(unit: Unit, name: str, *, lock: bool = False) -> _State | None:
     )
 
 
-def _standing(unit: Unit, name: str) -> tuple[Stored, Standing]:
-    row = row_of(unit, name)
-    assert row is not None  # noqa: S101 - found in this very snapshot
-    stored = stored_from(row)
+def _standing(unit: Unit, row: sa.RowMapping, state: _State) -> tuple[Stored, Standing]:
+    stored, name = stored_from(row), row["name"]
     query = sa.select(stages.c.name, stages.c.rounds).where(stages.c.study == name)
     rounds: dict[StageName, int] = {one.name: one.rounds for one in unit.execute(query)}
-    tested = sa.select(sa.func.count()).where(cohorts.c.study == name, cohorts.c.stage == TEST)
     standing = Standing(
         examples=stored.validation_images,
         stages={stage: read_stage(unit, name, stage) for stage in rounds},
         rounds=rounds,
         selected=stored.selected,
-        tested=bool(unit.connection.scalar(tested)),
+        tested=TEST in dict(state.cohorts),
     )
     return stored, standing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from lamsearch.study import parse_study
 
 Refused = Callable[..., list[str]]
 OWN = """
@@ -50,6 +53,14 @@ def record(desk: Any, expression: str, *values: object) -> None:
     connection.close()
 
 
+def fingerprint(desk: Any) -> str:
+    """Return the fingerprint of the study's row as it is, as somebody who knows of it writes it."""
+    with sqlite3.connect(desk.database_file) as connection:
+        (document,) = connection.execute("SELECT document FROM lamsearch_study").fetchone()
+    connection.close()
+    return parse_study(json.loads(document)).fingerprint
+
+
 @pytest.fixture
 def far(tmp_path: Path) -> Path:
     """A directory that is not beside the database, with examples and a study file."""
@@ -81,6 +92,7 @@ def test_a_path_out_of_the_given_directory_is_not_read(
     arrays(desk.folder / "data/own.npz")
     desk.well("create", own_study(desk.folder, "data/own.npz"))
     record(desk, "document = json_set(document, '$.data.source', ?)", path)
+    record(desk, "fingerprint = ?", fingerprint(desk))
     rest = ("--data-dir", desk.folder / "data")
     (line,) = refused(desk("worker", "own", "--storage", desk.url, *rest))
     assert line.startswith("data: 'own' was created with ") or "there is none at" in line

@@ -21,7 +21,7 @@ from lamsearch.trials.planned import template
 Build = Callable[..., Study]
 # A stage transition reads every stage that is done in nine statements, and plans in 24.
 TRANSITION = 45
-CLAIM, COMPLETE = 12, 12
+CLAIM, COMPLETE = 12, 13
 
 
 @contextmanager

@@ -231,6 +231,11 @@ def test_a_checkpoint_of_other_candidates_is_not_adopted(
         slots = unit.connection.execute(query).scalar_one()
         moved = [[trial, candidate, value + 1e-12] for trial, candidate, value in slots]
         unit.execute(sa.update(cohorts).where(cohorts.c.number == 0).values(slots=moved))
+        for trial, _, value in moved:
+            unit.execute(
+                sa.text("UPDATE trial_params SET param_value = :value WHERE trial_id = :trial")
+                .bindparams(value=value, trial=trial)
+            )  # fmt: skip
     one.worker().run()
     assert unused(one)[0].endswith("is of another training (candidates): it is not used")
     assert one.record().finished
