@@ -35,8 +35,10 @@ def neighbour(database: Database, small_study: Build) -> Leases:
 def test_a_whole_study_leaves_its_neighbour_as_it_is(
     database: Database, window: Window, small_study: Build
 ) -> None:
-    """From planning over the test to deletion no row of another study is changed."""
-    before, states = rows(window, "other"), window.states()
+    """From planning over the test to deletion no row of another study is changed, at work or not
+    begun."""
+    planned(database, small_study(name="untouched"))
+    before, states = rows(window, "other") + rows(window, "untouched"), window.states()
     planned(database, small_study())
     leases = Leases(database, "small", owner="a", seconds=60.0)
     claim = claimed(leases)
@@ -46,7 +48,7 @@ def test_a_whole_study_leaves_its_neighbour_as_it_is(
     work(leases)
     assert read_study(database, "small").done
     delete(database, "small")
-    assert rows(window, "other") == before
+    assert rows(window, "other") + rows(window, "untouched") == before
     assert window.states() == states
 
 
