@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from lamsearch.errors import FilesError, StorageAwayError, WorkFailedError
+from lamsearch.errors import FilesError, WorkFailedError
 from lamsearch.files import Files
-from lamsearch.trials import DATABASE_ERRORS, Database, Status, is_outage, read_status
+from lamsearch.trials import RETRIED, Database, Status, passes, read_status
 
 _DEATHS_IN_A_ROW = 3  # of each worker, without anything completed or saved in between
 
@@ -39,8 +39,8 @@ class Watch:
         """Show the study's status and return it; None while the database is away."""
         try:
             status = read_status(self._database, self._study)
-        except (*DATABASE_ERRORS, StorageAwayError) as error:
-            if not isinstance(error, StorageAwayError) and not is_outage(error):
+        except RETRIED as error:
+            if not passes(error):
                 raise
             return None  # the workers say so, and go on
         self._note({stage.name: stage.finished for stage in status.stages})

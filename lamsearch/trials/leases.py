@@ -500,7 +500,5 @@ def _finite(trained: Trained) -> Trained:
         value = getattr(trained, name)
         if value is not None and not np.isfinite(value):
             reason = f"{name.replace('_', ' ')} is {value}"
-            return Trained(
-                state=TrialState.FAIL, reason=reason, updates=trained.updates, curve=trained.curve
-            )
+            return Trained(state=TrialState.FAIL, reason=reason, updates=trained.updates)
     return trained

@@ -113,9 +113,8 @@ class Opening:
             return  # it is made in a moment
         with self._address.looking() as connection:
             look(connection).refuse(self._mode, self._address.redacted)
-            if self._mode is Mode.READ:
-                schema.check(connection)
-            if schema.version_of(connection) == schema.VERSION:
+            version = schema.check if self._mode is Mode.READ else schema.version_of
+            if version(connection) == schema.VERSION:
                 self._find_columns(connection, tables.metadata.sorted_tables)
 
     def _find_columns(self, connection: Connection, known: Iterable[sa.Table]) -> None:

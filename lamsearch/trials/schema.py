@@ -47,21 +47,25 @@ def prepare(engine: Engine) -> str | None:
     return f"storage: upgraded from schema version {found} to {VERSION}"
 
 
-def check(connection: Connection) -> None:
+def check(connection: Connection) -> int | None:
     """Refuse tables of another version; that there are none of ours is no matter here.
+
+    Returns:
+        The version, None where there are none.
 
     Raises:
         StorageError: They must be upgraded first, or a later version of lamsearch wrote them.
     """
     found = version_of(connection)
     if found is None:
-        return
+        return None
     _refuse_newer(found)
     if found < VERSION:
         raise StorageError(
             f"storage: must have schema version {VERSION}, got {found}, which an earlier "
             f"lamsearch wrote; upgrade it with: {_UPGRADE}"
         )
+    return found
 
 
 def all_columns(tables: Iterable[sa.Table]) -> str:

@@ -39,8 +39,9 @@ def end_at_once(engine: Engine) -> None:
         error, connection = context.sqlalchemy_exception, context.connection
         if connection is None or SHARED not in connection.get_execution_options():
             return None
-        ends = isinstance(error, DBAPIError) and (is_outage(error) or lasts(error))
-        return _EndedError(error) if ends and isinstance(error, DBAPIError) else None
+        if not isinstance(error, DBAPIError):
+            return None
+        return _EndedError(error) if is_outage(error) or lasts(error) else None
 
 
 @contextmanager
