@@ -5,7 +5,10 @@ that made a verb run code, touch a file elsewhere, die with a traceback, print w
 obeys, leave with an unknown exit code or not end. Verbs run in this module's own children, one
 after another in one process, with Python's audit events as the witness.
 
-    python -m benchmarks.hostile [--quick] [--values N] [--first N] [--children N]
+    python -m benchmarks.hostile [--quick] [--values N] [--first N] [--children N] [--keep FILE]
+
+Ten thousand take an hour and a half of one core: with ``--keep`` what came of each is kept in a
+file as soon as its batch is done, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from benchmarks.hostile_desk import BROWSING, CHANGING, READING, SLOW, Desk, Kin
 from benchmarks.hostile_values import write
 from benchmarks.postgres import Server
 
-VALUES, QUICK_VALUES, BATCH = 10_000, 60, 500
+VALUES, QUICK_VALUES, BATCH = 10_000, 60, 250
 LIMIT_SECONDS = 120  # of all verbs at one value
 _MEMORY = 6 << 30  # of a child: whoever asks for more is refused, as on a small machine
 _SHARE = 4  # one value in so many goes to PostgreSQL
@@ -69,6 +72,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--children", type=int, default=CORES)
     parser.add_argument("--storage", choices=("sqlite", "postgresql"), help="else both kinds")
     parser.add_argument("--limit", type=int, default=LIMIT_SECONDS, help="seconds of one value")
+    parser.add_argument("--keep", type=Path, help="results so far; continued if there are any")
     parser.add_argument("--batch", nargs=6, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -79,15 +83,31 @@ def examine(
     """Have children try all values; return what came of each."""
     indices = range(options.first, options.first + count)
     batches = [indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]
-    done: list[dict[str, Any]] = []
+    done = _kept(options.keep, indices)
+    begun = {found["index"] for found in done}
+    batches = [batch for batch in batches if batch.start not in begun]
+    lock = threading.Lock()
 
     def one(batch: range) -> None:
-        done.extend(_tried(folder, server, options, batch))
+        found = _tried(folder, server, options, batch)
+        with lock:
+            done.extend(found)
+            if options.keep:  # a whole batch at once
+                with options.keep.open("a") as file:
+                    file.writelines(json.dumps(each) + "\n" for each in found)
         print(f"{len(done)} of {len(indices)}", file=sys.stderr)
 
     with ThreadPoolExecutor(options.children) as pool:
         list(pool.map(one, batches))
     return sorted(done, key=lambda found: int(found["index"]))
+
+
+def _kept(file: Path | None, indices: range) -> list[dict[str, Any]]:
+    """Return what an earlier run of the same values found."""
+    if file is None or not file.exists():
+        return []
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return [found for found in lines if found["index"] in indices]
 
 
 def _tried(

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import ROOT
+
 _CHANGES = frozenset({
     "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate",
     "os.chmod", "os.chown", "os.utime", "os.setxattr", "shutil.rmtree", "shutil.move",
@@ -24,7 +26,7 @@ _RUNS = frozenset({
     "subprocess.Popen", "pickle.find_class", "ctypes.dlopen", "webbrowser.open",
 })  # fmt: skip
 _CONNECTS = frozenset({"socket.connect", "socket.sendto", "socket.getaddrinfo", "urllib.Request"})
-_LIBRARIES = (sys.prefix, sys.base_prefix, *sys.path[1:])
+_LIBRARIES = (sys.prefix, sys.base_prefix, *sys.path[1:], str(ROOT / "lamsearch"))
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
