@@ -65,12 +65,12 @@ class Answer:
 def main() -> None:
     """Run the searches and the finals, one after another, and publish them."""
     options = read_options(__doc__ or "")
-    with tempfile.TemporaryDirectory(prefix="lamsearch-answer-") as folder:
-        found = [answer(seed, Path(folder), options) for seed in SEEDS]
+    with tempfile.TemporaryDirectory(prefix="lamsearch-answer-") as directory:
+        found = [answer(seed, Path(directory), options) for seed in SEEDS]
     publish("answer", told(found), options)
 
 
-def answer(seed: int, folder: Path, options: Options) -> Answer:
+def answer(seed: int, directory: Path, options: Options) -> Answer:
     """Run the search of one seed as a user would, then its final at the source report's λ."""
     document = read_study(STUDY).canonical() | {"seed": seed}
     if options.quick:
@@ -78,21 +78,21 @@ def answer(seed: int, folder: Path, options: Options) -> Answer:
     given = {key: document[key] for key in ("seed", "data", "network", "training")}
     given |= {"name": "reported", "cohort": document["cohort"]}
     given["final"] = document["final"] | {"log10_lambda": REPORTED}
-    found, seconds = _run(document, folder / str(seed), options)
-    reported, _ = _run(given, folder / f"{seed}-reported", options)
+    found, seconds = _run(document, directory / str(seed), options)
+    reported, _ = _run(given, directory / f"{seed}-reported", options)
     return Answer(seed=seed, found=found, reported=reported, seconds=seconds)
 
 
 def _run(
-    document: Mapping[str, Any], folder: Path, options: Options
+    document: Mapping[str, Any], directory: Path, options: Options
 ) -> tuple[dict[str, Any], float]:
-    folder.mkdir()
-    path = folder / "study.toml"
+    directory.mkdir()
+    path = directory / "study.toml"
     path.write_text(settings_toml(parse_study(document).canonical()) + "\n", encoding="utf-8")
-    cache = folder.parent / "cache"
+    cache = directory.parent / "cache"
     runs.warm(path, options, cache)
-    _, seconds, found = runs.timed(runs.run_command(path, folder, options), cache)
-    print(f"{folder.name}: {seconds:.0f} s", flush=True)
+    _, seconds, found = runs.timed(runs.run_command(path, directory, options), cache)
+    print(f"{directory.name}: {seconds:.0f} s", flush=True)
     return found, seconds
 
 

@@ -28,7 +28,7 @@ _SEED = 4
 _FLEET = Size(trials=8, step_size=2000, lease_seconds=1.5, checkpoint_seconds=0.25)
 _AIMED = Size(trials=6)
 _OUTAGE = Size(step_size=4000, lease_seconds=5.0, checkpoint_seconds=1.0)
-# seconds, how it is stopped, the lease, whether over TCP (else over a socket in its folder)
+# seconds, how it is stopped, the lease, whether over TCP (else over a socket in its directory)
 _OUTAGES: tuple[tuple[float, Stop, float, bool], ...] = (
     (2, "fast", 5, True), (2, "immediate", 5, True), (2, "immediate", 5, False),
     (15, "fast", 5, True), (15, "immediate", 5, True), (15, "immediate", 20, True),
@@ -56,25 +56,25 @@ def main() -> None:
     """Disturb, count, write."""
     options = read_options(__doc__ or "")
     with tempfile.TemporaryDirectory() as temporary, Server(tcp=True) as server:
-        folder = Path(temporary)
+        directory = Path(temporary)
         parts = [
-            _random(folder / "random", server, options),
-            _aimed(folder / "aimed", server, options),
-            _away(folder / "away", server, options),
+            _random(directory / "random", server, options),
+            _aimed(directory / "aimed", server, options),
+            _away(directory / "away", server, options),
         ]
     publish("chaos", f"{(__doc__ or '').strip()}\n\n" + "\n\n".join(parts), options)
 
 
-def _random(folder: Path, server: Server, options: Options) -> str:
+def _random(directory: Path, server: Server, options: Options) -> str:
     """Kill workers at random moments, over repeated studies."""
-    cache = folder / "cache"
-    right = victims.undisturbed(folder / "right", _FLEET, cache)
+    cache = directory / "cache"
+    right = victims.undisturbed(directory / "right", _FLEET, cache)
     rows, costs, hits = [], list[float](), [0, 0]
     for kind in STORAGES:
         wanted, chance = (3 if options.quick else _KILLS), Random(f"{_SEED} {kind}")  # noqa: S311 - chance, not secrets
         studies, fleets = [], list[Fleet]()
         while (left := wanted - sum(len(fleet.kills) for fleet in fleets)) > 0:
-            place = folder / f"{kind}-{len(studies)}"
+            place = directory / f"{kind}-{len(studies)}"
             with victims.site(place, url_of(kind, place, server), _FLEET, cache) as site:
                 assert site.create().wait() == 0
                 fleet = Fleet(site=site, chance=chance, most=left)
@@ -106,15 +106,15 @@ def _random(folder: Path, server: Server, options: Options) -> str:
     )
 
 
-def _aimed(folder: Path, server: Server, options: Options) -> str:
+def _aimed(directory: Path, server: Server, options: Options) -> str:
     """Kill workers at every fault point, several studies at a time."""
-    cache = folder / "cache"
-    right = victims.undisturbed(folder / "right", _AIMED, cache)
+    cache = directory / "cache"
+    right = victims.undisturbed(directory / "right", _AIMED, cache)
     most = 1 if options.quick else _STRIKES
 
     def disturb(task: tuple[str, str]) -> Aimed:
         point, kind = task
-        place = folder / f"{kind}-{point}"
+        place = directory / f"{kind}-{point}"
         studies, strikes = list[Study](), 0
         while strikes < most:
             here = place / str(len(studies))
@@ -140,7 +140,7 @@ def _aimed(folder: Path, server: Server, options: Options) -> str:
 def _strike(site: Site, point: str, most: int) -> int:
     """Let a point strike on one study as often as it does, then end the study; return how often."""
     hits = 0
-    if point == "passing":  # the plan of the first stage is a passage too
+    if point == "passing":  # the plan of the first stage is a transition too
         planning = site.create(point)
         planning.wait()
         hits += struck(planning, point)
@@ -157,14 +157,14 @@ def _strike(site: Site, point: str, most: int) -> int:
     return hits
 
 
-def _away(folder: Path, server: Server, options: Options) -> str:
+def _away(directory: Path, server: Server, options: Options) -> str:
     """Take PostgreSQL away in the middle of a study, and give it back."""
-    cache = folder / "cache"
+    cache = directory / "cache"
     wanted = replace(_OUTAGE, step_size=1000) if options.quick else _OUTAGE
-    right = victims.undisturbed(folder / "right", wanted, cache)
+    right = victims.undisturbed(directory / "right", wanted, cache)
 
     def run(name: str, here: Server, size: Size, **outage: object) -> outages.Outcome:
-        with victims.site(folder / name, here.database(), size, cache) as site:
+        with victims.site(directory / name, here.database(), size, cache) as site:
             return outages.run(site, here, **outage)  # type: ignore[arg-type]
 
     peace = [run(f"peace-{n}", server, wanted).seconds for n in range(1 if options.quick else 2)]

@@ -21,7 +21,7 @@ import numpy as np
 import scipy.linalg.blas  # noqa: F401 - loads SciPy's BLAS, for its version to be seen
 from threadpoolctl import threadpool_info
 
-from lamsearch.cli.options import data_folder
+from lamsearch.cli.options import data_directory
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
@@ -55,9 +55,9 @@ def read_options(description: str) -> Options:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="under a minute; writes nothing")
-    parser.add_argument("--data-dir", type=Path, help="folder of the data, as for lamsearch run")
+    parser.add_argument("--data-dir", type=Path, help="directory of the data, as for lamsearch run")
     found = parser.parse_args()
-    return Options(quick=found.quick, data=data_folder(found.data_dir).resolve())
+    return Options(quick=found.quick, data=data_directory(found.data_dir).resolve())
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -71,10 +71,10 @@ def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> Spread
     return spread(one / other for one, other in zip(numerators, denominators, strict=True))
 
 
-def verdict(value: float, law: str, bound: float) -> str:
-    """Return a target and whether it was reached; ``law`` is ≥ or ≤."""
-    reached = value >= bound if law == "≥" else value <= bound
-    return f"{law} {bound:g}: {'reached' if reached else 'missed'}"
+def verdict(value: float, rule: str, bound: float) -> str:
+    """Return a target and whether it was reached; ``rule`` is ≥ or ≤."""
+    reached = value >= bound if rule == "≥" else value <= bound
+    return f"{rule} {bound:g}: {'reached' if reached else 'missed'}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,6 +1,6 @@
 """The contenders of one update: ours, and its peers as their competent users write them.
 
-Each function takes the folder of the data and the process's number, and returns what builds its
+Each function takes the directory of the data and the process's number, and returns what builds its
 work for a setup. One unit of work is one update of all its nets, everything included: drawing a
 random mini-batch, gathering it, forward, loss, backward, and the step with the L2 penalty. The
 learning rate follows the same triangle everywhere, from its start (so that it stays small and
@@ -22,7 +22,7 @@ from scipy.linalg import blas
 
 from benchmarks.fleet import Setup, Work
 from lamsearch.network import initialise, penalty
-from lamsearch.schedule import schedule_of
+from lamsearch.schedules import schedule_of
 from lamsearch.study import Training
 from lamsearch.trainer import Trainer, evaluate
 
@@ -51,16 +51,16 @@ class MappedSplits:
     projection: None = None
 
 
-def write_images(folder: Path, rows: int, features: int) -> None:
+def write_images(directory: Path, rows: int, features: int) -> None:
     """Write standard normal images (rows, features), float32, and random labels."""
     rng = np.random.default_rng(0)
-    np.save(folder / "images.npy", rng.standard_normal((rows, features), dtype=np.float32))
-    np.save(folder / "labels.npy", rng.integers(CLASSES, size=rows))
+    np.save(directory / "images.npy", rng.standard_normal((rows, features), dtype=np.float32))
+    np.save(directory / "labels.npy", rng.integers(CLASSES, size=rows))
 
 
-def mapped_splits(folder: Path) -> MappedSplits:
+def mapped_splits(directory: Path) -> MappedSplits:
     """Map what `write_images` wrote."""
-    x, y = np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "labels.npy")
+    x, y = np.load(directory / "images.npy", mmap_mode="r"), np.load(directory / "labels.npy")
     x = np.asarray(x)
     one = np.ones(x.shape[1], np.float32)
     return MappedSplits(
@@ -73,9 +73,9 @@ def training(batch: int) -> Training:
     return Training(batch_size=batch, step_size=10**9, sample_every="cycle")
 
 
-def ours(folder: Path, number: int) -> Build:
+def ours(directory: Path, number: int) -> Build:
     """Our Trainer, a cohort at a time; images mapped from a file, as in a worker."""
-    splits = mapped_splits(folder)
+    splits = mapped_splits(directory)
 
     def build(setup: Setup) -> Work:
         updates = Trainer(
@@ -93,7 +93,7 @@ def ours(folder: Path, number: int) -> Build:
     return build
 
 
-def sgemm(folder: Path, number: int) -> Build:
+def sgemm(directory: Path, number: int) -> Build:
     """The machine's own rate: one unit is one product of two square matrices."""
     rng = np.random.default_rng(number)
     a, b = (
@@ -109,9 +109,9 @@ def sgemm(folder: Path, number: int) -> Build:
     return lambda setup: work
 
 
-def evaluation(folder: Path, number: int) -> Build:
+def evaluation(directory: Path, number: int) -> Build:
     """Our evaluation: one unit is `EVALUATED` images through all nets of a cohort."""
-    splits = mapped_splits(folder)
+    splits = mapped_splits(directory)
     rng = np.random.default_rng(number)
 
     def build(setup: Setup) -> Work:
@@ -131,10 +131,10 @@ def evaluation(folder: Path, number: int) -> Build:
     return build
 
 
-def student(folder: Path, number: int) -> Build:
+def student(directory: Path, number: int) -> Build:
     """A plain float64 NumPy loop over shuffled mini-batches."""
-    x_all = np.load(folder / "images.npy").astype(np.float64)
-    y_all = np.load(folder / "labels.npy")
+    x_all = np.load(directory / "images.npy").astype(np.float64)
+    y_all = np.load(directory / "labels.npy")
     rng = np.random.default_rng(number)
     features = x_all.shape[1]
 
@@ -170,13 +170,13 @@ def student(folder: Path, number: int) -> Build:
     return build
 
 
-def torch_eager(folder: Path, number: int) -> Build:
+def torch_eager(directory: Path, number: int) -> Build:
     """PyTorch, float32: two nn.Linear, cross_entropy, SGD with weight_decay = 2λ on weights."""
     import torch
 
     torch.manual_seed(number)
-    x_all = torch.from_numpy(np.load(folder / "images.npy"))
-    y_all = torch.from_numpy(np.load(folder / "labels.npy"))
+    x_all = torch.from_numpy(np.load(directory / "images.npy"))
+    y_all = torch.from_numpy(np.load(directory / "labels.npy"))
 
     def build(setup: Setup) -> Work:
         from benchmarks.torch_net import TorchNet
@@ -200,15 +200,15 @@ def torch_eager(folder: Path, number: int) -> Build:
     return build
 
 
-def sklearn_fit(folder: Path, number: int) -> Build:
+def sklearn_fit(directory: Path, number: int) -> Build:
     """scikit-learn's MLPClassifier, float32, whole epochs of fit, α = 2λ·batch.
 
     fit knows no cycles: its rate is constant. partial_fit would allow them, but costs more.
     """
     from sklearn.neural_network import MLPClassifier
 
-    x_all = np.load(folder / "images.npy", mmap_mode="r")[:_SKLEARN_ROWS].copy()
-    y_all = np.load(folder / "labels.npy")[:_SKLEARN_ROWS]
+    x_all = np.load(directory / "images.npy", mmap_mode="r")[:_SKLEARN_ROWS].copy()
+    y_all = np.load(directory / "labels.npy")[:_SKLEARN_ROWS]
 
     def build(setup: Setup) -> Work:
         net = MLPClassifier(
@@ -231,7 +231,7 @@ def sklearn_fit(folder: Path, number: int) -> Build:
     return build
 
 
-def jax_vmap(folder: Path, number: int) -> Build:
+def jax_vmap(directory: Path, number: int) -> Build:
     """JAX: one jitted update, vmapped over the λs of a cohort, weights donated, data resident.
 
     The first layers are stacked along their first axis or their second: which of the two XLA
@@ -240,8 +240,8 @@ def jax_vmap(folder: Path, number: int) -> Build:
     import jax
     import jax.numpy as jnp
 
-    x_all = jnp.array(np.load(folder / "images.npy"))
-    y_all = jnp.array(np.load(folder / "labels.npy").astype(np.int32))
+    x_all = jnp.array(np.load(directory / "images.npy"))
+    y_all = jnp.array(np.load(directory / "labels.npy").astype(np.int32))
     rng = np.random.default_rng(number)
     features = x_all.shape[1]
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks.common import CORES, Options, publish, read_options, spread, table, verdict
 from lamsearch.results import Curve, Trained, TrialState
+from lamsearch.storage import Claim, Database, Heartbeat, Leases, create
 from lamsearch.study import parse_study
-from lamsearch.trials import Beat, Claim, Database, Leases, create
 
 TRIALS, QUICK_TRIALS, POINTS, COHORT = 5_000, 400, 200, 8
 MOST_SECONDS = 0.3
@@ -52,7 +52,7 @@ def fill(url: str, trials: int) -> None:
     rng = np.random.default_rng(0)
     while isinstance(claim := leases.claim(), Claim):
         told = [_made_up(held.log10_lambda, rng) for held in claim.slots]
-        leases.tell(claim, told, Beat(updates=2000, per_second=1000.0), 1.0)
+        leases.tell(claim, told, Heartbeat(updates=2000, per_second=1000.0), 1.0)
     database.close()
 
 
@@ -87,7 +87,7 @@ def requests(trials: int, artifact: str | None) -> dict[str, str]:
         "page of a study, all trials": "api/studies/1",
         "its refresh": f"api/studies/1?after={trials}",
     }
-    return asked if artifact is None else {**asked, "picture of a trial": artifact}
+    return asked if artifact is None else {**asked, "figure of a trial": artifact}
 
 
 def measure(base: str, asked: dict[str, str]) -> dict[str, tuple[float, list[float]]]:
@@ -98,17 +98,17 @@ def measure(base: str, asked: dict[str, str]) -> dict[str, tuple[float, list[flo
     }
 
 
-def _ours(url: str, folder: Path) -> tuple[subprocess.Popen[str], str]:
+def _ours(url: str, directory: Path) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "lamsearch", "dashboard", "--storage", url, "--port", "0"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
 
 
-def _bare(url: str, folder: Path) -> tuple[subprocess.Popen[str], str]:
+def _bare(url: str, directory: Path) -> tuple[subprocess.Popen[str], str]:
     port = 8000 + np.random.default_rng().integers(1000)
     command = [sys.executable, "-c", _BARE, url, str(port)]
-    process = subprocess.Popen(command, cwd=folder, text=True)
+    process = subprocess.Popen(command, cwd=directory, text=True)
     base = f"http://127.0.0.1:{port}/"
     for _ in range(600):
         try:
@@ -124,11 +124,11 @@ def _bare(url: str, folder: Path) -> tuple[subprocess.Popen[str], str]:
 def with_server(
     start: Callable[[str, Path], tuple[subprocess.Popen[str], str]],
     url: str,
-    folder: Path,
+    directory: Path,
     asked: dict[str, str],
 ) -> dict[str, tuple[float, list[float]]]:
     """Measure a server from its start to its end."""
-    process, base = start(url, folder)
+    process, base = start(url, directory)
     try:
         return measure(base, asked)
     finally:
@@ -139,10 +139,10 @@ def with_server(
 
 
 def _artifact(url: str) -> str:
-    """The address of the first trial's picture."""
+    """The address of the first trial's figure."""
     database = Database(url)
-    with database.read() as unit:
-        name = unit.connection.exec_driver_sql("SELECT id FROM lamsearch_study").scalar_one()
+    with database.read() as transaction:
+        name = transaction.connection.exec_driver_sql("SELECT id FROM lamsearch_study").scalar_one()
     database.close()
     return f"artifacts/1/1/{name[:12]}-1-0"
 
@@ -175,12 +175,12 @@ def main() -> None:
     options: Options = read_options(__doc__ or "")
     trials = QUICK_TRIALS if options.quick else TRIALS
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        url = f"sqlite:///{folder / 'many.db'}"
+        directory = Path(name)
+        url = f"sqlite:///{directory / 'many.db'}"
         fill(url, trials)
         asked = requests(trials, _artifact(url))
-        ours = with_server(_ours, url, folder, asked)
-        bare = with_server(_bare, url, folder, requests(trials, None))
+        ours = with_server(_ours, url, directory, asked)
+        bare = with_server(_bare, url, directory, requests(trials, None))
     publish("dashboard", _text(trials, ours, bare), options)
 
 

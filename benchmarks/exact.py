@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from lamsearch import report, trials
-from lamsearch.trials import Database, Mode, parse_url
+from lamsearch import report
+from lamsearch import storage as store
+from lamsearch.storage import Database, Mode, parse_url
 
 ANSWER = ("stages", "selected", "final")
 _TRIALS = "SELECT trial_id FROM trials JOIN studies USING (study_id) WHERE study_name LIKE :like"
@@ -36,11 +37,11 @@ _ROWS = {
     "cohorts": "SELECT count(*) FROM lamsearch_cohort WHERE study = :name",
 }  # fmt: skip
 _SLOTS = """
-SELECT study_name, trials.state,
+SELECT study_name, store.state,
        (SELECT value_json FROM trial_user_attributes AS a
-        WHERE a.trial_id = trials.trial_id AND key = 'candidate') AS candidate,
+        WHERE a.trial_id = store.trial_id AND key = 'candidate') AS candidate,
        (SELECT value_json FROM trial_user_attributes AS a
-        WHERE a.trial_id = trials.trial_id AND key = 'replicate') AS replicate
+        WHERE a.trial_id = store.trial_id AND key = 'replicate') AS replicate
 FROM trials JOIN studies USING (study_id) WHERE study_name LIKE :like
 """
 
@@ -95,7 +96,7 @@ def ended(url: str, name: str) -> Ended:
     keys = [((row[0].partition("/")[2], row[2], row[3]), row[1]) for row in found]
     database = Database(url, Mode.READ)
     try:
-        record = trials.read_study(database, name)
+        record = store.read_study(database, name)
     finally:
         database.close()
     document = report.document(record)

@@ -29,8 +29,8 @@ from typing import Any, Literal
 import numpy as np
 
 from lamsearch import __main__ as command
+from lamsearch.storage import Claim
 from lamsearch.trainer import Progress, Trainer
-from lamsearch.trials import Claim
 
 Told = Callable[[tuple[Any, ...], Any], bool]  # from arguments and result
 
@@ -59,7 +59,7 @@ def _tests(arguments: tuple[Any, ...], _result: Any) -> bool:
 class Point:
     """A moment: before or after a function of lamsearch, where ``only`` says so.
 
-    ``leaving`` asks the worker to leave politely once it has saved a checkpoint; ``often`` says
+    ``leaving`` asks the worker to leave gracefully once it has saved a checkpoint; ``often`` says
     that a worker passes here with every cohort.
     """
 
@@ -70,9 +70,9 @@ class Point:
     often: bool = False
 
 
-_LEASES = "lamsearch.trials.leases:Leases"
-_TRANSITION = "lamsearch.trials.transition"
-_SAVE = "lamsearch.files:Files.save_checkpoint"
+_LEASES = "lamsearch.storage.leases:Leases"
+_TRANSITION = "lamsearch.storage.transition"
+_SAVE = "lamsearch.artifacts:Files.save_checkpoint"
 POINTS = {
     # claim: in its transaction; after it, before the first renewal
     "claiming": Point(where=f"{_LEASES}._take", often=True),
@@ -90,17 +90,17 @@ POINTS = {
     "giving-back": Point(where=f"{_LEASES}.give_back", leaving=True),
     # tell: before it; its trials' attributes written, not their states; its cohort done;
     # committed, checkpoints still there
-    "uploaded": Point(where="lamsearch.files:Files.save_model"),
-    "telling": Point(where="lamsearch.trials.leases:set_attributes", often=True),
+    "uploaded": Point(where="lamsearch.artifacts:Files.save_model"),
+    "telling": Point(where="lamsearch.storage.leases:set_attributes", often=True),
     "tell-finishing": Point(where=f"{_LEASES}._finish", only=_trains, often=True),
     "told": Point(where=f"{_LEASES}.tell", often=True),
     # the stage transition: the stage's row written, its trials not; all written; committed
     "passing": Point(where=f"{_TRANSITION}:_insert_cohorts", when="before"),
-    "passage-written": Point(where=f"{_TRANSITION}:write_step"),
-    "passed": Point(where="lamsearch.trials.leases:advance"),
+    "transition-written": Point(where=f"{_TRANSITION}:write_step"),
+    "passed": Point(where="lamsearch.storage.leases:advance"),
     # the test: its opening committed; the images read; the score written; committed
     "test-recorded": Point(where=f"{_LEASES}.open_test"),
-    "test-open": Point(where="lamsearch.dataset:open_test"),
+    "test-open": Point(where="lamsearch.data:open_test"),
     "test-telling": Point(where=f"{_LEASES}._finish", only=_tests),
     "test-told": Point(where=f"{_LEASES}.tell_test"),
 }
@@ -143,8 +143,8 @@ def arm(name: str, number: int, blow: signal.Signals = signal.SIGKILL) -> None:
 
     @contextmanager
     def alone(transaction: Callable[..., Any], *arguments: Any, **options: Any) -> Iterator[Any]:
-        with free, transaction(*arguments, **options) as unit:
-            yield unit
+        with free, transaction(*arguments, **options) as transaction:
+            yield transaction
 
     def pass_by(arguments: tuple[Any, ...], result: Any) -> None:
         nonlocal passings
@@ -156,7 +156,7 @@ def arm(name: str, number: int, blow: signal.Signals = signal.SIGKILL) -> None:
                     os.kill(os.getpid(), blow)
 
     if blow == signal.SIGSTOP:  # a renewal stopped half-way would keep SQLite's lock
-        _around("lamsearch.trials.engine:Database._transaction", alone)
+        _around("lamsearch.storage.engine:Database._transaction", alone)
     if point.leaving:
         left = iter([signal.SIGTERM])  # once: a second one would mean to leave at once
         _wrap(_SAVE, after=lambda *_: [os.kill(os.getpid(), number) for number in left])
@@ -171,13 +171,13 @@ def trace(path: Path) -> None:
     rows = np.memmap(path, WORK, "w+", shape=(_ROWS,))
     count, row = 0, rows[0]
 
-    def train(work: Callable[..., None], worker: object, claim: Claim, keeper: object) -> None:
+    def train(work: Callable[..., None], worker: object, claim: Claim, renewer: object) -> None:
         nonlocal count, row
         row = rows[count % _ROWS]
         count += 1
         row["stage"], row["number"], row["in_work"] = claim.stage.encode(), claim.number, 1
         try:
-            work(worker, claim, keeper)
+            work(worker, claim, renewer)
         finally:
             row["in_work"] = 0
 

@@ -32,7 +32,7 @@ class Setup:
 
 # Does about so many units of work, all of them done at its return; returns how many it did.
 Work = Callable[[int], int]
-# From the data's folder and the process's number to what builds the work of a setup.
+# From the data's directory and the process's number to what builds the work of a setup.
 Contender = Callable[[Path, int], Callable[[Setup], Work]]
 
 
@@ -42,7 +42,7 @@ class Fleet:
     def __init__(
         self,
         contender: Contender,
-        folder: Path,
+        directory: Path,
         *,
         processes: int = 1,
         threads: int = 1,
@@ -56,7 +56,7 @@ class Fleet:
             for number in range(processes):
                 ours, theirs = context.Pipe()
                 core = cores[number % len(cores)] if pinned else None
-                arguments = (theirs, contender, folder, number, core)
+                arguments = (theirs, contender, directory, number, core)
                 process = context.Process(target=_serve, args=arguments, daemon=True)
                 process.start()
                 theirs.close()  # else a process that dies would leave us waiting
@@ -93,11 +93,11 @@ class Fleet:
 
 
 def _serve(
-    pipe: Connection, contender: Contender, folder: Path, number: int, core: int | None
+    pipe: Connection, contender: Contender, directory: Path, number: int, core: int | None
 ) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
-    build, ready = contender(folder, number), dict[Setup, Work]()
+    build, ready = contender(directory, number), dict[Setup, Work]()
     while True:
         try:
             setup, seconds = pipe.recv()

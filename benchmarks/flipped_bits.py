@@ -27,13 +27,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import ROOT, Options, publish, table
-from lamsearch import dataset, report, trials
-from lamsearch.dataset import training
+from lamsearch import data as datasets
+from lamsearch import report
+from lamsearch import storage as store
+from lamsearch.artifacts import Files
+from lamsearch.data import training
 from lamsearch.errors import InterruptedWorkError, LamsearchError
-from lamsearch.files import Files
 from lamsearch.results import TrialState
+from lamsearch.storage import DATABASE_ERRORS, Database, Leases, Mode
 from lamsearch.study import Study, parse_study
-from lamsearch.trials import DATABASE_ERRORS, Database, Leases, Mode
 from lamsearch.worker import Settings, Worker
 
 FLIPS, DATABASE_FLIPS = 200, 500
@@ -45,12 +47,12 @@ _NOTICED = (LamsearchError, *DATABASE_ERRORS)
 class Desk:
     """A directory with a study's database, files and cache, that can be put back as it was."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.work, self.kept = folder, folder / "work", folder / "kept"
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.work, self.kept = directory, directory / "work", directory / "kept"
         self.said: list[str] = []
         self.work.mkdir(parents=True)
         rng = np.random.default_rng(0)
-        path = folder / "own.npz"
+        path = directory / "own.npz"
         np.savez(path, X=rng.standard_normal((200, 12)).astype(np.float32), y=np.arange(200) % 3)
         self.study: Study = parse_study({
             "name": "flips", "seed": 1, "cohort": 2, "network": {"hidden": 4},
@@ -60,11 +62,11 @@ class Desk:
             "final": {"replicates": 2, "train": 120, "validation": 30},
         })  # fmt: skip
         with self.open(Mode.CREATE) as database:
-            found = dataset.load(self.study, folder, cache=self.work / "cache", look=True)
-            trials.create(
+            found = datasets.load(self.study, directory, cache=self.work / "cache", look=True)
+            store.create(
                 database, self.study, data_fingerprint=found.fingerprint,
                 validation_images={s: self.study.validation_images(s) for s in self.study.stages},
-                classes=found.classes, origin=str(folder), files=str(self.work / "files"),
+                classes=found.classes, origin=str(directory), files=str(self.work / "files"),
                 facts=found.seen,
             )  # fmt: skip
 
@@ -81,9 +83,11 @@ class Desk:
         """Work to the end, as a new process would."""
         with self.open(Mode.WORK) as database:
             settings = Settings(
-                data_folder=self.folder, cache_folder=self.work / "cache", checkpoint_seconds=60.0
+                data_directory=self.directory,
+                cache_directory=self.work / "cache",
+                checkpoint_seconds=60.0,
             )
-            stored = trials.load(database, "flips")
+            stored = store.load(database, "flips")
             worker = Worker(
                 database, stored, settings, stop=threading.Event(), say=self.said.append
             )
@@ -93,8 +97,8 @@ class Desk:
     def answer(self) -> dict[str, Any]:
         """All numbers of the report, and which of its models are whole."""
         with self.open(Mode.READ) as database:
-            record = trials.read_study(database, "flips")
-            stored = trials.load(database, "flips")
+            record = store.read_study(database, "flips")
+            stored = store.load(database, "flips")
         found = Files(stored.files, stored.id)
         final = record.stages["final"].trials
         models = [
@@ -200,11 +204,11 @@ def kind_of(path: Path) -> str:
     }.get(name, "marker" if path.name.startswith(".") else "cached split")  # fmt: skip
 
 
-def files(folder: Path, count: int) -> dict[str, Counter[str]]:
+def files(directory: Path, count: int) -> dict[str, Counter[str]]:
     """Flip bits in all files but the database."""
     found: dict[str, Counter[str]] = {}
     for number, state in enumerate(STATES):
-        study = Desk(folder / f"files-{number}")
+        study = Desk(directory / f"files-{number}")
         logging.getLogger("lamsearch").addHandler(handler := _Said(study.said))
         reach(study, state)
         study.keep()
@@ -224,13 +228,13 @@ def files(folder: Path, count: int) -> dict[str, Counter[str]]:
     return found
 
 
-def database(folder: Path, count: int, state: str = "done") -> dict[str, Counter[str]]:
+def database(directory: Path, count: int, state: str = "done") -> dict[str, Counter[str]]:
     """Flip bits in the SQLite file of a study, and report it, or first work it to its end.
 
     Returns:
         What became of them, by what the page is.
     """
-    study = Desk(folder / f"database-{state}")
+    study = Desk(directory / f"database-{state}")
     reach(study, state)
     study.keep()
     right, found = study.go_on(), dict[str, Counter[str]]()

@@ -78,7 +78,7 @@ def read_options() -> argparse.Namespace:
 
 
 def examine(
-    folder: Path, server: str, options: argparse.Namespace, count: int
+    directory: Path, server: str, options: argparse.Namespace, count: int
 ) -> list[dict[str, Any]]:
     """Have children try all values; return what came of each."""
     indices = range(options.first, options.first + count)
@@ -89,7 +89,7 @@ def examine(
     lock = threading.Lock()
 
     def one(batch: range) -> None:
-        found = _tried(folder, server, options, batch)
+        found = _tried(directory, server, options, batch)
         with lock:
             done.extend(found)
             if options.keep:  # a whole batch at once
@@ -111,13 +111,13 @@ def _kept(file: Path | None, indices: range) -> list[dict[str, Any]]:
 
 
 def _tried(
-    folder: Path, server: str, options: argparse.Namespace, batch: range
+    directory: Path, server: str, options: argparse.Namespace, batch: range
 ) -> list[dict[str, Any]]:
     """One batch, in as many children as it takes: who does not end is killed, and told of."""
     found: list[dict[str, Any]] = []
     start = batch.start
     while start < batch.stop:
-        own = folder / f"batch-{start}"
+        own = directory / f"batch-{start}"
         own.mkdir()
         command = [sys.executable, "-m", "benchmarks.hostile", "--batch", str(own), server,
                    str(start), str(batch.stop), options.storage or "",
@@ -127,7 +127,7 @@ def _tried(
             child = subprocess.run(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False,
                 env={**environment, "OPENBLAS_NUM_THREADS": "1", "TMPDIR": str(own),
-                     "MPLCONFIGDIR": str(folder / "mpl")},
+                     "MPLCONFIGDIR": str(directory / "mpl")},
             )  # fmt: skip
         results = own / "results"
         lines = results.read_text().splitlines() if results.exists() else []
@@ -146,19 +146,19 @@ def _tried(
     return found
 
 
-def work(folder: str, server: str, start: str, stop: str, storage: str, limit: str) -> None:
+def work(directory: str, server: str, start: str, stop: str, storage: str, limit: str) -> None:
     """Be the child: try a few values, one after another."""
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, resource.RLIM_INFINITY))
     desks: dict[tuple[Kind, str], Desk] = {}
-    work_folder = Path(folder)
-    with (work_folder / "results").open("w") as out:
+    work_directory = Path(directory)
+    with (work_directory / "results").open("w") as out:
         for index in range(int(start), int(stop)):
             draw = random.Random(index)  # noqa: S311 - to be the same again
             kind, state = drawn_study(draw, storage)
             if (kind, state) not in desks:
-                desks[kind, state] = make_desk(work_folder, kind, state, server)
+                desks[kind, state] = make_desk(work_directory, kind, state, server)
             signal.alarm(int(limit))
-            found = _one(desks[kind, state], index, draw, work_folder)
+            found = _one(desks[kind, state], index, draw, work_directory)
             signal.alarm(0)
             out.write(json.dumps(found) + "\n")
             out.flush()
@@ -174,7 +174,7 @@ def drawn_study(draw: random.Random, storage: str) -> tuple[Kind, str]:
     return cast("Kind", storage or kind), draw.choice(["done", "half"])
 
 
-def _one(desk: Desk, index: int, draw: random.Random, folder: Path) -> dict[str, Any]:
+def _one(desk: Desk, index: int, draw: random.Random, directory: Path) -> dict[str, Any]:
     """What verbs make of one value."""
     column = desk.columns[index % len(desk.columns)]
     desk.reset()
@@ -185,7 +185,7 @@ def _one(desk: Desk, index: int, draw: random.Random, folder: Path) -> dict[str,
     }  # fmt: skip
     if let_in:
         found["verbs"] = drawn(draw)
-        (folder / "begun").write_text(json.dumps(found))
+        (directory / "begun").write_text(json.dumps(found))
         found["wrong"] = desk.examine(found["verbs"])
         found["answers"] = desk.answers
     return found

@@ -23,16 +23,16 @@ from click.testing import CliRunner
 
 from benchmarks.hostile_values import CANARY, Column, columns
 from benchmarks.witness import Witness
+from lamsearch.artifacts import Files
 from lamsearch.cli import cli, watching
-from lamsearch.dashboard import serving
-from lamsearch.dashboard.attempts import Attempts
-from lamsearch.dashboard.connections import Server
-from lamsearch.dashboard.door import Door, Rules
-from lamsearch.dashboard.steady import _BROKEN
 from lamsearch.errors import LamsearchError
-from lamsearch.files import Files
-from lamsearch.trials import Database, Leases, Mode, View
+from lamsearch.storage import Database, Leases, Mode, View
 from lamsearch.visible import is_obeyed
+from lamsearch.web import serving
+from lamsearch.web.access_control import AccessControl, Rules
+from lamsearch.web.attempts import Attempts
+from lamsearch.web.connections import Server
+from lamsearch.web.error_handling import _BROKEN
 from lamsearch.worker import loop
 
 Kind = Literal["sqlite", "postgresql"]
@@ -87,15 +87,17 @@ _witnesses: list[Witness] = []  # one for the process: an audit hook cannot be r
 class Desk:
     """A directory with a study in it, put back before each value."""
 
-    def __init__(self, folder: Path, kind: Kind, state: str, server: str, witness: Witness) -> None:
+    def __init__(
+        self, directory: Path, kind: Kind, state: str, server: str, witness: Witness
+    ) -> None:
         self.kind, self.state, self._server, self._witness = kind, state, server, witness
-        self.folder, self.outside = folder / "desk", folder / "outside"
-        self._kept = folder / f"kept-{kind}-{state}"
+        self.directory, self.outside = directory / "desk", directory / "outside"
+        self._kept = directory / f"kept-{kind}-{state}"
         self._template = f"kept_{os.getpid()}_{state}"
         self._database = f"desk_{os.getpid()}"
         self.answers: Counter[str] = Counter()
         self._asked = 0
-        self.url = f"sqlite:///{self.folder / 'lamsearch.db'}"
+        self.url = f"sqlite:///{self.directory / 'lamsearch.db'}"
         if kind == "postgresql":
             self.url = sa.make_url(server).set(
                 drivername="postgresql", database=self._database
@@ -103,17 +105,17 @@ class Desk:
 
     def prepare(self) -> None:
         """Make the study, as far as it is to be, and learn what undisturbed verbs open."""
-        _empty(self.folder)
-        (self.folder / "small.toml").write_text(STUDY)
+        _empty(self.directory)
+        (self.directory / "small.toml").write_text(STUDY)
         if self.kind == "postgresql":
             self._command(f"DROP DATABASE IF EXISTS {self._database} WITH (FORCE)",
                           f"CREATE DATABASE {self._database}")  # fmt: skip
-        os.chdir(self.folder)
+        os.chdir(self.directory)
         with _stopping(self.state == "half"):
             for verb in (("create", "small.toml"), ("worker", "small")):
                 CliRunner().invoke(cli, [*verb, "--storage", self.url])
         shutil.rmtree(self._kept, ignore_errors=True)
-        shutil.copytree(self.folder, self._kept)
+        shutil.copytree(self.directory, self._kept)
         if self.kind == "postgresql":
             self._command(f"CREATE DATABASE {self._template} TEMPLATE {self._database}")
         self.columns: list[Column] = columns(self.url)
@@ -125,12 +127,12 @@ class Desk:
 
     def reset(self) -> None:
         """Put the study back as it was."""
-        _empty(self.folder)
+        _empty(self.directory)
         _empty(self.outside)
-        shutil.copytree(self._kept, self.folder, dirs_exist_ok=True)
+        shutil.copytree(self._kept, self.directory, dirs_exist_ok=True)
         (self.outside / "checkpoints").mkdir()
         (self.outside / "checkpoints" / "mine").write_text("mine")
-        os.chdir(self.folder)
+        os.chdir(self.directory)
         if self.kind == "postgresql":
             self._command(
                 f"DROP DATABASE IF EXISTS {self._database} WITH (FORCE)",
@@ -152,7 +154,7 @@ class Desk:
             wrong += self._browse(learn) if verb == BROWSING else self._call(verb, learn)
         if _listing(self.outside) != before:
             wrong.append(f"files outside: {_listing(self.outside)}")
-        for page in self.folder.glob("*/index.html"):
+        for page in self.directory.glob("*/index.html"):
             if f"<script>{CANARY}" in page.read_text(encoding="utf-8"):
                 wrong.append(f"{page.parent.name}: a script in the report's page")
         return wrong
@@ -227,10 +229,10 @@ class Desk:
             closing(View(database, writable=False)) as view,
         ):
             port = listening.getsockname()[1]
-            files = Files(str(self.folder / "lamsearch-files"), "artifacts")
+            files = Files(str(self.directory / "lamsearch-files"), "artifacts")
             application = serving._application(view, files, said.append)
             rules = Rules(hosts=frozenset({f"127.0.0.1:{port}"}))
-            door = Door(application, rules, Attempts(said.append))
+            door = AccessControl(application, rules, Attempts(said.append))
             server = Server(door, listening, may_send=door.may_send, threads=2)
             thread = threading.Thread(target=server.run, daemon=True)
             thread.start()
@@ -249,13 +251,13 @@ class Desk:
                 connection.execute(sa.text(one))
 
 
-def make_desk(folder: Path, kind: Kind, state: str, server: str) -> Desk:
+def make_desk(directory: Path, kind: Kind, state: str, server: str) -> Desk:
     """Return a desk in a directory, whose study is ``done`` or ``half`` done."""
-    cache = folder / "cache"
+    cache = directory / "cache"
     os.environ["LAMSEARCH_CACHE"] = str(cache)
     if not _witnesses:
-        _witnesses.append(Witness([folder / "desk", cache], canary=CANARY))
-    desk = Desk(folder, kind, state, server, _witnesses[0])
+        _witnesses.append(Witness([directory / "desk", cache], canary=CANARY))
+    desk = Desk(directory, kind, state, server, _witnesses[0])
     desk.prepare()
     return desk
 
@@ -302,7 +304,7 @@ def _once() -> Iterator[None]:
 
 @contextmanager
 def _stopping(wanted: bool) -> Iterator[None]:
-    """Have a worker leave politely in the middle of the fine stage, with a checkpoint."""
+    """Have a worker leave gracefully in the middle of the fine stage, with a checkpoint."""
     if not wanted:
         yield
         return
@@ -326,15 +328,15 @@ def _stopping(wanted: bool) -> Iterator[None]:
         Leases.report, loop.Worker.__init__ = real, make  # type: ignore[method-assign]
 
 
-def _empty(folder: Path) -> None:
+def _empty(directory: Path) -> None:
     """Make a directory empty, and itself stay: it may be the working directory."""
-    folder.mkdir(exist_ok=True)
-    for path in folder.iterdir():
+    directory.mkdir(exist_ok=True)
+    for path in directory.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
 
 
-def _listing(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+def _listing(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))

@@ -17,7 +17,7 @@ from benchmarks.victims import NAME, Site, Victim, until
 
 WORKERS = 3
 _MEAN_SECONDS = 0.9  # between two blows
-_AIMED_AT_TRAINING = 0.75  # the other blows hit whoever lives, be it at start-up or in a passage
+_AIMED_AT_TRAINING = 0.75  # the other blows hit whoever lives, be it at start-up or in a transition
 _STOPS = 0.12  # of all blows
 
 
@@ -119,7 +119,7 @@ class Fleet:
                 self.kills.append(kill)
 
     def _start(self) -> Victim:
-        words = ("worker", NAME, "--files", str(self.site.files), *self.site.size.pace)
+        words = ("worker", NAME, "--files", str(self.site.files), *self.site.size.timing)
         return self.site.command(*words) if self.real else self.site.fork("none", *words)
 
     def _next(self) -> float:
@@ -132,8 +132,8 @@ def lost_seconds(work: dict[str, Any], again: dict[str, Any]) -> float:
     if again["begun_updates"] == work["saved_updates"]:
         return float(work["now"] - work["saved"])
     # it died between a checkpoint's rename and the trace of it, or fell back to an older one
-    pace = (work["now"] - work["begun"]) / max(1, work["now_updates"] - work["begun_updates"])
-    return max(0.0, float(updates * pace))
+    timing = (work["now"] - work["begun"]) / max(1, work["now_updates"] - work["begun_updates"])
+    return max(0.0, float(updates * timing))
 
 
 def kill_in_training(victim: Victim, after: float) -> dict[str, Any]:

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 
 from benchmarks.postgres import Server
 from lamsearch.results import Trained, TrialState
+from lamsearch.storage import Claim, Database, Heartbeat, Leases, advance, create
 from lamsearch.study import parse_study
-from lamsearch.trials import Beat, Claim, Database, Leases, advance, create
 
 SHARE, LONGEST, SHORTEST = 0.3, 3.0, 1.0  # of segments; seconds that one is late
 
@@ -80,15 +80,15 @@ def study(trials: int) -> dict[str, object]:
 
 def complete(leases: Leases) -> None:
     """Complete the cohorts of the coarse stage with made-up results."""
-    beat = Beat(updates=30, per_second=1.0)
+    heartbeat = Heartbeat(updates=30, per_second=1.0)
     while isinstance(claim := leases.claim(), Claim) and claim.stage == "coarse":
         scores = [0.9 - 0.02 * (held.log10_lambda + 3.0) ** 2 for held in claim.slots]
         told = [Trained(state=TrialState.COMPLETE, validation_accuracy=s, validation_loss=1 - s,
                         train_accuracy=s) for s in scores]  # fmt: skip
-        leases.tell(claim, told, beat, 1.0)
+        leases.tell(claim, told, heartbeat, 1.0)
         row = "SELECT count(*) FROM lamsearch_cohort WHERE state <> 2"
-        with leases._database.read() as unit:
-            if not unit.connection.scalar(sa.text(row)):
+        with leases._database.read() as transaction:
+            if not transaction.connection.scalar(sa.text(row)):
                 return
 
 

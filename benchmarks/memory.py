@@ -30,7 +30,7 @@ class Sizes:
     """Megabytes of all workers together, and of the command that looks after them."""
 
     workers: Spread
-    crew: float
+    pool: float
 
 
 def main() -> None:
@@ -38,46 +38,46 @@ def main() -> None:
     options = read_options(__doc__ or "")
     counts = (1, 2) if options.quick else (1, 2, 4, 8)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        directory = Path(name)
         # one cohort for each worker, and long enough that none ends while it is measured
         changes = {"coarse": {"trials": 8 * max(counts), "step_size": 50_000}}
-        path = runs.coarse_only(runs.study_path("cifar10"), folder, changes)
-        cache = folder / "cache"
+        path = runs.coarse_only(runs.study_path("cifar10"), directory, changes)
+        cache = directory / "cache"
         study = runs.warm(path, options, cache)
         epoch = (study.data.train or 0) // study.training.batch_size
-        shared = {count: _sizes(count, path, folder, cache, epoch, options) for count in counts}
+        shared = {count: _sizes(count, path, directory, cache, epoch, options) for count in counts}
         alone = {} if options.quick else {
-            count: _sizes(count, path, folder, NO_CACHE, epoch, options) for count in counts
+            count: _sizes(count, path, directory, NO_CACHE, epoch, options) for count in counts
         }  # fmt: skip
     publish("memory", _text(shared, alone, study.name), options)
 
 
 def _sizes(
-    count: int, path: Path, folder: Path, cache: Path, updates: int, options: Options
+    count: int, path: Path, directory: Path, cache: Path, updates: int, options: Options
 ) -> Sizes:
     """Run so many workers until each has done so many updates; return their sizes."""
-    with tempfile.TemporaryDirectory(dir=folder) as name:
+    with tempfile.TemporaryDirectory(dir=directory) as name:
         place = Path(name)
         command = runs.run_command(path, place, options, "--workers", str(count))
         with (place / "said").open("w") as said:
-            crew = subprocess.Popen(
+            pool = subprocess.Popen(
                 command, env=runs.environment(cache), stdout=subprocess.DEVNULL, stderr=said
             )
         try:
-            _wait(crew, count, place, updates)
-            members = _children(crew.pid)
+            _wait(pool, count, place, updates)
+            members = _children(pool.pid)
             if len(members) != count:
                 raise RuntimeError(f"{count} workers wanted, found {len(members)}")
             samples = []
             for _ in range(_SAMPLES):
                 samples.append(sum(_proportional(member) for member in members))
                 time.sleep(0.3)
-            return Sizes(workers=spread(samples), crew=_proportional(crew.pid))
+            return Sizes(workers=spread(samples), pool=_proportional(pool.pid))
         finally:
-            _end(crew)
+            _end(pool)
 
 
-def _wait(crew: subprocess.Popen[bytes], count: int, place: Path, updates: int) -> None:
+def _wait(pool: subprocess.Popen[bytes], count: int, place: Path, updates: int) -> None:
     """Wait until all workers are in training, by what `lamsearch status` says."""
     command = [
         sys.executable,
@@ -90,7 +90,7 @@ def _wait(crew: subprocess.Popen[bytes], count: int, place: Path, updates: int) 
     ]
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        if crew.poll() is not None:
+        if pool.poll() is not None:
             raise RuntimeError(f"the run ended: {(place / 'said').read_text()[-2000:]}")
         done = subprocess.run(command, capture_output=True, text=True)
         found = json.loads(done.stdout) if done.returncode == 0 else []
@@ -101,14 +101,14 @@ def _wait(crew: subprocess.Popen[bytes], count: int, place: Path, updates: int) 
     raise RuntimeError(f"{count} workers did not all come to train in {_PATIENCE:.0f} s")
 
 
-def _end(crew: subprocess.Popen[bytes]) -> None:
-    """Leave politely, then at once."""
+def _end(pool: subprocess.Popen[bytes]) -> None:
+    """Leave gracefully, then at once."""
     for number in (signal.SIGINT, signal.SIGINT, signal.SIGKILL):
-        if crew.poll() is not None:
+        if pool.poll() is not None:
             return
-        crew.send_signal(number)
+        pool.send_signal(number)
         try:
-            crew.wait(15)
+            pool.wait(15)
         except subprocess.TimeoutExpired:
             continue
 
@@ -155,7 +155,7 @@ def _rows(way: str, found: dict[int, Sizes]) -> list[list[str]]:
             more = f"{step / (count - before):.0f}"
         rows.append([
             way, f"{count}", sizes.workers.text(0), f"{sizes.workers.median / count:.0f}", more,
-            f"{sizes.crew:.0f}",
+            f"{sizes.pool:.0f}",
         ])  # fmt: skip
         before = count
     return rows

@@ -1,7 +1,7 @@
 """Mutation score: how many small changes of a module the tests of its room notice.
 
-    python -m benchmarks.mutation lamsearch/dashboard/door.py \
-        --tests tests/dashboard/test_dashboard_door.py tests/dashboard/test_dashboard_attempts.py
+    python -m benchmarks.mutation lamsearch/web/access_control.py \
+        --tests tests/web/test_web_access_control.py tests/web/test_web_attempts.py
 
 Enters: modules and test paths. Leaves: the score, and each change that no test noticed. mutmut
 works on a copy of the checkout, uncommitted changes included; processes that tests start see the

@@ -19,8 +19,8 @@ import torch
 
 from benchmarks.runs import sampling_points
 from benchmarks.torch_net import TorchNet
-from lamsearch import dataset
-from lamsearch.schedule import schedule_of
+from lamsearch import data as datasets
+from lamsearch.schedules import schedule_of
 from lamsearch.search import plan_search
 from lamsearch.study import Study, read_study
 
@@ -28,7 +28,7 @@ from lamsearch.study import Study, read_study
 class Objective:
     """Trains one net at the λ of the trial."""
 
-    def __init__(self, study: Study, splits: dataset.Splits, seed: int) -> None:
+    def __init__(self, study: Study, splits: datasets.Splits, seed: int) -> None:
         self._training, self._hidden, self._seed = study.training_of("coarse"), study.network, seed
         # the images are mapped read-only; PyTorch wants its own
         self._x, self._y = torch.tensor(splits.train_x), torch.tensor(splits.train_y)
@@ -98,7 +98,7 @@ def _start(count: int) -> None:
 
 def _work(study: Study, arguments: argparse.Namespace, share: int) -> None:
     torch.set_num_threads(arguments.threads)
-    data = dataset.load(
+    data = datasets.load(
         study, arguments.data_dir, origin=arguments.study.parent, cache=arguments.cache
     )
     own = optuna.load_study(study_name=_title(study, share), storage=arguments.storage)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from benchmarks import exact
 from benchmarks.postgres import Server, Stop
 from benchmarks.victims import Site, Victim, until
-from lamsearch.trials import parse_url
+from lamsearch.storage import parse_url
 
 WORKERS = 2
 _RERUNS = 3
@@ -56,7 +56,7 @@ def run(site: Site, server: Server, *, mode: Stop = "fast", seconds: float = 0.0
 def _run(site: Site) -> Victim:
     return site.command(
         "run", str(site.study_file), "--workers", str(WORKERS), "--files", str(site.files),
-        "--output", str(site.folder / "output"), *site.size.pace,
+        "--output", str(site.directory / "output"), *site.size.timing,
     )  # fmt: skip
 
 

@@ -69,15 +69,15 @@ def main() -> None:
     options = read_options(__doc__ or "")
     name = "digits" if options.quick else "cifar10"
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+        directory = Path(temporary)
         path = runs.study_path(name)
-        study = runs.warm(path, options, folder / "cache")
+        study = runs.warm(path, options, directory / "cache")
         features = KNOWN_SOURCES[study.data.kind][1]
-        of.write_images(folder, _ROWS, features)
+        of.write_images(directory, _ROWS, features)
         with ExitStack() as stack:
-            gauge = _Gauge(stack, folder, study, options)
+            gauge = _Gauge(stack, directory, study, options)
             gauge.measure()
-            run = _run(study, path, folder, options)
+            run = _run(study, path, directory, options)
             gauge.measure()
     publish("overhead", _text(name, run, gauge.costs(), features), options)
 
@@ -85,15 +85,15 @@ def main() -> None:
 class _Gauge:
     """Measures costs on all cores in rounds, before and after the run."""
 
-    def __init__(self, stack: ExitStack, folder: Path, study: Study, options: Options) -> None:
+    def __init__(self, stack: ExitStack, directory: Path, study: Study, options: Options) -> None:
         self._rounds, self._block = (2, 0.05) if options.quick else (6, 0.2)
         fleets = {
-            name: stack.enter_context(Fleet(contender, folder, processes=CORES))
+            name: stack.enter_context(Fleet(contender, directory, processes=CORES))
             for name, contender in (
                 ("update", of.ours), ("evaluation", of.evaluation), ("product", of.sgemm),
             )
         }  # fmt: skip
-        whole = stack.enter_context(Fleet(of.sgemm, folder, threads=CORES))
+        whole = stack.enter_context(Fleet(of.sgemm, directory, threads=CORES))
         batches = {study.training_of(stage).batch_size for stage in study.stages}
         # a stage that is extended may have any width up to the cohort's
         widths = range(1, study.cohort + 1)
@@ -124,11 +124,11 @@ class _Gauge:
         return Costs(update=pick["update"], evaluation=pick["evaluation"], product=best)
 
 
-def _run(study: Study, path: Path, folder: Path, options: Options) -> Run:
-    place = folder / "run"
+def _run(study: Study, path: Path, directory: Path, options: Options) -> Run:
+    place = directory / "run"
     place.mkdir()
     command = runs.run_command(path, place, options)
-    began, wall, _ = runs.timed(command, folder / "cache")
+    began, wall, _ = runs.timed(command, directory / "cache")
     with closing(sqlite3.connect(place / "study.db")) as base:
         finished = base.execute("SELECT finished FROM lamsearch_study").fetchone()[0] - began
         rows = base.execute(

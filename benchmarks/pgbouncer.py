@@ -23,7 +23,7 @@ from benchmarks.kills import WORKERS, Fleet
 from benchmarks.pooler import Pooler
 from benchmarks.postgres import Server
 from benchmarks.victims import NAME, Site, Size
-from lamsearch.trials import parse_url
+from lamsearch.storage import parse_url
 
 SIZE = Size(trials=8, step_size=1500, lease_seconds=2.0, checkpoint_seconds=0.1)
 _STUDIES, _SEED = 10, 12
@@ -48,14 +48,14 @@ def main() -> None:
     studies = 2 if options.quick else _STUDIES
     found = []
     with tempfile.TemporaryDirectory() as temporary, Server(tcp=True) as server:
-        folder = Path(temporary)
-        right = victims.undisturbed(folder / "right", SIZE, folder / "cache")
+        directory = Path(temporary)
+        right = victims.undisturbed(directory / "right", SIZE, directory / "cache")
         with Pooler(server.url) as pooler:
             version = pooler.version
             for number in range(studies):
                 direct = server.database()
-                place, url = folder / str(number), pooler.through(direct)
-                with victims.site(place, url, SIZE, folder / "cache") as site:
+                place, url = directory / str(number), pooler.through(direct)
+                with victims.site(place, url, SIZE, directory / "cache") as site:
                     chance = Random(f"{_SEED} {number}")  # noqa: S311 - chance, not secrets
                     found.append(run(site, direct, pooler, right, chance))
                 for words in found[-1].dead:

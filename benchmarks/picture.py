@@ -1,8 +1,8 @@
-"""The README's picture of speed, drawn from RESULTS.md.
+"""The README's figure of speed, drawn from RESULTS.md.
 
-Enters: the section `training` of RESULTS.md. Leaves: docs/pictures/speed.png.
+Enters: the section `training` of RESULTS.md. Leaves: docs/figures/speed.png.
 
-    python -m benchmarks.picture
+    python -m benchmarks.figure
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.common import RESULTS, ROOT
 
 BATCH = "100"
 OURS = ("1", "4", "8")
-PICTURE = ROOT / "docs" / "pictures" / "speed.png"
+PICTURE = ROOT / "docs" / "figures" / "speed.png"
 
 
 def bars() -> list[tuple[str, float, bool]]:

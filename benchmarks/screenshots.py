@@ -1,6 +1,6 @@
 """The README's screenshots: a real study, run by the command line, seen in a real Chromium.
 
-Enters: studies/digits.toml. Leaves: docs/pictures/readme-*.png, the report page and two pages of
+Enters: studies/digits.toml. Leaves: docs/figures/readme-*.png, the report page and two pages of
 the dashboard. Refuses to draw: what stands in them is what a browser shows. Needs Chromium and the
 extra `dev` (Playwright).
 
@@ -25,8 +25,8 @@ from typing import Any
 from benchmarks.common import ROOT
 
 STUDY = "digits"
-PICTURES = ROOT / "docs" / "pictures"
-WIDTH = 1200  # pixels of every picture
+PICTURES = ROOT / "docs" / "figures"
+WIDTH = 1200  # pixels of every figure
 HEAVIEST = 250_000  # bytes
 REPORT_WIDTH = 960  # of the window that shows the report, so that a README's column stays legible
 COMMAND = [sys.executable, "-P", "-m", "lamsearch"]
@@ -34,19 +34,19 @@ ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu",
 
 
 def main() -> None:
-    """Run the study in a folder of its own and take all pictures."""
+    """Run the study in a directory of its own and take all figures."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise SystemExit("needs Chromium: apt install chromium")
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        folder = Path(name)
-        lamsearch(folder, "run", str(ROOT / "studies" / f"{STUDY}.toml"), "--output", "report")
+        directory = Path(name)
+        lamsearch(directory, "run", str(ROOT / "studies" / f"{STUDY}.toml"), "--output", "report")
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         with window(browser, REPORT_WIDTH) as page:
-            take_report(page, folder / "report" / "index.html")
-        with dashboard(folder) as url, window(browser, WIDTH) as page:
+            take_report(page, directory / "report" / "index.html")
+        with dashboard(directory) as url, window(browser, WIDTH) as page:
             number = stages(url)[f"{STUDY}/coarse"]
             take_stage(page, f"{url}dashboard/studies/{number}")
             take_trial(page, f"{url}dashboard/studies/{number}/trials?numbers=0")
@@ -56,9 +56,9 @@ def main() -> None:
 def take_report(page: Any, path: Path) -> None:
     """Take the answer and accuracy over λ; of two panels the upper one, 0.45 of the height."""
     page.goto(path.as_uri())
-    picture = page.locator("img").first.bounding_box()
-    shown = 0.45 if picture["height"] > picture["width"] else 1.0
-    end = round(picture["y"] + shown * picture["height"])
+    figure = page.locator("img").first.bounding_box()
+    shown = 0.45 if figure["height"] > figure["width"] else 1.0
+    end = round(figure["y"] + shown * figure["height"])
     page.set_viewport_size({"width": REPORT_WIDTH, "height": end})
     save(page, "readme-report")
 
@@ -84,7 +84,7 @@ def take_stage(page: Any, url: str) -> None:
 
 
 def take_trial(page: Any, url: str) -> None:
-    """Take a trial's page, down to the picture of its learning curves."""
+    """Take a trial's page, down to the figure of its learning curves."""
     page.set_viewport_size({"width": WIDTH, "height": 1040})
     page.goto(url)
     page.wait_for_function(
@@ -109,7 +109,7 @@ def save(page: Any, name: str) -> None:
 
 @contextmanager
 def window(browser: Any, width: int) -> Iterator[Any]:
-    """Open a page in a light window of that many CSS pixels, ``WIDTH`` in its pictures."""
+    """Open a page in a light window of that many CSS pixels, ``WIDTH`` in its figures."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         device_scale_factor=WIDTH / width,
@@ -120,10 +120,10 @@ def window(browser: Any, width: int) -> Iterator[Any]:
 
 
 @contextmanager
-def dashboard(folder: Path) -> Iterator[str]:
+def dashboard(directory: Path) -> Iterator[str]:
     """Serve the study's dashboard, and yield its address."""
     process = subprocess.Popen(
-        [*COMMAND, "dashboard", "--port", "0"], cwd=folder, env=environment(),
+        [*COMMAND, "dashboard", "--port", "0"], cwd=directory, env=environment(),
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -140,9 +140,9 @@ def stages(url: str) -> dict[str, int]:
         return {one["study_name"]: one["study_id"] for one in json.load(answer)["study_summaries"]}
 
 
-def lamsearch(folder: Path, *arguments: str) -> None:
-    """Call the command line, its storage in ``folder``."""
-    subprocess.run([*COMMAND, *arguments], cwd=folder, env=environment(), check=True)
+def lamsearch(directory: Path, *arguments: str) -> None:
+    """Call the command line, its storage in ``directory``."""
+    subprocess.run([*COMMAND, *arguments], cwd=directory, env=environment(), check=True)
 
 
 def environment() -> dict[str, str]:

@@ -52,43 +52,43 @@ def main() -> None:
     """Measure, print, write."""
     options = read_options(__doc__ or "")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        directory = Path(name)
         changes = QUICK if options.quick else {}
-        path = runs.coarse_only(runs.study_path("cifar10"), folder, changes)
-        fast = _fast(folder, changes)
+        path = runs.coarse_only(runs.study_path("cifar10"), directory, changes)
+        fast = _fast(directory, changes)
         for one in [path, fast] if fast else [path]:
-            runs.warm(one, options, folder / "cache")
+            runs.warm(one, options, directory / "cache")
         found: dict[str, Contender] = {}
         begun = perf_counter()
         for turn in range(1 if options.quick else ROUNDS):
             if turn and (perf_counter() - begun) * (turn + 1) / turn > MOST_SECONDS:
                 break
-            _round(turn, path, fast, folder, options, found)
+            _round(turn, path, fast, directory, options, found)
     publish("search", _text(read_study(runs.study_path("cifar10")), found, fast, options), options)
 
 
-def _fast(folder: Path, changes: runs.Changes) -> Path | None:
+def _fast(directory: Path, changes: runs.Changes) -> Path | None:
     source = runs.study_path("cifar10-fast")
-    return runs.coarse_only(source, folder, changes) if source.exists() else None
+    return runs.coarse_only(source, directory, changes) if source.exists() else None
 
 
 def _round(
-    turn: int, path: Path, fast: Path | None, folder: Path, options: Options,
+    turn: int, path: Path, fast: Path | None, directory: Path, options: Options,
     found: dict[str, Contender],
 ) -> None:  # fmt: skip
-    """Let every contender run once, each in a folder of its own."""
+    """Let every contender run once, each in a directory of its own."""
     peers = {THREADS: 1, PROCESSES: CORES} if installed("torch") else {}
     for name in (OURS, *([FAST] if fast else []), *peers):
-        place = folder / f"run-{turn}-{len(found)}-{len(name)}"
+        place = directory / f"run-{turn}-{len(found)}-{len(name)}"
         place.mkdir()
         if name in peers:
             # seeds of their own, so that the two ways show how much a net's accuracy varies
             seed = 2 * turn + list(peers).index(name)
-            command = _peer(path, place, folder / "cache", options, peers[name], seed)
+            command = _peer(path, place, directory / "cache", options, peers[name], seed)
         else:
             study = fast if fast is not None and name == FAST else path
             command = runs.run_command(study, place, options)
-        _, seconds, document = runs.timed(command, folder / "cache")
+        _, seconds, document = runs.timed(command, directory / "cache")
         held = found.setdefault(name, Contender(seconds=[], accuracies=[]))
         held.seconds.append(seconds)
         held.accuracies.append(_accuracies(document))

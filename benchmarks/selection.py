@@ -1,7 +1,7 @@
 """How good are the λs that the rules choose? Whole searches, replayed from real trainings.
 
 Enters: benchmarks/selection_bank.npz. Leaves: for every rule and budget the true accuracy of the
-chosen λ and its regret, with intervals; what halving costs; docs/pictures/selection.png.
+chosen λ and its regret, with intervals; what halving costs; docs/figures/selection.png.
 
     python -m benchmarks.selection [--quick]
 
@@ -38,7 +38,7 @@ INTERVAL = (LAMBDAS[0], LAMBDAS[-1])
 GRID = np.array(LAMBDAS)
 KEEP = 3  # the default of [fine] keep
 COHORT = 8
-LONGEST, PICTURED = 70, 200  # runs of the picture's single-seed searches; how many searches
+LONGEST, PICTURED = 70, 200  # runs of the figure's single-seed searches; how many searches
 STAGE = 15  # candidates of the stage that halving is tried on
 SAMPLERS = ("random", "stratified")
 SINGLE = "single-seed best"
@@ -395,7 +395,7 @@ def report(bank: Mapping[str, Bank], found: Sequence[Searches], replays: int) ->
 
 
 def paths(bank: Mapping[str, Bank], searches: int) -> selection_picture.Paths:
-    """Searches for the picture, each on its own half of the bank.
+    """Searches for the figure, each on its own half of the bank.
 
     Some halves have harder images than others, which is no merit of a search: every accuracy is
     told as if the best λ's on the same images were that of the whole bank.

@@ -24,8 +24,8 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import CORES, ROOT, commit
-from lamsearch import dataset
-from lamsearch.cli.options import cache_folder, data_folder
+from lamsearch import data as datasets
+from lamsearch.cli.options import cache_directory, data_directory
 from lamsearch.study import Study, parse_study
 from lamsearch.trainer import Trainer
 
@@ -65,12 +65,12 @@ def main() -> None:
     """Train what is missing, then write the bank."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two seeds, tiny; writes no bank")
-    parser.add_argument("--data-dir", type=Path, help="folder of the data, as for lamsearch run")
+    parser.add_argument("--data-dir", type=Path, help="directory of the data, as for lamsearch run")
     parser.add_argument("--work", type=Path, default=Path("selection-bank"), help="parts so far")
     options = parser.parse_args()
-    data, seeds = data_folder(options.data_dir).resolve(), 2 if options.quick else SEEDS
+    data, seeds = data_directory(options.data_dir).resolve(), 2 if options.quick else SEEDS
     options.work.mkdir(parents=True, exist_ok=True)
-    dataset.load(_study("full"), data, cache=cache_folder()).split("coarse")
+    datasets.load(_study("full"), data, cache=cache_directory()).split("coarse")
     jobs = [(name, seed) for name in SCHEDULES for seed in range(seeds)]
     with ProcessPoolExecutor(CORES) as pool:
         todo = [
@@ -110,7 +110,7 @@ def _part(work: Path, data: Path, schedule: str, seed: int, quick: bool) -> str:
     training = study.training_of("coarse")
     if quick:
         training = training.model_copy(update={"step_size": 20})
-    images = dataset.load(study, data, cache=cache_folder())
+    images = datasets.load(study, data, cache=cache_directory())
     right = []
     with threadpool_limits(limits=1):
         trainer = Trainer(

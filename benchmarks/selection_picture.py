@@ -1,6 +1,6 @@
-"""The picture of benchmarks/selection: expected best accuracy over budget, with its band.
+"""The figure of benchmarks/selection: expected best accuracy over budget, with its band.
 
-Enters: replayed searches as arrays. Leaves: docs/pictures/selection.png. Refuses to replay.
+Enters: replayed searches as arrays. Leaves: docs/figures/selection.png. Refuses to replay.
 After Dodge et al. 2019 (arXiv:1909.03004), who draw the validation accuracy of the best; beside it
 stands what that λ is worth.
 """
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.common import ROOT
 
-PICTURE = ROOT / "docs" / "pictures" / "selection.png"
+PICTURE = ROOT / "docs" / "figures" / "selection.png"
 _ORANGE, _BLUE, _GREY = "#D55E00", "#0072B2", "#555555"
 _BAND = (10, 90)  # percentiles of the searches
 

@@ -39,13 +39,13 @@ class Picture:
     draw: Callable[[Found], Figure]
 
 
-def write(found: Found, folder: Path) -> list[Path]:
+def write(found: Found, directory: Path) -> list[Path]:
     """Draw every picture whose runs are all there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     written = []
     for one in PICTURES:
         if all(name in found for name in one.needs):
-            path = folder / f"source-report-{one.name}.png"
+            path = directory / f"source-report-{one.name}.png"
             with styled():
                 render(one.draw(found), path, "png")
             written.append(path)

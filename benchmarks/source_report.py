@@ -2,8 +2,8 @@
 
     python -m benchmarks.source_report [--quick] [--only r2,r3] [--collect] [--work DIR]
 
-Runs that are done are kept in the work folder and not repeated; `--fresh` starts over. `--quick`
-trains a twentieth of the updates, and writes its pictures to the work folder alone.
+Runs that are done are kept in the work directory and not repeated; `--fresh` starts over. `--quick`
+trains a twentieth of the updates, and writes its pictures to the work directory alone.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from time import perf_counter
 from benchmarks import source_pictures, source_runs, source_tables
 from benchmarks.common import ROOT, Options, machine
 from benchmarks.source_runs import Done
-from lamsearch.cli.options import cache_folder, data_folder
+from lamsearch.cli.options import cache_directory, data_directory
 
 DOCUMENT = ROOT / "docs" / "source-report.md"
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = ROOT / "docs" / "figures"
 WORK = ROOT / "build" / "source-report"
 
 
 def main() -> None:
     """Run, draw, write."""
     asked = _arguments()
-    options = Options(quick=asked.quick, data=data_folder(asked.data_dir).resolve())
+    options = Options(quick=asked.quick, data=data_directory(asked.data_dir).resolve())
     work = asked.work.resolve() / ("quick" if asked.quick else "full")
     if asked.fresh:
         shutil.rmtree(work, ignore_errors=True)
@@ -41,7 +41,7 @@ def main() -> None:
     if asked.collect:
         done = source_runs.collect(planned)
     else:
-        done = source_runs.run_all(planned, options, cache_folder())
+        done = source_runs.run_all(planned, options, cache_directory())
     found = _by_file(done)
     texts = source_tables.sections(found, _gradients())
     texts["run"] = _origin(done, perf_counter() - begun)
@@ -68,10 +68,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a rehearsal; leaves docs alone")
     parser.add_argument("--only", default="", help="beginnings of study files, with commas")
-    parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs")
+    parser.add_argument("--work", type=Path, default=WORK, help="directory of the runs")
     parser.add_argument("--collect", action="store_true", help="run nothing; report what is done")
     parser.add_argument("--fresh", action="store_true", help="repeat runs that are done")
-    parser.add_argument("--data-dir", type=Path, help="folder of the data, as for lamsearch run")
+    parser.add_argument("--data-dir", type=Path, help="directory of the data, as for lamsearch run")
     return parser.parse_args()
 
 

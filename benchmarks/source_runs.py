@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks import runs
 from benchmarks.common import CORES, ROOT, Options, commit
-from lamsearch import trials
+from lamsearch import storage as store
 from lamsearch.report.settings import settings_toml
 from lamsearch.results import StudyRecord
 from lamsearch.study import Study, parse_study, read_study
@@ -41,12 +41,12 @@ class Run:
     name: str
     seed: int
     study: Study
-    folder: Path
+    directory: Path
 
     @property
     def path(self) -> Path:
         """The study file that is run."""
-        return self.folder / "study.toml"
+        return self.directory / "study.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +61,18 @@ class Done:
 
     def record(self) -> StudyRecord:
         """Return the study's record, with its learning curves."""
-        database = trials.Database(runs.storage(self.run.folder), trials.Mode.READ)
-        return trials.read_study(database, self.run.study.name)
+        database = store.Database(runs.storage(self.run.directory), store.Mode.READ)
+        return store.read_study(database, self.run.study.name)
 
 
-def planned(folder: Path, only: Sequence[str], *, quick: bool) -> list[Run]:
+def planned(directory: Path, only: Sequence[str], *, quick: bool) -> list[Run]:
     """Return all runs in the order they are to take; ``only`` names files by their beginnings."""
     names = [path.stem for path in FOLDER.glob("*.toml")]
     unknown = [one for one in only if not any(name.startswith(one) for name in names)]
     if unknown:
         raise SystemExit(f"--only: must name files of studies/report, got {', '.join(unknown)}")
     kept = [name for name in names if not only or name.startswith(tuple(only))]
-    found = [run for name in kept for run in _runs_of(name, folder, quick=quick)]
+    found = [run for name in kept for run in _runs_of(name, directory, quick=quick)]
     return sorted(found, key=_place)
 
 
@@ -96,7 +96,7 @@ def _place(run: Run) -> tuple[int, int, str]:
     return next(i for i, head in enumerate(ORDER) if run.name.startswith(head)), run.seed, run.name
 
 
-def _runs_of(name: str, folder: Path, *, quick: bool) -> list[Run]:
+def _runs_of(name: str, directory: Path, *, quick: bool) -> list[Run]:
     study = read_study(FOLDER / f"{name}.toml")
     repeats = (QUICK_REPEATS if quick else REPEATS) if name.startswith(REPEATED) else 1
     return [
@@ -104,7 +104,7 @@ def _runs_of(name: str, folder: Path, *, quick: bool) -> list[Run]:
             name=name,
             seed=study.seed + repeat,
             study=_changed(study, study.seed + repeat, quick=quick),
-            folder=folder / (name if repeats == 1 else f"{name}-{study.seed + repeat}"),
+            directory=directory / (name if repeats == 1 else f"{name}-{study.seed + repeat}"),
         )
         for repeat in range(repeats)
     ]
@@ -122,17 +122,17 @@ def _changed(study: Study, seed: int, *, quick: bool) -> Study:
 
 
 def _run(run: Run, options: Options, cache: Path) -> Done:
-    """Run one study, unless its folder holds what it would say."""
+    """Run one study, unless its directory holds what it would say."""
     before = _read(run)
     if before is not None:
         return before
     if not _is_same(run):
-        shutil.rmtree(run.folder, ignore_errors=True)
-    run.folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(run.directory, ignore_errors=True)
+    run.directory.mkdir(parents=True, exist_ok=True)
     if not run.path.exists():
         _write(run.path, settings_toml(run.study.canonical()) + "\n")
     began, code = perf_counter(), commit()
-    command = runs.run_command(run.path, run.folder, options, "--workers", "1")
+    command = runs.run_command(run.path, run.directory, options, "--workers", "1")
     done = subprocess.run(command, env=runs.environment(cache), capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{run.name}, seed {run.seed}: {done.stderr[-2000:]}")
@@ -142,21 +142,21 @@ def _run(run: Run, options: Options, cache: Path) -> Done:
         "commit": code,
         "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     }
-    _write(run.folder / PRINTED, json.dumps(found, indent=1))
+    _write(run.directory / PRINTED, json.dumps(found, indent=1))
     print(f"{run.name}, seed {run.seed}: {found['seconds']:.0f} s", flush=True)
     return Done(run=run, **found)
 
 
 def _read(run: Run) -> Done | None:
-    printed = run.folder / PRINTED
+    printed = run.directory / PRINTED
     if not printed.exists() or not _is_same(run):
         return None
     return Done(run=run, **json.loads(printed.read_text(encoding="utf-8")))
 
 
 def _is_same(run: Run) -> bool:
-    """Say whether the folder is of the very study that is to be run, or new."""
-    if not run.folder.exists():
+    """Say whether the directory is of the very study that is to be run, or new."""
+    if not run.directory.exists():
         return True
     return run.path.exists() and read_study(run.path).fingerprint == run.study.fingerprint
 

@@ -20,7 +20,7 @@ from benchmarks import exact, victims
 from benchmarks.common import publish, read_options, table
 from benchmarks.postgres import Server
 from benchmarks.victims import Site, Size, Victim
-from lamsearch.trials import parse_url
+from lamsearch.storage import parse_url
 
 WORKERS = 3
 SIZE = Size(trials=8, step_size=1000, lease_seconds=2.0, checkpoint_seconds=0.1)
@@ -50,16 +50,16 @@ def main() -> None:
     storms = 2 if options.quick else _STORMS
     rows = []
     with tempfile.TemporaryDirectory() as temporary, Server(tcp=True) as server:
-        folder = Path(temporary)
-        right = victims.undisturbed(folder / "right", SIZE, folder / "cache")
+        directory = Path(temporary)
+        right = victims.undisturbed(directory / "right", SIZE, directory / "cache")
         for name, setting in (("as PostgreSQL comes", ""), (SERIALIZABLE, SERIALIZABLE)):
             found = []
             for number in range(storms):
                 chance = Random(f"{_SEED} {name} {number}")  # noqa: S311 - chance, not secrets
-                place = folder / f"{len(rows)}-{number}"
+                place = directory / f"{len(rows)}-{number}"
                 url = server.database()
                 configure(url, setting)
-                with victims.site(place, url, SIZE, folder / "cache") as site:
+                with victims.site(place, url, SIZE, directory / "cache") as site:
                     found.append(run(site, right, chance))
                 for words in found[-1].dead:
                     print(words, file=sys.stderr)

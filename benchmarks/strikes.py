@@ -9,13 +9,13 @@ import signal
 
 from benchmarks.victims import Site, Victim
 
-# One life of a study that passes every point; the passage into every later stage is hit twice.
-PASSAGE = ("passing", "passage-written", "passed")
+# One life of a study that passes every point; the transition into every later stage is hit twice.
+PASSAGE = ("passing", "transition-written", "passed")
 ALL_IN_ONE = (
     "claiming", "claimed", "renewing", "reporting", "checkpoint-writing", "checkpoint-renamed",
     "checkpoint-saved", "checkpoint-writing:3", "giving-back", "telling", "telling:2",
     "tell-finishing", "told", *PASSAGE, *PASSAGE, *PASSAGE,
-    "uploaded", "passage-written", "passed",
+    "uploaded", "transition-written", "passed",
     "test-recorded", "test-open", "test-telling", "test-told",
 )  # fmt: skip
 

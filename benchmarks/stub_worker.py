@@ -1,7 +1,7 @@
 """A real worker that trains nothing: what is left of a trial when its training costs nothing.
 
 Enters: a storage, a study's name. Leaves: statements by what they were for, and seconds. The loop,
-leases, keeper, checkpoints and reports are the real ones; only the trainer's arithmetic is not.
+leases, renewer, checkpoints and reports are the real ones; only the trainer's arithmetic is not.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy as np
 import sqlalchemy as sa
 
 from lamsearch.results import Curve, Trained, TrialState
+from lamsearch.storage import Database, Leases, create, load
 from lamsearch.study import Study, parse_study
 from lamsearch.trainer import Progress
-from lamsearch.trials import Database, Leases, create, load
 from lamsearch.worker import Settings, Worker, loop
 
 CALLS = ("claim", "renew", "report", "tell")
@@ -104,7 +104,7 @@ class Told:
     ended: float
 
 
-def work(url: str, name: str, folder: Path, ready: Any, gate: Any) -> Told:
+def work(url: str, name: str, directory: Path, ready: Any, gate: Any) -> Told:
     """Work on a study until it is over; start when all are ready."""
     meter = Meter()
     database = Database(url)
@@ -112,7 +112,7 @@ def work(url: str, name: str, folder: Path, ready: Any, gate: Any) -> Told:
     loop.Trainer = StubTrainer  # type: ignore[assignment, misc]
     data: Any = SimpleNamespace(split=lambda stage: None)
     worker = Worker(
-        database, stored, Settings(data_folder=folder), stop=threading.Event(),
+        database, stored, Settings(data_directory=directory), stop=threading.Event(),
         say=lambda line: None, data=data,
     )  # fmt: skip
     meter.wrap()

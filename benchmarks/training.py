@@ -87,10 +87,10 @@ def main() -> None:
     options = read_options(__doc__ or "")
     scale = QUICK if options.quick else FULL
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        of.write_images(folder, scale.rows, FEATURES)
-        parts = [_one_thread(folder, scale), _breakdown(folder, scale)]
-        parts.append(_whole_machine(folder, scale))
+        directory = Path(name)
+        of.write_images(directory, scale.rows, FEATURES)
+        parts = [_one_thread(directory, scale), _breakdown(directory, scale)]
+        parts.append(_whole_machine(directory, scale))
     _publish(parts, options, scale)
 
 
@@ -104,12 +104,12 @@ def _publish(parts: list[str], options: Options, scale: Scale) -> None:
     publish("training", "\n\n".join([head, *parts]), options)
 
 
-def _one_thread(folder: Path, scale: Scale) -> str:
+def _one_thread(directory: Path, scale: Scale) -> str:
     """Ours against the machine's sgemm rate: one process, one thread, a product after each."""
     setups = [Setup(batch=b, cohort=k) for b in scale.batches for k in scale.cohorts]
     ours: dict[Setup, list[float]] = {setup: [] for setup in setups}
     product: dict[Setup, list[float]] = {setup: [] for setup in setups}
-    with Fleet(of.ours, folder) as trainer, Fleet(of.sgemm, folder) as machine:
+    with Fleet(of.ours, directory) as trainer, Fleet(of.sgemm, directory) as machine:
         for setup in setups:
             trainer.prepare(setup)
         machine.prepare(setups[0])
@@ -145,12 +145,12 @@ def _products(setup: Setup) -> float:
     return 4 * setup.batch * FEATURES * of.HIDDEN * setup.cohort / of.SGEMM_FLOP
 
 
-def _breakdown(folder: Path, scale: Scale) -> str:
+def _breakdown(directory: Path, scale: Scale) -> str:
     """Where the time of an update goes, by the network's own doors, one thread."""
     setups = [Setup(batch=b, cohort=k) for b in scale.batches for k in (1, 4, 8)]
     samples: dict[Setup, list[list[float]]] = {setup: [] for setup in setups}
     with threadpool_limits(1, user_api="blas"):
-        work = {setup: _stopwatch(folder, setup) for setup in setups}
+        work = {setup: _stopwatch(directory, setup) for setup in setups}
         for _ in range(scale.rounds):
             for setup in setups:
                 count = max(2, int(scale.block / 1e-3 * 100 / setup.batch / setup.cohort))
@@ -169,9 +169,9 @@ def _breakdown(folder: Path, scale: Scale) -> str:
     )
 
 
-def _stopwatch(folder: Path, setup: Setup) -> Iterator[list[float]]:
+def _stopwatch(directory: Path, setup: Setup) -> Iterator[list[float]]:
     """Yield the seconds of gather, forward, loss, and step, update after update."""
-    splits, rng = of.mapped_splits(folder), np.random.default_rng(0)
+    splits, rng = of.mapped_splits(directory), np.random.default_rng(0)
     nets = initialise(
         setup.cohort, features=FEATURES, hidden=of.HIDDEN, classes=of.CLASSES, rng=rng
     )
@@ -194,17 +194,17 @@ def _stopwatch(folder: Path, setup: Setup) -> Iterator[list[float]]:
         yield [later - earlier for earlier, later in pairwise(laps)]
 
 
-def _whole_machine(folder: Path, scale: Scale) -> str:
+def _whole_machine(directory: Path, scale: Scale) -> str:
     """Throughput with all cores busy: every peer in its two ways, ours with a process per core."""
     cohorts = [Setup(batch=b, cohort=k) for b in scale.batches for k in scale.cohorts]
     times: Times = {}
     with ExitStack() as stack:
-        fleets = {"ours": stack.enter_context(Fleet(of.ours, folder, processes=CORES))}
+        fleets = {"ours": stack.enter_context(Fleet(of.ours, directory, processes=CORES))}
         for peer in _present():
             for way, processes, threads in ((ONE, 1, CORES), (ALL, CORES, 1)):
                 fleets[f"{peer.name}, {way}"] = stack.enter_context(
                     Fleet(
-                        peer.contender, folder, processes=processes, threads=threads,
+                        peer.contender, directory, processes=processes, threads=threads,
                         pinned=peer.fused and processes > 1,  # JAX counts the cores it may use
                     )
                 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Studies and lamsearch processes that are to be disturbed: one study of every stage, its workers.
 
-Enters: a folder, a storage URL, how large the study shall be. Leaves: processes, and how the study
+Enters: a directory, a storage URL, how large a study. Leaves: processes, and how the study
 ended. Workers are real commands; where hundreds of them die one after the other, they are forked
 from a server that has imported everything, for importing would be nearly all of their lives.
 """
@@ -62,7 +62,7 @@ replicates = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How large a study is, and the pace of its workers."""
+    """How large a study is, and the timing of its workers."""
 
     step_size: int = 250
     trials: int = 4
@@ -71,7 +71,7 @@ class Size:
     checkpoint_seconds: float = 0.02
 
     @property
-    def pace(self) -> tuple[str, ...]:
+    def timing(self) -> tuple[str, ...]:
         """The options of a worker."""
         return ("--lease-seconds", str(self.lease_seconds),
                 "--checkpoint-seconds", str(self.checkpoint_seconds))  # fmt: skip
@@ -119,14 +119,14 @@ class Victim:
 
 
 class Site:
-    """A folder, a storage, and the study that is planned there."""
+    """A directory, a storage, and the study that is planned there."""
 
-    def __init__(self, folder: Path, url: str, size: Size, cache: Path | None = None) -> None:
-        self.folder, self.url, self.size = folder, url, size
-        self.study_file, self.files = folder / "study.toml", folder / "files"
+    def __init__(self, directory: Path, url: str, size: Size, cache: Path | None = None) -> None:
+        self.directory, self.url, self.size = directory, url, size
+        self.study_file, self.files = directory / "study.toml", directory / "files"
         self.study_file.write_text(size.text(), encoding="utf-8")
         self.victims: list[Victim] = []
-        self._cache = cache or folder / "cache"
+        self._cache = cache or directory / "cache"
 
     def create(self, point: str = NONE) -> Victim:
         """Start planning the study."""
@@ -134,12 +134,12 @@ class Site:
 
     def worker(self, point: str = NONE) -> Victim:
         """Start a worker, armed with a fault point."""
-        return self.fork(point, "worker", NAME, "--files", str(self.files), *self.size.pace)
+        return self.fork(point, "worker", NAME, "--files", str(self.files), *self.size.timing)
 
     def fork(self, point: str, *words: str) -> Victim:
         """Start an armed command from the fork server."""
         log, trace, told = self._next(point, words)
-        process = _context().Process(target=_live, args=(told, log, self.folder, self._cache))
+        process = _context().Process(target=_live, args=(told, log, self.directory, self._cache))
         process.start()
         return self._started(Victim(process, log, trace))
 
@@ -149,7 +149,7 @@ class Site:
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "benchmarks.faults", *told],
-                cwd=self.folder, env=_environment(self._cache), stdin=subprocess.DEVNULL,
+                cwd=self.directory, env=_environment(self._cache), stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
         return self._started(Victim(process, log, trace))
@@ -166,7 +166,7 @@ class Site:
 
     def _next(self, point: str, words: tuple[str, ...]) -> tuple[Path, Path, list[str]]:
         number = len(self.victims)
-        log, trace = self.folder / f"{number}.log", self.folder / f"{number}.trace"
+        log, trace = self.directory / f"{number}.log", self.directory / f"{number}.trace"
         told = [point, "--trace", str(trace), "--", *words, "--storage", self.url]
         return log, trace, told
 
@@ -176,28 +176,28 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, url: str, size: Size, cache: Path | None = None) -> Iterator[Site]:
-    """Make a folder the place of a study; at the end nothing runs there any more."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = Site(folder, url, size, cache)
+def site(directory: Path, url: str, size: Size, cache: Path | None = None) -> Iterator[Site]:
+    """Make a directory the place of a study; at the end nothing runs there any more."""
+    directory.mkdir(parents=True, exist_ok=True)
+    made = Site(directory, url, size, cache)
     try:
         yield made
     finally:
         made.close()
 
 
-def undisturbed(folder: Path, size: Size, cache: Path | None = None) -> exact.Ended:
+def undisturbed(directory: Path, size: Size, cache: Path | None = None) -> exact.Ended:
     """Have one worker on SQLite do the whole study in peace; return how it ended."""
-    with site(folder, f"sqlite:///{folder / 'study.db'}", size, cache) as peace:
+    with site(directory, f"sqlite:///{directory / 'study.db'}", size, cache) as peace:
         for one in (peace.create, peace.worker):
             victim = one()
             assert victim.wait() == 0, victim.said
         return peace.ended()
 
 
-def url_of(kind: str, folder: Path, server: Server) -> str:
+def url_of(kind: str, directory: Path, server: Server) -> str:
     """Return the URL of a new storage of a kind."""
-    return server.database() if kind == "PostgreSQL" else f"sqlite:///{folder / 'study.db'}"
+    return server.database() if kind == "PostgreSQL" else f"sqlite:///{directory / 'study.db'}"
 
 
 def until(condition: Callable[[], Any], seconds: float = 150.0) -> Any:
@@ -216,13 +216,13 @@ def _context() -> multiprocessing.context.ForkServerContext:
     return context
 
 
-def _live(told: list[str], log: Path, folder: Path, cache: Path) -> None:
+def _live(told: list[str], log: Path, directory: Path, cache: Path) -> None:
     """Be an armed lamsearch process; runs in the forked one."""
     os.setsid()
     with log.open("wb") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
-    os.chdir(folder)
+    os.chdir(directory)
     os.environ.clear()
     os.environ.update(_environment(cache))
     faults.main(told)

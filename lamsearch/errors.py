@@ -1,4 +1,4 @@
-"""The one error family. Enters: nothing. Leaves: exceptions that state a law, then the value.
+"""The one error family. Enters: nothing. Leaves: exceptions that state a rule, then the value.
 
 Knows nothing of exit codes' printing: only the CLI turns an error into a sentence.
 """
@@ -12,16 +12,16 @@ _LONGEST_VALUE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
-    """One broken law of outside input: where it stands, the law, and the value that broke it."""
+class Issue:
+    """One broken rule of outside input: where it stands, the rule, and the value that broke it."""
 
     where: str
-    law: str
+    rule: str
     value: object = ...
 
     def __str__(self) -> str:
         got = "" if self.value is ... else f", got {shown(self.value)}"
-        return f"{self.where}: {self.law}{got}"
+        return f"{self.where}: {self.rule}{got}"
 
 
 def shown(value: object) -> str:
@@ -46,11 +46,11 @@ class InputError(LamsearchError):
 
 
 class StudyFileError(InputError):
-    """A study file with mistakes, all of them, one per line."""
+    """A study file with issues, all of them, one per line."""
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+    def __init__(self, issues: Iterable[Issue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__("\n".join(str(issue) for issue in self.issues))
 
 
 class DataError(InputError):
@@ -86,7 +86,7 @@ class StudyStateError(InputError):
 
 
 class FilesError(LamsearchError):
-    """A file that could not be written or read whole (disk full, folder read-only)."""
+    """A file that could not be written or read whole (disk full, directory read-only)."""
 
 
 class OutputError(InputError, FilesError):

@@ -51,8 +51,8 @@ def check_protocol(url: str) -> None:
         raise InputError(
             f"files: must outlive the process, which memory:// does not, got {shown(url)}"
         )
-    law = "must be a folder or a URL that fsspec knows, without '::', of file, s3, s3a"
-    raise InputError(f"files: {law} or a protocol in {PROTOCOLS_VARIABLE}, got {shown(url)}")
+    rule = "must be a directory or a URL that fsspec knows, without '::', of file, s3, s3a"
+    raise InputError(f"files: {rule} or a protocol in {PROTOCOLS_VARIABLE}, got {shown(url)}")
 
 
 def is_within(url: str, root: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 from threadpoolctl import threadpool_limits
 
-from lamsearch import dataset
+from lamsearch import data as datasets
 from lamsearch.errors import InputError
 from lamsearch.results import StageName, TrialState
 from lamsearch.search import training_seed
@@ -29,11 +29,11 @@ class Objective:
 
     Args:
         study: a study, or the path of a study file.
-        data_dir: the folder of the data; digits need none.
+        data_dir: the directory of the data; digits need none.
         stage: the stage whose settings and interval are used.
 
     Raises:
-        InputError: The study file has mistakes, or the stage no interval of log10 λ.
+        InputError: The study file has issues, or the stage no interval of log10 λ.
         DataError: The data cannot be used.
 
     Example:
@@ -57,7 +57,7 @@ class Objective:
             raise InputError(f"{stage}.log10_lambda: is required for an objective")
         self.interval: tuple[float, float] = interval
         self.stage = stage
-        data = dataset.load(self.study, Path(data_dir), origin=origin)
+        data = datasets.load(self.study, Path(data_dir), origin=origin)
         self._classes, self._splits = len(data.classes), data.split(stage)
 
     def __call__(self, trial: optuna.trial.Trial) -> float:

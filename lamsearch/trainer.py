@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from lamsearch.network import Nets, Pass, initialise, penalty
 from lamsearch.results import Curve, FloatArray, IntArray, Model, Trained, TrialState
-from lamsearch.schedule import Schedule, schedule_of
+from lamsearch.schedules import Schedule, schedule_of
 from lamsearch.study import Training
 
 State = dict[str, npt.NDArray[np.generic]]

@@ -79,8 +79,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this session, shared by all of pytest's processes."""
+def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of this session, shared by all of pytest's processes."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if DISTRIBUTED else own
 
@@ -171,16 +171,16 @@ Lamsearch = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def lamsearch(tmp_path: Path) -> Lamsearch:
-    """Call the command line in a folder of its own and return the completed process."""
-    folder = tmp_path / "cwd"
-    folder.mkdir()
+    """Call the command line in a directory of its own and return the completed process."""
+    directory = tmp_path / "cwd"
+    directory.mkdir()
 
     def call(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
         environment |= options.pop("env", {})
         return subprocess.run(
             [sys.executable, "-P", "-m", "lamsearch", *map(str, arguments)],
-            cwd=folder, env=environment, capture_output=True, text=True,
+            cwd=directory, env=environment, capture_output=True, text=True,
             check=False, timeout=120, **options,
         )  # fmt: skip
 

@@ -14,11 +14,11 @@ from typing import Any
 import click
 
 from lamsearch import __version__
-from lamsearch.cli import data, inspection, looking, probing, running, storage
+from lamsearch.cli import dashboard, data, inspection, lr_range, running, storage
 from lamsearch.cli.echo import Visible, echo
 from lamsearch.errors import InputError, InterruptedWorkError, LamsearchError
-from lamsearch.screen import speak_plainly
-from lamsearch.trials import DATABASE_ERRORS
+from lamsearch.storage import DATABASE_ERRORS
+from lamsearch.terminal import speak_plainly
 
 
 class _Verbs(click.Group):
@@ -76,7 +76,7 @@ def cli() -> None:
 
 for _verb in (
     running.run, running.worker, running.create, inspection.status, inspection.report,
-    inspection.check, inspection.gradcheck, probing.lr_range, looking.dashboard, running.delete,
+    inspection.check, inspection.gradcheck, lr_range.lr_range, dashboard.dashboard, running.delete,
     data.data, storage.storage,
 ):  # fmt: skip
     cli.add_command(_verb)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from lamsearch import dataset
+from lamsearch import data as datasets
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.errors import LamsearchError
-from lamsearch.screen import Transfer, print_table
+from lamsearch.terminal import Transfer, print_table
 
 
 @click.group()
@@ -22,7 +22,7 @@ def data() -> None:
 @options.data_dir
 def list_sources(data_dir: Path | None) -> None:
     """List the data sets, and which of them are here."""
-    found = dataset.sources(options.data_folder(data_dir))
+    found = datasets.sources(options.data_directory(data_dir))
     rows = [
         [one.name, "yes" if one.present else "no", one.description, str(one.where or "")]
         for one in found
@@ -41,7 +41,7 @@ def fetch(name: str, data_dir: Path | None) -> None:
       lamsearch data fetch cifar10
     """
     with Transfer(name) as transfer:
-        where = dataset.fetch(name, options.data_folder(data_dir), progress=transfer.show)
+        where = datasets.fetch(name, options.data_directory(data_dir), progress=transfer.show)
     echo(str(where))
 
 
@@ -58,7 +58,7 @@ def verify(name: str, data_dir: Path | None) -> None:
     Example:
       lamsearch data verify cifar10
     """
-    found = dataset.verify(name, options.data_folder(data_dir))
+    found = datasets.verify(name, options.data_directory(data_dir))
     for line in found.lines:
         echo(line)
     if found.published is False:

@@ -12,8 +12,10 @@ from typing import Any
 
 import click
 
-from lamsearch import dataset, trials
+from lamsearch import data as datasets
 from lamsearch import report as reporting
+from lamsearch import storage as store
+from lamsearch.artifacts import Files
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.cli.locks import until_free
@@ -21,12 +23,11 @@ from lamsearch.cli.memory import lacking
 from lamsearch.cli.watching import read
 from lamsearch.cli.watching import watch as watch_studies
 from lamsearch.errors import DataError, InputError, LamsearchError
-from lamsearch.files import Files
 from lamsearch.results import StageName, StudyRecord, TrialState
-from lamsearch.screen import print_json, print_status, print_table, print_text
 from lamsearch.search import Cohort, StagePlan, halving, plan_candidates, plan_search
+from lamsearch.storage import Database
 from lamsearch.study import KNOWN_SOURCES, Study, cautions, read_study
-from lamsearch.trials import Database
+from lamsearch.terminal import print_json, print_status, print_table, print_text
 
 
 @click.command()
@@ -49,7 +50,7 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
         documents = [_finite(asdict(one)) for one in found]
         print_json(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
         return
-    with trials.damage_is_said():
+    with store.damage_is_said():
         for one in found:
             print_status(one, plotted=len(found) == 1)
     if not found:
@@ -75,12 +76,12 @@ def report(
     """
     database = options.open_storage(storage)
     if output is None and not as_json:
-        stored = until_free(lambda: trials.load(database, name))
+        stored = until_free(lambda: store.load(database, name))
         output = Path("lamsearch-report") / stored.study.name
     if output is not None:
         reporting.check_output(output)
     if output is None:
-        record = until_free(lambda: trials.read_study(database, name))
+        record = until_free(lambda: store.read_study(database, name))
         write_report(record, {}, None, as_json=as_json)
     else:
         record, models = until_free(lambda: gathered(database, name, files))
@@ -138,7 +139,7 @@ def gradcheck() -> None:
     differences and against the complex step. Printed is max|a − n| / max|a|, the worst of all
     seeds; entries whose step crosses a ReLU kink are counted and left out.
     """
-    from lamsearch.probes import gradcheck as probe
+    from lamsearch.diagnostics import gradcheck as probe
 
     found = probe.check()
     rows = [
@@ -162,7 +163,7 @@ def gathered(
     database: Database, name: str, files: str | None
 ) -> tuple[StudyRecord, dict[str, bytes]]:
     """Return all that a study's report is made of: its record, and its models by file name."""
-    record = trials.read_study(database, name)
+    record = store.read_study(database, name)
     return record, _models(database, record, files)
 
 
@@ -170,7 +171,7 @@ def write_report(
     record: StudyRecord, models: Mapping[str, bytes], output: Path | None, *, as_json: bool
 ) -> None:
     """Write a study's report where asked, and its summary or document to standard output."""
-    with trials.damage_is_said():
+    with store.damage_is_said():
         text = reporting.to_json(record) if as_json else reporting.summary(record)
         if output is not None:
             reporting.write(record, output, models)
@@ -187,7 +188,7 @@ def _models(database: Database, record: StudyRecord, files: str | None) -> dict[
 
     Only complete replicates of a study that is over have one.
     """
-    stored = trials.load(database, record.name)
+    stored = store.load(database, record.name)
     final = record.stages.get("final") if stored.over else None
     trained = [] if final is None else [t for t in final.trials if t.state is TrialState.COMPLETE]
     try:
@@ -224,11 +225,13 @@ def _seen(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int, 
 
     The sizes of the known sources are known: their data are looked at only where they are.
     """
-    folder, known = options.data_folder(data_dir), KNOWN_SOURCES.get(study.data.kind)
-    if known is not None and not _is_there(study.data.kind, folder):
+    directory, known = options.data_directory(data_dir), KNOWN_SOURCES.get(study.data.kind)
+    if known is not None and not _is_there(study.data.kind, directory):
         return (*known[1:], ())
     try:
-        found = dataset.load(study, folder, origin=origin, cache=options.cache_folder(), look=True)
+        found = datasets.load(
+            study, directory, origin=origin, cache=options.cache_directory(), look=True
+        )
     except DataError as error:
         if known is not None:
             return (*known[1:], (f"the data cannot be used: {error}",))
@@ -237,9 +240,9 @@ def _seen(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int, 
     return found.features, len(found.classes), found.seen.warnings if found.seen else ()
 
 
-def _is_there(name: str, folder: Path) -> bool:
+def _is_there(name: str, directory: Path) -> bool:
     with suppress(DataError):  # a directory that may not be looked into
-        return any(one.present for one in dataset.sources(folder) if one.name == name)
+        return any(one.present for one in datasets.sources(directory) if one.name == name)
     return False
 
 
@@ -280,7 +283,7 @@ def _interval(study: Study, planned: StagePlan) -> str:
 
 
 def _seconds(study: Study, classes: int, features: int, cohort: int, batch_size: int) -> float:
-    from lamsearch.probes.calibration import calibrate
+    from lamsearch.diagnostics.calibration import calibrate
 
     return calibrate(features, study.network.hidden, classes, cohort, batch_size, seconds=0.3)
 

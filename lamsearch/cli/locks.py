@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from lamsearch.cli.echo import echo
 from lamsearch.errors import StorageBusyError
-from lamsearch.trials import retry
+from lamsearch.storage import retry
 
 T = TypeVar("T")
 

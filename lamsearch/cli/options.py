@@ -13,13 +13,13 @@ from urllib.parse import quote
 import click
 from platformdirs import user_cache_path
 
+from lamsearch.artifacts import DEFAULT_NAME, holds, locate
 from lamsearch.cli.echo import echo
 from lamsearch.cli.locks import until_free
 from lamsearch.errors import InputError
-from lamsearch.files import DEFAULT_NAME, holds, locate
 from lamsearch.locations import is_local, is_within, local_path
 from lamsearch.redaction import shown
-from lamsearch.trials import Database, Mode, Stored, parse_url, sqlite_file
+from lamsearch.storage import Database, Mode, Stored, parse_url, sqlite_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -79,7 +79,7 @@ def mixed_versions(command: F) -> F:
     )(command)  # fmt: skip
 
 
-def pace(command: F) -> F:
+def timing(command: F) -> F:
     """Add --checkpoint-seconds and --lease-seconds."""
     # a wait of more seconds than a machine's clock has would be no wait
     positive = click.FloatRange(min=0, min_open=True, max=_LONGEST_SECONDS)
@@ -125,22 +125,22 @@ def open_storage(given: str | None, mode: Mode = Mode.READ) -> Database:
     return database
 
 
-def data_folder(given: Path | None) -> Path:
-    """Return the data folder in force."""
+def data_directory(given: Path | None) -> Path:
+    """Return the data directory in force."""
     if given is not None:
         return given
     named = os.environ.get("LAMSEARCH_DATA")
     return Path(named) if named else user_cache_path("lamsearch") / "data"
 
 
-def cache_folder() -> Path:
+def cache_directory() -> Path:
     """Return where this host's workers share normalised data."""
     named = os.environ.get("LAMSEARCH_CACHE")
     return Path(named) if named else user_cache_path("lamsearch")
 
 
 def files_given(given: str | None) -> str | None:
-    """Return where files were asked to live, absolute where it is a folder; None if nowhere."""
+    """Return where files were asked to live, absolute where it is a directory; None if nowhere."""
     url = given or os.environ.get(FILES_VARIABLE) or None
     if url is None or "://" in url or "::" in url:
         return url
@@ -148,7 +148,7 @@ def files_given(given: str | None) -> str | None:
 
 
 def files_default(storage: str) -> str:
-    """Return the folder beside the SQLite file, else in the working directory."""
+    """Return the directory beside the SQLite file, else in the working directory."""
     file = sqlite_file(parse_url(storage)) or Path("none")
     return str((file.parent / DEFAULT_NAME).resolve())
 
@@ -220,7 +220,7 @@ def _within(given: str, stored: Stored, found: str | None) -> str | None:
 
 
 def _origin(database: Database, stored: Stored) -> str:
-    """The folder of the study file, where that has moved with the database and its files."""
+    """The directory of the study file, where that has moved with the database and its files."""
     recorded = Path(stored.files)
     try:
         stayed = Path(stored.origin).is_dir()

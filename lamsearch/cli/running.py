@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from lamsearch import dataset, environment, open_files, trials
+from lamsearch import data as datasets
+from lamsearch import environment, open_files
 from lamsearch import report as reporting
+from lamsearch import storage as store
+from lamsearch.artifacts import Files
 from lamsearch.cli import options, sources
 from lamsearch.cli.echo import echo
 from lamsearch.cli.inspection import gathered, write_report
-from lamsearch.cli.leaving import leaving
 from lamsearch.cli.locks import until_free
 from lamsearch.cli.memory import lacking
+from lamsearch.cli.signals import leaving
 from lamsearch.errors import InputError, StudyStateError, WorkFailedError
-from lamsearch.files import Files
-from lamsearch.launch import Cluster, Crew, connect
-from lamsearch.screen import Screen
+from lamsearch.pool import Cluster, LocalPool, connect
+from lamsearch.storage import Database, Mode, Stored
 from lamsearch.study import Study, cautions, read_study
-from lamsearch.trials import Database, Mode, Stored
-from lamsearch.worker import Patience, Settings, Worker
+from lamsearch.terminal import Screen
+from lamsearch.worker import Retry, Settings, Worker
 
 if TYPE_CHECKING:  # the extra; loaded where it is used
     from distributed import Client
@@ -34,7 +36,7 @@ if TYPE_CHECKING:  # the extra; loaded where it is used
 T = TypeVar("T")
 
 _STUDY_FILE = click.Path(path_type=Path)
-_WORKER_SECONDS, _RUN_SECONDS = 4.0, 4.8  # to leave politely in
+_WORKER_SECONDS, _RUN_SECONDS = 4.0, 4.8  # to leave gracefully in
 
 
 @click.command()
@@ -51,7 +53,7 @@ _WORKER_SECONDS, _RUN_SECONDS = 4.0, 4.8  # to leave politely in
 @options.output
 @options.json_document
 @options.mixed_versions
-@options.pace
+@options.timing
 def run(
     study_file: Path,
     storage: str | None,
@@ -85,23 +87,25 @@ def run(
     with nullcontext() if dask is None else connect(dask) as client:
         database, stored = _planned(study, study_file, storage, data_dir, files)
         name = stored.study.name
-        pace = ["--checkpoint-seconds", str(checkpoint_seconds),
+        timing = ["--checkpoint-seconds", str(checkpoint_seconds),
                 "--lease-seconds", str(lease_seconds)]  # fmt: skip
-        pace += ["--mixed-versions"] if mixed_versions else []
-        pace += ["--data-origin", str(sources.given_by(study, study_file))]
+        timing += ["--mixed-versions"] if mixed_versions else []
+        timing += ["--data-origin", str(sources.given_by(study, study_file))]
         settings = _settings(storage, files, everywhere=client is not None)
         if client is not None:  # Dask's workers have other working directories
             settings.setdefault(options.FILES_VARIABLE, stored.files)
         with Screen() as screen:
             if client is None:
-                launched = _crew(database, stored, workers, settings, data_dir, pace, screen)
+                launched = _local_pool(
+                    database, stored, workers, settings, data_dir, timing, screen
+                )
             else:
-                launched = _cluster(client, database, stored, settings, data_dir, pace, screen)
+                launched = _cluster(client, database, stored, settings, data_dir, timing, screen)
             with leaving(screen.say, within=_RUN_SECONDS, at_once=launched.kill) as stop:
                 if not stored.over:
                     launched.run(stop)
                 # all is committed: a database that is away just now is waited for
-                record, models = Patience(stop, screen.say)(lambda: gathered(database, name, files))
+                record, models = Retry(stop, screen.say)(lambda: gathered(database, name, files))
     write_report(record, models, output, as_json=as_json)
     if record.failure is not None:
         raise WorkFailedError(record.failure)
@@ -112,16 +116,16 @@ def run(
 @options.storage
 @options.data_dir
 @options.files
-@click.option("--crew", is_flag=True, hidden=True, help="Leave when standard input closes.")
+@click.option("--supervised", is_flag=True, hidden=True, help="Leave when standard input closes.")
 @click.option("--data-origin", type=click.Path(path_type=Path), hidden=True)
 @options.mixed_versions
-@options.pace
+@options.timing
 def worker(
     name: str,
     storage: str | None,
     data_dir: Path | None,
     files: str | None,
-    crew: bool,
+    supervised: bool,
     data_origin: Path | None,
     mixed_versions: bool,
     checkpoint_seconds: float,
@@ -134,24 +138,26 @@ def worker(
       LAMSEARCH_STORAGE=postgresql://lam@db/lam lamsearch worker digits
     """
     settings = Settings(
-        data_folder=options.data_folder(data_dir),
-        cache_folder=options.cache_folder(),
+        data_directory=options.data_directory(data_dir),
+        cache_directory=options.cache_directory(),
         lease_seconds=lease_seconds,
         checkpoint_seconds=checkpoint_seconds,
         mixed_versions=mixed_versions,
     )
     with leaving(_say, within=_WORKER_SECONDS) as stop:
-        if crew:
-            threading.Thread(target=_leave_with_crew, args=(stop,), daemon=True).start()
-        patiently = Patience(stop, _say)
-        # who started a crew has reached the storage: to its workers one that is away is an outage
-        database = (patiently if crew else _once)(lambda: options.open_storage(storage, Mode.WORK))
-        stored = patiently(lambda: trials.load(database, name))
-        stored = options.present(database, stored, options.files_given(files), quiet=crew)
-        stored = sources.permitted(database, stored, settings.data_folder, data_origin)
+        if supervised:
+            threading.Thread(target=_leave_with_pool, args=(stop,), daemon=True).start()
+        retry = Retry(stop, _say)
+        # who started a pool has reached the storage: to its workers one that is away is an outage
+        database = (retry if supervised else _once)(
+            lambda: options.open_storage(storage, Mode.WORK)
+        )
+        stored = retry(lambda: store.load(database, name))
+        stored = options.present(database, stored, options.files_given(files), quiet=supervised)
+        stored = sources.permitted(database, stored, settings.data_directory, data_origin)
         Worker(database, stored, settings, stop=stop, say=_say).run()
-        failure = patiently(lambda: trials.load(database, name).failure)
-    if failure is not None and not crew:
+        failure = retry(lambda: store.load(database, name).failure)
+    if failure is not None and not supervised:
         raise WorkFailedError(failure)
 
 
@@ -183,17 +189,17 @@ def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None
     files are left: what it says of them is not believed.
     """
     database = options.open_storage(storage, Mode.WORK)
-    if (damage := until_free(lambda: trials.damage_of(database, name))) is not None:
+    if (damage := until_free(lambda: store.damage_of(database, name))) is not None:
         _confirm(name, yes)
-        until_free(lambda: trials.delete(database, name))
+        until_free(lambda: store.delete(database, name))
         echo(f"deleted {name}; its files are left where they are: {damage}", err=True)
         return
-    stored = until_free(lambda: trials.load(database, name))
+    stored = until_free(lambda: store.load(database, name))
     stored = options.present_or_beside(database, stored, files)
     own = Files(stored.files, stored.id)
     own.check_ours()  # what cannot be reached or removed is said while all is there
     _confirm(name, yes)
-    until_free(lambda: trials.delete(database, name))
+    until_free(lambda: store.delete(database, name))
     own.remove_all()
     echo(f"deleted {name}", err=True)
 
@@ -208,22 +214,22 @@ def _count(workers: int | None) -> int:
     return workers or len(os.sched_getaffinity(0))
 
 
-def _crew(
+def _local_pool(
     database: Database,
     stored: Stored,
     workers: int | None,
     settings: dict[str, str],
     data_dir: Path | None,
-    pace: list[str],
+    timing: list[str],
     screen: Screen,
-) -> Crew | Cluster:
-    return Crew(
+) -> LocalPool | Cluster:
+    return LocalPool(
         database,
         stored.study.name,
         _count(workers),
         command=[
-            sys.executable, "-P", "-m", "lamsearch", "worker", stored.study.name, "--crew",
-            "--data-dir", str(options.data_folder(data_dir)), *pace,
+            sys.executable, "-P", "-m", "lamsearch", "worker", stored.study.name, "--supervised",
+            "--data-dir", str(options.data_directory(data_dir)), *timing,
         ],
         environment=settings,
         say=screen.say,
@@ -238,10 +244,10 @@ def _cluster(
     stored: Stored,
     settings: dict[str, str],
     data_dir: Path | None,
-    pace: list[str],
+    timing: list[str],
     screen: Screen,
-) -> Crew | Cluster:
-    """The other hosts have their own working directories and, unless told, data folders."""
+) -> LocalPool | Cluster:
+    """The other hosts have their own working directories and, unless told, data directories."""
     if settings[options.STORAGE_VARIABLE].startswith("sqlite"):
         screen.say("--dask on sqlite: right only where all Dask workers are on this host")
     where = [] if data_dir is None else ["--data-dir", str(data_dir.resolve())]
@@ -249,7 +255,7 @@ def _cluster(
         client,
         database,
         stored.study.name,
-        arguments=["worker", stored.study.name, "--crew", *where, *pace],
+        arguments=["worker", stored.study.name, "--supervised", *where, *timing],
         environment=settings,
         say=screen.say,
         show=screen.show,
@@ -278,17 +284,21 @@ def _planned(
     given = options.files_given(files)
     origin = study_file.resolve().parent
     _check_recordable(str(origin), given or options.files_default(url))
-    found = dataset.load(
-        study, options.data_folder(data_dir), origin=origin, cache=options.cache_folder(), look=True
+    found = datasets.load(
+        study,
+        options.data_directory(data_dir),
+        origin=origin,
+        cache=options.cache_directory(),
+        look=True,
     )
     study.check_features(found.features)
     for text in [*cautions(study), *lacking(study, found.features, len(found.classes))]:
         echo(f"Warning: {text}", err=True)
     Files(given or options.files_default(url), "check").check()
     database = options.open_storage(storage, Mode.CREATE)
-    is_new = study.name not in until_free(lambda: trials.names(database))
+    is_new = study.name not in until_free(lambda: store.names(database))
     stored = until_free(
-        lambda: trials.create(
+        lambda: store.create(
             database,
             study,
             data_fingerprint=found.fingerprint,
@@ -323,12 +333,12 @@ def _once(action: Callable[[], T]) -> T:
 
 
 def _say(line: str) -> None:
-    # a worker whose crew was killed has nobody to tell, but still something to give back
+    # a worker whose pool was killed has nobody to tell, but still something to give back
     with suppress(BrokenPipeError):
         echo(line, err=True)
 
 
-def _leave_with_crew(stop: threading.Event) -> None:
-    """Leave politely when the pipe of the crew that started us closes: it is gone."""
+def _leave_with_pool(stop: threading.Event) -> None:
+    """Leave gracefully when the pipe of the pool that started us closes: it is gone."""
     sys.stdin.read()
     stop.set()

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lamsearch import dataset
+from lamsearch import data as datasets
 from lamsearch.errors import DataError
 from lamsearch.locations import is_within
 from lamsearch.redaction import shown
+from lamsearch.storage import Database, Stored
 from lamsearch.study import Study
-from lamsearch.trials import Database, Stored
 
 
 def given_by(study: Study, study_file: Path) -> Path:
@@ -25,13 +25,13 @@ def given_by(study: Study, study_file: Path) -> Path:
     return (Path(path or "") if absolute else study_file.resolve()).parent
 
 
-def permitted(database: Database, stored: Stored, folder: Path, given: Path | None) -> Stored:
+def permitted(database: Database, stored: Stored, directory: Path, given: Path | None) -> Stored:
     """Return a study whose examples are in a place that may be read.
 
     Args:
         database: where it is stored; what is beside an SQLite file may be read.
         stored: the study.
-        folder: the data directory of this process.
+        directory: the data directory of this process.
         given: the directory that its run was given with the study file, if it is of a run.
 
     Raises:
@@ -40,11 +40,11 @@ def permitted(database: Database, stored: Stored, folder: Path, given: Path | No
     path = stored.study.data.npz_path
     if path is None:
         return stored
-    roots = [root for root in (folder, given) if root is not None]
+    roots = [root for root in (directory, given) if root is not None]
     if database.file is not None:
         roots.append(database.file.absolute().parent)
     origin = stored.origin if given is None else str(given)
-    found = dataset.located(stored.study, folder, origin=Path(origin))
+    found = datasets.located(stored.study, directory, origin=Path(origin))
     if not any(_is_below(found, root) for root in roots):
         raise DataError(
             f"data: {stored.study.name!r} was created with {shown(str(found))!r}, which is not "

@@ -6,7 +6,7 @@ import click
 
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
-from lamsearch.trials import SCHEMA_VERSION, Mode
+from lamsearch.storage import SCHEMA_VERSION, Mode
 
 
 @click.group()

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from lamsearch import trials
-from lamsearch.cli.leaving import leaving
+from lamsearch import storage as store
+from lamsearch.cli.signals import leaving
 from lamsearch.errors import InterruptedWorkError, StudyStateError
-from lamsearch.screen import Screen
-from lamsearch.trials import Database, Status
-from lamsearch.worker import Patience
+from lamsearch.storage import Database, Status
+from lamsearch.terminal import Screen
+from lamsearch.worker import Retry
 
 _SECONDS = 1.0  # between two looks
 _LEAVE_SECONDS = 0.5  # a database that does not answer keeps nobody here
@@ -29,7 +29,7 @@ def watch(database: Database, name: str | None) -> list[Status]:
         Screen() as screen,
         leaving(screen.say, within=_LEAVE_SECONDS, at_once=screen.close, saves=False) as stop,
     ):
-        patiently = Patience(stop, screen.say)
+        patiently = Retry(stop, screen.say)
         while True:
             found = patiently(lambda: read(database, name))
             if name:
@@ -45,9 +45,9 @@ def watch(database: Database, name: str | None) -> list[Status]:
 def read(database: Database, name: str | None) -> list[Status]:
     """Return the status of a study, or of all that are there."""
     if name:
-        return [trials.read_status(database, name)]
+        return [store.read_status(database, name)]
     found = []
-    for one in trials.names(database):
+    for one in store.names(database):
         with suppress(StudyStateError):  # deleted since its name was read
-            found.append(trials.read_status(database, one))
+            found.append(store.read_status(database, one))
     return found

@@ -1,7 +1,7 @@
 """The only door to matplotlib. Enters: a study's record. Leaves: figures, PNG and SVG bytes.
 
-Refuses to know where records are kept and where pictures go. matplotlib is imported at the first
-picture, by its object interface alone: no window system, no global state left changed.
+Refuses to know where records are kept and where figures go. matplotlib is imported at the first
+figure, by its object interface alone: no window system, no global state left changed.
 """
 
 from lamsearch.figures.curves import SHOWN, has_curves, learning_curves

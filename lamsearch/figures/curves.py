@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN = 4  # candidates in one picture; more are a tangle
+SHOWN = 4  # candidates in one figure; more are a tangle
 _LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "D"), (PURPLE, "^"))
 _MEASURES = (("accuracy", "accuracy (%)"), ("loss", "loss (nats)"), ("cost", "cost (nats)"))
 _SPLITS: tuple[tuple[str, Literal["--", "-", ":"]], ...] = (

@@ -1,4 +1,4 @@
-"""The learning-rate range test as a picture. Enters: a ramp and what it suggests. Leaves: a figure.
+"""The learning-rate range test as a figure. Enters: a ramp and what it suggests. Leaves: a figure.
 
 Refuses to know the rule: it draws the suggestion it is given.
 """

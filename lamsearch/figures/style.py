@@ -1,4 +1,4 @@
-"""How every picture looks, and how it becomes bytes. Enters: a figure. Leaves: PNG or SVG.
+"""How every figure looks, and how it becomes bytes. Enters: a figure. Leaves: PNG or SVG.
 
 Refuses to know what is drawn.
 """

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lamsearch.report import view
-from lamsearch.report.pictures import Picture, pictures
+from lamsearch.report.rendering import Picture, figures
 from lamsearch.report.settings import settings_toml
 from lamsearch.results import STAGES, StudyRecord
 
@@ -18,7 +18,7 @@ _SHOWN = 10
 
 
 def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
-    """Return the page; ``drawn`` saves drawing the pictures again where they are at hand."""
+    """Return the page; ``drawn`` saves drawing the figures again where they are at hand."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -31,7 +31,7 @@ def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
         failed=record.failure is not None,
         facts=view.facts(record),
         notes=view.notes(record),
-        pictures=list(pictures(record)) if drawn is None else drawn,
+        figures=list(figures(record)) if drawn is None else drawn,
         overview=view.overview(record),
         stages=[view.candidates(record, name) for name in STAGES if name in record.stages],
         shown=_SHOWN,

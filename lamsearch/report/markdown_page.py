@@ -19,7 +19,7 @@ _MARKS = re.compile(r"([\\`*_\[\]|~#$])")
 
 
 def markdown(record: StudyRecord) -> str:
-    """Return report.md: the answer first, then pictures, tables, settings, fingerprints."""
+    """Return report.md: the answer first, then figures, tables, settings, fingerprints."""
     blocks = [
         f"# λ for {escaped(record.name)}",
         escaped(view.status(record)),

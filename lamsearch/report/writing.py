@@ -19,7 +19,7 @@ from lamsearch.file_locks import LockHeldError, lock
 from lamsearch.report.directory import RESULTS, SUBDIRECTORIES, left_behind, report_files
 from lamsearch.report.html_page import page
 from lamsearch.report.markdown_page import markdown
-from lamsearch.report.pictures import pictures
+from lamsearch.report.rendering import figures
 from lamsearch.report.result import to_json, trials_csv
 from lamsearch.results import StudyRecord
 
@@ -64,10 +64,10 @@ def write(
 
 
 def _contents(record: StudyRecord, models: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    drawn = list(pictures(record))
-    for picture in drawn:
-        yield f"figures/{picture.name}.png", picture.png
-        yield f"figures/{picture.name}.svg", picture.svg
+    drawn = list(figures(record))
+    for figure in drawn:
+        yield f"figures/{figure.name}.png", figure.png
+        yield f"figures/{figure.name}.svg", figure.svg
     for name, content in models.items():
         yield f"models/{name}", content
     yield "trials.csv", _utf8(trials_csv(record))
@@ -130,8 +130,8 @@ def _alone(output: Path) -> Iterator[bool]:
         try:
             lock(handle, seconds=_LOCK_SECONDS, say=say)
         except LockHeldError as error:
-            law = "must be written by one process at a time"
-            raise FilesError(f"output: {output} {law}: {error}") from error
+            rule = "must be written by one process at a time"
+            raise FilesError(f"output: {output} {rule}: {error}") from error
         except OSError:
             alone = False
         else:

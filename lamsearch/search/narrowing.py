@@ -1,7 +1,7 @@
 """How fine goes on: past an edge at which its best candidate lies, then into a further round.
 
 Enters: fine's finished trials, its settings, its first interval. Leaves: what it draws next. Pure.
-Refuses to know seeds and storages. Nothing is remembered from one passage to the next: what was
+Refuses to know seeds and storages. Nothing is remembered from one transition to the next: what was
 drawn before is decided again from the candidates that were there then, which gives the same.
 """
 
@@ -33,7 +33,7 @@ class Batch:
 
     @property
     def part(self) -> tuple[int, ...]:
-        """Round and extension as a seed's last words; of a round's own draws the round alone."""
+        """What a seed ends with: round and extension; of a round's own draws the round alone."""
         return (self.round, self.extension) if self.extension else (self.round,)
 
 

@@ -1,10 +1,11 @@
 """The study file: what one study is, from data to final model.
 
 Enters: a TOML file (or its canonical dictionary). Leaves: a frozen, checked `Study`, or one error
-with every mistake in it. Refuses to know what happens to a study later.
+with every issue in it. Refuses to know what happens to a study later.
 """
 
 from lamsearch.study.cautions import cautions
+from lamsearch.study.document import Study
 from lamsearch.study.reading import differences, json_schema, parse_study, read_study
 from lamsearch.study.resolved import resolved
 from lamsearch.study.sections import (
@@ -18,7 +19,6 @@ from lamsearch.study.sections import (
     Network,
     Training,
 )
-from lamsearch.study.whole import Study
 
 __all__ = [
     "CIFAR10_BATCH",

@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from lamsearch.results import StageName
+from lamsearch.study.document import Study
 from lamsearch.study.sections import Training
-from lamsearch.study.whole import Study
 
 _NARROW = 0.01  # an interval of log10 λ that is one λ, practically
 _LEAST_AMPLITUDE = 1e-3

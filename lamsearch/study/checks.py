@@ -1,11 +1,11 @@
-"""The laws between the tables of a study file. Enters: those that parsed. Leaves: mistakes."""
+"""The rules between the tables of a study file. Enters: those that parsed. Leaves: issues."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from lamsearch.errors import Mistake
+from lamsearch.errors import Issue
 from lamsearch.results import STAGES
 from lamsearch.study.sections import (
     CIFAR10_BATCH,
@@ -24,9 +24,9 @@ _MOST_TRIALS = 1_000_000  # of a stage, planned in one transaction
 _ADDRESSABLE = 2**47  # bytes that a process can have at all
 
 
-def all_mistakes(
+def all_issues(
     sections: Mapping[str, Any], broken: Collection[str] = (), *, cohort: object = None
-) -> Iterator[Mistake]:
+) -> Iterator[Issue]:
     """Yield what is wrong inside each section that parsed, and between those.
 
     ``broken`` names the sections that are there but did not parse: they are not missed. ``cohort``
@@ -34,56 +34,56 @@ def all_mistakes(
     """
     for section in sections.values():
         if section is not None:
-            yield from section.mistakes()
-    yield from _stage_mistakes(sections, broken)
-    yield from _training_mistakes(sections)
-    yield from _cohort_mistakes(sections, cohort)
-    yield from _final_mistakes(sections, broken)
-    yield from _components_mistakes(sections)
-    yield from _size_mistakes(sections, cohort)
+            yield from section.issues()
+    yield from _stage_issues(sections, broken)
+    yield from _training_issues(sections)
+    yield from _cohort_issues(sections, cohort)
+    yield from _final_issues(sections, broken)
+    yield from _components_issues(sections)
+    yield from _size_issues(sections, cohort)
 
 
-def _stage_mistakes(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Mistake]:
+def _stage_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:
     coarse, fine, finalists = sections["coarse"], sections["fine"], sections["finalists"]
     no_coarse = coarse is None and "coarse" not in broken
     no_fine = fine is None and "fine" not in broken
     if coarse is not None and coarse.values is None and coarse.log10_lambda is None:
-        yield Mistake(where="coarse.log10_lambda", law="is required")
+        yield Issue(where="coarse.log10_lambda", rule="is required")
     if fine is not None:
-        yield from _fine_mistakes(fine, coarse, no_coarse)
+        yield from _fine_issues(fine, coarse, no_coarse)
     if finalists is not None and no_coarse and no_fine:
-        yield Mistake(where="finalists", law="needs a [coarse] or [fine] stage to come from")
+        yield Issue(where="finalists", rule="needs a [coarse] or [fine] stage to come from")
 
 
-def _fine_mistakes(fine: Fine, coarse: Coarse | None, no_coarse: bool) -> Iterator[Mistake]:
+def _fine_issues(fine: Fine, coarse: Coarse | None, no_coarse: bool) -> Iterator[Issue]:
     if fine.values is None:
         if no_coarse and fine.log10_lambda is None:
-            yield Mistake(where="fine.log10_lambda", law="is required where there is no [coarse]")
+            yield Issue(where="fine.log10_lambda", rule="is required where there is no [coarse]")
         if not no_coarse and fine.log10_lambda is not None:
-            law = "must not be given after [coarse]: it is the span of coarse's best"
-            yield Mistake(where="fine.log10_lambda", law=law, value=list(fine.log10_lambda))
+            rule = "must not be given after [coarse]: it is the span of coarse's best"
+            yield Issue(where="fine.log10_lambda", rule=rule, value=list(fine.log10_lambda))
     if no_coarse and fine.keep is not None and fine.rounds == 1:
-        yield Mistake(where="fine.keep", law="needs a [coarse] stage", value=fine.keep)
+        yield Issue(where="fine.keep", rule="needs a [coarse] stage", value=fine.keep)
     if no_coarse and fine.extend:
-        law = "needs a [coarse] stage, whose interval is the limit"
-        yield Mistake(where="fine.extend", law=law, value=True)
+        rule = "needs a [coarse] stage, whose interval is the limit"
+        yield Issue(where="fine.extend", rule=rule, value=True)
     if coarse is not None and fine.keep is not None:
         count = coarse.trials or len(coarse.values or ())
         if fine.keep > count:
-            law = f"must be at most the {count} candidate{'s' * (count != 1)} of coarse"
-            yield Mistake(where="fine.keep", law=law, value=fine.keep)
+            rule = f"must be at most the {count} candidate{'s' * (count != 1)} of coarse"
+            yield Issue(where="fine.keep", rule=rule, value=fine.keep)
 
 
-def _cohort_mistakes(sections: Mapping[str, Any], cohort: object) -> Iterator[Mistake]:
+def _cohort_issues(sections: Mapping[str, Any], cohort: object) -> Iterator[Issue]:
     if not isinstance(cohort, int) or cohort >= _COHORT_TO_HALVE:
         return
     for name in STAGES:
         if getattr(sections[name], "halving", False):
-            law = f"needs cohort to be at least {_COHORT_TO_HALVE}: nobody leaves a cohort of one"
-            yield Mistake(where=f"{name}.halving", law=law, value=cohort)
+            rule = f"needs cohort to be at least {_COHORT_TO_HALVE}: nobody leaves a cohort of one"
+            yield Issue(where=f"{name}.halving", rule=rule, value=cohort)
 
 
-def _training_mistakes(sections: Mapping[str, Any]) -> Iterator[Mistake]:
+def _training_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
     training, data = sections["training"], sections["data"]
     if training is None:
         return
@@ -93,20 +93,20 @@ def _training_mistakes(sections: Mapping[str, Any]) -> Iterator[Mistake]:
             continue
         settings = merged(training, stage)
         if settings.eta_min > settings.eta_max and training.eta_min <= training.eta_max:
-            law = f"must be at most eta_max = {settings.eta_max!r}"
-            yield Mistake(where=f"{name}.eta_min", law=law, value=settings.eta_min)
+            rule = f"must be at most eta_max = {settings.eta_max!r}"
+            yield Issue(where=f"{name}.eta_min", rule=rule, value=settings.eta_min)
         if getattr(stage, "halving", False) and settings.cycles < _CYCLES_TO_HALVE:
-            law = f"needs at least {_CYCLES_TO_HALVE} cycles in the schedule of {name}"
-            yield Mistake(where=f"{name}.halving", law=law, value=settings.cycles)
+            rule = f"needs at least {_CYCLES_TO_HALVE} cycles in the schedule of {name}"
+            yield Issue(where=f"{name}.halving", rule=rule, value=settings.cycles)
         if settings.updates > MOST:
             where = f"{name if stage.step_size or stage.cycles else 'training'}.step_size"
-            law = f"2 * step_size * cycles must be at most {MOST} updates"
-            yield Mistake(where=where, law=law, value=settings.step_size)
+            rule = f"2 * step_size * cycles must be at most {MOST} updates"
+            yield Issue(where=where, rule=rule, value=settings.step_size)
         size = None if data is None else _train_size(data, stage)
         if size is not None and settings.batch_size > size:
             where = f"{name if stage.batch_size else 'training'}.batch_size"
-            law = f"must be at most the {size} training images of {name}"
-            yield Mistake(where=where, law=law, value=settings.batch_size)
+            rule = f"must be at most the {size} training images of {name}"
+            yield Issue(where=where, rule=rule, value=settings.batch_size)
 
 
 def _train_size(data: Data, stage: Stage) -> int | None:
@@ -115,52 +115,52 @@ def _train_size(data: Data, stage: Stage) -> int | None:
     return getattr(stage, "train", None) or data.train
 
 
-def _final_mistakes(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Mistake]:
+def _final_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:
     final, data = sections["final"], sections["data"]
     if final is None:
         return
     found = {name for name in STAGES if sections[name] is not None} | set(broken)
     selects = any(name in found for name in STAGES if name != "final")
     if final.log10_lambda is not None and selects:
-        law = "must not be given where a stage selects λ"
-        yield Mistake(where="final.log10_lambda", law=law, value=final.log10_lambda)
+        rule = "must not be given where a stage selects λ"
+        yield Issue(where="final.log10_lambda", rule=rule, value=final.log10_lambda)
     if final.log10_lambda is None and not selects:
-        yield Mistake(where="final.log10_lambda", law="is required where no stage selects λ")
+        yield Issue(where="final.log10_lambda", rule="is required where no stage selects λ")
     if final.test_curves and selects:
-        law = "must be false where a stage selects λ: nothing before the end may read the test set"
-        yield Mistake(where="final.test_curves", law=law, value=True)
+        rule = "must be false where a stage selects λ: nothing before the end may read the test set"
+        yield Issue(where="final.test_curves", rule=rule, value=True)
     if data is None:
         return
     if data.train_batches is not None:
         for key in ("train", "validation"):
             if getattr(final, key) is not None:
-                law = "must not stand beside data.train_batches"
-                yield Mistake(where=f"final.{key}", law=law, value=getattr(final, key))
+                rule = "must not stand beside data.train_batches"
+                yield Issue(where=f"final.{key}", rule=rule, value=getattr(final, key))
     elif data.kind in KNOWN_SOURCES:
         have = KNOWN_SOURCES[data.kind][0] - (data.test or (1 if data.kind == "digits" else 0))
         total = (final.train or data.train or 0) + (final.validation or data.validation or 0)
         if total > have > 0 and (final.train or final.validation):
-            law = f"train + validation must be at most the {have} images of the training pool"
-            yield Mistake(where="final", law=law, value=total)
+            rule = f"train + validation must be at most the {have} images of the training pool"
+            yield Issue(where="final", rule=rule, value=total)
 
 
-def _components_mistakes(sections: Mapping[str, Any]) -> Iterator[Mistake]:
+def _components_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
     data = sections["data"]
     if data is None or data.kind not in KNOWN_SOURCES:
         return
-    yield from feature_mistakes(sections, KNOWN_SOURCES[data.kind][1], data.kind)
+    yield from feature_issues(sections, KNOWN_SOURCES[data.kind][1], data.kind)
 
 
-def feature_mistakes(sections: Mapping[str, Any], features: int, source: str) -> Iterator[Mistake]:
+def feature_issues(sections: Mapping[str, Any], features: int, source: str) -> Iterator[Issue]:
     """Yield where more principal components are asked for than the data have features."""
     for name in ("data", *STAGES):
         section = sections[name]
         if section is not None and (section.components or 0) > features:
-            law = f"must be at most the {features} features of {source}"
-            yield Mistake(where=f"{name}.components", law=law, value=section.components)
+            rule = f"must be at most the {features} features of {source}"
+            yield Issue(where=f"{name}.components", rule=rule, value=section.components)
 
 
-def _size_mistakes(sections: Mapping[str, Any], cohort: object) -> Iterator[Mistake]:
+def _size_issues(sections: Mapping[str, Any], cohort: object) -> Iterator[Issue]:
     """Refuse what no machine can hold: too many trials, weights beyond all addresses."""
     for name in STAGES:
         if (stage := sections[name]) is None:
@@ -168,16 +168,16 @@ def _size_mistakes(sections: Mapping[str, Any], cohort: object) -> Iterator[Mist
         many = getattr(stage, "trials", None) or getattr(stage, "keep", None) or 1
         planned = many * getattr(stage, "rounds", 1) * getattr(stage, "replicates", 1)
         if planned > _MOST_TRIALS:
-            law = f"must plan at most {_MOST_TRIALS:,} trials"
-            yield Mistake(where=name, law=law, value=planned)
+            rule = f"must plan at most {_MOST_TRIALS:,} trials"
+            yield Issue(where=name, rule=rule, value=planned)
     network, training, data = sections["network"], sections["training"], sections["data"]
     if network is None or not isinstance(cohort, int):
         return
     features = KNOWN_SOURCES[data.kind][1] if data and data.kind in KNOWN_SOURCES else 1
     wide = max(features, training.batch_size if training else 1)
     if 4 * wide * network.hidden * cohort > _ADDRESSABLE:
-        law = "must fit memory: the weights and activations of a cohort need more than 2^47 bytes"
-        yield Mistake(where="network.hidden", law=law, value=network.hidden)
+        rule = "must fit memory: the weights and activations of a cohort need more than 2^47 bytes"
+        yield Issue(where="network.hidden", rule=rule, value=network.hidden)
 
 
 def merged(training: Training, stage: Stage) -> Training:

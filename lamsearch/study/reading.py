@@ -1,4 +1,4 @@
-"""Reading study files: all mistakes in one answer, said in the file's own terms."""
+"""Reading study files: all issues in one answer, said in the file's own terms."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lamsearch.errors import InputError, Mistake, StudyFileError, shown
+from lamsearch.errors import InputError, Issue, StudyFileError, shown
 from lamsearch.results import STAGES
-from lamsearch.study.checks import all_mistakes
+from lamsearch.study.checks import all_issues
+from lamsearch.study.document import SECTIONS, Study
 from lamsearch.study.sections import Section
-from lamsearch.study.whole import SECTIONS, Study
 
 _MOST_BYTES = 1_000_000
 _PATIENCE_SECONDS = 10.0
@@ -30,8 +30,8 @@ def read_study(path: str | Path) -> Study:
 
     Raises:
         InputError: The file is missing, unreadable or no TOML.
-        StudyFileError: The file has mistakes; the error lists all of them as
-            ``file: key: law, got value``.
+        StudyFileError: The file has issues; the error lists all of them as
+            ``file: key: rule, got value``.
     """
     path = Path(path)
     try:
@@ -71,7 +71,7 @@ def _text(content: bytes, path: Path) -> str:
 
 def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
     """Check a study given as a dictionary; ``where`` opens every line of the error."""
-    found: list[Mistake] = []
+    found: list[Issue] = []
     sections: dict[str, Section | None] = {}
     for key, model in SECTIONS.items():
         if key in document:
@@ -81,24 +81,24 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
                 found += _from_pydantic(error, (key,), model)
     broken = {key for key in SECTIONS if key in document and key not in sections}
     cohort = document.get("cohort", Study.model_fields["cohort"].default)
-    found += all_mistakes({key: sections.get(key) for key in SECTIONS}, broken, cohort=cohort)
+    found += all_issues({key: sections.get(key) for key in SECTIONS}, broken, cohort=cohort)
     top = {key: value for key, value in document.items() if key not in SECTIONS}
     if not any(name in document for name in STAGES):
-        law = f"needs at least one stage of {', '.join(STAGES)}"
-        found.append(Mistake(where="the file", law=law))
+        rule = f"needs at least one stage of {', '.join(STAGES)}"
+        found.append(Issue(where="the file", rule=rule))
     try:
         study = Study.model_validate(
             {**top, **{k: v for k, v in sections.items() if v is not None}}
         )
-    except StudyFileError as error:  # of all_mistakes, which has found the same already
-        study, found = None, found or list(error.mistakes)
+    except StudyFileError as error:  # of all_issues, which has found the same already
+        study, found = None, found or list(error.issues)
     except ValidationError as error:
         missing = [e for e in _from_pydantic(error, (), Study) if e.where not in broken]
         found = missing + found
         study = None
     if found or study is None:
         raise StudyFileError(
-            Mistake(where=f"{where}: {m.where}", law=m.law, value=m.value) for m in found
+            Issue(where=f"{where}: {m.where}", rule=m.rule, value=m.value) for m in found
         )
     return study
 
@@ -130,22 +130,22 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _from_pydantic(
     error: ValidationError, prefix: tuple[str, ...], model: type[BaseModel]
-) -> list[Mistake]:
-    found: dict[str, Mistake] = {}
+) -> list[Issue]:
+    found: dict[str, Issue] = {}
     for item in error.errors(include_url=False, include_context=True):
         where, value = _place(prefix, item["loc"]), item["input"]
         if item["type"] == "missing":
-            mistake = Mistake(where=where, law="is required")
+            issue = Issue(where=where, rule="is required")
         elif item["type"] == "extra_forbidden":
             where = ".".join((*prefix, _key(str(item["loc"][-1]))))
-            mistake = Mistake(where=where, law=_unknown_key(str(item["loc"][-1]), model))
+            issue = Issue(where=where, rule=_unknown_key(str(item["loc"][-1]), model))
         else:
-            mistake = Mistake(where=where, law=_law(item["type"], item["msg"], where), value=value)
-        # a union reports one error per member: the key stands once, with all its laws
+            issue = Issue(where=where, rule=_rule(item["type"], item["msg"], where), value=value)
+        # a union reports one error per member: the key stands once, with all its rules
         if where in found:
-            law = f"{found[where].law}, or {mistake.law.removeprefix('must be ')}"
-            mistake = Mistake(where=where, law=law, value=mistake.value)
-        found[where] = mistake
+            rule = f"{found[where].rule}, or {issue.rule.removeprefix('must be ')}"
+            issue = Issue(where=where, rule=rule, value=issue.value)
+        found[where] = issue
     return list(found.values())
 
 
@@ -170,7 +170,7 @@ def _unknown_key(key: str, model: type[BaseModel]) -> str:
     return "unknown key" + (f"; did you mean {close[0]}?" if close else "")
 
 
-def _law(kind: str, message: str, where: str) -> str:
+def _rule(kind: str, message: str, where: str) -> str:
     if kind == "string_pattern_mismatch" and where == "name":
         signs = "'.', '_', '-', the first no sign"
         return f"must be a file name: at most 100 ASCII letters, digits, {signs}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lamsearch.errors import Mistake
+from lamsearch.errors import Issue
 
 # Images, features and classes of the sources whose size is known before anything is read.
 KNOWN_SOURCES = {"digits": (1797, 64, 10), "cifar10": (50_000, 3072, 10)}
@@ -28,7 +28,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
-    def mistakes(self) -> Iterator[Mistake]:
+    def issues(self) -> Iterator[Issue]:
         """Yield what is wrong between keys that are each right."""
         yield from ()
 
@@ -70,46 +70,46 @@ class Data(Section):
             return None
         return self.path if self.source == "npz" else self.source
 
-    def mistakes(self) -> Iterator[Mistake]:
+    def issues(self) -> Iterator[Issue]:
         """Check the source, and that there is one complete way of splitting."""
         if self.kind == "npz" and self.source != "npz" and not self.source.endswith(".npz"):
-            law = "must be digits, cifar10, npz, or a path that ends in .npz"
-            yield Mistake(where="data.source", law=law, value=self.source)
+            rule = "must be digits, cifar10, npz, or a path that ends in .npz"
+            yield Issue(where="data.source", rule=rule, value=self.source)
         if self.source == "npz" and not self.path:
-            yield Mistake(where="data.path", law="is required where source is npz")
+            yield Issue(where="data.path", rule="is required where source is npz")
         if self.source != "npz" and self.path is not None:
-            law = "is only for source = 'npz'"
-            yield Mistake(where="data.path", law=law, value=self.path)
+            rule = "is only for source = 'npz'"
+            yield Issue(where="data.path", rule=rule, value=self.path)
         if self.kind == "cifar10" and self.test is not None:
-            law = "must not be given: cifar10 has a test set of its own"
-            yield Mistake(where="data.test", law=law, value=self.test)
-        yield from self._batch_mistakes()
-        yield from self._size_mistakes()
+            rule = "must not be given: cifar10 has a test set of its own"
+            yield Issue(where="data.test", rule=rule, value=self.test)
+        yield from self._batch_issues()
+        yield from self._size_issues()
 
-    def _batch_mistakes(self) -> Iterator[Mistake]:
+    def _batch_issues(self) -> Iterator[Issue]:
         if (self.train_batches is None) != (self.validation_batches is None):
-            law = "train_batches and validation_batches must be given together"
-            yield Mistake(where="data", law=law)
+            rule = "train_batches and validation_batches must be given together"
+            yield Issue(where="data", rule=rule)
         if self.train_batches is None or self.validation_batches is None:
             for key in ("train", "validation"):
                 if getattr(self, key) is None and self.train_batches is None:
-                    yield Mistake(where=f"data.{key}", law="is required")
+                    yield Issue(where=f"data.{key}", rule="is required")
             return
         both = self.train_batches + self.validation_batches
         if self.kind != "cifar10":
-            law = "is only for cifar10"
-            yield Mistake(where="data.train_batches", law=law, value=list(self.train_batches))
+            rule = "is only for cifar10"
+            yield Issue(where="data.train_batches", rule=rule, value=list(self.train_batches))
         if not self.train_batches or not self.validation_batches or len(set(both)) < len(both):
-            law = (
+            rule = (
                 "train_batches and validation_batches must be disjoint, without repeats, not empty"
             )
-            yield Mistake(where="data", law=law, value=list(both))
+            yield Issue(where="data", rule=rule, value=list(both))
         for key in ("train", "validation"):
             if getattr(self, key) is not None:
-                law = "must not stand beside train_batches"
-                yield Mistake(where=f"data.{key}", law=law, value=getattr(self, key))
+                rule = "must not stand beside train_batches"
+                yield Issue(where=f"data.{key}", rule=rule, value=getattr(self, key))
 
-    def _size_mistakes(self) -> Iterator[Mistake]:
+    def _size_issues(self) -> Iterator[Issue]:
         if self.kind not in KNOWN_SOURCES or self.train is None or self.validation is None:
             return
         have = KNOWN_SOURCES[self.kind][0]
@@ -118,8 +118,8 @@ class Data(Section):
         total = sum(size for _, size in parts)
         if total > have:
             names = " + ".join(name for name, size in parts if size)
-            law = f"{names} must be at most the {have} images of {self.source}"
-            yield Mistake(where="data", law=law, value=total)
+            rule = f"{names} must be at most the {have} images of {self.source}"
+            yield Issue(where="data", rule=rule, value=total)
 
 
 class Network(Section):
@@ -147,11 +147,11 @@ class Training(Section):
         """Updates of a whole training, 2 · step_size · cycles."""
         return 2 * self.step_size * self.cycles
 
-    def mistakes(self) -> Iterator[Mistake]:
+    def issues(self) -> Iterator[Issue]:
         """Check the two learning rates against each other."""
         if self.eta_min > self.eta_max:
-            law = f"must be at most eta_max = {self.eta_max!r}"
-            yield Mistake(where="training.eta_min", law=law, value=self.eta_min)
+            rule = f"must be at most eta_max = {self.eta_max!r}"
+            yield Issue(where="training.eta_min", rule=rule, value=self.eta_min)
 
 
 class Stage(Section):
@@ -179,36 +179,38 @@ class Search(Stage):
         False, description="the worse half of each cohort leaves after cycle 1, and after cycle 2"
     )
 
-    def mistakes(self) -> Iterator[Mistake]:
+    def issues(self) -> Iterator[Issue]:
         """Check that candidates are drawn or given, not both, from an interval that is one."""
         where = type(self).__name__.lower()
-        yield from self._interval_mistakes(f"{where}.log10_lambda")
+        yield from self._interval_issues(f"{where}.log10_lambda")
         if self.values is None:
             if self.trials is None:
-                yield Mistake(where=f"{where}.trials", law="is required")
+                yield Issue(where=f"{where}.trials", rule="is required")
             return
         if not self.values or len(set(self.values)) < len(self.values):
-            law = "must hold at least one log10 λ, each once"
-            yield Mistake(where=f"{where}.values", law=law, value=list(self.values))
+            rule = "must hold at least one log10 λ, each once"
+            yield Issue(where=f"{where}.values", rule=rule, value=list(self.values))
         for key in ("trials", "log10_lambda"):
             if getattr(self, key) is not None:
-                law = "must not stand beside values"
-                yield Mistake(where=f"{where}.{key}", law=law, value=getattr(self, key))
+                rule = "must not stand beside values"
+                yield Issue(where=f"{where}.{key}", rule=rule, value=getattr(self, key))
         if self.sampler != "random":  # the default may be written out
-            law = "must not stand beside values"
-            yield Mistake(where=f"{where}.sampler", law=law, value=self.sampler)
+            rule = "must not stand beside values"
+            yield Issue(where=f"{where}.sampler", rule=rule, value=self.sampler)
 
-    def _interval_mistakes(self, where: str) -> Iterator[Mistake]:
+    def _interval_issues(self, where: str) -> Iterator[Issue]:
         if self.log10_lambda is None:
             return
         low, high = self.log10_lambda
-        law = ""
+        rule = ""
         if not low < high:
-            law = "the lower bound must be below the upper one"
+            rule = "the lower bound must be below the upper one"
         elif high - low < LEAST_WIDTH:
-            law = f"the bounds must be at least {LEAST_WIDTH:g} apart, as float32's values of λ are"
-        if law:
-            yield Mistake(where=where, law=law, value=[low, high])
+            rule = (
+                f"the bounds must be at least {LEAST_WIDTH:g} apart, as float32's values of λ are"
+            )
+        if rule:
+            yield Issue(where=where, rule=rule, value=[low, high])
 
 
 class Coarse(Search):
@@ -227,16 +229,16 @@ class Fine(Search):
         """``keep``, or its default."""
         return self.keep or 3
 
-    def mistakes(self) -> Iterator[Mistake]:
+    def issues(self) -> Iterator[Issue]:
         """Check as every search, and that given candidates are all there is."""
-        yield from super().mistakes()
+        yield from super().issues()
         if self.values is None:
             return
-        law = "must not stand beside values"
+        rule = "must not stand beside values"
         if self.rounds > 1:
-            yield Mistake(where="fine.rounds", law=law, value=self.rounds)
+            yield Issue(where="fine.rounds", rule=rule, value=self.rounds)
         if self.extend:
-            yield Mistake(where="fine.extend", law=law, value=True)
+            yield Issue(where="fine.extend", rule=rule, value=True)
 
 
 class Finalists(Stage):

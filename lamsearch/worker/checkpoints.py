@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.files import Files
+from lamsearch.artifacts import Files
 from lamsearch.search import training_seed
+from lamsearch.storage import Claim, Stored
 from lamsearch.trainer import STATE_VERSION, Trainer
-from lamsearch.trials import Claim, Stored
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 _IDENTITY = "identity"

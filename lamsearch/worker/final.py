@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import softmax
 
-from lamsearch.dataset import LabelledImages, normalise
-from lamsearch.dataset.images import Raw
+from lamsearch.data import LabelledImages, normalise
+from lamsearch.data.images import Raw
 from lamsearch.results import FinalScore, FloatArray, IntArray, Model
 from lamsearch.statistics import interval95
 

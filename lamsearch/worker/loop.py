@@ -14,17 +14,19 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lamsearch import dataset, environment, trials
-from lamsearch.dataset import LabelledImages, TrainingData
+from lamsearch import data as datasets
+from lamsearch import environment
+from lamsearch import storage as store
+from lamsearch.artifacts import Files, digest_of, model_from
+from lamsearch.data import LabelledImages, TrainingData
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
-from lamsearch.files import Files, digest_of, model_from
 from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
 from lamsearch.search import halving, training_seed
+from lamsearch.storage import Claim, Database, Heartbeat, Leases, Stored, Wait
 from lamsearch.trainer import Progress, Trainer
-from lamsearch.trials import Beat, Claim, Database, Leases, Stored, Wait
 from lamsearch.worker import final
 from lamsearch.worker.checkpoints import Checkpoints
-from lamsearch.worker.keeper import Keeper, Patience
+from lamsearch.worker.renewer import LeaseRenewer, Retry
 
 _IDLE_FIRST, _IDLE_GROWTH, _IDLE_LONGEST = 0.05, 1.5, 2.0
 _SELECTED_TEST = "test accuracy of the selected λ"
@@ -38,8 +40,8 @@ class Settings:
     ``mixed_versions`` admits what it computes with although numbers could differ by that.
     """
 
-    data_folder: Path
-    cache_folder: Path | None = None
+    data_directory: Path
+    cache_directory: Path | None = None
     lease_seconds: float = 20.0
     checkpoint_seconds: float = 30.0
     mixed_versions: bool = False
@@ -52,7 +54,7 @@ class Worker:
         database: where the study is planned.
         stored: the study.
         settings: how to work.
-        stop: set by whoever wants the worker to leave politely.
+        stop: set by whoever wants the worker to leave gracefully.
         say: takes one line per event worth telling.
         data: the training pool, where the caller has it already.
 
@@ -76,7 +78,7 @@ class Worker:
         self._data = data or self._load()
         self._files = Files(stored.files, stored.id)
         self._files.check()
-        self._patiently = Patience(stop, say)
+        self._retried = Retry(stop, say)
         owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._leases = Leases(
             database, stored.study.name, owner=owner, seconds=settings.lease_seconds,
@@ -95,7 +97,7 @@ class Worker:
             while True:
                 if self._stop.is_set():
                     raise InterruptedWorkError("interrupted; run again to go on")
-                claim = self._patiently(self._leases.claim)
+                claim = self._retried(self._leases.claim)
                 if claim is None:
                     self._files.drop_all_checkpoints()  # of who died between a tell and its drop
                     return
@@ -114,33 +116,33 @@ class Worker:
         """Have recorded what computes here; refuse what could give other numbers."""
         found, mixed = environment.here(), self._settings.mixed_versions
         name = self._study.name
-        return self._patiently(lambda: trials.join(database, name, found, mixed=mixed))
+        return self._retried(lambda: store.join(database, name, found, mixed=mixed))
 
     def _work(self, claim: Claim) -> None:
         if claim.taken_over:
             self._say(f"took over {_title(claim)} from a worker that went silent")
         self._say_all(claim.replanned)
-        with Keeper(self._leases, claim, self._patiently) as keeper:
+        with LeaseRenewer(self._leases, claim, self._retried) as renewer:
             try:
                 if claim.tests:
-                    self._test(claim, keeper)
+                    self._test(claim, renewer)
                 else:
-                    self._train(claim, keeper)
+                    self._train(claim, renewer)
             except FilesError:
                 # a cohort that another has by now has had its files removed, which is no failure
-                self._patiently(lambda: self._leases.renew(claim, keeper.beat))
+                self._retried(lambda: self._leases.renew(claim, renewer.heartbeat))
                 # here: others may have a directory that is not full
-                self._patiently(lambda: self._leases.give_back(claim))
+                self._retried(lambda: self._leases.give_back(claim))
                 raise
 
-    def _train(self, claim: Claim, keeper: Keeper) -> None:
+    def _train(self, claim: Claim, renewer: LeaseRenewer) -> None:
         begun = time.monotonic()
         trainer = self._trainer(claim)
         checkpoints = Checkpoints(self._files, self._stored, claim)
         if checkpoints.resume(trainer, self._say):
-            keeper.beat = replace(keeper.beat, recovered=trainer.updates)
+            renewer.heartbeat = replace(renewer.heartbeat, recovered=trainer.updates)
             self._say(f"{_title(claim)} goes on at update {trainer.updates}")
-        self._follow(claim, keeper, trainer, checkpoints)
+        self._follow(claim, renewer, trainer, checkpoints)
         outcomes = trainer.outcomes()
         if claim.stage == "final":
             outcomes = tuple(
@@ -148,27 +150,27 @@ class Worker:
                 for one, model in zip(outcomes, trainer.models(), strict=True)
             )
         seconds = time.monotonic() - begun
-        beat = replace(keeper.beat, updates=trainer.updates)
-        self._say_all(self._patiently(lambda: self._leases.tell(claim, outcomes, beat, seconds)))
+        heartbeat = replace(renewer.heartbeat, updates=trainer.updates)
+        self._say_all(self._retried(lambda: self._leases.tell(claim, outcomes, heartbeat, seconds)))
         checkpoints.drop()
         for held, trained in zip(claim.slots, outcomes, strict=True):
             if trained.state is TrialState.FAIL:
                 self._say(f"{claim.stage} log10 λ {held.log10_lambda:.4g} failed: {trained.reason}")
 
     def _follow(
-        self, claim: Claim, keeper: Keeper, trainer: Trainer, checkpoints: Checkpoints
+        self, claim: Claim, renewer: LeaseRenewer, trainer: Trainer, checkpoints: Checkpoints
     ) -> None:
         """Train to the end, with checkpoints, beats and reports; leave when told to."""
         begun, first = time.monotonic(), trainer.updates
         saved = begun
         for progress in trainer.run():
-            if keeper.lost:
+            if renewer.lost:
                 raise LeaseLostError(f"{_title(claim)} was given to another worker")
-            if keeper.gone is not None:
-                raise keeper.gone
+            if renewer.gone is not None:
+                raise renewer.gone
             now = time.monotonic()
             rate = (progress.updates - first) / max(now - begun, 1e-9)
-            keeper.beat = _beat(progress, claim, rate, keeper.beat)
+            renewer.heartbeat = _heartbeat(progress, claim, rate, renewer.heartbeat)
             if progress.cycle_end:
                 self._halve(claim, trainer, progress)
             if self._stop.is_set():
@@ -196,7 +198,7 @@ class Worker:
 
     def _leave(self, claim: Claim, trainer: Trainer, checkpoints: Checkpoints) -> None:
         checkpoints.save(trainer)
-        self._patiently(lambda: self._leases.give_back(claim))
+        self._retried(lambda: self._leases.give_back(claim))
         raise InterruptedWorkError(
             f"interrupted at update {trainer.updates} of {_title(claim)}; run again to go on"
         )
@@ -206,33 +208,33 @@ class Worker:
         if progress.accuracies is None:
             return
         values = [float(value) for value in progress.accuracies]
-        with self._patiently.noticing():
+        with self._retried.noticing():
             self._say_all(self._leases.report(claim, progress.cycles, values))
 
     def _say_all(self, lines: Iterable[str]) -> None:
         for line in lines:
             self._say(line)
 
-    def _test(self, claim: Claim, keeper: Keeper) -> None:
+    def _test(self, claim: Claim, renewer: LeaseRenewer) -> None:
         """Open the test set, record first, and evaluate the final's models."""
         purpose = _CURVES_TEST if self._wants_test_curves("final") else _SELECTED_TEST
         images = self._open_test(claim, purpose)
         # a replicate that failed has no model, and would fail again
-        recorded = self._patiently(self._leases.trained)
+        recorded = self._retried(self._leases.trained)
         contents = {replicate: self._model(replicate, recorded[replicate])
                     for replicate in recorded}  # fmt: skip
         whole = {replicate: found for replicate, found in contents.items() if found is not None}
-        if keeper.lost:
+        if renewer.lost:
             raise LeaseLostError("the test was given to another worker")
         result = final.score([model_from(content) for content in whole.values()], images)
         digests = {replicate: digest_of(content) for replicate, content in whole.items()}
-        self._patiently(lambda: self._leases.tell_test(claim, result, digests))
+        self._retried(lambda: self._leases.tell_test(claim, result, digests))
 
     def _open_test(self, claim: Claim, purpose: str) -> LabelledImages:
         """Have the opening recorded, then read the test images: the one way to them."""
-        opening = self._patiently(lambda: self._leases.open_test(claim, purpose))
-        return dataset.open_test(
-            self._study, self._settings.data_folder, opening,
+        opening = self._retried(lambda: self._leases.open_test(claim, purpose))
+        return datasets.open_test(
+            self._study, self._settings.data_directory, opening,
             fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
         )  # fmt: skip
 
@@ -241,7 +243,7 @@ class Worker:
         content = self._files.read_model(replicate, sha256)
         if content is not None:
             return content
-        chosen = self._patiently(self._leases.chosen)
+        chosen = self._retried(self._leases.chosen)
         self._say(
             f"model of replicate {replicate} is not in {self._files.shown}, or not as it was "
             "saved: training it again"
@@ -281,9 +283,9 @@ class Worker:
         )
 
     def _load(self) -> TrainingData:
-        data = dataset.load(
-            self._study, self._settings.data_folder,
-            origin=Path(self._stored.origin), cache=self._settings.cache_folder,
+        data = datasets.load(
+            self._study, self._settings.data_directory,
+            origin=Path(self._stored.origin), cache=self._settings.cache_directory,
         )  # fmt: skip
         if data.fingerprint != self._stored.data_fingerprint:
             raise DataError(
@@ -316,12 +318,12 @@ def _title(claim: Claim) -> str:
     return "the test" if claim.tests else f"{claim.stage} cohort {claim.number}"
 
 
-def _beat(progress: Progress, claim: Claim, rate: float, before: Beat) -> Beat:
+def _heartbeat(progress: Progress, claim: Claim, rate: float, before: Heartbeat) -> Heartbeat:
     """Progress to show; the best is of cycle ends, for in between accuracies do not compare."""
-    beat = replace(before, updates=progress.updates, per_second=rate)
+    heartbeat = replace(before, updates=progress.updates, per_second=rate)
     accuracies = progress.accuracies
     if not progress.cycle_end or accuracies is None or not np.isfinite(accuracies).any():
-        return beat
+        return heartbeat
     best = int(np.nanargmax(accuracies))
     value = claim.slots[best].log10_lambda
-    return replace(beat, best=float(accuracies[best]), best_at=value)
+    return replace(heartbeat, best=float(accuracies[best]), best_at=value)

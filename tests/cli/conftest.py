@@ -12,15 +12,15 @@ from cli_studies import SMALL
 from click.testing import CliRunner, Result
 
 from lamsearch.cli import cli, options
-from lamsearch.trials import Database
+from lamsearch.storage import Database
 
 
 class Desk:
-    """A folder with an SQLite storage in it, and verbs called there."""
+    """A directory with an SQLite storage in it, and verbs called there."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.database_file = folder / "lamsearch.db"
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.database_file = directory / "lamsearch.db"
         self.url = f"sqlite:///{self.database_file}"
 
     def __call__(self, *arguments: object, **rest: Any) -> Result:
@@ -35,7 +35,7 @@ class Desk:
 
     def write(self, name: str = "small", text: str = SMALL) -> Path:
         """Write a study file."""
-        path = self.folder / f"{name}.toml"
+        path = self.directory / f"{name}.toml"
         path.write_text(text.replace("{name}", name), encoding="utf-8")
         return path
 
@@ -48,13 +48,13 @@ class Desk:
         return document
 
     def listing(self) -> list[str]:
-        """All that lies in the folder."""
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
+        """All that lies in the directory."""
+        return sorted(str(path.relative_to(self.directory)) for path in self.directory.rglob("*"))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the user's settings out, the caches in a folder of the tests, and close storages."""
+    """Keep the user's settings out, the caches in a directory of the tests, and close storages."""
     opened: list[Database] = []
 
     def opening(*arguments: Any, **rest: Any) -> Database:
@@ -74,10 +74,10 @@ def _own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Return an empty desk that is also the working directory."""
-    folder = tmp_path / "desk"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return Desk(folder)
+    directory = tmp_path / "desk"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    return Desk(directory)
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ MISTAKES = {
                                    "images of digits, got 1900"),
     "more images than there are for the final": ("train = 350", "train = 1700",
                                                  "final: train + validation must be at most the"),
-    "name with a folder": ('"small"', '"../small"', "name: must be a file name"),
+    "name with a directory": ('"small"', '"../small"', "name: must be a file name"),
     "name hidden": ('"small"', '".small"', "name: must be a file name"),
     "name empty": ('"small"', '""', "name: must be a file name"),
     "λ given and selected": ("[final]", "[final]\nlog10_lambda = -3.0",
@@ -50,7 +50,7 @@ MISTAKES = {
 def test_a_mistake_in_a_study_file_is_one_line(
     desk: Any, refused: Refused, verb: str, kind: str
 ) -> None:
-    """Each mistake in a study file is said as file, key, law and value, and nothing is made."""
+    """Each issue in a study file is said as file, key, rule and value, and nothing is made."""
     old, new, expected = MISTAKES[kind]
     path = desk.write()
     text = path.read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def test_a_mistake_in_a_study_file_is_one_line(
 
 
 def test_all_mistakes_are_said_together_a_line_each(desk: Any, refused: Refused) -> None:
-    """A file with three mistakes gets one answer of three lines."""
+    """A file with three issues gets one answer of three lines."""
     path = desk.write()
     text = path.read_text(encoding="utf-8").replace("hidden = 8", "hidden = -8")
     path.write_text(text.replace("seed = 7", "sede = 7"), encoding="utf-8")
@@ -78,28 +78,28 @@ def test_all_mistakes_are_said_together_a_line_each(desk: Any, refused: Refused)
 
 @pytest.mark.parametrize("verb", ["run", "create", "check"])
 def test_a_file_that_is_no_study_file_is_one_line(desk: Any, refused: Refused, verb: str) -> None:
-    """A missing file, a folder, what is no TOML and what is no text are named with the reason."""
-    (desk.folder / "half.toml").write_text("name = ", encoding="utf-8")
-    (desk.folder / "bytes.toml").write_bytes(b"\xff\xfe\x00")
-    for name, law in (
+    """A missing file, a directory, no TOML and no text are named with the reason."""
+    (desk.directory / "half.toml").write_text("name = ", encoding="utf-8")
+    (desk.directory / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    for name, rule in (
         ("gone.toml", "cannot be read: No such file or directory"),
         (".", "cannot be read: Is a directory"),
         ("half.toml", "must be TOML: "),
         ("bytes.toml", "must be UTF-8 text: "),
     ):
         (line,) = refused(desk(verb, name))
-        assert line.startswith(f"{name}: {law}")
+        assert line.startswith(f"{name}: {rule}")
     assert not desk.database_file.exists()
 
 
 @pytest.mark.parametrize("verb", ["run", "create"])
 def test_a_missing_data_folder_is_named(desk: Any, refused: Refused, verb: str) -> None:
-    """A study whose data are not there says which folder was looked into."""
+    """A study whose data are not there says which directory was looked into."""
     path = desk.write()
     text = path.read_text(encoding="utf-8").replace('"digits"', '"cifar10"')
     path.write_text(text.replace("test = 200", ""), encoding="utf-8")
-    (line,) = refused(desk(verb, path, "--data-dir", desk.folder / "nowhere"))
-    assert str(desk.folder / "nowhere") in line
+    (line,) = refused(desk(verb, path, "--data-dir", desk.directory / "nowhere"))
+    assert str(desk.directory / "nowhere") in line
     assert desk.listing() == ["small.toml"]
 
 
@@ -108,10 +108,10 @@ def test_a_nan_in_peoples_arrays_is_found(desk: Any, refused: Refused, verb: str
     """A value that is not finite in X is said with file, array and row."""
     x = np.ones((90, 4), np.float32)
     x[41, 2] = np.nan
-    np.savez(desk.folder / "own.npz", X=x, y=np.arange(90) % 3)
+    np.savez(desk.directory / "own.npz", X=x, y=np.arange(90) % 3)
     path = desk.write(text=OWN)
     (line,) = refused(desk(verb, path))
-    assert line.endswith(f"{desk.folder / 'own.npz'}: X: row 41: must be finite, got nan")
+    assert line.endswith(f"{desk.directory / 'own.npz'}: X: row 41: must be finite, got nan")
     assert desk.listing() == ["own.npz", "small.toml"]
 
 
@@ -137,7 +137,7 @@ ASKED = {
     "another database": "mysql://lam:pa55%3Aw%2Frd@127.0.0.1/lam",
     "no URL": "lam:pa55:w/rd@127.0.0.1",
     "no port": "postgresql://lam:pa55%3Aw%2Frd@127.0.0.1:port/lam",
-    "no folder": "sqlite:////no/such/folder/lam.db",
+    "no directory": "sqlite:////no/such/directory/lam.db",
     "in memory": "sqlite://",
     "no database": "sqlite:///small.toml",
 }
@@ -150,7 +150,7 @@ def test_a_storage_that_cannot_be_used_is_one_line_without_its_password(
 ) -> None:
     """A storage URL that is none, or leads nowhere, is said without the password in it."""
     desk.write()
-    before = (desk.folder / "small.toml").read_bytes()
+    before = (desk.directory / "small.toml").read_bytes()
     what = "small.toml" if verb in ("run", "create") else "small"
     (line,) = refused(desk(verb, what, "--storage", ASKED[kind]))
     assert line.startswith("storage: ")
@@ -158,7 +158,7 @@ def test_a_storage_that_cannot_be_used_is_one_line_without_its_password(
     assert "w/rd" not in line
     assert "w%2Frd" not in line
     assert desk.listing() == ["small.toml"]
-    assert (desk.folder / "small.toml").read_bytes() == before
+    assert (desk.directory / "small.toml").read_bytes() == before
 
 
 @pytest.mark.parametrize("verb", ["status", "report", "worker", "delete"])
@@ -208,10 +208,10 @@ def rows(path: Path) -> dict[str, int]:
 def test_other_data_under_a_taken_name_are_refused(desk: Any, refused: Refused) -> None:
     """The same study file with other arrays behind it is refused by fingerprint."""
     x, y = np.random.default_rng(1).normal(size=(90, 4)), np.arange(90) % 3
-    np.savez(desk.folder / "own.npz", X=x, y=y)
+    np.savez(desk.directory / "own.npz", X=x, y=y)
     path = desk.write(text=OWN)
     desk.well("create", path)
-    np.savez(desk.folder / "own.npz", X=x + 1, y=y)
+    np.savez(desk.directory / "own.npz", X=x + 1, y=y)
     (line,) = refused(desk("run", path))
     assert line.startswith("data: 'small' was planned with other data: fingerprint ")
 
@@ -234,7 +234,7 @@ def test_an_optuna_study_of_that_name_is_left_alone(desk: Any, refused: Refused)
 def test_a_files_url_that_is_none_is_refused(desk: Any, refused: Refused, url: str) -> None:
     """--files that fsspec does not know is refused before the database is made."""
     lines = refused(desk("run", desk.write(), "--files", url))
-    assert lines[0].startswith("files: must be a folder or a URL that fsspec knows")
+    assert lines[0].startswith("files: must be a directory or a URL that fsspec knows")
     assert not desk.database_file.exists()
 
 
@@ -245,7 +245,7 @@ def test_files_elsewhere_than_recorded_are_refused(desk: Any, refused: Refused) 
     for verb, what in (("run", path), ("worker", "small")):
         (line,) = refused(desk(verb, what, "--files", "there"))
         assert line.startswith("files: 'small' was created with ")
-        assert line.endswith(f"got {str(desk.folder / 'there')!r}")
+        assert line.endswith(f"got {str(desk.directory / 'there')!r}")
 
 
 USAGE = {

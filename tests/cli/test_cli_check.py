@@ -86,9 +86,9 @@ def test_check_accepts_or_refuses_whatever_it_is_given(
     """`check` of any document exits with 0 or with 2 and sentences, and never with a traceback;
     a small study that it accepts can be planned."""
     monkeypatch.setattr(inspection, "_seconds", lambda *_: 1.0)
-    path = desk.folder / "fuzz.toml"
+    path = desk.directory / "fuzz.toml"
     path.write_text(edited(edits), encoding="utf-8")
-    result = CliRunner().invoke(cli, ["check", str(path), "--data-dir", str(desk.folder)])
+    result = CliRunner().invoke(cli, ["check", str(path), "--data-dir", str(desk.directory)])
     assert result.exit_code in (0, 2), (path.read_text(), result.output, result.exception)
     assert result.exception is None or isinstance(result.exception, SystemExit)
     if result.exit_code == 2:
@@ -101,11 +101,11 @@ def test_check_accepts_or_refuses_whatever_it_is_given(
             cli, ["create", str(path), "--storage", "sqlite:///fuzz.db", "--files", "files"]
         )  # fmt: skip
         assert planned.exit_code == 0, (path.read_text(), planned.output)
-        (desk.folder / "fuzz.db").unlink()
+        (desk.directory / "fuzz.db").unlink()
 
 
 def test_what_needs_more_memory_than_there_is_is_warned_of(desk: Any) -> None:
-    """A network for a larger machine is no mistake: `check` says so, and does not try it."""
+    """A network for a larger machine is no issue: `check` says so, and does not try it."""
     text = desk.write().read_text(encoding="utf-8")
     path = desk.write(text=text.replace("hidden = 8", "hidden = 2_000_000_000"))
     result = desk("check", path)
@@ -136,7 +136,7 @@ def test_more_components_than_features_are_refused_at_once(
 ) -> None:
     """Of people's own arrays, too, more principal components than features are bad input."""
     rng = np.random.default_rng(3)
-    np.savez(desk.folder / "own.npz", X=rng.normal(size=(450, 5)), y=np.arange(450) % 3)
+    np.savez(desk.directory / "own.npz", X=rng.normal(size=(450, 5)), y=np.arange(450) % 3)
     text = desk.write().read_text(encoding="utf-8").replace('"digits"', '"own.npz"')
     text = text.replace("test = 200", "test = 20").replace(
         "keep = 2\nrep", "components = 6\nkeep = 2\nrep"

@@ -31,16 +31,16 @@ def study_id(desk: Any) -> str:
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
     """A directory that is nobody's business."""
-    folder = tmp_path / "victim"
-    (folder / "checkpoints/coarse-0").mkdir(parents=True)
-    (folder / "models").mkdir()
-    (folder / "checkpoints/coarse-0/000000000030.npz").write_bytes(b"mine")
-    return folder
+    directory = tmp_path / "victim"
+    (directory / "checkpoints/coarse-0").mkdir(parents=True)
+    (directory / "models").mkdir()
+    (directory / "checkpoints/coarse-0/000000000030.npz").write_bytes(b"mine")
+    return directory
 
 
-def names(folder: Path) -> list[str]:
-    """All that is below a folder."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+def names(directory: Path) -> list[str]:
+    """All that is below a directory."""
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
 
 
 @pytest.mark.parametrize("arguments", VERBS)
@@ -57,7 +57,7 @@ def test_recorded_places_elsewhere_are_refused(
     (line,) = refused(desk(*arguments, "--storage", desk.url, *own))
     assert line.startswith(f"files: 'small' was created with {str(victim.parent)!r}, ")
     assert line.endswith(
-        f"got {str(desk.folder / 'elsewhere')!r}" if given
+        f"got {str(desk.directory / 'elsewhere')!r}" if given
         else "which is not used unless it is given: pass --files or set LAMSEARCH_FILES"
     )  # fmt: skip
     assert names(victim) == before
@@ -78,11 +78,11 @@ def test_ids_that_are_none_are_refused(
     for arguments in (("worker", "small"), ("report", "small"), ("run", "small.toml")):
         own = ("--files", victim.parent)
         (line,) = refused(desk(*arguments, "--storage", desk.url, *own))
-        law = "storage: the id of study 'small' must be 32 hexadecimal digits, got "
-        assert line.startswith(law)
+        rule = "storage: the id of study 'small' must be 32 hexadecimal digits, got "
+        assert line.startswith(rule)
         assert names(victim) == before
     said = desk.well("delete", "small", "--yes", "--files", victim.parent).stderr
-    assert said.startswith(f"deleted small; its files are left where they are: {law}")
+    assert said.startswith(f"deleted small; its files are left where they are: {rule}")
     assert names(victim) == before
     assert desk.well("status").stderr == "no studies\n"
     desk.well("create", "small.toml", "--files", victim.parent)
@@ -124,7 +124,7 @@ def test_a_report_leaves_out_models_that_are_elsewhere(
     path, place = desk.write(), tmp_path / "far"
     desk.well("create", path, "--files", place)
     desk.well("worker", "small", "--files", place)
-    output = desk.folder / "report"
+    output = desk.directory / "report"
     said = desk.well("report", "small", "--output", output).stderr
     assert "report: the models are left out: files: 'small' was created with " in said
     assert not (output / "models").exists()
@@ -148,12 +148,12 @@ def test_a_place_below_the_given_one_is_used(desk: Any, tmp_path: Path) -> None:
 def test_delete_leaves_what_is_not_the_study_s(desk: Any) -> None:
     """Delete keeps a study whose directory was not made by lamsearch, and says what is in it."""
     desk.well("create", desk.write())
-    (folder,) = (desk.folder / "lamsearch-files").iterdir()
-    (folder / ".lamsearch-study").rename(folder / "thesis.txt")
+    (directory,) = (desk.directory / "lamsearch-files").iterdir()
+    (directory / ".lamsearch-study").rename(directory / "thesis.txt")
     result = desk("delete", "small", "--yes", "--storage", desk.url)
     assert result.exit_code == 1
     assert "it holds 'thesis.txt', which lamsearch did not write" in result.stderr
-    assert (folder / "thesis.txt").exists()
+    assert (directory / "thesis.txt").exists()
     desk.well("status", "small")
 
 

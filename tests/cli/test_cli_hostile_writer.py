@@ -31,9 +31,9 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> Witness:
     return Witness([tmp_path_factory.getbasetemp()], canary=CANARY)
 
 
-def names(folder: Path) -> list[str]:
-    """All that is below a folder."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+def names(directory: Path) -> list[str]:
+    """All that is below a directory."""
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -41,7 +41,7 @@ def test_nothing_that_is_written_is_obeyed(
     part: int, done_desk: Any, desk: Any, tmp_path: Path, witness: Witness
 ) -> None:
     """Whatever stands in a column, a verb ends with a known exit code and no traceback, prints
-    nothing that a terminal obeys, runs nothing, and touches nothing outside its own folder."""
+    nothing that a terminal obeys, runs nothing, and touches nothing outside its own directory."""
     outside = tmp_path / "outside"
     (outside / "checkpoints").mkdir(parents=True)
     draw = random.Random(part)  # noqa: S311 - to be the same again
@@ -55,7 +55,7 @@ def test_nothing_that_is_written_is_obeyed(
         witness.learnt = True
     for number, column in enumerate(all_columns[part::4]):
         for _ in range(PER_COLUMN):
-            shutil.rmtree(desk.folder / "out", ignore_errors=True)
+            shutil.rmtree(desk.directory / "out", ignore_errors=True)
             shutil.copy(done_desk.database_file, desk.database_file)
             new, let_in = write(desk.url, column, draw, outside)
             verbs = [*([DRAWN] if number == part else []), *VERBS[(number + part) % 2 :: 2]]
@@ -71,7 +71,7 @@ def test_nothing_that_is_written_is_obeyed(
                 assert "Traceback" not in said, case
                 assert not any(map(is_obeyed, said)), f"{case}: {said!r}"
             assert names(outside) == before, f"{column} = {new!r}"
-            left = {path.name for path in desk.folder.iterdir()} - {"out"}
+            left = {path.name for path in desk.directory.iterdir()} - {"out"}
             assert {one for one in left if not one.startswith("lamsearch")} == set(), left
 
 

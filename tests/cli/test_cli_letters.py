@@ -49,7 +49,7 @@ def test_every_verb_prints_in_every_encoding(
     done_desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, encoding: str
 ) -> None:
     """A verb ends well in any encoding and writes words where there are no letters, never "?"."""
-    monkeypatch.chdir(done_desk.folder)
+    monkeypatch.chdir(done_desk.directory)
     places = {"url": done_desk.url, "out": tmp_path / "out", "lr": tmp_path / "lr"}
     result = called(done_desk, encoding, *(word.format(**places) for word in VERBS[verb]))
     assert result.exit_code == 0, result.output
@@ -75,7 +75,7 @@ def test_a_document_is_the_same_in_every_encoding(
     desk("worker", "small", "--storage", desk.url)
     arguments = ("report", "small", "--json", "--output", "out", "--storage", desk.url)
     printed = called(desk, encoding, *arguments).stdout_bytes.decode(encoding)
-    written = (desk.folder / "out/results.json").read_text(encoding="utf-8")
+    written = (desk.directory / "out/results.json").read_text(encoding="utf-8")
     assert json.loads(printed) == json.loads(written)
 
 
@@ -83,7 +83,7 @@ def test_columns_stay_where_they_are(
     done_desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words that are longer than the letters they stand for do not push columns aside."""
-    monkeypatch.chdir(done_desk.folder)
+    monkeypatch.chdir(done_desk.directory)
     report = ["report", "small", "--storage", done_desk.url, "--output", str(tmp_path / "o")]
     for arguments in (report, ["check", "small.toml"], ["gradcheck"]):
         lines = called(done_desk, "ascii", *arguments).stdout.splitlines()
@@ -136,7 +136,7 @@ def test_bytes_that_are_no_utf_8_are_one_sentence(desk: Any, study_file: Any) ->
     odd = b"od\xffd"
     Path(os.fsdecode(odd)).mkdir()
     shutil.copy("small.toml", os.fsdecode(odd + b"/s.toml"))
-    (desk.folder / "lamsearch.db").unlink(missing_ok=True)
+    (desk.directory / "lamsearch.db").unlink(missing_ok=True)
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     for arguments, code in (
         ((b"run", odd + b"/s.toml"), 2), ((b"create", odd + b"/s.toml"), 2),
@@ -145,7 +145,7 @@ def test_bytes_that_are_no_utf_8_are_one_sentence(desk: Any, study_file: Any) ->
         ((b"create", b"small.toml"), 0), ((b"status", odd), 2), ((b"worker", odd), 2),
         ((b"report", odd), 2), ((b"delete", odd, b"--yes"), 2), ((odd,), 2),
     ):  # fmt: skip
-        made = (desk.folder / "lamsearch.db").exists()
+        made = (desk.directory / "lamsearch.db").exists()
         result = subprocess.run(
             [sys.executable, "-P", "-m", "lamsearch", *arguments],
             env=environment, capture_output=True, text=True, check=False, timeout=120,
@@ -154,4 +154,4 @@ def test_bytes_that_are_no_utf_8_are_one_sentence(desk: Any, study_file: Any) ->
         assert "Traceback" not in result.stderr
         if code:
             assert result.stderr.count("Error: ") == 1
-            assert made == (desk.folder / "lamsearch.db").exists()
+            assert made == (desk.directory / "lamsearch.db").exists()

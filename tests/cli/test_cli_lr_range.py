@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lamsearch import dataset
-from lamsearch.cli import probing
+from lamsearch import data as datasets
+from lamsearch.cli import lr_range
 
 Refused = Callable[..., list[str]]
 SHORT = ("--epochs", "8", "--to", "0.5", "--replicates", "2")
@@ -49,7 +49,7 @@ def test_json_is_one_document_and_writes_nothing(desk: Any) -> None:
     assert 1e-5 <= low < high <= 0.5
     again = desk("lr-range", path, *SHORT, "--json", "--output", "out")
     assert again.stdout == result.stdout
-    assert (desk.folder / "out/lr_range.json").read_text(encoding="utf-8") == result.stdout
+    assert (desk.directory / "out/lr_range.json").read_text(encoding="utf-8") == result.stdout
 
 
 def test_divergence_is_an_answer(desk: Any) -> None:
@@ -60,7 +60,7 @@ def test_divergence_is_an_answer(desk: Any) -> None:
     assert document["suggested"]["diverged_at"] is not None
     assert document["points"][-1]["training_loss"] == [None] * 4
     assert "NaN" not in result.stdout
-    assert desk("lr-range", desk.folder / "small.toml", "--to", "1e6").exit_code == 0
+    assert desk("lr-range", desk.directory / "small.toml", "--to", "1e6").exit_code == 0
 
 
 def test_the_test_set_stays_shut(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_the_test_set_stays_shut(desk: Any, monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(dataset, "open_test", refuse)
+    monkeypatch.setattr(datasets, "open_test", refuse)
     assert desk("lr-range", desk.write(), *SHORT, "--output", "out").exit_code == 0
     assert not desk.database_file.exists()
 
@@ -101,7 +101,7 @@ def test_missing_data_are_bad_input(desk: Any, refused: Refused) -> None:
     text = desk.write().read_text(encoding="utf-8")
     text = text.replace('"digits"', '"cifar10"').replace("test = 200\n", "")
     path = desk.write("other", text.replace('"small"', '"{name}"'))
-    refused(desk("lr-range", path, "--data-dir", desk.folder / "nowhere"))
+    refused(desk("lr-range", path, "--data-dir", desk.directory / "nowhere"))
 
 
 def test_a_full_disk_is_said(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_a_full_disk_is_said(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(probing, "write_whole", full)
+    monkeypatch.setattr(lr_range, "write_whole", full)
     result = desk("lr-range", desk.write(), *SHORT, "--output", "out")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (

@@ -30,20 +30,20 @@ replicates = 2
 """
 
 
-def url(folder: Path) -> str:
-    """Return the storage in a folder."""
-    return f"sqlite:///{folder / 'lamsearch.db'}"
+def url(directory: Path) -> str:
+    """Return the storage in a directory."""
+    return f"sqlite:///{directory / 'lamsearch.db'}"
 
 
-def models(folder: Path) -> list[str]:
+def models(directory: Path) -> list[str]:
     """Return the names of the models in the default place beside a storage."""
-    return sorted(path.name for path in folder.glob("lamsearch-files/*/models/*"))
+    return sorted(path.name for path in directory.glob("lamsearch-files/*/models/*"))
 
 
-def reported(desk: Any, folder: Path, *arguments: object) -> list[str]:
-    """Report on the study in a folder; return the names of the report's models."""
-    output = desk.folder / "report"
-    result = desk("report", "small", "--storage", url(folder), "--output", output, *arguments)
+def reported(desk: Any, directory: Path, *arguments: object) -> list[str]:
+    """Report on the study in a directory; return the names of the report's models."""
+    output = desk.directory / "report"
+    result = desk("report", "small", "--storage", url(directory), "--output", output, *arguments)
     assert result.exit_code == 0, result.stderr
     found = sorted(path.name for path in output.glob("models/*"))
     shutil.rmtree(output)
@@ -52,19 +52,19 @@ def reported(desk: Any, folder: Path, *arguments: object) -> list[str]:
 
 @pytest.fixture
 def copied(done_desk: Any, tmp_path: Path) -> Path:
-    """A folder that is a copy of the finished study's: database and files."""
-    folder = tmp_path / "copied"
-    shutil.copytree(done_desk.folder, folder)
-    return folder
+    """A directory that is a copy of the finished study's: database and files."""
+    directory = tmp_path / "copied"
+    shutil.copytree(done_desk.directory, directory)
+    return directory
 
 
 def test_a_moved_study_keeps_its_models(desk: Any, tmp_path: Path) -> None:
-    """A folder moved whole after the study was done is reported with its models, and nothing
+    """A directory moved whole after the study was done is reported with its models, and nothing
     appears where it was."""
     desk.do(desk.write())
     moved = tmp_path / "moved"
-    shutil.move(desk.folder, moved)
-    desk.folder = tmp_path / "elsewhere"
+    shutil.move(desk.directory, moved)
+    desk.directory = tmp_path / "elsewhere"
     assert reported(desk, moved) == MODELS
     assert not (tmp_path / "desk").exists()
 
@@ -72,15 +72,15 @@ def test_a_moved_study_keeps_its_models(desk: Any, tmp_path: Path) -> None:
 def test_a_study_moved_before_its_end_goes_on_where_it_is(
     desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A planned study, its data beside it, is worked on in the folder it was moved to: its files
+    """A planned study, its data beside it, is worked on in the directory it was moved to: its files
     appear there, its data are found there, and nothing appears where it was."""
     rng = np.random.default_rng(0)
-    (desk.folder / "data").mkdir()
-    np.savez(desk.folder / "data" / "own.npz", X=rng.normal(size=(90, 4)), y=np.arange(90) % 3)
+    (desk.directory / "data").mkdir()
+    np.savez(desk.directory / "data" / "own.npz", X=rng.normal(size=(90, 4)), y=np.arange(90) % 3)
     desk.well("create", desk.write("own", OWN))
     moved = tmp_path / "moved"
     monkeypatch.chdir(tmp_path)
-    shutil.move(desk.folder, moved)
+    shutil.move(desk.directory, moved)
     result = desk("worker", "own", "--storage", url(moved))
     assert result.exit_code == 0, result.stderr
     assert models(moved) == MODELS
@@ -88,13 +88,13 @@ def test_a_study_moved_before_its_end_goes_on_where_it_is(
 
 
 def test_a_copy_is_deleted_alone(done_desk: Any, desk: Any, copied: Path) -> None:
-    """Deleting a study in a copy of its folder removes the copy's files, not the original's."""
+    """Deleting a study in a copy of its directory removes the copy's files, not the original's."""
     before = done_desk.listing()
     result = desk("delete", "small", "--yes", "--storage", url(copied))
     assert result.exit_code == 0, result.stderr
     assert models(copied) == []
     assert done_desk.listing() == before
-    assert models(done_desk.folder) == MODELS
+    assert models(done_desk.directory) == MODELS
 
 
 def test_a_copy_of_the_database_alone_has_no_files_unless_they_are_given(
@@ -104,12 +104,12 @@ def test_a_copy_of_the_database_alone_has_no_files_unless_they_are_given(
     deleting its study leaves them, and says so."""
     shutil.rmtree(copied / "lamsearch-files")
     assert reported(desk, copied) == []
-    assert reported(desk, copied, "--files", done_desk.folder / "lamsearch-files") == MODELS
+    assert reported(desk, copied, "--files", done_desk.directory / "lamsearch-files") == MODELS
     result = desk("delete", "small", "--yes", "--storage", url(copied))
     assert result.exit_code == 0
-    kept = done_desk.folder / "lamsearch-files"
+    kept = done_desk.directory / "lamsearch-files"
     assert f"those in {kept} are left to the database that was beside them" in result.stderr
-    assert models(done_desk.folder) == MODELS
+    assert models(done_desk.directory) == MODELS
 
 
 def test_a_copy_that_goes_on_leaves_the_original_s_files_alone(desk: Any, tmp_path: Path) -> None:
@@ -131,16 +131,16 @@ def test_files_that_were_moved_are_found_where_they_are_said_to_be(
     """Files moved by themselves are found by --files, by a report and by a run; a place where they
     are not is refused with both places."""
     path = desk.write()
-    desk.well("create", path, "--files", desk.folder / "chosen")
+    desk.well("create", path, "--files", desk.directory / "chosen")
     desk.well("worker", "small")
-    shutil.move(desk.folder / "chosen", tmp_path / "there")
-    assert reported(desk, desk.folder, "--files", tmp_path / "there") == MODELS
+    shutil.move(desk.directory / "chosen", tmp_path / "there")
+    assert reported(desk, desk.directory, "--files", tmp_path / "there") == MODELS
     (line,) = refused(
         desk("report", "small", "--storage", desk.url, "--files", tmp_path / "nowhere")
     )
     assert line.startswith("files: 'small' was created with ")
-    output = desk.folder / "report"
+    output = desk.directory / "report"
     desk.well("run", path, "--files", tmp_path / "there", "--output", output)
     assert len(list(output.glob("models/*"))) == 2
     assert json.loads((output / "results.json").read_text(encoding="utf-8"))["final"]
-    assert not (desk.folder / "chosen").exists()
+    assert not (desk.directory / "chosen").exists()

@@ -24,42 +24,42 @@ LOOKING = ("status", "report", "worker", "delete")
 
 @pytest.fixture
 def archive(done_desk: Any) -> Iterator[Path]:
-    """A folder with a finished study that others may enter and read, and only read."""
+    """A directory with a finished study that others may enter and read, and only read."""
     if subprocess.run(
         [*OTHER, sys.executable, "-c", "import lamsearch"], cwd="/", check=False
     ).returncode:
         pytest.skip("others cannot read lamsearch's own files here")
     with tempfile.TemporaryDirectory(prefix="lamsearch-archive-") as made:
-        folder = Path(made) / "archive"
-        shutil.copytree(done_desk.folder, folder)
-        yield folder
-        for path in (Path(made), folder):
+        directory = Path(made) / "archive"
+        shutil.copytree(done_desk.directory, directory)
+        yield directory
+        for path in (Path(made), directory):
             path.chmod(0o755)
 
 
-def only_readable(folder: Path) -> None:
+def only_readable(directory: Path) -> None:
     """Take the right to write from everybody but root."""
-    for path in (folder.parent, folder, *folder.rglob("*")):
+    for path in (directory.parent, directory, *directory.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
 
 
-def command(verb: str, folder: Path, *arguments: object) -> dict[str, Any]:
-    """Return how a verb is called by somebody who does not own the folder, where we are root."""
+def command(verb: str, directory: Path, *arguments: object) -> dict[str, Any]:
+    """Return how a verb is called by somebody who does not own the directory, where we are root."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("LAMSEARCH_", "XDG_"))}
     name = [] if verb == "dashboard" else ["small"]
     return {
         "args": [*OTHER, sys.executable, "-P", "-m", "lamsearch", verb, *name, *map(str, arguments),
-                 "--storage", f"sqlite:///{folder / 'lamsearch.db'}"],
+                 "--storage", f"sqlite:///{directory / 'lamsearch.db'}"],
         "env": environment,
         "cwd": "/",
         "text": True,
     }  # fmt: skip
 
 
-def call(verb: str, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def call(verb: str, directory: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Call a verb so, and wait for it."""
     return subprocess.run(
-        **command(verb, folder, *arguments), capture_output=True, check=False, timeout=120
+        **command(verb, directory, *arguments), capture_output=True, check=False, timeout=120
     )
 
 
@@ -115,7 +115,7 @@ def test_the_log_of_a_killed_worker_is_read_where_nothing_may_be_written(archive
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
 def test_who_looks_leaves_nothing_that_locks_the_owner_out(archive: Path) -> None:
-    """Where many may write a folder, a colleague's look at a study leaves no file there; root's
+    """Where many may write a directory, a colleague's look at a study leaves no file there; root's
     look at what a killed worker left without its locks leaves them to the owner."""
     archive.parent.chmod(0o755)
     archive.chmod(0o777)

@@ -28,13 +28,13 @@ def limited(soft: int, hard: int) -> Callable[[], None]:
 
 
 def call(
-    folder: Path, arguments: tuple[str, ...], soft: int, hard: int
+    directory: Path, arguments: tuple[str, ...], soft: int, hard: int
 ) -> subprocess.CompletedProcess[str]:
     """Call a verb that may open so many files."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
     return subprocess.run(
         [sys.executable, "-P", "-m", "lamsearch", *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300,
+        cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=300,
         preexec_fn=limited(soft, hard),
     )  # fmt: skip
 

@@ -17,12 +17,12 @@ def test_a_directory_of_a_persons_own_is_refused_before_any_work(
 ) -> None:
     """`--output .` beside somebody's files is one sentence, exit code 2, and nothing is planned."""
     path = desk.write()
-    (desk.folder / "index.html").write_text("my thesis")
+    (desk.directory / "index.html").write_text("my thesis")
     (line,) = refused(desk(verb, path, "--output", "."))
     assert line.startswith("output: must be empty or hold nothing but a report, got ., where ")
     assert line.endswith(" was not written by lamsearch")
     assert desk.listing() == ["index.html", "small.toml"]
-    assert (desk.folder / "index.html").read_text() == "my thesis"
+    assert (desk.directory / "index.html").read_text() == "my thesis"
 
 
 @pytest.mark.parametrize("verb", ["run", "lr-range"])
@@ -33,7 +33,7 @@ def test_an_output_that_is_a_file_is_refused_before_any_work(
     path = desk.write()
     (line,) = refused(desk(verb, path, "--output", path))
     assert line == f"output: must be a directory, got {path}: {path} is none"
-    (desk.folder / "lamsearch-report").write_text("mine")
+    (desk.directory / "lamsearch-report").write_text("mine")
     (line,) = refused(desk(verb, path))
     assert line.endswith(": lamsearch-report is none")
     assert desk.listing() == ["lamsearch-report", "small.toml"]
@@ -59,5 +59,5 @@ def test_models_of_a_deleted_study_do_not_stay(desk: Any) -> None:
     path.write_text(f"{text[:last]}replicates = 1\n", encoding="utf-8")
     desk.do(path)
     desk.well("report", "small")
-    models = desk.folder / "lamsearch-report/small/models"
+    models = desk.directory / "lamsearch-report/small/models"
     assert [one.name for one in models.iterdir()] == ["final-0.safetensors"]

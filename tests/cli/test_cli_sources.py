@@ -38,10 +38,10 @@ def arrays(path: Path) -> Path:
     return path
 
 
-def own_study(folder: Path, source: str) -> Path:
+def own_study(directory: Path, source: str) -> Path:
     """Write a study file of one's own arrays."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "own.toml"
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "own.toml"
     path.write_text(OWN.replace("{source}", source), encoding="utf-8")
     return path
 
@@ -64,9 +64,9 @@ def fingerprint(desk: Any) -> str:
 @pytest.fixture
 def far(tmp_path: Path) -> Path:
     """A directory that is not beside the database, with examples and a study file."""
-    folder = tmp_path / "far"
-    arrays(folder / "own.npz")
-    return own_study(folder, "own.npz")
+    directory = tmp_path / "far"
+    arrays(directory / "own.npz")
+    return own_study(directory, "own.npz")
 
 
 def test_a_recorded_place_that_was_not_given_is_not_read(
@@ -75,10 +75,10 @@ def test_a_recorded_place_that_was_not_given_is_not_read(
     """A worker opens no file of the recorded directory where it was given another one or none, and
     says which option gives it; given that, it works."""
     desk.well("create", far)
-    law = "which is not read unless its directory is given: pass --data-dir or set LAMSEARCH_DATA"
+    rule = "which is not read unless its directory is given: pass --data-dir or set LAMSEARCH_DATA"
     for rest in ((), ("--data-dir", tmp_path / "else")):
         (line,) = refused(desk("worker", "own", "--storage", desk.url, *rest))
-        assert line == f"data: 'own' was created with {str(far.parent / 'own.npz')!r}, {law}"
+        assert line == f"data: 'own' was created with {str(far.parent / 'own.npz')!r}, {rule}"
     assert desk.well("worker", "own", "--data-dir", far.parent).exit_code == 0
 
 
@@ -89,11 +89,11 @@ def test_a_path_out_of_the_given_directory_is_not_read(
     """A name of a file that leads out of what a worker was given, absolute or by steps upwards, is
     refused, whoever wrote it into the database."""
     path = source.replace("/absolute", str(far.parent / "own.npz"))
-    arrays(desk.folder / "data/own.npz")
-    desk.well("create", own_study(desk.folder, "data/own.npz"))
+    arrays(desk.directory / "data/own.npz")
+    desk.well("create", own_study(desk.directory, "data/own.npz"))
     record(desk, "document = json_set(document, '$.data.source', ?)", path)
     record(desk, "fingerprint = ?", fingerprint(desk))
-    rest = ("--data-dir", desk.folder / "data")
+    rest = ("--data-dir", desk.directory / "data")
     (line,) = refused(desk("worker", "own", "--storage", desk.url, *rest))
     assert line.startswith("data: 'own' was created with ") or "there is none at" in line
 
@@ -101,8 +101,8 @@ def test_a_path_out_of_the_given_directory_is_not_read(
 def test_what_lies_beside_the_database_is_read(desk: Any) -> None:
     """A worker finds examples that lie in a directory beside its SQLite file without being given
     them, as far as the recorded directory leads."""
-    arrays(desk.folder / "studies/own.npz")
-    desk.well("create", own_study(desk.folder / "studies", "own.npz"))
+    arrays(desk.directory / "studies/own.npz")
+    desk.well("create", own_study(desk.directory / "studies", "own.npz"))
     assert desk.well("worker", "own").exit_code == 0
 
 
@@ -114,7 +114,9 @@ def test_a_run_gives_its_workers_what_its_study_file_names(
     are."""
     if absolute:
         far = own_study(far.parent / "below", str(far.parent / "own.npz"))
-    assert desk.well("run", far, "--workers", "1", "--output", desk.folder / "out").exit_code == 0
+    assert (
+        desk.well("run", far, "--workers", "1", "--output", desk.directory / "out").exit_code == 0
+    )
 
 
 def test_empty_variables_are_not_given(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +124,7 @@ def test_empty_variables_are_not_given(desk: Any, monkeypatch: pytest.MonkeyPatc
     for name in ("FILES", "DATA", "STORAGE"):
         monkeypatch.setenv(f"LAMSEARCH_{name}", "")
     assert desk("create", desk.write()).exit_code == 0
-    (folder,) = (desk.folder / "lamsearch-files").iterdir()
-    assert (folder / ".lamsearch-study").exists()
+    (directory,) = (desk.directory / "lamsearch-files").iterdir()
+    assert (directory / ".lamsearch-study").exists()
     assert desk("delete", "small", "--yes").exit_code == 0
-    assert not folder.exists()
+    assert not directory.exists()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 # written by the first version: the study `whole` is done
-DUMP = Path(__file__).parents[1] / "trials/storages/version-1.sql"
+DUMP = Path(__file__).parents[1] / "storage/storages/version-1.sql"
 OLD = (
     "Error: storage: must have schema version 3, got 1, which an earlier lamsearch wrote; "
     "upgrade it with: lamsearch storage upgrade\n"

@@ -1,4 +1,4 @@
-"""Every shape of study from its file to its results, and what lies in the output folder."""
+"""Every shape of study from its file to its results, and what lies in the output directory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from safetensors import safe_open
 from sklearn.datasets import load_digits
 
-from lamsearch import dataset, trials
-from lamsearch.trials import Database
+from lamsearch import data as datasets
+from lamsearch import storage as store
+from lamsearch.storage import Database
 
 HEAD = """
 name = "{name}"
@@ -93,8 +94,8 @@ def test_peoples_own_arrays_go_all_the_way(desk: Any, own_test: bool, raw: str) 
     arrays = {"X": x[:200], "y": y[:200]}
     if own_test:
         arrays |= {"X_test": x[200:], "y_test": y[200:]}
-    (desk.folder / "data").mkdir()
-    np.savez(desk.folder / "data" / "own.npz", **arrays)
+    (desk.directory / "data").mkdir()
+    np.savez(desk.directory / "data" / "own.npz", **arrays)
     text = HEAD.replace('"digits"', '"data/own.npz"').replace("train = 300", "train = 120")
     text = text.replace("validation = 100", "validation = 30").replace("test = 200\n", "")
     document = desk.do(desk.write(text=text + COARSE + FINAL))
@@ -110,14 +111,14 @@ OUTPUT = {
 
 @pytest.fixture(scope="module")
 def output(done_desk: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the output folder of the done study."""
-    folder = tmp_path_factory.mktemp("output")
-    done_desk.well("report", "small", "--output", folder)
-    return folder
+    """Return the output directory of the done study."""
+    directory = tmp_path_factory.mktemp("output")
+    done_desk.well("report", "small", "--output", directory)
+    return directory
 
 
 def test_the_output_folder_holds_all_it_promises(output: Path) -> None:
-    """results.json, report.md, trials.csv, index.html, figures and models are there, no more."""
+    """results.json, report.md, store.csv, index.html, figures and models are there, no more."""
     names = {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()}
     figures = {name for name in names if name.startswith("figures/")}
     assert names - figures == OUTPUT
@@ -128,7 +129,7 @@ def test_the_output_folder_holds_all_it_promises(output: Path) -> None:
 
 
 def test_the_document_on_disk_is_the_document_printed(output: Path, done_desk: Any) -> None:
-    """results.json and `report --json` are the same text, and trials.csv has a row per trial."""
+    """results.json and `report --json` are the same text, and store.csv has a row per trial."""
     text = (output / "results.json").read_text(encoding="utf-8")
     assert done_desk.well("report", "small", "--json").stdout == text
     document = json.loads(text)
@@ -143,10 +144,10 @@ def test_the_exported_models_reproduce_the_test_accuracy(output: Path, done_desk
     """relu((x − mean) / std @ W1 + b1) @ W2 + b2 on raw digits gives results.json's numbers."""
     document = json.loads((output / "results.json").read_text(encoding="utf-8"))
     database = Database(done_desk.url)
-    record, stored = trials.read_study(database, "small"), trials.load(database, "small")
+    record, stored = store.read_study(database, "small"), store.load(database, "small")
     database.close()
-    images = dataset.open_test(
-        stored.study, done_desk.folder, record.openings[0], fingerprint=record.data_fingerprint
+    images = datasets.open_test(
+        stored.study, done_desk.directory, record.openings[0], fingerprint=record.data_fingerprint
     )
     raw = {row.tobytes() for row in load_digits().data.astype(np.float32)}
     assert all(row.tobytes() in raw for row in images.x)
@@ -182,21 +183,21 @@ def test_the_exported_models_reproduce_the_test_accuracy(output: Path, done_desk
 def test_models_that_are_lost_are_said_to_be(desk: Any) -> None:
     """A report of a done study whose models are gone says so and has everything else."""
     desk.do(desk.write(text=HEAD + SHAPES["final only"][0]))
-    for path in (desk.folder / "lamsearch-files").glob("*/models/*"):
+    for path in (desk.directory / "lamsearch-files").glob("*/models/*"):
         path.unlink()
     result = desk.well("report", "small", "--output", "out")
     assert "3 models are not in " in result.stderr
-    assert (desk.folder / "out/results.json").is_file()
+    assert (desk.directory / "out/results.json").is_file()
 
 
 def test_models_that_are_damaged_are_not_copied(desk: Any) -> None:
     """A model that is not as it was saved is left out of the report, which says so."""
     desk.do(desk.write(text=HEAD + SHAPES["final only"][0]))
-    (path,) = (desk.folder / "lamsearch-files").glob("*/models/final-1.safetensors")
+    (path,) = (desk.directory / "lamsearch-files").glob("*/models/final-1.safetensors")
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     result = desk.well("report", "small", "--output", "out")
     assert "1 model is not in " in result.stderr
-    names = sorted(file.name for file in (desk.folder / "out/models").iterdir())
+    names = sorted(file.name for file in (desk.directory / "out/models").iterdir())
     assert names == ["final-0.safetensors", "final-2.safetensors"]

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lamsearch import trials
+from lamsearch import storage as store
+from lamsearch.diagnostics import gradcheck
 from lamsearch.network import gradients
-from lamsearch.probes import gradcheck
 from lamsearch.results import STAGES
-from lamsearch.trials import Beat, Database, Leases
+from lamsearch.storage import Database, Heartbeat, Leases
 
 Refused = Callable[..., list[str]]
 VERBS = [
@@ -68,7 +68,7 @@ def test_run_prints_one_document_and_nothing_else(lamsearch: Any, study_file: An
 
 def test_a_done_study_is_run_again_at_once(done_desk: Any, tmp_path: Path) -> None:
     """`run` of a study that is done starts no worker and writes the same results again."""
-    path = done_desk.folder / "small.toml"
+    path = done_desk.directory / "small.toml"
     before = json.loads(done_desk.well("report", "small", "--json").stdout)
     begun = time.monotonic()
     again = done_desk.well("run", path, "--json", "--output", tmp_path / "again")
@@ -83,7 +83,7 @@ def claimed(desk: Any) -> Any:
     database = Database(desk.url)
     leases = Leases(database, "small", owner="elsewhere:42:abc", seconds=60)
     claim = leases.claim()
-    leases.renew(claim, Beat(updates=12, per_second=340.0, best=0.5, best_at=-2.0))
+    leases.renew(claim, Heartbeat(updates=12, per_second=340.0, best=0.5, best_at=-2.0))
     yield desk, leases, claim
     database.close()
 
@@ -166,8 +166,8 @@ def work(desk: Any) -> None:
     from lamsearch.worker import Settings, Worker
 
     database = Database(desk.url)
-    settings = Settings(data_folder=desk.folder)
-    stored = trials.load(database, "small")
+    settings = Settings(data_directory=desk.directory)
+    stored = store.load(database, "small")
     Worker(database, stored, settings, stop=threading.Event(), say=lambda _: None).run()
     database.close()
 
@@ -185,7 +185,7 @@ def test_a_worker_outlives_whoever_listened(desk: Any) -> None:
     )  # fmt: skip
     os.close(writing)
     worker.wait(60)
-    found = trials.read_status(database, "small")
+    found = store.read_status(database, "small")
     database.close()
     assert found.takeovers == 1  # which it has tried to say
     assert found.state == "done"
@@ -217,7 +217,7 @@ def test_an_unfinished_study_has_a_report(desk: Any) -> None:
     desk.well("create", desk.write())
     result = desk.well("report", "small", "--output", "out", "--json")
     document = json.loads(result.stdout)
-    assert document == json.loads((desk.folder / "out/results.json").read_text(encoding="utf-8"))
+    assert document == json.loads((desk.directory / "out/results.json").read_text(encoding="utf-8"))
     assert document["selected"] is None
     assert document["final"] is None
     assert [stage["name"] for stage in document["stages"]] == list(STAGES)
@@ -229,7 +229,7 @@ def test_a_report_goes_to_a_folder_of_its_own_by_default(desk: Any) -> None:
     """Without --output the report of a study is in lamsearch-report/NAME."""
     desk.well("create", desk.write())
     result = desk.well("report", "small")
-    assert (desk.folder / "lamsearch-report/small/results.json").is_file()
+    assert (desk.directory / "lamsearch-report/small/results.json").is_file()
     assert result.stderr == "report: lamsearch-report/small\n"
     assert "Study small (seed 7)" in result.stdout
 
@@ -262,11 +262,11 @@ def test_delete_removes_files_too_and_frees_the_name(desk: Any) -> None:
     desk.well("create", other)
     desk.do(path)
     database = Database(desk.url)
-    found = trials.load(database, "small")
-    assert (desk.folder / "lamsearch-files" / found.id).is_dir()
+    found = store.load(database, "small")
+    assert (desk.directory / "lamsearch-files" / found.id).is_dir()
     desk.well("delete", "small", "--yes")
-    assert not (desk.folder / "lamsearch-files" / found.id).exists()
-    assert trials.names(database) == ["other"]
+    assert not (desk.directory / "lamsearch-files" / found.id).exists()
+    assert store.names(database) == ["other"]
     database.close()
     path.write_text(path.read_text().replace("seed = 7", "seed = 8"), encoding="utf-8")
     assert desk.do(path)["seed"] == 8
@@ -320,13 +320,13 @@ def test_check_counts_rounds_and_what_halving_spares(desk: Any) -> None:
 def test_check_reads_the_sizes_of_peoples_arrays(desk: Any) -> None:
     """`check` of a study on an .npz file needs the file, and says so where it is not there."""
     text = desk.write().read_text(encoding="utf-8").replace('"digits"', '"own.npz"')
-    path = desk.folder / "small.toml"
+    path = desk.directory / "small.toml"
     path.write_text(text.replace("test = 200", "test = 20"), encoding="utf-8")
     result = desk("check", path)
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: check: the plan needs the data: ")
     rng = np.random.default_rng(3)
-    np.savez(desk.folder / "own.npz", X=rng.normal(size=(450, 5)), y=np.arange(450) % 3)
+    np.savez(desk.directory / "own.npz", X=rng.normal(size=(450, 5)), y=np.arange(450) % 3)
     result = desk("check", path)
     assert result.exit_code == 0, result.stderr
     assert "small: the file is right" in result.stdout
@@ -363,9 +363,9 @@ def test_gradcheck_fails_on_a_broken_gradient(desk: Any, monkeypatch: pytest.Mon
 
 
 def test_data_list_says_what_is_here(desk: Any) -> None:
-    """`data list` names the sources, which are here, and people's arrays in the folder."""
-    np.savez(desk.folder / "own.npz", X=np.ones((3, 2)), y=np.arange(3))
-    result = desk("data", "list", "--data-dir", desk.folder)
+    """`data list` names the sources, which are here, and people's arrays in the directory."""
+    np.savez(desk.directory / "own.npz", X=np.ones((3, 2)), y=np.arange(3))
+    result = desk("data", "list", "--data-dir", desk.directory)
     assert result.exit_code == 0
     rows = {line.split()[0]: line.split()[1] for line in result.stdout.splitlines()[1:]
             if not line.startswith(" ")}  # fmt: skip
@@ -373,9 +373,9 @@ def test_data_list_says_what_is_here(desk: Any) -> None:
     assert rows["own.npz"] == "yes"
 
 
-def test_data_verify_of_a_missing_folder(desk: Any, refused: Refused) -> None:
+def test_data_verify_of_a_missing_directory(desk: Any, refused: Refused) -> None:
     """`data verify` of data that are not there, or of no known name, is refused."""
-    (line,) = refused(desk("data", "verify", "cifar10", "--data-dir", desk.folder / "nowhere"))
+    (line,) = refused(desk("data", "verify", "cifar10", "--data-dir", desk.directory / "nowhere"))
     assert "nowhere" in line
     (line,) = refused(desk("data", "verify", "mnist"))
     assert line == "data source: must be one of digits, cifar10, got 'mnist'"
@@ -383,15 +383,15 @@ def test_data_verify_of_a_missing_folder(desk: Any, refused: Refused) -> None:
 
 def test_data_verify_of_other_values_is_exit_1(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values that are not the published ones are said, with exit code 1; one's own arrays are 0."""
-    from lamsearch.dataset import digits
+    from lamsearch.data import digits
 
     monkeypatch.setattr(digits, "FINGERPRINT", "of the published ones")
     result = desk("data", "verify", "digits")
     assert result.exit_code == 1
     assert "the values are not the published ones" in result.stdout
     assert result.stderr == "Error: digits: the values are not the published ones\n"
-    np.savez(desk.folder / "own.npz", X=np.eye(4), y=[0, 1, 0, 1])
-    assert desk("data", "verify", "own.npz", "--data-dir", desk.folder).exit_code == 0
+    np.savez(desk.directory / "own.npz", X=np.eye(4), y=[0, 1, 0, 1])
+    assert desk("data", "verify", "own.npz", "--data-dir", desk.directory).exit_code == 0
 
 
 def test_data_verify_of_digits(desk: Any) -> None:

@@ -17,9 +17,9 @@ import pytest
 from cli_studies import SMALL
 
 from benchmarks.postgres import Server
-from lamsearch import trials
-from lamsearch.screen import Screen
-from lamsearch.trials import Database
+from lamsearch import storage as store
+from lamsearch.storage import Database
+from lamsearch.terminal import Screen
 from lamsearch.worker import Settings, Worker
 
 
@@ -81,11 +81,11 @@ def plan(desk: Any) -> Any:
     return planned
 
 
-def work(url: str, folder: Path, name: str) -> None:
+def work(url: str, directory: Path, name: str) -> None:
     """Do all of a study in this process."""
     database = Database(url)
-    stored = trials.load(database, name)
-    settings = Settings(data_folder=folder)
+    stored = store.load(database, name)
+    settings = Settings(data_directory=directory)
     Worker(database, stored, settings, stop=threading.Event(), say=lambda _: None).run()
     database.close()
 
@@ -101,7 +101,7 @@ def test_a_watcher_outlives_an_outage(server: Server, plan: Any, desk: Any) -> N
     watcher.until("database away")
     server.start()
     watcher.until("database back")
-    work(url, desk.folder, "small")
+    work(url, desk.directory, "small")
     code, text = watcher.end()
     assert code == 0, watcher.lines
     assert "small  done" in text
@@ -141,7 +141,7 @@ def test_without_a_name_all_studies_are_watched(plan: Any, desk: Any) -> None:
     watcher.until("three: coarse: 0/5 trials")
     for name in ("one", "two", "three"):
         assert watcher.process.poll() is None
-        work(desk.url, desk.folder, name)
+        work(desk.url, desk.directory, name)
     code, text = watcher.end()
     assert code == 0, watcher.lines
     assert all(f"{name}  done" in text for name in ("one", "two", "three"))
@@ -170,7 +170,7 @@ def test_a_report_waits_for_a_database_that_is_away_just_then(
     """A run whose database goes away when all is done still writes its report once it is back."""
     url = server.database()
     plan(url, "small")
-    work(url, desk.folder, "small")
+    work(url, desk.directory, "small")
     stopped = threading.Event()
     enter = Screen.__enter__
 
@@ -185,4 +185,4 @@ def test_a_report_waits_for_a_database_that_is_away_just_then(
     assert stopped.is_set()
     assert result.exit_code == 0, result.stderr
     assert result.stderr.count("database away") == result.stderr.count("database back") == 1
-    assert (desk.folder / "out/results.json").is_file()
+    assert (desk.directory / "out/results.json").is_file()

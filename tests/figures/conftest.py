@@ -1,4 +1,4 @@
-"""The pictures' tests draw the report's made-up records."""
+"""The figures' tests draw the report's made-up records."""
 
 import sys
 from pathlib import Path

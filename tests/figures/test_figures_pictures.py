@@ -50,7 +50,7 @@ def drawn(axes: Axes, label: str) -> Any:
 @pytest.mark.parametrize("name", RECORDS)
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_every_record_can_be_drawn(name: str, form: str) -> None:
-    """Both pictures of every record, however partial, are drawn without a warning."""
+    """Both figures of every record, however partial, are drawn without a warning."""
     record = RECORDS[name]()
     assert rendered(accuracy_over_lambda(record), form)
     assert rendered(learning_curves(record, next(iter(record.stages), "coarse")), form)
@@ -73,7 +73,7 @@ def test_png_is_twice_a_screens_density() -> None:
 
 
 def test_axes_carry_units() -> None:
-    """Every axis says its unit: %, nats, updates, or that there is none."""
+    """Every axis says its transaction: %, nats, updates, or that there is none."""
     figure = accuracy_over_lambda(made.finished())
     for axes in figure.axes:
         assert axes.get_ylabel() == "validation accuracy (%)"
@@ -98,7 +98,7 @@ def test_chosen_lambda_is_marked() -> None:
 
 
 def test_given_lambda_is_called_given() -> None:
-    """Where the study file gave λ the picture says given, not chosen."""
+    """Where the study file gave λ the figure says given, not chosen."""
     texts = [t.get_text() for t in accuracy_over_lambda(made.final_only()).axes[0].texts]
     assert texts == ["given: λ = 0.01  (log₁₀ λ = −2.000)"]
 
@@ -262,7 +262,7 @@ def test_wide_losses_get_a_log_axis() -> None:
 
 
 def test_global_settings_are_left_alone() -> None:
-    """Drawing changes none of matplotlib's settings, and theirs do not change the picture."""
+    """Drawing changes none of matplotlib's settings, and theirs do not change the figure."""
     mine = rendered(accuracy_over_lambda(made.finished()))
     with mpl.rc_context({"xtick.labelsize": 30.0, "axes.linewidth": 9.0}):
         before = dict(mpl.rcParams)
@@ -292,10 +292,10 @@ def test_texts_from_outside_are_no_mathematics() -> None:
 
 
 def test_texts_do_not_overlap() -> None:
-    """No two texts of a picture lie on each other, and none is cut off by its edge."""
-    pictures = [accuracy_over_lambda(RECORDS[name]()) for name in RECORDS]
-    pictures += [learning_curves(made.finished(), stage) for stage in STAGES]
-    for figure in pictures:
+    """No two texts of a figure lie on each other, and none is cut off by its edge."""
+    figures = [accuracy_over_lambda(RECORDS[name]()) for name in RECORDS]
+    figures += [learning_curves(made.finished(), stage) for stage in STAGES]
+    for figure in figures:
         rendered(figure)
         boxes = [(t.get_text(), t.get_window_extent()) for t in _texts(figure)]
         for i, (text, box) in enumerate(boxes):

@@ -1,4 +1,4 @@
-"""The range test's picture, against the numbers that it draws."""
+"""The range test's figure, against the numbers that it draws."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def ramp(replicates: int = 3) -> RateRamp:
     )  # fmt: skip
 
 
-def picture(found: RateRange = FOUND, replicates: int = 3, name: str = "small") -> Figure:
-    """Return the picture."""
+def drawn(found: RateRange = FOUND, replicates: int = 3, name: str = "small") -> Figure:
+    """Return the figure."""
     return rate_range(ramp(replicates), found, name=name, log10_lambda=-3.0)
 
 
@@ -44,7 +44,7 @@ def rendered(figure: Figure, form: Any) -> bytes:
 
 def test_axes_carry_units_and_the_title_says_what_was_trained() -> None:
     """Both panels and the rate have units; the title has the study, λ and how many nets."""
-    top, bottom = picture().axes
+    top, bottom = drawn().axes
     assert top.get_ylabel() == "validation accuracy (%)"
     assert bottom.get_ylabel() == "loss (nats)"
     assert bottom.get_xlabel() == "learning rate η (no unit)"
@@ -55,7 +55,7 @@ def test_axes_carry_units_and_the_title_says_what_was_trained() -> None:
 
 def test_the_suggestion_is_marked_in_both_panels_and_named_once() -> None:
     """Upright lines stand at eta_min, eta_max and the divergence; the legend has their values."""
-    figure = picture()
+    figure = drawn()
     for axes in figure.axes:
         marks = {str(line.get_label()).split(" = ")[0]: line for line in axes.get_lines()}
         for label, rate in (("suggested eta_min", 0.02), ("suggested eta_max", 0.5)):
@@ -69,21 +69,21 @@ def test_the_suggestion_is_marked_in_both_panels_and_named_once() -> None:
 
 def test_without_a_suggestion_the_curves_stand_alone() -> None:
     """Where nothing is suggested nothing is marked."""
-    (legend,) = picture(NOTHING).legends
+    (legend,) = drawn(NOTHING).legends
     assert len(legend.get_texts()) == 3
 
 
 def test_thick_lines_are_means() -> None:
     """The thick line is the mean over the replicates, in percent, and ends with the first."""
-    line = picture().axes[0].get_lines()[0]
-    drawn, expected = np.asarray(line.get_ydata()), 100 * ramp().validation_accuracy.mean(axis=0)
-    np.testing.assert_allclose(drawn, expected)
-    assert np.isnan(drawn[-1])
+    line = drawn().axes[0].get_lines()[0]
+    shown, expected = np.asarray(line.get_ydata()), 100 * ramp().validation_accuracy.mean(axis=0)
+    np.testing.assert_allclose(shown, expected)
+    assert np.isnan(shown[-1])
 
 
 def test_a_diverged_loss_does_not_flatten_the_others() -> None:
     """A loss of 1e20 is beyond the panel, which ends a little above the untrained loss."""
-    low, high = picture().axes[1].get_ylim()
+    low, high = drawn().axes[1].get_ylim()
     assert 1.3 < low < 1.6
     assert high == pytest.approx(1.12 * 2.5)
 
@@ -91,7 +91,7 @@ def test_a_diverged_loss_does_not_flatten_the_others() -> None:
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_the_same_ramp_gives_the_same_bytes(form: str) -> None:
     """The same ramp gives the same bytes twice; a PNG is 1,440 pixels wide."""
-    one, two = rendered(picture(), form), rendered(picture(), form)
+    one, two = rendered(drawn(), form), rendered(drawn(), form)
     assert one == two
     if form == "png":
         assert int.from_bytes(one[16:20], "big") == 1440
@@ -100,7 +100,7 @@ def test_the_same_ramp_gives_the_same_bytes(form: str) -> None:
 def test_texts_do_not_overlap() -> None:
     """No two texts lie on each other or are cut off, with long names and close marks too."""
     close = replace(FOUND, eta_min=0.88, eta_max=0.89)
-    for figure in (picture(), picture(NOTHING, 1), picture(close, name="$x$ " + "w" * 90)):
+    for figure in (drawn(), drawn(NOTHING, 1), drawn(close, name="$x$ " + "w" * 90)):
         rendered(figure, "png")
         boxes = [(t.get_text(), t.get_window_extent()) for t in _texts(figure)]
         for i, (text, box) in enumerate(boxes):

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import study_records as made
 
-from lamsearch.dashboard.telling import Words
 from lamsearch.findings import baseline, warnings
 from lamsearch.report import document, markdown, page, summary
 from lamsearch.results import DataFacts, FinalScore, StageRecord, StudyRecord, TrialState
+from lamsearch.web.annotations import Words
 
 FACTS = DataFacts(majority="cat", baseline={"finalists": 2 / 3, "final": 0.5}, warnings=())
 FINAL = FinalScore(

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import study_records as made
 
-from lamsearch.dashboard.telling import Words
 from lamsearch.findings import chosen_score, nearest_trained
 from lamsearch.report import document, markdown, page, summary
 from lamsearch.results import Score, ScoreKind, Selected, StageRecord, StudyRecord, TrialState
+from lamsearch.web.annotations import Words
 
 PREDICTED = Selected(
     log10_lambda=-2.45,

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lamsearch.artifacts import Files
 from lamsearch.errors import FilesError
-from lamsearch.files import Files
 from lamsearch.local_files import list_below, read_below, remove_below, write_below, write_whole
 
 SECRET = b"what others must not read"

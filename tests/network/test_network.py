@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from scipy.special import log_softmax
 
+from lamsearch.diagnostics.gradcheck import check
 from lamsearch.network import Nets, Pass, gradients, initialise, penalty
-from lamsearch.probes.gradcheck import check
 
 Array = npt.NDArray[Any]
 FEATURES, HIDDEN, CLASSES, BATCH = 12, 7, 5, 9

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from threadpoolctl import threadpool_limits
 
 import lamsearch
-from lamsearch import dataset
+from lamsearch import data as datasets
 from lamsearch.errors import DataError, InputError, StudyFileError
 from lamsearch.search import training_seed
 from lamsearch.study import Study
@@ -89,7 +89,7 @@ def test_the_same_lambda_gives_what_the_trainer_gives(
     """The objective's value is the accuracy of a trainer of one net at that λ, and repeats."""
     study = small_study(**TWO_CYCLES)
     objective = lamsearch.Objective(study)
-    splits = dataset.load(study, tmp_path).split("coarse")
+    splits = datasets.load(study, tmp_path).split("coarse")
     for value in (-4.5, -2.0):
         trainer = Trainer(
             splits, study.training_of("coarse"), [value], hidden=8, classes=10,

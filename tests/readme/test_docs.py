@@ -45,7 +45,7 @@ def test_the_study_file_of_the_readme_is_the_real_one() -> None:
 def test_no_path_of_a_machine() -> None:
     """No tracked text names an absolute path of somebody's machine or a package index."""
     pattern = re.compile(r"(^|[\s\"'=(])/(home|root|Users|work)/|--index-url|extra-index", re.M)
-    for folder in ("lamsearch", "studies", "docs", "tests", "benchmarks"):
-        for path in (ROOT / folder).rglob("*"):
+    for directory in ("lamsearch", "studies", "docs", "tests", "benchmarks"):
+        for path in (ROOT / directory).rglob("*"):
             if path.suffix in {".py", ".md", ".toml", ".json", ".jinja"} and path != Path(__file__):
                 assert not pattern.search(path.read_text(encoding="utf-8")), path

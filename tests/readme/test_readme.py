@@ -20,28 +20,28 @@ def command(name: str) -> str:
     return found.group(1)
 
 
-def shell(lines: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run shell lines in a folder, stopping at the first that fails."""
+def shell(lines: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run shell lines in a directory, stopping at the first that fails."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
     # of what pip installs only a part is imported: compiling the rest is most of its time
     inherited |= {"PIP_NO_COMPILE": "1", "PYTHONDONTWRITEBYTECODE": ""}
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", lines],
-        cwd=folder, env=inherited | environment, capture_output=True, text=True, check=False,
+        cwd=directory, env=inherited | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what git tracks or would track, as a fresh clone has it."""
-    folder = tmp_path_factory.mktemp("clone")
+    directory = tmp_path_factory.mktemp("clone")
     listed = shell("git ls-files -z --cached --others --exclude-standard", ROOT).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
-            target = folder / name
+            target = directory / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((ROOT / name).read_bytes())
-    return folder
+    return directory
 
 
 @pytest.mark.timeout(900)
@@ -91,6 +91,6 @@ def test_many_machines(checkout: Path, postgres_url: str) -> None:
 
 
 def test_every_path_named_exists() -> None:
-    """Every file and picture that the README links to is in the repository."""
+    """Every file and figure that the README links to is in the repository."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lamsearch.dataset.download import Archive, fetch_cifar10
+from lamsearch.artifacts import Files
+from lamsearch.data.download import Archive, fetch_cifar10
 from lamsearch.errors import LamsearchError
-from lamsearch.files import Files
-from lamsearch.launch import connect
-from lamsearch.trials import Database
+from lamsearch.pool import connect
+from lamsearch.storage import Database
 
 SECRET = "q7JZ9xw3"  # noqa: S105 - made up
 
@@ -25,25 +25,25 @@ def port() -> Iterator[int]:
         yield int(one.getsockname()[1])
 
 
-def dask(url: str, _folder: Path) -> None:
+def dask(url: str, _directory: Path) -> None:
     """Look for a scheduler."""
     with connect(url):
         pass
 
 
-def storage(url: str, _folder: Path) -> None:
+def storage(url: str, _directory: Path) -> None:
     """Open a database."""
     Database(url)
 
 
-def files(url: str, _folder: Path) -> None:
+def files(url: str, _directory: Path) -> None:
     """Look whether files can be written."""
     Files(url, "study-id").check()
 
 
-def mirror(url: str, folder: Path) -> None:
+def mirror(url: str, directory: Path) -> None:
     """Fetch data from a mirror."""
-    fetch_cifar10(folder, Archive(url=url, pause=0))
+    fetch_cifar10(directory, Archive(url=url, pause=0))
 
 
 @pytest.mark.parametrize(

@@ -81,23 +81,23 @@ class Seen:
         return {url for url in self.requests if not url.startswith("data:")}
 
 
-def lamsearch(folder: Path, *arguments: str, **environment: str) -> None:
-    """Call the command line in ``folder``, where its storage is too."""
+def lamsearch(directory: Path, *arguments: str, **environment: str) -> None:
+    """Call the command line in ``directory``, where its storage is too."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "lamsearch", *arguments],
-        cwd=folder, env=inherited | environment, capture_output=True, text=True, check=False,
+        cwd=directory, env=inherited | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the study has been run by the command line; its report is in `real`."""
-    folder = tmp_path_factory.mktemp("desk")
-    (folder / "page.toml").write_text(STUDY, encoding="utf-8")
-    lamsearch(folder, "run", "page.toml", "--output", "real")
-    return folder
+    """A directory in which the study has been run by the command line; its report is in `real`."""
+    directory = tmp_path_factory.mktemp("desk")
+    (directory / "page.toml").write_text(STUDY, encoding="utf-8")
+    lamsearch(directory, "run", "page.toml", "--output", "real")
+    return directory
 
 
 @pytest.fixture(scope="session")
@@ -158,12 +158,12 @@ def test_page_is_whole_in_itself(opened: Opener, addresses: dict[str, str], name
 
 
 def test_page_is_light_enough(desk: Path) -> None:
-    """The whole page, pictures included, weighs less than 2 MB."""
+    """The whole page, figures included, weighs less than 2 MB."""
     assert 10_000 < (desk / "real/index.html").stat().st_size < 2_000_000
 
 
 def test_pictures_are_drawn_sharply(opened: Opener, addresses: dict[str, str]) -> None:
-    """Every picture is drawn, with twice the pixels of its place, or as an SVG; each says what."""
+    """Every figure is drawn, with twice the pixels of its place, or as an SVG; each says what."""
     page, _ = opened(addresses["real"])
     found = page.evaluate(
         """[...document.images].map(i => {
@@ -281,7 +281,7 @@ def test_both_schemes_have_contrast(opened: Opener, addresses: dict[str, str]) -
 
 
 def test_works_without_javascript(opened: Opener, addresses: dict[str, str], results: Any) -> None:
-    """Where scripts are switched off, answer, pictures and tables are there all the same."""
+    """Where scripts are switched off, answer, figures and tables are there all the same."""
     page, seen = opened(addresses["real"], java_script_enabled=False)
     answer = page.locator(".answer")
     assert answer.is_visible()
@@ -329,12 +329,12 @@ def test_hostile_text_adds_no_element(
     """A study whose name, classes, reasons and failure hold HTML has the elements and attributes of
     one whose texts are harmless, shows the text, and runs nothing."""
     shapes, attack = [], made.HOSTILE + "<img src=x onerror=alert(2)></pre><b>"
-    for text, folder in ((attack, "attack"), ("harmless", "harmless")):
+    for text, directory in ((attack, "attack"), ("harmless", "harmless")):
         monkeypatch.setattr(made, "HOSTILE", text)
         record = made.hostile()
         fields = {name: getattr(record, name) for name in record.__dataclass_fields__}
-        write(StudyRecord(**{**fields, "failure": text}), desk / folder)
-        page, seen = opened((desk / folder / "index.html").as_uri())
+        write(StudyRecord(**{**fields, "failure": text}), desk / directory)
+        page, seen = opened((desk / directory / "index.html").as_uri())
         shapes.append(
             page.evaluate(
                 "[...document.querySelectorAll('*')].map(e => "
@@ -351,7 +351,7 @@ def test_hostile_text_adds_no_element(
 
 
 def test_another_process_writes_the_same_bytes(desk: Path) -> None:
-    """Page, tables and pictures, SVG beside PNG, are the same bytes from another process."""
+    """Page, tables and figures, SVG beside PNG, are the same bytes from another process."""
     lamsearch(desk, "report", "page", "--output", "again", PYTHONHASHSEED="12345", TZ="Asia/Tokyo")
     names = {str(p.relative_to(desk / "real")) for p in (desk / "real").rglob("*") if p.is_file()}
     assert {f"figures/{n}.{form}" for n in ("accuracy_over_lambda", "learning_curves")

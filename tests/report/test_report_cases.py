@@ -61,17 +61,17 @@ replicates = 2
 """
 
 
-def run(folder: Path, text: str) -> tuple[str, Any]:
+def run(directory: Path, text: str) -> tuple[str, Any]:
     """Run a study file; return what it printed and its result document."""
-    (folder / "study.toml").write_text(text)
+    (directory / "study.toml").write_text(text)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "lamsearch", "run", "study.toml", "--output", "out",
          "--data-dir", "."],
-        cwd=folder, env=inherited, capture_output=True, text=True, check=False,
+        cwd=directory, env=inherited, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stdout, json.loads((folder / "out/results.json").read_text())
+    return done.stdout, json.loads((directory / "out/results.json").read_text())
 
 
 def test_a_models_choice_is_no_surer_than_its_replicates(tmp_path: Path) -> None:

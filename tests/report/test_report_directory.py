@@ -12,7 +12,7 @@ import study_records as made
 
 from lamsearch.errors import OutputError
 from lamsearch.report import check_output, to_json, write, writing
-from lamsearch.report.pictures import Picture, pictures
+from lamsearch.report.rendering import Picture, figures
 from lamsearch.results import StudyRecord
 
 FOUR = {f"final-{replicate}.safetensors": b"old weights" for replicate in range(4)}
@@ -22,21 +22,21 @@ ONE = {"final-0.safetensors": b"new weights"}
 @pytest.fixture(autouse=True)
 def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw each record's figures once: they are the same every time, and slow."""
-    monkeypatch.setattr(writing, "pictures", lambda record: _drawn(to_json(record), record))
+    monkeypatch.setattr(writing, "figures", lambda record: _drawn(to_json(record), record))
 
 
 _DRAWN: dict[str, list[Picture]] = {}
 
 
 def _drawn(key: str, record: StudyRecord) -> list[Picture]:
-    return _DRAWN[key] if key in _DRAWN else _DRAWN.setdefault(key, list(pictures(record)))
+    return _DRAWN[key] if key in _DRAWN else _DRAWN.setdefault(key, list(figures(record)))
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file below ``folder`` with what it holds."""
+def contents(directory: Path) -> dict[str, bytes]:
+    """Return every file below ``directory`` with what it holds."""
     return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
         if path.is_file()
     }
 
@@ -207,8 +207,8 @@ root = pathlib.Path(sys.argv[1])
 old = {f"final-{n}.safetensors": b"old weights" for n in range(4)}
 new = {"final-0.safetensors": b"new weights"}
 report.write(made.finished(), root / "old", old)
-drawn = list(writing.pictures(made.planned_only()))
-writing.pictures = lambda record: drawn
+drawn = list(writing.figures(made.planned_only()))
+writing.figures = lambda record: drawn
 moment = 0
 while True:
     at = root / str(moment)

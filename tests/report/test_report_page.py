@@ -129,7 +129,7 @@ def test_tables_keep_their_columns() -> None:
 
 
 def test_answer_comes_first(pages: dict[str, str]) -> None:
-    """λ, validation accuracy and test accuracy with interval stand before the first picture."""
+    """λ, validation accuracy and test accuracy with interval stand before the first figure."""
     for text in (pages["finished"].split("<img")[0], markdown(made.finished()).split("![")[0]):
         for fact in ("0.003162", "-2.5000", "53.83 ± 0.13 %", "52.74 %", "51.72 to 53.76 %",
                      "54.52 %", "highest mean validation accuracy"):  # fmt: skip
@@ -137,7 +137,7 @@ def test_answer_comes_first(pages: dict[str, str]) -> None:
 
 
 def test_warnings_and_caveats_are_in_the_answer() -> None:
-    """A winner at its edge and shared validation examples are said before the first picture."""
+    """A winner at its edge and shared validation examples are said before the first figure."""
     record = made.finished()
     assert record.selected is not None
     edge = "the chosen log10 λ -2.5 lies at the edge of fine"

@@ -20,11 +20,11 @@ FILES = {
 MODELS = {"final-0.safetensors": b"\x00weights"}
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file below ``folder`` with what it holds."""
+def contents(directory: Path) -> dict[str, bytes]:
+    """Return every file below ``directory`` with what it holds."""
     return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
         if path.is_file()
     }
 
@@ -67,14 +67,14 @@ def test_file_in_the_way_is_said(tmp_path: Path) -> None:
 
 
 def test_folder_in_the_way_is_said(tmp_path: Path) -> None:
-    """A folder where a file belongs is a FilesError, and no temporary file stays behind."""
+    """A directory where a file belongs is a FilesError, and no temporary file stays behind."""
     (tmp_path / "results.json").mkdir()
     with pytest.raises(FilesError, match=r"results\.json: cannot be written"):
         write(made.planned_only(), tmp_path)
     assert not list(tmp_path.rglob(".*"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any folder")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any directory")
 def test_read_only_folder_is_said(tmp_path: Path) -> None:
     """A read-only output is a FilesError."""
     tmp_path.chmod(0o500)
@@ -102,8 +102,8 @@ def test_full_disk_leaves_the_old_file_whole(
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/b", "", "..", "a\\b"])
-def test_model_names_stay_in_their_folder(tmp_path: Path, name: str) -> None:
-    """A model's name that would leave its folder is refused before anything is written."""
+def test_model_names_stay_in_their_directory(tmp_path: Path, name: str) -> None:
+    """A model's name that would leave its directory is refused before anything is written."""
     with pytest.raises(FilesError, match="must be a plain file name"):
         write(made.planned_only(), tmp_path / "out", {name: b""})
     assert not (tmp_path / "out").exists()

@@ -141,6 +141,6 @@ def test_absent_stage_has_no_scores() -> None:
 
 
 def test_stage_factory_is_deterministic() -> None:
-    """The made-up records are the same at every call, so pictures of them can be compared."""
+    """The made-up records are the same at every call, so figures of them can be compared."""
     one, two = (stage("coarse", [-3.0], with_curve=False) for _ in range(2))
     assert one == two

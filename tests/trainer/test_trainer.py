@@ -734,7 +734,7 @@ class TestAnswers:
         assert losses[-1] < 0.2 * losses[0]
 
     def test_a_separable_problem_is_solved(self) -> None:
-        """Two classes apart by a wide margin are told apart without a mistake."""
+        """Two classes apart by a wide margin are told apart without a issue."""
         rng = np.random.default_rng(0)
         labels = rng.integers(2, size=300)
         x = (rng.standard_normal((300, 6)) + 8.0 * labels[:, None] - 4.0).astype(np.float32)

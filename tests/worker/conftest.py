@@ -31,9 +31,9 @@ def sqlite_place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(shared_folder: Path) -> Iterator[Place]:
+def undisturbed(shared_directory: Path) -> Iterator[Place]:
     """Return the place of a study that one worker on SQLite has run without any disturbance."""
-    place = undisturbed_place(shared_folder)
+    place = undisturbed_place(shared_directory)
     yield place
     place.close()
 
@@ -52,9 +52,9 @@ def bench(tmp_path: Path, small_study: Callable[..., Study]) -> Iterator[Callabl
 
     def plan(url: str | None = None, **changes: Any) -> Bench:
         url = url or f"sqlite:///{tmp_path / f'{len(made)}.db'}"
-        folder = tmp_path / f"bench-{len(made)}"
-        folder.mkdir()
-        made.append(Bench(folder, url, small_study(**changes)))
+        directory = tmp_path / f"bench-{len(made)}"
+        directory.mkdir()
+        made.append(Bench(directory, url, small_study(**changes)))
         return made[-1]
 
     yield plan

@@ -14,9 +14,10 @@ from typing import Any
 import optuna
 
 from benchmarks.victims import Size
-from lamsearch import report, trials
+from lamsearch import report
+from lamsearch import storage as store
 from lamsearch.errors import LamsearchError
-from lamsearch.trials import Database, Mode, Status, parse_url
+from lamsearch.storage import Database, Mode, Status, parse_url
 
 # About a third of a second of training a cohort: long enough to be hit in the middle.
 LIVES = Size(step_size=800).text("lives")
@@ -28,7 +29,11 @@ class Process:
     """One lamsearch process, leader of a group of its own as under a terminal."""
 
     def __init__(
-        self, arguments: list[str], folder: Path, log: Path, settings: dict[str, str] | None = None
+        self,
+        arguments: list[str],
+        directory: Path,
+        log: Path,
+        settings: dict[str, str] | None = None,
     ) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
         environment |= settings or {}
@@ -36,7 +41,7 @@ class Process:
         with log.open("wb") as out:
             self.popen = subprocess.Popen(
                 [sys.executable, "-P", "-m", "lamsearch", *arguments],
-                cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 start_new_session=True,
             )  # fmt: skip
         self.pid = self.popen.pid
@@ -62,27 +67,27 @@ class Process:
 
 
 class Place:
-    """A folder, a storage and the study file of `LIVES`."""
+    """A directory, a storage and the study file of `LIVES`."""
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
-        self.study_file = folder / "lives.toml"
+    def __init__(self, directory: Path, url: str) -> None:
+        self.directory, self.url = directory, url
+        self.study_file = directory / "lives.toml"
         self.study_file.write_text(LIVES, encoding="utf-8")
-        self.files, self.output = folder / "files", folder / "output"
+        self.files, self.output = directory / "files", directory / "output"
         self.processes: list[Process] = []
         self._database: Database | None = None
 
     def start(
         self,
         *arguments: object,
-        folder: Path | None = None,
+        directory: Path | None = None,
         environment: dict[str, str] | None = None,
     ) -> Process:
         """Start a lamsearch process on this storage."""
-        log = self.folder / f"process-{len(self.processes)}.log"
+        log = self.directory / f"process-{len(self.processes)}.log"
         told = [*map(str, arguments), "--storage", self.url]
         settings = {"LAMSEARCH_FILES": str(self.files), **(environment or {})}
-        process = Process(told, folder or self.folder, log, settings)
+        process = Process(told, directory or self.directory, log, settings)
         self.processes.append(process)
         return process
 
@@ -95,7 +100,7 @@ class Place:
         """How far the study is; None before it is planned."""
         try:
             self._database = self._database or Database(self.url, Mode.READ)
-            return trials.read_status(self._database, "lives")
+            return store.read_status(self._database, "lives")
         except LamsearchError:
             return None
 
@@ -113,14 +118,14 @@ class Place:
         """The results table as the storage has it."""
         assert self._database is not None or self.status() is not None
         assert self._database is not None
-        document = report.document(trials.read_study(self._database, "lives"))
+        document = report.document(store.read_study(self._database, "lives"))
         return {key: document[key] for key in ANSWER}
 
     def curves(self) -> dict[tuple[str, int, int], dict[str, list[float]]]:
         """The learning curves of all trials as the storage has them."""
         assert self.status() is not None
         assert self._database is not None
-        record = trials.read_study(self._database, "lives")
+        record = store.read_study(self._database, "lives")
         return {
             (name, trial.candidate, trial.replicate): {
                 key: value.tolist()
@@ -147,11 +152,11 @@ def undisturbed_place(shared: Path) -> Place:
 
     It is run once in a session: other processes of pytest wait for it, then read it.
     """
-    folder = shared / "undisturbed"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    directory = shared / "undisturbed"
+    directory.mkdir(exist_ok=True)
+    with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        place = Place(folder, f"sqlite:///{folder / 'studies.db'}")
+        place = Place(directory, f"sqlite:///{directory / 'studies.db'}")
         if not (place.output / "results.json").exists():
             run = place.run(workers=1)
             assert run.wait() == 0, run.said

@@ -12,7 +12,7 @@ from worker_bench import Bench
 
 from lamsearch.errors import InterruptedWorkError
 from lamsearch.results import StudyRecord
-from lamsearch.trials import Claim, Leases
+from lamsearch.storage import Claim, Leases
 
 MakeBench = Callable[..., Bench]
 # Three components of the digits tell hardly half of them apart; all 64 features nearly all.

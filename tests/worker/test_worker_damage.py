@@ -14,11 +14,11 @@ import pytest
 import sqlalchemy as sa
 from worker_bench import Bench, no_test
 
-from lamsearch import trials
+from lamsearch import storage as store
+from lamsearch.artifacts import Files
 from lamsearch.errors import InterruptedWorkError
-from lamsearch.files import Files
 from lamsearch.results import StudyRecord
-from lamsearch.trials import Leases
+from lamsearch.storage import Leases
 
 MakeBench = Callable[..., Bench]
 FINAL: dict[str, Any] = {
@@ -83,8 +83,8 @@ def test_models_of_studies_without_digests_are_taken(
     """A study of an earlier version, which wrote no digests down, is tested with its models."""
     one = bench(**FINAL)
     until_the_test(one, monkeypatch)
-    with one.database.write() as unit:
-        unit.execute(sa.update(trials.tables.curves).values(model_sha256=None))
+    with one.database.write() as transaction:
+        transaction.execute(sa.update(store.tables.curves).values(model_sha256=None))
     one.worker().run()
     assert one.record().finished
     assert caplog.messages == []
@@ -99,8 +99,8 @@ def test_the_digest_is_of_the_model_that_was_evaluated(
     one = bench(**FINAL)
     until_the_test(one, monkeypatch)
     model_file(one, 0).unlink()
-    with one.database.write() as unit:
-        unit.execute(sa.update(trials.tables.curves).values(model_sha256="0" * 64))
+    with one.database.write() as transaction:
+        transaction.execute(sa.update(store.tables.curves).values(model_sha256="0" * 64))
     model_file(one, 1).unlink()
     one.worker().run()
     assert digests(one.record()) == [
@@ -129,8 +129,8 @@ def interrupted(one: Bench, cohort: int, monkeypatch: pytest.MonkeyPatch) -> Pat
             one.worker().run()
     one.stop.clear()
     one.said.clear()
-    folder = checkpoints(one, cohort)
-    return sorted(folder.glob("*.npz"))[-1]
+    directory = checkpoints(one, cohort)
+    return sorted(directory.glob("*.npz"))[-1]
 
 
 def checkpoints(one: Bench, cohort: int) -> Path:
@@ -225,14 +225,14 @@ def test_a_checkpoint_of_other_candidates_is_not_adopted(
     is not taken for theirs."""
     one = bench(**SEARCH)
     interrupted(one, 0, monkeypatch)
-    with one.database.write() as unit:
-        cohorts = trials.tables.cohorts
+    with one.database.write() as transaction:
+        cohorts = store.tables.cohorts
         query = sa.select(cohorts.c.slots).where(cohorts.c.number == 0)
-        slots = unit.connection.execute(query).scalar_one()
+        slots = transaction.connection.execute(query).scalar_one()
         moved = [[trial, candidate, value + 1e-12] for trial, candidate, value in slots]
-        unit.execute(sa.update(cohorts).where(cohorts.c.number == 0).values(slots=moved))
+        transaction.execute(sa.update(cohorts).where(cohorts.c.number == 0).values(slots=moved))
         for trial, _, value in moved:
-            unit.execute(
+            transaction.execute(
                 sa.text("UPDATE trial_params SET param_value = :value WHERE trial_id = :trial")
                 .bindparams(value=value, trial=trial)
             )  # fmt: skip

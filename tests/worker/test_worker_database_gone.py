@@ -26,12 +26,12 @@ def test_a_database_that_goes_ends_the_work_in_one_sentence(
     else:
         process = place.run(workers=2)
     until(place.checkpoints)
-    path = place.folder / "studies.db"
-    moved = place.folder / "moved.db"
+    path = place.directory / "studies.db"
+    moved = place.directory / "moved.db"
     if how == "moved":
         path.rename(moved)
     else:
-        for one in place.folder.glob("studies.db*"):
+        for one in place.directory.glob("studies.db*"):
             one.unlink()
     assert process.wait() == 1, process.said
     (sentence,) = re.findall(r"^Error: (.*)$", process.said, re.MULTILINE)
@@ -40,8 +40,8 @@ def test_a_database_that_goes_ends_the_work_in_one_sentence(
     assert not place.output.exists()
     assert not path.exists()
     if how == "moved" and verb == "run":
-        again = Place(place.folder, f"sqlite:///{moved}")
-        report = again.folder / "report"
+        again = Place(place.directory, f"sqlite:///{moved}")
+        report = again.directory / "report"
         run = again.start("run", again.study_file, "--files", place.files, "--workers", 1,
                           "--output", report, *PACE)  # fmt: skip
         assert run.wait() == 0, run.said
@@ -54,4 +54,6 @@ def test_a_finished_run_leaves_one_file_that_can_be_copied(sqlite_place: Place) 
     lack."""
     run = sqlite_place.run(workers=2)
     assert run.wait() == 0, run.said
-    assert [path.name for path in Path(sqlite_place.folder).glob("studies.db*")] == ["studies.db"]
+    assert [path.name for path in Path(sqlite_place.directory).glob("studies.db*")] == [
+        "studies.db"
+    ]

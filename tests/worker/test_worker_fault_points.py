@@ -119,7 +119,7 @@ def test_a_fault_point_that_is_not_there_is_refused(
     with pytest.raises(SystemExit):
         faults.main(["nowhere", "--", "worker"])
     assert "no fault point 'nowhere'" in capsys.readouterr().err
-    gone = faults.Point(where="lamsearch.trials.leases:Leases.gone")
+    gone = faults.Point(where="lamsearch.storage.leases:Leases.gone")
     monkeypatch.setitem(POINTS, "gone", gone)
-    with pytest.raises(SystemExit, match=r"there is no lamsearch.trials.leases:Leases.gone any"):
+    with pytest.raises(SystemExit, match=r"there is no lamsearch.storage.leases:Leases.gone any"):
         faults.main(["gone", "--", "worker"])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from lamsearch.dataset import LabelledImages
+from lamsearch.data import LabelledImages
 from lamsearch.results import Model
 from lamsearch.statistics import interval95
 from lamsearch.worker import final

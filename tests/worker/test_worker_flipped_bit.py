@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.flipped_bits import STATES, Desk, database, files, kind_of, reach
-from lamsearch.dataset import training
+from lamsearch.data import training
 
 # A longer run, with a table: python -m benchmarks.flipped_bits
 FLIPS = int(os.environ.get("LAMSEARCH_FLIPS", "36"))

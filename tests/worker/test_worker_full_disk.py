@@ -1,4 +1,4 @@
-"""Full disks and read-only folders: one sentence, nothing lost, and the same command goes on."""
+"""Full disks and read-only directories: one sentence, nothing lost, the same command goes on."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SIZE = 8 * 2**20  # bytes: more than the study needs, and little to fill
 
 
 class Disk:
-    """A small file system; where mounting is not permitted, a folder and limits on processes."""
+    """A small file system; where mounting is not permitted, a directory and limits on processes."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self._ballast = folder, folder / "ballast"
-        folder.mkdir()
+    def __init__(self, directory: Path) -> None:
+        self.directory, self._ballast = directory, directory / "ballast"
+        directory.mkdir()
         self.mounted = self._mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs")
 
     def fill(self, process: Process) -> None:
@@ -50,10 +50,12 @@ class Disk:
     def close(self) -> None:
         """Give the file system up."""
         if self.mounted:
-            subprocess.run(["umount", "--lazy", self.folder], check=True)
+            subprocess.run(["umount", "--lazy", self.directory], check=True)
 
     def _mount(self, *arguments: str) -> bool:
-        done = subprocess.run(["mount", *arguments, self.folder], capture_output=True, check=False)
+        done = subprocess.run(
+            ["mount", *arguments, self.directory], capture_output=True, check=False
+        )
         return done.returncode == 0
 
 
@@ -104,7 +106,7 @@ def test_a_full_disk_under_the_checkpoints_loses_nothing(
     """A worker whose checkpoint does not fit says so and leaves with 1; whole checkpoints and no
     half ones stay, and with room again the same command ends with the same bits."""
     place = sqlite_place
-    place.files = disk.folder / "files"
+    place.files = disk.directory / "files"
     worker = begun(place)
     said = left(worker, lambda: disk.fill(worker))
     cause = "No space left on device" if disk.mounted else "File too large"
@@ -120,11 +122,11 @@ def test_a_full_disk_under_the_database_loses_nothing(
     """A worker whose database cannot grow names its file and the cause and leaves with 1; with
     room again the same command ends with the same bits."""
     (tmp_path / "desk").mkdir()
-    place = Place(tmp_path / "desk", f"sqlite:///{disk.folder / 'studies.db'}")
+    place = Place(tmp_path / "desk", f"sqlite:///{disk.directory / 'studies.db'}")
     try:
         worker = begun(place)
         said = left(worker, lambda: disk.fill(worker))
-        assert f"sqlite:///{disk.folder / 'studies.db'}" in said
+        assert f"sqlite:///{disk.directory / 'studies.db'}" in said
         # a limit on files is to SQLite an input/output error, not a full disk
         assert ("full" if disk.mounted else "disk") in said
         disk.free()
@@ -136,21 +138,21 @@ def test_a_full_disk_under_the_database_loses_nothing(
 def test_a_folder_that_becomes_read_only_loses_nothing(
     disk: Disk, sqlite_place: Place, right_answer: dict[str, Any]
 ) -> None:
-    """A worker whose folder turns read-only says so and leaves with 1; another is refused with 2
+    """A worker whose directory turns read-only says so and leaves with 1; another is refused with 2
     before it takes anything; writable again, the same command ends with the same bits."""
     if not disk.mounted and os.geteuid() == 0:
         pytest.skip("permissions do not bind root, and mounting is not permitted here")
     place = sqlite_place
-    place.files = disk.folder / "files"
+    place.files = disk.directory / "files"
     worker = begun(place)
-    folder = next(place.files.iterdir())
+    directory = next(place.files.iterdir())
 
     def refuse() -> None:
         if disk.mounted:
             disk.remount("ro")
         else:
-            folder.chmod(0o500)
-            for path in folder.rglob("*-*"):
+            directory.chmod(0o500)
+            for path in directory.rglob("*-*"):
                 path.chmod(0o500)
 
     said = left(worker, refuse)
@@ -159,31 +161,33 @@ def test_a_folder_that_becomes_read_only_loses_nothing(
 
     refused = place.start("worker", "lives", *PACE)
     assert refused.wait() == 2
-    expected = f"Error: files: must be a folder that can be written, got '{place.files}'\n"
+    expected = f"Error: files: must be a directory that can be written, got '{place.files}'\n"
     assert refused.said == expected
 
     if disk.mounted:
         until(lambda: disk.remount("rw"))
     else:
-        for path in (folder, *folder.rglob("*-*")):
+        for path in (directory, *directory.rglob("*-*")):
             path.chmod(0o700)
     assert_goes_on(place, right_answer)
 
 
-def test_nothing_is_planned_for_a_read_only_folder(disk: Disk, sqlite_place: Place) -> None:
-    """Create refuses a folder that cannot be written, or be made, before it plans anything."""
+def test_nothing_is_planned_for_a_read_only_directory(disk: Disk, sqlite_place: Place) -> None:
+    """Create refuses a directory that cannot be written, or be made, before it plans anything."""
     if disk.mounted:
         disk.remount("ro")
     elif os.geteuid() == 0:
         pytest.skip("permissions do not bind root, and mounting is not permitted here")
     else:
-        disk.folder.chmod(0o500)
+        disk.directory.chmod(0o500)
     place = sqlite_place
-    for files in (disk.folder, disk.folder / "new" / "files"):
+    for files in (disk.directory, disk.directory / "new" / "files"):
         create = place.start("create", place.study_file, "--files", files)
         assert create.wait() == 2
-        assert create.said == f"Error: files: must be a folder that can be written, got '{files}'\n"
-    assert not (place.folder / "studies.db").exists()
+        assert (
+            create.said == f"Error: files: must be a directory that can be written, got '{files}'\n"
+        )
+    assert not (place.directory / "studies.db").exists()
 
 
 def test_a_run_whose_checkpoints_do_not_fit_ends_with_the_reason(
@@ -194,7 +198,7 @@ def test_a_run_whose_checkpoints_do_not_fit_ends_with_the_reason(
     if not disk.mounted:
         pytest.skip("mounting is not permitted here, and a limit would strike the database too")
     place = sqlite_place
-    place.files = disk.folder / "files"
+    place.files = disk.directory / "files"
     run = place.run(workers=2)
     until(place.checkpoints)
     cause = rf"files: {place.files}/\S+ cannot be written: No space left on device"

@@ -16,12 +16,12 @@ from worker_bench import Bench
 
 from benchmarks.victims import until
 from lamsearch import report
+from lamsearch.artifacts import Files
 from lamsearch.errors import InterruptedWorkError
-from lamsearch.files import Files
 from lamsearch.report.view import notes
 from lamsearch.results import StageRecord, TrialRecord, TrialState
 from lamsearch.search import halving
-from lamsearch.trials import Leases
+from lamsearch.storage import Leases
 
 MakeBench = Callable[..., Bench]
 # Cohorts of 4 and 4: after cycle 1 two stay of each, after cycle 2 one.
@@ -177,8 +177,8 @@ def test_a_stop_in_the_very_update_of_a_cycle_end_decides_first(
 def test_killed_workers_change_nothing_of_a_halved_study(place: Place) -> None:
     """SIGKILL in mid-cohort, before and after nets left, costs neither a trial nor a bit."""
     place.study_file.write_text(KILLED, encoding="utf-8")
-    (place.folder / "right").mkdir()
-    right = Place(place.folder / "right", f"sqlite:///{place.folder / 'right.db'}")
+    (place.directory / "right").mkdir()
+    right = Place(place.directory / "right", f"sqlite:///{place.directory / 'right.db'}")
     right.study_file.write_text(KILLED, encoding="utf-8")
     try:
         run = right.run(workers=1)

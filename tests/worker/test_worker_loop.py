@@ -19,14 +19,15 @@ from study_processes import optuna_trials
 from worker_bench import Bench
 
 from benchmarks.victims import until
-from lamsearch import files, trials
+from lamsearch import artifacts
+from lamsearch import storage as store
+from lamsearch.artifacts import Files
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError
-from lamsearch.files import Files
 from lamsearch.results import TrialState
+from lamsearch.storage import Leases
+from lamsearch.storage.tables import cohorts
 from lamsearch.trainer import Progress, Trainer
-from lamsearch.trials import Leases
-from lamsearch.trials.tables import cohorts
-from lamsearch.worker import Keeper, Patience
+from lamsearch.worker import LeaseRenewer, Retry
 
 MakeBench = Callable[..., Bench]
 WILD = 9.0  # log10 λ at which every weight grows by a factor of about -2e8 an update
@@ -94,9 +95,9 @@ def test_a_worker_that_was_given_up_drops_its_result_and_goes_on(
         if not robbed:
             robbed.append(claim)
             where = (cohorts.c.stage == claim.stage, cohorts.c.number == claim.number)
-            with one.database.write() as unit:
-                lost = {"token": claim.token + 1, "expires": unit.now() - 1}
-                unit.execute(sa.update(cohorts).where(*where).values(**lost))
+            with one.database.write() as transaction:
+                lost = {"token": claim.token + 1, "expires": transaction.now() - 1}
+                transaction.execute(sa.update(cohorts).where(*where).values(**lost))
         return real(self, claim, *rest)
 
     monkeypatch.setattr(Leases, "tell", give_away_first)
@@ -118,18 +119,18 @@ def test_a_file_that_cannot_be_written_for_a_cohort_that_another_has_is_no_failu
 ) -> None:
     """A worker whose cohort another has been given, and whose files were removed with it, drops it
     and lives on."""
-    one, write, robbed = bench(), files.write_below, []
+    one, write, robbed = bench(), artifacts.write_below, []
 
     def lose_first(base: Path, path: str, content: bytes) -> None:
         if not robbed and "checkpoints" in path:
             robbed.append(path)
-            with one.database.write() as unit:
-                unit.execute(sa.update(cohorts).values(token=cohorts.c.token + 1))
-                unit.execute(sa.update(cohorts).values(expires=unit.now() - 1))
+            with one.database.write() as transaction:
+                transaction.execute(sa.update(cohorts).values(token=cohorts.c.token + 1))
+                transaction.execute(sa.update(cohorts).values(expires=transaction.now() - 1))
             raise OSError(errno.ENOENT, "No such file or directory")
         write(base, path, content)
 
-    monkeypatch.setattr(files, "write_below", lose_first)
+    monkeypatch.setattr(artifacts, "write_below", lose_first)
     one.worker().run()
     assert robbed
     assert any(line.endswith("given to another worker; dropped") for line in one.said)
@@ -142,7 +143,7 @@ def test_a_full_disk_is_said_and_loses_nothing(
     """A checkpoint that cannot be written is one clear error; later the work goes on, the same."""
     right, one = bench(), bench()
     right.worker().run()
-    write = files.write_below
+    write = artifacts.write_below
     written: list[str] = []
 
     def full(base: Path, path: str, content: bytes) -> None:
@@ -151,10 +152,10 @@ def test_a_full_disk_is_said_and_loses_nothing(
         written.append(path)
         write(base, path, content)
 
-    monkeypatch.setattr(files, "write_below", full)
+    monkeypatch.setattr(artifacts, "write_below", full)
     with pytest.raises(FilesError, match="cannot be written: No space left on device"):
         one.worker().run()
-    monkeypatch.setattr(files, "write_below", write)
+    monkeypatch.setattr(artifacts, "write_below", write)
     one.worker().run()
     assert one.record().final == right.record().final
 
@@ -190,7 +191,7 @@ def test_a_worker_told_to_stop_checkpoints_and_gives_back(
     monkeypatch.setattr(Leases, "report", stop_then)
     with pytest.raises(InterruptedWorkError, match=r"at update 31 of coarse cohort 0; run again"):
         one.worker().run()  # the first report is after a cycle of 30 updates
-    assert trials.read_status(one.database, "small").workers == ()
+    assert store.read_status(one.database, "small").workers == ()
     one.stop.clear()
     monkeypatch.setattr(Leases, "report", real)
     one.worker().run()
@@ -225,10 +226,10 @@ def test_a_lost_lease_is_noticed_in_training(
 ) -> None:
     """A worker whose cohort is given to another in mid-training trains no further step of it,
     saves nothing more of it and reports nothing of it."""
-    one, trained, keepers = bench(training={"sample_every": 7}), list[int](), list[Keeper]()
-    real_run, real_enter, done = Trainer.run, Keeper.__enter__, list[str]()
+    one, trained, keepers = bench(training={"sample_every": 7}), list[int](), list[LeaseRenewer]()
+    real_run, real_enter, done = Trainer.run, LeaseRenewer.__enter__, list[str]()
 
-    def entering(self: Keeper) -> Keeper:
+    def entering(self: LeaseRenewer) -> LeaseRenewer:
         keepers.append(self)
         return real_enter(self)
 
@@ -236,8 +237,8 @@ def test_a_lost_lease_is_noticed_in_training(
         for progress in real_run(self):
             trained.append(progress.updates)
             if len(trained) == 2:
-                with one.database.write() as unit:
-                    unit.execute(sa.update(cohorts).values(token=cohorts.c.token + 1))
+                with one.database.write() as transaction:
+                    transaction.execute(sa.update(cohorts).values(token=cohorts.c.token + 1))
                 until(lambda: keepers[-1].lost)
                 done.clear()
             yield progress
@@ -250,7 +251,7 @@ def test_a_lost_lease_is_noticed_in_training(
         monkeypatch.setattr(Files, name, lambda *_, name=name: done.append(name))
     for name in ("tell", "report"):
         monkeypatch.setattr(Leases, name, lambda *_, name=name: done.append(name) or ())
-    monkeypatch.setattr(Keeper, "__enter__", entering)
+    monkeypatch.setattr(LeaseRenewer, "__enter__", entering)
     monkeypatch.setattr(Trainer, "run", robbed)
     worker = one.worker()
     worker._say = said
@@ -272,7 +273,7 @@ def test_patience_says_one_line_when_the_database_goes_and_one_when_it_is_back()
             raise failures.pop()
         return "told"
 
-    assert Patience(threading.Event(), said.append)(action) == "told"
+    assert Retry(threading.Event(), said.append)(action) == "told"
     assert said == [
         "database away (OperationalError); work goes on, trying again",
         "database back",
@@ -293,9 +294,9 @@ def test_patience_ends_where_waiting_cannot_help() -> None:
         return action
 
     with pytest.raises(OperationalError):
-        Patience(threading.Event(), said.append)(refuse(full))
+        Retry(threading.Event(), said.append)(refuse(full))
     assert said == []
     leaving = threading.Event()
     leaving.set()
     with pytest.raises(InterruptedWorkError, match="while the database was away"):
-        Patience(leaving, said.append)(refuse(outage()))
+        Retry(leaving, said.append)(refuse(outage()))

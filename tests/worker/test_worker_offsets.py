@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from worker_bench import Bench
 
-from lamsearch.files import Files, model_from
+from lamsearch.artifacts import Files, model_from
 
 
 @pytest.mark.parametrize("curves", [False, True])

@@ -11,15 +11,15 @@ from random import Random
 
 import pytest
 import sqlalchemy as sa
-from trials_stub import planned, work
+from storage_stub import planned, work
 
 from benchmarks import pgbouncer, victims
 from benchmarks.pooler import PROGRAM, Pooler
 from benchmarks.postgres import Server
 from benchmarks.victims import Size
 from lamsearch.errors import StorageReadOnlyError
+from lamsearch.storage import Database, Leases, Mode, View, is_read_only, names, read_study
 from lamsearch.study import Study
-from lamsearch.trials import Database, Leases, Mode, View, is_read_only, names, read_study
 
 SIZE = Size(step_size=500, lease_seconds=2.0, checkpoint_seconds=0.1)
 CHANCE = Random(3)  # noqa: S311 - chance, not secrets
@@ -70,14 +70,14 @@ def test_a_reader_leaves_nothing_to_the_next_client(
     for _ in range(8):  # more often than psycopg waits before it prepares a statement
         assert {one.study for one in view.planned().values()} == {"small"}
         assert names(reading) == ["small"]
-        with writing.write() as unit:
+        with writing.write() as transaction:
             shown = [
-                unit.connection.exec_driver_sql(f"SHOW {one}").scalar()
+                transaction.connection.exec_driver_sql(f"SHOW {one}").scalar()
                 for one in ("timezone", "client_encoding", "transaction_read_only")
             ]
             assert shown == ["UTC", "UTF8", "off"]
-        with pytest.raises(sa.exc.DBAPIError) as caught, reading.write() as unit:
-            unit.execute(sa.text("DELETE FROM lamsearch_study"))
+        with pytest.raises(sa.exc.DBAPIError) as caught, reading.write() as transaction:
+            transaction.execute(sa.text("DELETE FROM lamsearch_study"))
         assert is_read_only(caught.value)
     work(Leases(writing, "small", owner="a", seconds=60.0))
     assert read_study(reading, "small").classes == ("Größe", "λ")
@@ -105,9 +105,9 @@ def test_the_server_s_start_is_asked_anew_through_a_pooler(server: Server, poole
     direct = server.database()
     for url, kept in ((pooler.through(direct), False), (direct, True)):
         database = Database(url)
-        with database.read() as unit:
-            assert unit.server_started() > 0.0
-            assert ("started" in unit.connection.info) == kept
+        with database.read() as transaction:
+            assert transaction.server_started() > 0.0
+            assert ("started" in transaction.connection.info) == kept
         database.close()
 
 

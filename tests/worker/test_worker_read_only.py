@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
-from trials_stub import Window, claimed, planned
+from lamsearch.worker.renewer import Retry
+from storage_stub import Window, claimed, planned
 
 from lamsearch.errors import InputError, StorageFailedError, StorageReadOnlyError
-from lamsearch.study import Study
-from lamsearch.trials import (
+from lamsearch.storage import (
     Claim,
     Database,
     Leases,
@@ -23,7 +23,7 @@ from lamsearch.trials import (
     passes,
     read_status,
 )
-from lamsearch.worker.keeper import Patience
+from lamsearch.study import Study
 
 
 class Standby:
@@ -60,7 +60,7 @@ def leases(
     standby: Standby, small_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Leases]:
     """A worker of a study on that database, whose server has been up for long."""
-    monkeypatch.setattr(engine.Unit, "server_started", lambda _: 0.0)
+    monkeypatch.setattr(engine.Transaction, "server_started", lambda _: 0.0)
     database = Database(standby.url)
     planned(database, small_study())
     yield Leases(database, "small", owner="a", seconds=60.0)
@@ -78,7 +78,7 @@ def test_a_failover_is_waited_for(standby: Standby, leases: Leases) -> None:
         if "read-only" in line:
             standby.turn(read_only=False)
 
-    assert isinstance(Patience(threading.Event(), say)(leases.claim), Claim)
+    assert isinstance(Retry(threading.Event(), say)(leases.claim), Claim)
     assert sum("database read-only" in line for line in said) == 1
     assert said[-1] == "database back"
 
@@ -88,10 +88,10 @@ def test_a_database_that_stays_read_only_is_a_sentence(
 ) -> None:
     """Whoever has waited for longer than a failover takes is told that the database is read-only
     and what to look at."""
-    monkeypatch.setattr("lamsearch.worker.keeper._READ_ONLY_SECONDS", 0.2)
+    monkeypatch.setattr("lamsearch.worker.renewer._READ_ONLY_SECONDS", 0.2)
     standby.turn(read_only=True)
     with pytest.raises(StorageFailedError, match=r"has been read-only for .* default_transaction"):
-        Patience(threading.Event(), lambda _: None)(leases.claim)
+        Retry(threading.Event(), lambda _: None)(leases.claim)
 
 
 def test_reading_is_no_sign_that_a_database_may_be_written(
@@ -157,7 +157,7 @@ def test_a_conflict_is_done_again_in_silence(standby: Standby, leases: Leases) -
     )
     database = Database(standby.url)
     other = Leases(database, "small", owner="b", seconds=60.0)
-    claim = Patience(threading.Event(), said.append)(other.claim)
+    claim = Retry(threading.Event(), said.append)(other.claim)
     assert isinstance(claim, Claim)
     assert claim.taken_over
     assert said == []

@@ -11,26 +11,28 @@ from safetensors import safe_open
 from study_processes import Place, Process
 
 from benchmarks.victims import until
-from lamsearch import trials
-from lamsearch.trials import Database
+from lamsearch import storage as store
+from lamsearch.storage import Database
 
 FIRST_CYCLE = 1600
 
 
 class Host:
-    """A machine that shares no disk with another: a working folder and a cache of its own."""
+    """A machine that shares no disk with another: a working directory and a cache of its own."""
 
-    def __init__(self, place: Place, folder: Path, files: str) -> None:
-        self._place, self.folder = place, folder
-        folder.mkdir()
+    def __init__(self, place: Place, directory: Path, files: str) -> None:
+        self._place, self.directory = place, directory
+        directory.mkdir()
         self._environment = {
-            "LAMSEARCH_CACHE": str(folder / "cache"), "LAMSEARCH_DATA": str(folder / "data"),
+            "LAMSEARCH_CACHE": str(directory / "cache"), "LAMSEARCH_DATA": str(directory / "data"),
             "LAMSEARCH_FILES": files,
         }  # fmt: skip
 
     def start(self, *arguments: object) -> Process:
         """Start a lamsearch process on this host."""
-        return self._place.start(*arguments, folder=self.folder, environment=self._environment)
+        return self._place.start(
+            *arguments, directory=self.directory, environment=self._environment
+        )
 
     def worker(self, checkpoint_seconds: float) -> Process:
         """Start a worker on this host."""
@@ -67,10 +69,10 @@ def killed_after_its_first_checkpoint(worker: Process, url: str) -> int:
     return saved
 
 
-def tensors(folder: Path) -> dict[str, dict[str, bytes]]:
+def tensors(directory: Path) -> dict[str, dict[str, bytes]]:
     """Return the bytes of all tensors of a report's models, by file name."""
     found = {}
-    for path in sorted((folder / "models").iterdir()):
+    for path in sorted((directory / "models").iterdir()):
         with safe_open(path, framework="numpy") as file:
             found[path.name] = {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118 - no mapping
     return found
@@ -80,7 +82,7 @@ def test_another_host_goes_on_at_the_checkpoint_of_a_killed_one(
     s3: str, postgres_url: str, tmp_path: Path, undisturbed: Place, right_answer: dict[str, Any]
 ) -> None:
     """A worker killed in mid-cohort is continued from S3 by one on another host, to the bits of
-    an undisturbed run on a folder; its report finds the models, and delete leaves nothing."""
+    an undisturbed run on a directory; its report finds the models, and delete leaves nothing."""
     (tmp_path / "desk").mkdir()
     place = Place(tmp_path / "desk", postgres_url)
     url = f"{s3}/studies"
@@ -98,14 +100,14 @@ def test_another_host_goes_on_at_the_checkpoint_of_a_killed_one(
         assert place.curves() == undisturbed.curves()
         assert checkpoints(url) == []
 
-        output = other.folder / "report"
+        output = other.directory / "report"
         report = other.start("report", "lives", "--output", output)
         assert report.wait() == 0, report.said
         assert "models are not in" not in report.said
         assert tensors(output) == tensors(undisturbed.output)
         for host in (one, other):  # nothing of the study lies on a host's own disk
-            assert not list(host.folder.rglob("*.npz"))
-            assert not (host.folder / "lamsearch-files").exists()
+            assert not list(host.directory.rglob("*.npz"))
+            assert not (host.directory / "lamsearch-files").exists()
         assert_deleted(one, postgres_url, url)
     finally:
         place.close()
@@ -120,6 +122,6 @@ def assert_deleted(host: Host, storage: str, url: str) -> None:
     assert fs.find(root) == []
     database = Database(storage)
     try:
-        assert trials.names(database) == []
+        assert store.names(database) == []
     finally:
         database.close()

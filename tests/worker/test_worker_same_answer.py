@@ -34,7 +34,7 @@ def assert_exact(place: Place, answer: dict[str, Any]) -> None:
 
 
 def models(place: Place) -> dict[str, tuple[dict[str, bytes], dict[str, str]]]:
-    """Return tensors and metadata of the output folder's models by name.
+    """Return tensors and metadata of the output directory's models by name.
 
     The files themselves may differ: safetensors writes metadata in no fixed order.
     """
@@ -83,15 +83,15 @@ def test_killed_workers_and_a_killed_run_change_nothing(
         until(lambda kills=kills: run.said.count("another takes its place") >= kills)
     until(place.holders)
     time.sleep(chance.uniform(0.0, 0.4))
-    crew = run.children
-    assert len(crew) == 2
+    pool = run.children
+    assert len(pool) == 2
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    until(lambda: not any(map(lives, crew)), promised(10))
+    until(lambda: not any(map(lives, pool)), promised(10))
     status = place.status()
     assert status is not None
     # the orphans gave back what they held; what a killed one held may still wait to be taken over
-    assert not {int(one.owner.split(":")[1]) for one in status.workers} & set(crew)
+    assert not {int(one.owner.split(":")[1]) for one in status.workers} & set(pool)
     again = place.run(workers=2)
     assert again.wait() == 0, again.said
     assert_exact(place, right_answer)
@@ -106,7 +106,7 @@ def test_ctrl_c_and_sigterm_leave_in_time_and_lose_nothing(
         run = place.run(workers=2)
         until(place.holders)
         until(place.checkpoints)
-        crew = run.children
+        pool = run.children
         begun = time.monotonic()
         run.signal(number)
         assert run.wait() == 130, run.said
@@ -114,7 +114,7 @@ def test_ctrl_c_and_sigterm_leave_in_time_and_lose_nothing(
         assert run.said.count("Error: ") == 1
         assert "Error: interrupted; run again to go on" in run.said
         assert "Traceback" not in run.said
-        assert not any(map(lives, crew))
+        assert not any(map(lives, pool))
         assert place.holders() == []
     run = place.run(workers=2)
     assert run.wait() == 0, run.said
@@ -123,13 +123,13 @@ def test_ctrl_c_and_sigterm_leave_in_time_and_lose_nothing(
 
 
 def test_a_second_ctrl_c_leaves_at_once(sqlite_place: Place) -> None:
-    """Where leaving politely hangs on a locked database, a second Ctrl-C ends run and workers."""
+    """Where leaving gracefully hangs on a locked database, a second Ctrl-C ends run and workers."""
     place = sqlite_place
     run = place.run(workers=2)
     until(place.holders)
     until(place.checkpoints)
-    crew = run.children
-    locked = sqlite3.connect(place.folder / "studies.db", isolation_level=None)
+    pool = run.children
+    locked = sqlite3.connect(place.directory / "studies.db", isolation_level=None)
     try:
         locked.execute("BEGIN IMMEDIATE")
         run.signal(signal.SIGINT)
@@ -138,7 +138,7 @@ def test_a_second_ctrl_c_leaves_at_once(sqlite_place: Place) -> None:
         begun = time.monotonic()
         run.signal(signal.SIGINT)
         assert run.wait(promised(5)) == 130
-        until(lambda: not any(map(lives, crew)), promised(2))
+        until(lambda: not any(map(lives, pool)), promised(2))
         assert time.monotonic() - begun < promised(2)
     finally:
         locked.close()
@@ -148,18 +148,18 @@ def test_a_second_ctrl_c_leaves_at_once(sqlite_place: Place) -> None:
 def lonely(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Any:
-    """Return a study that was created in one folder and done by lone workers in others.
+    """Return a study that was created in one directory and done by lone workers in others.
 
     The first is interrupted, the newest checkpoint then damaged; the second gets SIGTERM; the
     third is killed by a second Ctrl-C while the database is locked; the last ends the study.
     """
-    folder = tmp_path_factory.mktemp("lonely")
-    place = Place(folder, f"sqlite:///{folder / 'studies.db'}")
+    directory = tmp_path_factory.mktemp("lonely")
+    place = Place(directory, f"sqlite:///{directory / 'studies.db'}")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     told: dict[str, Any] = {"place": place}
 
     def worker() -> Any:
-        return place.start("worker", "lives", *PACE, folder=elsewhere)
+        return place.start("worker", "lives", *PACE, directory=elsewhere)
 
     create = place.start("create", place.study_file, "--files", place.files)
     assert create.wait() == 0, create.said
@@ -186,7 +186,7 @@ def lonely(
     third = worker()
     until(lambda: "goes on at update" in third.said)
     until(place.holders)
-    locked = sqlite3.connect(folder / "studies.db", isolation_level=None)
+    locked = sqlite3.connect(directory / "studies.db", isolation_level=None)
     locked.execute("BEGIN IMMEDIATE")
     third.signal(signal.SIGINT)
     until(lambda: "once more to leave at once" in third.said)
@@ -247,7 +247,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(lonely: dict[str, Any
 def test_create_and_lone_workers_equal_run(
     lonely: dict[str, Any], undisturbed: Place, right_answer: dict[str, Any]
 ) -> None:
-    """Created in one folder, done in another, a study ends with run's bits, curves included."""
+    """Created in one directory, done in another, a study ends with run's bits, curves included."""
     code, _, said, holders = lonely["last"]
     assert code == 0, said
     assert holders == []
@@ -262,5 +262,5 @@ def test_create_and_lone_workers_equal_run(
 
 
 def test_the_study_file_is_what_was_run() -> None:
-    """The study of these tests has every stage, so that every passage is disturbed."""
+    """The study of these tests has every stage, so that every transition is disturbed."""
     assert all(f"[{stage}]" in LIVES for stage in PLANNED)

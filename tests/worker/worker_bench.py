@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from lamsearch import dataset, trials
+from lamsearch import data as datasets
+from lamsearch import storage as store
 from lamsearch.results import StudyRecord
+from lamsearch.storage import Claim, Database, Leases, Stored
 from lamsearch.study import Study
-from lamsearch.trials import Claim, Database, Leases, Stored
 from lamsearch.worker import Settings, Worker
 
 _LONGEST_SECONDS = 240.0  # of a bench's life: what still works or waits then is told to leave
@@ -22,8 +23,8 @@ _LONGEST_SECONDS = 240.0  # of a bench's life: what still works or waits then is
 class Bench:
     """A storage with one planned study, and workers that share this process."""
 
-    def __init__(self, folder: Path, url: str, study: Study) -> None:
-        self.folder, self.study = folder, study
+    def __init__(self, directory: Path, url: str, study: Study) -> None:
+        self.directory, self.study = directory, study
         self.database = Database(url)
         self.said: list[str] = []
         self.stop = threading.Event()
@@ -31,15 +32,15 @@ class Bench:
         self._end = threading.Timer(_LONGEST_SECONDS, self.stop.set)
         self._end.daemon = True
         self._end.start()
-        found = dataset.load(study, folder)
-        self.stored: Stored = trials.create(
+        found = datasets.load(study, directory)
+        self.stored: Stored = store.create(
             self.database,
             study,
             data_fingerprint=found.fingerprint,
             validation_images={stage: study.validation_images(stage) for stage in study.stages},
             classes=found.classes,
-            origin=str(folder),
-            files=str(folder / "files"),
+            origin=str(directory),
+            files=str(directory / "files"),
         )
 
     def close(self) -> None:
@@ -49,12 +50,14 @@ class Bench:
 
     def worker(self) -> Worker:
         """Return a new worker."""
-        settings = Settings(data_folder=self.folder, lease_seconds=1.0, checkpoint_seconds=0.05)
+        settings = Settings(
+            data_directory=self.directory, lease_seconds=1.0, checkpoint_seconds=0.05
+        )
         return Worker(self.database, self.stored, settings, stop=self.stop, say=self.said.append)
 
     def record(self) -> StudyRecord:
         """Return all that the storage knows of the study."""
-        return trials.read_study(self.database, self.study.name)
+        return store.read_study(self.database, self.study.name)
 
 
 @contextmanager

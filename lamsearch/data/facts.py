@@ -1,0 +1,199 @@
+"""What there is to know of the data before anything is trained: baselines and doubts.
+
+Enters: a study and all that its source holds. Leaves: `DataFacts`: numbers and sentences. Of the
+test set it counts which rows are training rows too, and keeps the count. Refuses to change, or to
+leave out, a single example.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lamsearch.data.images import Contents, LabelledImages, Labels, Raw
+from lamsearch.data.moments import Order, moments
+from lamsearch.data.splits import cut_test_images, orders
+from lamsearch.errors import DataError
+from lamsearch.results import DataFacts, StageName
+from lamsearch.study import Study
+
+_SHARE = 0.001  # of a split: fewer repeated examples move no accuracy that anybody would print
+_MOST, _EVEN = 0.5, 1.5  # the largest class: of all, and times its even share
+_BLANK = 0.5  # of pixels: margins are blank, so only many constant ones are strange
+_MANY = 64  # features: an image, if a small one
+_SHOWN = 5
+
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """One split of the pool, and the stages that use it."""
+
+    stages: list[StageName]
+    train: Order = field(repr=False)
+    validation: Order = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        *others, last = self.stages
+        return f"{', '.join(others)} and {last}" if others else last
+
+
+def looked(study: Study, contents: Contents) -> DataFacts:
+    """Return what bears on the answer of a study of these contents.
+
+    Raises:
+        DataError: Some value has no room in float32 once it is standardised.
+    """
+    pool, test = parted(study, contents)
+    if study.final is None:
+        test = test.taken(np.arange(0))  # nobody will open it
+    parts = _parts(study, pool.y)
+    _check_room(parts, pool.x, test)
+    baseline = {stage: _baseline(pool.y, part) for part in parts for stage in part.stages}
+    last = next(part for part in parts if study.stages[-1] in part.stages)
+    most = int(np.bincount(pool.y[last.train]).argmax())
+    lines = [
+        *contents.notes,
+        *_classes(contents.classes, pool.y, parts),
+        *_shares(contents.classes, pool.y, parts[0]),
+        *_repeats(pool, test, parts),
+        *_constants(pool.x),
+    ]
+    return DataFacts(
+        majority=contents.classes[most],
+        baseline={stage: baseline[stage] for stage in study.stages},
+        warnings=tuple(lines),
+    )
+
+
+def parted(study: Study, contents: Contents) -> tuple[LabelledImages, LabelledImages]:
+    """Return the training pool and the test set of a study."""
+    if contents.test is not None:
+        return contents.pool, contents.test
+    test, rest = cut_test_images(study, contents)
+    return contents.pool.taken(rest), contents.pool.taken(test)
+
+
+def _parts(study: Study, y: Labels) -> list[_Part]:
+    found: dict[object, _Part] = {}
+    for stage in study.stages:
+        sizes = study.split_of(stage)
+        if sizes not in found:
+            train, validation = orders(study, stage, y)
+            found[sizes] = _Part(stages=[], train=train, validation=validation)
+        found[sizes].stages.append(stage)
+    return list(found.values())
+
+
+def _baseline(y: Labels, part: _Part) -> float:
+    """The validation accuracy of always answering the most frequent training class."""
+    return float((y[part.validation] == np.bincount(y[part.train]).argmax()).mean())
+
+
+def _classes(names: Sequence[str], y: Labels, parts: Sequence[_Part]) -> Iterator[str]:
+    """Classes that a split lacks, and labels that look like none."""
+    if len(names) == 1:
+        yield f"all {len(y)} examples are of the one class {names[0]}: there is nothing to learn"
+    elif 2 * len(names) > len(y):
+        yield f"there are {len(names)} classes for {len(y)} examples: labels should recur"
+    for part in parts:
+        for order, what in ((part.train, "training"), (part.validation, "validation")):
+            counts = np.bincount(y[order], minlength=len(names))
+            if (absent := np.flatnonzero(counts == 0)).size:
+                listed = ", ".join(names[place] for place in absent[:_SHOWN])
+                more = f" and {absent.size - _SHOWN} more" if absent.size > _SHOWN else ""
+                yield (
+                    f"{_plural(absent.size, 'class has', 'classes have')} no {what} example in "
+                    f"{part.name}: {listed}{more}"
+                )
+
+
+def _shares(names: Sequence[str], y: Labels, part: _Part) -> Iterator[str]:
+    """A class so frequent that an accuracy says little."""
+    counts = np.bincount(y[part.train], minlength=len(names))
+    share = counts.max() / len(part.train)
+    if len(names) > 1 and share >= max(_MOST, _EVEN / len(names)):
+        most = int(counts.argmax())
+        yield (
+            f"{100 * share:.1f} % of the training examples are of the class {names[most]}: always "
+            f"answering it has a validation accuracy of {100 * _baseline(y, part):.2f} %"
+        )
+
+
+def _repeats(pool: LabelledImages, test: LabelledImages, parts: Sequence[_Part]) -> Iterator[str]:
+    """Examples that stand on both sides of a split, or under two labels."""
+    rows = hashes(pool.x)
+    for part in parts:
+        both = np.isin(rows[part.validation], rows[part.train]).sum()
+        if both > _SHARE * len(part.validation):
+            yield (
+                f"{both} of the {len(part.validation)} validation examples of {part.name} are "
+                "training examples too: their accuracy also counts what was memorised"
+            )
+            break  # the splits of one pool overlap alike
+    both = np.isin(hashes(test.x), rows).sum() if len(test) else 0
+    if both > _SHARE * len(test):
+        yield (
+            f"{both} of the {len(test)} test examples are training or validation examples too: "
+            "the test accuracy also counts what was memorised"
+        )
+    torn = _torn(rows, pool.y)
+    if torn > _SHARE * len(pool):
+        yield f"{torn} of the {len(pool)} examples equal another one of a different class"
+
+
+def hashes(x: Raw) -> Hashes:
+    """Return one 64-bit hash per row, equal where all values are (0 and -0 too)."""
+    digests = bytearray()
+    for row in x:
+        plain = row if row.dtype == np.uint8 else row + row.dtype.type(0)
+        digests += hashlib.blake2b(plain.data, digest_size=8).digest()
+    return np.frombuffer(bytes(digests), np.uint64)
+
+
+def _torn(rows: Hashes, y: Labels) -> int:
+    """How many examples equal one of another class."""
+    _, group = np.unique(rows, return_inverse=True)
+    low, high = np.full(len(rows), y.max()), np.zeros(len(rows), np.int64)
+    np.minimum.at(low, group, y)
+    np.maximum.at(high, group, y)
+    return int((low < high)[group].sum())
+
+
+def _constants(x: Raw) -> Iterator[str]:
+    constant, features = int((x.min(axis=0) == x.max(axis=0)).sum()), x.shape[1]
+    if constant > (_BLANK * features if _are_pixels(x) else 0):
+        yield f"{constant} of the {features} features never vary: nothing is learned from them"
+
+
+def _are_pixels(x: Raw) -> bool:
+    """Whether features look like brightnesses: bytes, or many whole numbers from 0 upwards."""
+    some = x[:1000]
+    whole = bool(some.min() >= 0 and (some == np.floor(some)).all())
+    return x.dtype == np.uint8 or (x.shape[1] >= _MANY and whole)
+
+
+def _check_room(parts: Sequence[_Part], x: Raw, test: LabelledImages) -> None:
+    """Refuse now what no split could standardise."""
+    if x.dtype != np.float64:
+        return
+    low, high = x.min(axis=0), x.max(axis=0)
+    if len(test):
+        low, high = np.minimum(low, test.x.min(axis=0)), np.maximum(high, test.x.max(axis=0))
+    for part in parts:
+        mean, std = moments(x, part.train)
+        with np.errstate(over="ignore"):
+            size = np.maximum(high - mean, mean - low) / std
+        if (bad := np.flatnonzero(size > np.finfo(np.float32).max)).size:
+            rule = f"must fit into float32 once standardised by the training examples of {part.name}"
+            raise DataError(f"X: feature {bad[0]}: {rule}, got {size[bad[0]]:.3g}")
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

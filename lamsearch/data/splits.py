@@ -1,0 +1,209 @@
+"""Which images are for training, for validation and for the test, and how they are normalised.
+
+Enters: raw images, a study's sizes and its seed. Leaves: orders of images, and normalised float32
+arrays. Pure: the same study and images give the same bits, whatever the number of threads.
+Refuses to know files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from lamsearch.data.images import Contents, Float32, LabelledImages, Labels, Moments, Raw
+from lamsearch.data.moments import Order, chunks, moments
+from lamsearch.data.projection import FITTED_ON, principal_components, project
+from lamsearch.errors import DataError
+from lamsearch.results import StageName
+from lamsearch.study import CIFAR10_BATCH, Study
+
+# Spawn keys: no SeedSequence([seed, stage, replicate]) of a training can meet these streams.
+TEST_CUT, POOL_ORDER = 0x7E57, 0x9001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """One stage's images, read-only: x (n, features) float32, normalised; y (n,) int64.
+
+    ``mean`` and ``std`` (features) are the training split's, in the units of raw images (uint8 /
+    255), float64 where these are, else float32; a feature that is constant in the training split
+    has std 1. Where the stage
+    trains on principal components, x is (n, components), and ``projection`` (features, components)
+    leads there from normalised images; otherwise it is None.
+    """
+
+    train_x: Float32 = field(repr=False)
+    train_y: Labels = field(repr=False)
+    validation_x: Float32 = field(repr=False)
+    validation_y: Labels = field(repr=False)
+    mean: Moments = field(repr=False)
+    std: Moments = field(repr=False)
+    projection: Float32 | None = field(repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            if getattr(self, one.name) is not None:
+                getattr(self, one.name).setflags(write=False)
+
+    def enter(self, raw: Raw) -> Float32:
+        """Return raw images (n, features) as the nets of this split see them."""
+        x = normalise(raw, self.mean, self.std)
+        return x if self.projection is None else project(x, self.projection)
+
+
+def split(study: Study, stage: StageName, pool: LabelledImages) -> Splits:
+    """Split the pool as the stage of the study asks.
+
+    Raises:
+        DataError: The stage asks for more components than there are features.
+    """
+    train, validation = orders(study, stage, pool.y)
+    mean, std = moments(pool.x, train)
+    projection = None
+    components = study.components_of(stage)
+    if components is not None:
+        projection = _fitted(pool.x, train, mean, std, components)
+    return Splits(
+        train_x=_normalised(pool.x, train, mean, std, projection),
+        train_y=pool.y[train],
+        validation_x=_normalised(pool.x, validation, mean, std, projection),
+        validation_y=pool.y[validation],
+        mean=mean,
+        std=std,
+        projection=projection,
+    )
+
+
+def normalise(raw: Raw, mean: Moments, std: Moments) -> Float32:
+    """Return (x - mean) / std as float32, where x is ``raw``, uint8 / 255.
+
+    Exactly the arithmetic of `Splits`. ``raw`` is (n, features): float64 where the moments are,
+    else uint8 or float32.
+
+    Raises:
+        DataError: ``raw`` is of another type or has another number of features, or a value is
+            beyond float32 once it is normalised.
+    """
+    double = mean.dtype == std.dtype == np.float64
+    known = (np.float64,) if double else (np.uint8, np.float32)
+    if raw.dtype not in known or raw.ndim != 2 or raw.shape[1:] != mean.shape:
+        rule = f"must be {'float64' if double else 'uint8 or float32'} with {mean.size} features"
+        raise DataError(f"images: {rule}, got {raw.dtype} of the shape {raw.shape}")
+    return _normalised(raw, np.arange(len(raw)), mean, std)
+
+
+def count_test_images(study: Study, name: str, have: int, own: int | None) -> int:
+    """Return how many test images there are, once the study's sizes fit the source.
+
+    ``have`` images are outside the source's own test set of ``own`` (None where it has none).
+
+    Raises:
+        DataError: The study asks for more images than there are.
+    """
+    asked, data = study.pool_size, study.data
+    whose = f"the {have} images of {name}"
+    if own is not None:
+        if data.test is not None:
+            rule = f"must not be given: {name} has a test set of its own"
+            raise DataError(f"data.test: {rule}, got {data.test}")
+        if asked > have:
+            raise DataError(f"data: train + validation must be at most {whose}, got {asked}")
+        return own
+    test = have - asked if data.test is None else data.test
+    if test < 0:
+        raise DataError(f"data: train + validation must be at most {whose}, got {asked}")
+    if asked + test > have:
+        rule = f"train + validation + test must be at most {whose}"
+        raise DataError(f"data: {rule}, got {asked + test}")
+    if test == 0 and study.final is not None:
+        rule = f"train + validation must leave at least one of {whose} to test with"
+        raise DataError(f"data: {rule}, got {asked}")
+    return test
+
+
+def cut_test_images(study: Study, contents: Contents) -> tuple[Order, Order]:
+    """Return which images of a source without a test set are for the test, and which the pool."""
+    count = count_test_images(study, contents.name, len(contents.pool), None)
+    order = _permuted(contents.pool.y, _generator(study, TEST_CUT), study.data.stratified)
+    return order[:count], order[count:]
+
+
+def orders(study: Study, stage: StageName, y: Labels) -> tuple[Order, Order]:
+    """Return which images of the pool are the stage's training and validation images.
+
+    Validation images come first in one order of the whole pool, so that a smaller validation
+    split lies inside a larger one. Whole CIFAR-10 batches keep the order of their files.
+    """
+    train, validation = study.split_of(stage)
+    if train is None or validation is None:
+        data = study.data
+        return _batches(data.train_batches or ()), _batches(data.validation_batches or ())
+    order = _permuted(y, _generator(study, POOL_ORDER), study.data.stratified)
+    return order[validation : validation + train], order[:validation]
+
+
+def _fitted(x: Raw, train: Order, mean: Moments, std: Moments, components: int) -> Float32:
+    if components > x.shape[1]:
+        rule = f"must be at most the {x.shape[1]} features of an image"
+        raise DataError(f"data.components: {rule}, got {components}")
+    return principal_components(_normalised(x, train[:FITTED_ON], mean, std), components)
+
+
+def _normalised(
+    x: Raw, order: Order, mean: Moments, std: Moments, projection: Float32 | None = None
+) -> Float32:
+    width = x.shape[1] if projection is None else projection.shape[1]
+    result = np.empty((len(order), width), np.float32)
+    start = 0
+    for rows in chunks(order, x.shape[1]):
+        part = result[start : start + len(rows)]
+        chunk = part if projection is None else np.empty((len(rows), x.shape[1]), np.float32)
+        _standardise(x[rows], mean, std, chunk)
+        if projection is not None:
+            part[:] = project(chunk, projection)
+        start += len(rows)
+    return result
+
+
+def _standardise(raw: Raw, mean: Moments, std: Moments, into: Float32) -> None:
+    """Write (x - mean) / std, taken in the type of x; bytes are float32 from the start."""
+    with np.errstate(over="ignore"):  # what overflows is said below
+        if raw.dtype == np.float64:
+            into[:] = (raw - mean) / std
+        else:
+            into[:] = raw
+            if raw.dtype == np.uint8:
+                into /= np.float32(255)
+            into -= mean
+            into /= std
+    if raw.dtype != np.uint8 and not (good := np.isfinite(into)).all():
+        row, feature = np.argwhere(~good)[0]
+        rule = f"must fit into float32 once its mean {mean[feature]:g} and std {std[feature]:g} are"
+        raise DataError(f"X: feature {feature}: {rule} taken out, got {raw[row, feature]:g}")
+
+
+def _generator(study: Study, purpose: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(purpose,)))
+
+
+def _permuted(y: Labels, generator: np.random.Generator, stratified: bool) -> Order:
+    """Return a random order; stratified, each prefix has about its share of every class.
+
+    The i-th of a class's n images, shuffled, is placed at (i + u) / n with one u per class: the
+    systematic sample of survey statistics, under which every image is equally likely to be in
+    a prefix.
+    """
+    if not stratified:
+        return generator.permutation(len(y)).astype(np.intp)
+    place = np.empty(len(y))
+    for label in np.unique(y):
+        members = generator.permutation(np.flatnonzero(y == label))
+        place[members] = (np.arange(len(members)) + generator.random()) / len(members)
+    return np.argsort(place, kind="stable")
+
+
+def _batches(numbers: tuple[int, ...]) -> Order:
+    return np.concatenate(
+        [np.arange((number - 1) * CIFAR10_BATCH, number * CIFAR10_BATCH) for number in numbers]
+    )

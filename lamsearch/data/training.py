@@ -1,0 +1,253 @@
+"""The training pool of a study and its splits: all that stages before the end may see.
+
+Enters: a study and a directory. Leaves: `TrainingData`. Refuses to keep, or to find again, a single
+test image: the type has no way to them (rule 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamsearch.data.cache import Arrays, Cache
+from lamsearch.data.facts import looked, parted
+from lamsearch.data.images import Contents, LabelledImages
+from lamsearch.data.projection import fitted_by
+from lamsearch.data.sources import files, read
+from lamsearch.data.splits import Splits, count_test_images, split
+from lamsearch.errors import DataError
+from lamsearch.results import DataFacts, StageName
+from lamsearch.study import Study
+
+_WORDING = "facts 1"  # of what is seen of the data; another one where a sentence changes
+_WORTH_SHARING = 1 << 25  # bytes of normalised images below which every worker has its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pool:
+    """The raw training pool: held, or read from its files when it is wanted."""
+
+    study: Study
+    directory: Path
+    origin: Path | None
+    fingerprint: str
+    held: LabelledImages | None
+
+    def read(self) -> LabelledImages:
+        if self.held is not None:
+            return self.held
+        contents = read(self.study.data, self.directory, self.origin)
+        if contents.fingerprint() != self.fingerprint:
+            raise DataError(f"{contents.name}: must not change while a study uses it")
+        return parted(self.study, contents)[0]
+
+
+class _Last:
+    """The split that was asked for last: it is large, and often the next stage's too."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._splits: Splits | None = None
+
+    def get(self, key: object, make: Callable[[], Splits]) -> Splits:
+        if self._splits is None or self._key != key:
+            self._splits = None  # lets go of the old one before the new one is made
+            self._splits, self._key = make(), key
+        return self._splits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """The training pool of a study.
+
+    ``fingerprint`` is the SHA-256 over all that the source holds, test set included; of the test
+    set itself only the number of its images is kept. ``seen`` is what bears on the answer, where
+    `load` was asked to look. The last split is kept in memory. With a cache, splits are mapped from
+    files, and the pool is read only where one is not there yet.
+    """
+
+    fingerprint: str
+    classes: tuple[str, ...]
+    features: int
+    images: int
+    test_images: int
+    study: Study = field(repr=False)
+    source: _Pool = field(repr=False)
+    cache: Cache | None = field(repr=False, default=None)
+    seen: DataFacts | None = field(repr=False, default=None)
+    last: _Last = field(repr=False, default_factory=_Last)
+
+    @property
+    def pool(self) -> LabelledImages:
+        """The raw images in the pool, used by a split or not."""
+        return self.source.read()
+
+    def split(self, stage: StageName) -> Splits:
+        """Return the training and validation images of a stage, normalised."""
+        key = self._key(stage)
+        return self.last.get(key, lambda: self._made(stage, key))
+
+    def _made(self, stage: StageName, key: list[object]) -> Splits:
+        if self.cache is None or 4 * self.images * self.features < _WORTH_SHARING:
+            return split(self.study, stage, self.pool)
+        arrays = self.cache.arrays(
+            key,
+            lambda: _arrays(split(self.study, stage, self.pool)),
+            lambda found: self._are_of(stage, found),
+        )
+        return Splits(**arrays)
+
+    def _are_of(self, stage: StageName, arrays: Arrays) -> bool:
+        """Whether arrays have the names, shapes and types of the stage's split."""
+        components = self.study.components_of(stage)
+        width = self.features if components is None else components
+        shapes = {"train_y": (-1,), "validation_y": (-1,), "train_x": (-1, width),
+                  "validation_x": (-1, width), "mean": (self.features,),
+                  "std": (self.features,)}  # fmt: skip
+        if components is not None:
+            shapes["projection"] = (self.features, components)
+        if arrays.keys() != shapes.keys():
+            return False
+        for part, size in zip(("train", "validation"), self.study.split_of(stage), strict=True):
+            count = len(arrays[f"{part}_y"]) if size is None and arrays[f"{part}_y"].ndim else size
+            shapes |= {f"{part}_x": (count or 0, width), f"{part}_y": (count or 0,)}
+        labels = [arrays[name] for name in ("train_y", "validation_y")]
+        return (
+            all(arrays[name].shape == shape for name, shape in shapes.items())
+            and all(arrays[name].dtype in _types(name) for name in shapes)
+            and all(y.min(initial=0) >= 0 for y in labels)
+            and all(y.max(initial=0) < len(self.classes) for y in labels)
+        )
+
+    def _key(self, stage: StageName) -> list[object]:
+        """All that a split follows from; the arithmetic of a projection is the BLAS kernel's."""
+        study = self.study
+        data = study.data.model_dump(mode="json")
+        components = study.components_of(stage)
+        made_by = None if components is None else fitted_by()
+        asked = [study.split_of(stage), components, made_by]
+        return [self.fingerprint, study.seed, data, study.pool_size, asked]
+
+
+def load(
+    study: Study,
+    directory: Path,
+    *,
+    origin: Path | None = None,
+    cache: Path | None = None,
+    look: bool = False,
+) -> TrainingData:
+    """Find the source that ``study`` names, and its training pool.
+
+    ``directory`` is where the data are (--data-dir); ``origin`` is the directory of the study file,
+    where a relative .npz path is looked for next; ``cache`` is a directory of this host's own, where
+    normalised splits are shared and files that have not changed since need not be read again.
+    With ``look`` it is also found out what of the data bears on the answer, for who plans a study.
+
+    Raises:
+        DataError: The source is missing, damaged, or smaller than the study needs.
+    """
+    places = files(study.data, directory, origin)
+    shared = Cache(cache) if cache is not None and places else None
+    held: list[Contents] = []
+
+    def contents() -> Contents:
+        if not held:
+            held.append(read(study.data, directory, origin))
+        return held[0]
+
+    facts = _remembered(shared, places, None, lambda: _facts(contents()), _are_facts)
+    test = count_test_images(study, facts["name"], facts["images"], facts["test"])
+    seen = None
+    if look:
+        found = _remembered(
+            shared, places, _about(study), lambda: asdict(looked(study, contents())), _are_seen
+        )
+        seen = DataFacts(**found | {"warnings": tuple(found["warnings"])})
+    pool = parted(study, held[0])[0] if held else None
+    return TrainingData(
+        fingerprint=facts["fingerprint"],
+        classes=tuple(facts["classes"]),
+        features=facts["features"],
+        images=facts["images"] - (test if facts["test"] is None else 0),
+        test_images=test,
+        study=study,
+        source=_Pool(
+            study=study, directory=directory, origin=origin, fingerprint=facts["fingerprint"], held=pool
+        ),
+        cache=shared,
+        seen=seen,
+    )
+
+
+def _remembered(
+    cache: Cache | None,
+    places: Sequence[Path],
+    about: object,
+    make: Callable[[], dict[str, Any]],
+    are_such: Callable[[Mapping[str, Any]], bool],
+) -> dict[str, Any]:
+    found = None if cache is None else cache.facts(places, about)
+    if found is None or not are_such(found):
+        found = make()
+        if cache is not None:
+            cache.remember(places, found, about)
+    return found
+
+
+def _about(study: Study) -> list[object]:
+    """All that what is seen of the data follows from, besides these, and how it is put."""
+    splits = [(stage, study.split_of(stage)) for stage in study.stages]
+    return [_WORDING, study.seed, study.data.model_dump(mode="json"), study.pool_size, splits]
+
+
+def _facts(contents: Contents) -> dict[str, Any]:
+    return {
+        "name": contents.name,
+        "fingerprint": contents.fingerprint(),
+        "classes": list(contents.classes),
+        "features": int(contents.pool.x.shape[1]),
+        "images": len(contents.pool),
+        "test": None if contents.test is None else len(contents.test),
+    }
+
+
+def _are_facts(found: Mapping[str, Any]) -> bool:
+    """Whether what a cache remembers has the form of `_facts`."""
+    kinds = {"name": str, "fingerprint": str, "classes": list, "features": int, "images": int}
+    return (
+        found.keys() == {*kinds, "test"}
+        and all(type(found[key]) is kind for key, kind in kinds.items())
+        and all(isinstance(name, str) for name in found["classes"])
+        and (found["test"] is None or type(found["test"]) is int)
+    )
+
+
+def _are_seen(found: Mapping[str, Any]) -> bool:
+    """Whether what a cache remembers has the form of `DataFacts`."""
+    if found.keys() != {one.name for one in fields(DataFacts)}:
+        return False
+    baseline, warnings = found["baseline"], found["warnings"]
+    return (
+        isinstance(found["majority"], str)
+        and isinstance(baseline, dict)
+        and all(type(value) is float for value in baseline.values())
+        and isinstance(warnings, list)
+        and all(isinstance(line, str) for line in warnings)
+    )
+
+
+def _types(name: str) -> tuple[type[np.generic], ...]:
+    """The types that an array of a split can have."""
+    if name.endswith("_y"):
+        return (np.int64,)
+    return (np.float32, np.float64) if name in ("mean", "std") else (np.float32,)
+
+
+def _arrays(made: Splits) -> dict[str, Any]:
+    found = {one.name: getattr(made, one.name) for one in fields(Splits)}
+    return {name: array for name, array in found.items() if array is not None}

@@ -1,0 +1,144 @@
+"""The range test's ramp: a few nets trained while the learning rate rises linearly.
+
+Enters: splits, a study's settings, the ramp's bounds. Leaves: a `RateRamp`. Refuses to know the
+test set, and what the ramp suggests.
+
+Source: Smith (2015), Cyclical Learning Rates for Training Neural Networks, arXiv:1506.01186,
+section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from lamsearch.diagnostics.rate_range import DIVERGED
+from lamsearch.results import STAGES, Curve, RateRamp, StageName
+from lamsearch.schedules import linear
+from lamsearch.study import Study, Training
+from lamsearch.trainer import Splits, Trainer, evaluate
+
+_POINTS = 200  # sampled over a whole ramp
+_EPOCHS, _LEAST_UPDATES = 8, 1000
+_STAGE = len(STAGES)  # in the seed: that of no stage
+_MEASURES = ("training_loss", "validation_loss", "validation_accuracy")
+
+
+def stage_of(study: Study) -> StageName:
+    """Return the stage whose split, batch size and components are used.
+
+    The last one that judges λ, for it has the schedule of the final; else the final itself.
+    """
+    return [name for name in study.stages if name != "final" or not study.selects][-1]
+
+
+def log10_lambda_of(study: Study) -> float:
+    """Return the final's given log10 λ, else the middle of what the first stage searches."""
+    if study.final is not None and study.final.log10_lambda is not None:
+        return study.final.log10_lambda
+    search = study.coarse or study.fine
+    assert search is not None  # noqa: S101  # a rule of study files: λ is given or searched
+    candidates = search.values or search.log10_lambda or ()
+    return (min(candidates) + max(candidates)) / 2
+
+
+def epochs_of(per_epoch: int) -> int:
+    """Return how many epochs of ``per_epoch`` updates a ramp takes unless told.
+
+    Eight, or as many as hold 1,000 updates: in fewer the rate rises faster than nets learn.
+    """
+    return max(_EPOCHS, -(-_LEAST_UPDATES // per_epoch))
+
+
+def run_ramp(
+    splits: Splits,
+    study: Study,
+    *,
+    classes: int,
+    log10_lambda: float,
+    low: float,
+    high: float,
+    epochs: int,
+    replicates: int,
+    say: Callable[[str], None] = lambda _: None,
+) -> RateRamp:
+    """Train each replicate over one ramp from ``low`` to ``high``, or until it diverges.
+
+    A replicate has initial weights and mini-batches of its own, which are those of no stage.
+    Sampled at about 200 points; computed with one BLAS thread, so that the same study gives the
+    same numbers. ``say`` is told of each replicate.
+    """
+    training = _training(study, len(splits.train_y), low, high, epochs)
+    every = int(training.sample_every)
+    rate = partial(linear, eta_min=low, eta_max=high, updates=training.updates)
+    curves: list[Curve] = []
+    untrained = []
+    with threadpool_limits(limits=1, user_api="blas"):
+        for replicate in range(replicates):
+            say(f"replicate {replicate + 1} of {replicates}: {training.updates} updates")
+            trainer = Trainer(
+                splits,
+                training,
+                [log10_lambda],
+                hidden=study.network.hidden,
+                classes=classes,
+                seed=(study.seed, _STAGE, replicate),
+                schedule=rate,
+            )
+            before = evaluate(trainer.nets, splits.validation_x, splits.validation_y)
+            untrained.append((float(before.loss[0]), float(before.accuracy[0])))
+            curves.append(_run(trainer, every, DIVERGED * untrained[-1][0]))
+    loss, accuracy = np.mean(untrained, axis=0)
+    updates = np.arange(every, training.updates + 1, every)
+    tables = {name: _table(curves, name, len(updates)) for name in _MEASURES}
+    # the first point that no replicate reached is where the ramp ended
+    ended = np.isnan(tables["training_loss"]).all(axis=0)
+    points = int(ended.argmax()) + 1 if ended.any() else len(updates)
+    return RateRamp(
+        low=low,
+        high=high,
+        updates=updates[:points],
+        learning_rate=np.array([rate(int(update)) for update in updates[:points]]),
+        untrained_loss=float(loss),
+        untrained_accuracy=float(accuracy),
+        **{name: table[:, :points] for name, table in tables.items()},
+    )
+
+
+def _training(study: Study, images: int, low: float, high: float, epochs: int) -> Training:
+    """The settings of one ramp: its updates are a whole, even number of sampling intervals."""
+    settings = study.training_of(stage_of(study))
+    asked = epochs * (images // settings.batch_size)
+    every = max(1, asked // _POINTS)
+    half = max(1, asked // (2 * every)) * every
+    return Training(
+        batch_size=settings.batch_size,
+        eta_min=low,
+        eta_max=high,
+        step_size=half,
+        cycles=1,
+        sample_every=every,
+    )
+
+
+def _run(trainer: Trainer, every: int, too_much: float) -> Curve:
+    """Train to the end of the ramp, or to the first point whose training loss is too much."""
+    for progress in trainer.run():
+        if progress.updates % every == 0:
+            (curve,) = trainer.curves()
+            if len(curve.updates) and curve.training_loss[-1] > too_much:
+                break
+    return trainer.curves()[0]
+
+
+def _table(curves: list[Curve], name: str, points: int) -> npt.NDArray[np.float64]:
+    """The curves as (replicates, points), NaN where one has ended."""
+    table = np.full((len(curves), points), np.nan)
+    for row, curve in zip(table, curves, strict=True):
+        values = getattr(curve, name)
+        row[: len(values)] = values
+    return table

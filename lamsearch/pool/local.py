@@ -1,0 +1,104 @@
+"""A pool of local worker processes: started, watched, replaced, and asked to leave.
+
+Enters: a study, how many workers, what starts one. Leaves: when the study is over, or cannot go on.
+Refuses to know how a worker works.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from lamsearch.artifacts import Files
+from lamsearch.errors import InputError, InterruptedWorkError
+from lamsearch.pool.process import WorkerProcess
+from lamsearch.pool.supervision import Watch
+from lamsearch.storage import Database, Status
+
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 4.5  # a worker leaves by itself before that
+
+
+class LocalPool:
+    """Local workers of one study.
+
+    Args:
+        database: the storage, for watching.
+        study: the study's name.
+        count: how many workers.
+        command: what starts a worker; its environment is ``environment`` (secrets go there).
+        say: takes one line per event worth telling.
+        show: takes the study's status a few times a second.
+        files: where its checkpoints are.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        study: str,
+        count: int,
+        *,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+        show: Callable[[Status], None],
+        files: Files,
+    ) -> None:
+        self._watch, self._count = Watch(database, study, show, files), count
+        self._command, self._environment = list(command), dict(environment)
+        self._say = say
+        self._processes: list[WorkerProcess] = []
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until the study is over.
+
+        Raises:
+            InterruptedWorkError: ``stop`` was set; the workers have left gracefully.
+            WorkFailedError: The workers keep dying; the message is what the last one said.
+            InputError: A worker found its input bad.
+        """
+        try:
+            for _ in range(self._count):
+                self._start()
+            while self._processes:
+                self._watch.look()
+                if stop.wait(_POLL_SECONDS):
+                    raise InterruptedWorkError("interrupted; run again to go on")
+                self._look_after()
+            self._watch.look()
+        finally:
+            self._dismiss()
+
+    def kill(self) -> None:
+        """End the workers at once, as a crash would."""
+        for process in self._processes:
+            process.kill()
+
+    def _start(self) -> None:
+        self._processes.append(WorkerProcess(self._command, self._environment, self._say))
+
+    def _look_after(self) -> None:
+        for process in list(self._processes):
+            code = process.returncode
+            if code is None:
+                continue
+            self._processes.remove(process)
+            process.reap()
+            if code == 0:
+                continue
+            if code == InputError.exit_code:
+                raise InputError(process.last_stderr)
+            self._watch.count_death(self._count, f"exit code {code}", process.last_stderr)
+            why = "" if process.error is None else f": {process.error}"
+            self._say(f"worker {process.pid} died (exit code {code}){why}; another takes its place")
+            self._start()
+
+    def _dismiss(self) -> None:
+        """Ask those who still work to leave, and wait for them."""
+        for process in self._processes:
+            process.ask_to_leave()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for process in self._processes:
+            process.see_off(max(0.1, deadline - time.monotonic()))
+            process.reap()

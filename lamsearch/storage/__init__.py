@@ -1,0 +1,77 @@
+"""Trials: the only door to Optuna and its database.
+
+Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a cohort is trained.
+"""
+
+from lamsearch.storage.annotated import Annotator, ArtifactGoneError, ArtifactKind, CurveOf, Shown
+from lamsearch.storage.contents import Mode
+from lamsearch.storage.damage import damage_is_said
+from lamsearch.storage.engine import Database
+from lamsearch.storage.environments import join
+from lamsearch.storage.failures import (
+    DATABASE_ERRORS,
+    is_conflict,
+    is_outage,
+    is_read_only,
+    passes,
+)
+from lamsearch.storage.leases import Claim, Heartbeat, Held, Leases, Wait
+from lamsearch.storage.reading import (
+    Point,
+    Recovery,
+    StageStatus,
+    Status,
+    WorkerStatus,
+    read_status,
+    read_study,
+)
+from lamsearch.storage.retries import RETRIED, retry
+from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
+from lamsearch.storage.stored import Stored
+from lamsearch.storage.studies import create, damage_of, delete, load, names
+from lamsearch.storage.transition import advance
+from lamsearch.storage.urls import parse_url, sqlite_file
+from lamsearch.storage.viewing import PlannedStage, View
+
+__all__ = [
+    "DATABASE_ERRORS",
+    "RETRIED",
+    "damage_is_said",
+    "damage_of",
+    "SCHEMA_VERSION",
+    "ArtifactGoneError",
+    "ArtifactKind",
+    "Heartbeat",
+    "Claim",
+    "CurveOf",
+    "Database",
+    "Held",
+    "Leases",
+    "Mode",
+    "PlannedStage",
+    "Point",
+    "Recovery",
+    "Shown",
+    "StageStatus",
+    "Status",
+    "Stored",
+    "Annotator",
+    "View",
+    "Wait",
+    "WorkerStatus",
+    "advance",
+    "create",
+    "delete",
+    "is_conflict",
+    "is_outage",
+    "is_read_only",
+    "join",
+    "load",
+    "names",
+    "parse_url",
+    "passes",
+    "read_status",
+    "read_study",
+    "retry",
+    "sqlite_file",
+]

@@ -1,0 +1,117 @@
+"""Damaged tables: what was read from a database and is not what lamsearch writes.
+
+Enters: the issues that reading it makes. Leaves: one sentence of the one error family, with the
+place in the code, for it may also be a fault there. Refuses to mend anything.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, TypeAdapter
+
+from lamsearch.errors import StorageError, shown
+
+T = TypeVar("T")
+
+
+class _StudyRow(BaseModel):
+    """A study's row, for the types of its columns; SQLite keeps anything in any column."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+    name: str
+    document: dict[str, Any]
+    fingerprint: str
+    data_fingerprint: str
+    validation_images: dict[str, int]
+    classes: list[str]
+    origin: str = Field(pattern=r"\A[^\x00]*\z")  # a path has no NUL
+    files: str
+    created: FiniteFloat
+    finished: FiniteFloat | None
+    failure: str | None
+
+
+class _CohortRow(BaseModel):
+    """A cohort's row, for what a worker computes with."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+    stage: Literal["coarse", "fine", "finalists", "final", "test"]
+    number: NonNegativeInt
+    replicate: NonNegativeInt
+    slots: list[Any]
+    token: NonNegativeInt
+    takeovers: NonNegativeInt
+    total: NonNegativeInt
+
+
+class _Slot(BaseModel):
+    """One planned trial of a cohort."""
+
+    model_config = ConfigDict(strict=True)
+    trial: NonNegativeInt
+    candidate: NonNegativeInt
+    log10_lambda: FiniteFloat | None
+
+
+_MISTAKES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+
+
+@contextmanager
+def damage_is_said() -> Iterator[None]:
+    """Turn the issues of whoever reads damaged tables into one sentence.
+
+    Raises:
+        StorageError: There was one.
+    """
+    try:
+        yield
+    except _MISTAKES as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        raise StorageError(
+            "storage: the tables hold what lamsearch did not write, or it has a fault "
+            f"({type(error).__name__} in {where}: {shown(str(error))})"
+        ) from error
+
+
+def check_row(row: Mapping[Any, Any]) -> None:
+    """Look whether the columns of a study's row have their types.
+
+    Raises:
+        ValueError: One has not.
+    """
+    _StudyRow.model_validate(dict(row))
+
+
+def check_cohort(row: Mapping[Any, Any]) -> None:
+    """Look whether a cohort's row is what a worker can train.
+
+    Raises:
+        ValueError: It is not.
+        ArithmeticError: A λ is beyond all numbers.
+    """
+    for trial, candidate, value in _CohortRow.model_validate(dict(row)).slots:
+        slot = _Slot(trial=trial, candidate=candidate, log10_lambda=value)
+        _ = 10.0 ** (slot.log10_lambda or 0.0)
+
+
+def believed(value: T) -> T:
+    """Return a record of plain values that was made of what a database held, if its types fit.
+
+    Raises:
+        ValueError: One does not.
+    """
+    plain = asdict(cast("Any", value))
+    return cast("T", _adapter(cast("Any", type(value))).validate_python(plain))
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

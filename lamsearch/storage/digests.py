@@ -1,0 +1,163 @@
+"""Digests of results: what was completed is what is read, or it is said that it is not.
+
+Enters: a trial's result as it is completed, a study's choice and its final score. Leaves: SHA-256
+digests to be stored beside them, and a refusal where what is read has another. A changed bit is
+noticed, whoever changed it without knowing of digests; who can write to the database can write
+those too. Results of earlier versions have none, and are taken as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import sqlalchemy as sa
+from optuna.trial import FrozenTrial
+
+from lamsearch.errors import StorageError
+from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
+from lamsearch.storage.engine import Transaction
+from lamsearch.storage.tables import stages, studies
+
+TRIAL_KEY = "lamsearch:sha256"  # of Optuna's system attributes of a trial
+STUDY_KEY = "sha256"  # in the JSON of a study's choice
+_CHOSEN = ("log10_lambda", "rule", "validation_accuracy", "warnings")
+_FIXED = ("name", "data_fingerprint", "validation_images", "classes", "data_facts")
+_RESTORE = "the database is damaged; restore a copy of it"
+_attributes = sa.table(
+    "trial_system_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
+)
+
+
+def digest(*values: object) -> str:
+    """Return the SHA-256 of plain JSON values."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_result(candidate: int, replicate: int, log10_lambda: float, trained: Trained) -> str:
+    """Return the digest of a planned trial's result as it is completed."""
+    failed = trained.state is TrialState.FAIL or trained.validation_accuracy is None
+    return of_record(
+        TrialRecord(
+            candidate=candidate,
+            replicate=replicate,
+            cohort=0,
+            log10_lambda=log10_lambda,
+            state=TrialState.FAIL if failed else trained.state,
+            reason=trained.reason,
+            updates=trained.updates,
+            validation_accuracy=trained.validation_accuracy,
+            validation_loss=trained.validation_loss,
+            train_accuracy=trained.train_accuracy,
+        )
+    )
+
+
+def of_record(record: TrialRecord) -> str:
+    """Return the digest of a trial's result as it is read, less what its state leaves out."""
+    complete = record.state is TrialState.COMPLETE
+    failed = record.state is TrialState.FAIL
+    scores = (record.validation_accuracy, record.validation_loss, record.train_accuracy)
+    return digest(
+        record.candidate, record.replicate, record.log10_lambda, record.state.value,
+        None if complete else record.reason, None if complete else record.updates,
+        None if failed else scores,
+    )  # fmt: skip
+
+
+def write_digests(
+    transaction: Transaction,
+    slots: Sequence[Sequence[Any]],
+    replicate: int,
+    results: Sequence[Trained],
+) -> None:
+    """Write the digests of a cohort's results beside Optuna's trials, in one statement."""
+    rows = [
+        {
+            "trial_id": trial, "key": TRIAL_KEY,
+            "value_json": json.dumps(of_result(candidate, replicate, value, result)),
+        }
+        for (trial, candidate, value), result in zip(slots, results, strict=True)
+    ]  # fmt: skip
+    transaction.connection.execute(sa.insert(_attributes), rows)
+
+
+def check_record(record: TrialRecord, stage: str, trial: FrozenTrial) -> None:
+    """Refuse a trial's result that is not as it was completed; ``trial`` is Optuna's.
+
+    Raises:
+        StorageError: It is not.
+    """
+    known = trial.system_attrs.get(TRIAL_KEY)
+    planned = trial.params.get("log10_lambda", record.log10_lambda)
+    if known is not None and (known != of_record(record) or planned != record.log10_lambda):
+        raise StorageError(
+            f"storage: the result of {stage} candidate {record.candidate}, replicate "
+            f"{record.replicate}, must be as it was completed, and is not: {_RESTORE}"
+        )
+
+
+def with_choice(transaction: Transaction, name: str, selected: dict[str, Any]) -> dict[str, Any]:
+    """Return a choice of λ with the digests of it, and of what it was made from."""
+    row = transaction.execute(sa.select(studies).where(studies.c.name == name)).mappings().one()
+    query = sa.select(stages.c.name, stages.c.low, stages.c.high).where(stages.c.study == name)
+    known = {one.name: digest(one.low, one.high) for one in transaction.execute(query)}
+    return {**selected, STUDY_KEY: {**known, "choice": _of_choice(row, selected)}}
+
+
+def with_final(row: Mapping[Any, Any], final: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a study's choice with the digest of its final score."""
+    selected = row["selected"]
+    if selected is None or STUDY_KEY not in selected:
+        return cast("dict[str, Any] | None", selected)
+    known = {**selected[STUDY_KEY], "test": digest(row["openings"], final)}
+    return {**selected, STUDY_KEY: known}
+
+
+def check_study(row: Mapping[Any, Any]) -> None:
+    """Refuse a study's row whose settings, choice or final score are not as they were written.
+
+    Raises:
+        StorageError: They are not.
+    """
+    text = json.dumps(row["document"], sort_keys=True, separators=(",", ":"))
+    if hashlib.sha256(text.encode()).hexdigest() != row["fingerprint"]:
+        raise _damaged(row, "settings")
+    known = _known(row)
+    if known and known.get("choice") != _of_choice(row, row["selected"]):
+        raise _damaged(row, "choice of λ, or what it was made from,")
+    final = row["final"]
+    if known and final is not None and known.get("test") != digest(row["openings"], final):
+        raise _damaged(row, "final score")
+
+
+def check_intervals(row: Mapping[Any, Any], records: Mapping[StageName, StageRecord]) -> None:
+    """Refuse intervals of stages that are not as they were when λ was chosen.
+
+    Raises:
+        StorageError: One is not.
+    """
+    known = _known(row)
+    for name, record in records.items():
+        low, high = record.interval or (None, None)
+        if known.get(name) not in (None, digest(low, high)):
+            raise _damaged(row, f"interval of {name}")
+
+
+def _known(row: Mapping[Any, Any]) -> Mapping[str, Any]:
+    known = (row["selected"] or {}).get(STUDY_KEY)
+    return known if isinstance(known, dict) else {}
+
+
+def _of_choice(row: Mapping[Any, Any], selected: Mapping[str, Any]) -> str:
+    chosen = {name: selected.get(name) for name in _CHOSEN}
+    return digest(chosen, *(row[name] for name in _FIXED))
+
+
+def _damaged(row: Mapping[Any, Any], what: str) -> StorageError:
+    return StorageError(
+        f"storage: the {what} of study {row['name']!r} must be as written, and is not: {_RESTORE}"
+    )

@@ -1,0 +1,77 @@
+"""A study as it was planned. Enters: its row in our tables. Leaves: a checked record.
+
+Refuses a row that lamsearch did not write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from lamsearch.errors import StorageError, shown
+from lamsearch.results import Selected, StageName
+from lamsearch.storage import reading
+from lamsearch.storage.damage import check_row
+from lamsearch.storage.digests import check_study
+from lamsearch.storage.engine import Transaction
+from lamsearch.storage.tables import studies
+from lamsearch.study import Study, parse_study
+
+_ID = re.compile(r"[0-9a-f]{32}")  # it is a directory's name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A study as it was planned: all that a worker needs, wherever it runs."""
+
+    study: Study
+    id: str
+    data_fingerprint: str
+    validation_images: Mapping[StageName, int]
+    classes: tuple[str, ...]
+    origin: str
+    files: str
+    finished: bool
+    failure: str | None
+    selected: Selected | None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do, well or not."""
+        return self.finished or self.failure is not None
+
+
+def row_of(transaction: Transaction, name: str, *, lock: bool = False) -> sa.RowMapping | None:
+    """Return a study's row, None where there is none; ``lock`` holds it until the end."""
+    query = sa.select(studies).where(studies.c.name == name)
+    return transaction.execute(query.with_for_update() if lock else query).mappings().first()
+
+
+def stored_from(row: sa.RowMapping) -> Stored:
+    """Return the study of a row.
+
+    Raises:
+        StorageError: The row is not one that lamsearch wrote.
+    """
+    if not (isinstance(row["id"], str) and _ID.fullmatch(row["id"])):
+        raise StorageError(
+            f"storage: the id of study {row['name']!r} must be 32 hexadecimal digits, got "
+            f"{shown(row['id'])}: the database is damaged"
+        )
+    check_row(row)
+    check_study(row)
+    return Stored(
+        study=parse_study(row["document"], where=f"study {row['name']}"),
+        id=row["id"],
+        data_fingerprint=row["data_fingerprint"],
+        validation_images=row["validation_images"],
+        classes=tuple(row["classes"]),
+        origin=row["origin"],
+        files=row["files"],
+        finished=row["finished"] is not None,
+        failure=row["failure"],
+        selected=reading.selected_from(row["selected"]),
+    )

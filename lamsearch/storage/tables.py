@@ -1,0 +1,116 @@
+"""Our tables beside Optuna's: studies, stages, cohorts with their leases, curves.
+
+Times are seconds since 1970 UTC by the database's clock. What changes here needs a step in
+`schema`, which brings the tables of earlier versions up to these.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# What a cohort can be.
+OPEN, LEASED, DONE = 0, 1, 2
+# The work after the final's cohorts: its one row is claimed like a cohort, and has no trials.
+TEST = "test"
+
+studies = Table(
+    "lamsearch_study",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("id", String(32), nullable=False),  # drawn at creation; files are keyed by it
+    Column("document", JSON, nullable=False),  # the study file's canonical form
+    Column("fingerprint", String(64), nullable=False),
+    Column("data_fingerprint", String(64), nullable=False),
+    Column("validation_images", JSON, nullable=False),  # of each stage
+    Column("classes", JSON, nullable=False),
+    Column("data_facts", JSON),  # what was seen of the data; null in studies of earlier versions
+    Column("environment", JSON),  # where it was planned; null in studies of earlier versions
+    Column("origin", Text, nullable=False),  # the directory of the study file
+    Column("files", Text, nullable=False),  # fsspec URL
+    Column("created", Double, nullable=False),
+    Column("finished", Double),
+    Column("failure", Text),
+    Column("selected", JSON),
+    Column("openings", JSON, nullable=False),
+    Column("final", JSON),
+)
+
+stages = Table(
+    "lamsearch_stage",
+    metadata,
+    Column("study", String(100), primary_key=True),
+    Column("name", String(20), primary_key=True),
+    Column("optuna_study", Integer, nullable=False),
+    Column("low", Double),
+    Column("high", Double),
+    Column("cohorts", Integer, nullable=False),
+    Column("rounds", Integer, nullable=False),  # of candidates, the first by the stage before
+)
+
+cohorts = Table(
+    "lamsearch_cohort",
+    metadata,
+    Column("study", String(100), primary_key=True),
+    Column("stage", String(20), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("replicate", Integer, nullable=False),
+    Column("slots", JSON, nullable=False),  # [Optuna trial id, candidate, log10 λ or null]
+    Column("state", Integer, nullable=False),
+    Column("owner", String(200)),
+    Column("token", Integer, nullable=False),  # grows with every claim: the fence
+    Column("expires", Double),
+    Column("renewed", Double),
+    Column("lease_seconds", Double),  # how long the lease lasts that was renewed then
+    Column("takeovers", Integer, nullable=False),
+    Column("taken_from", String(200)),  # whose work was last taken over
+    # updates that its checkpoint saved when it was last resumed
+    Column("resumed_update", Integer, key="recovered"),
+    Column("updates", Integer, nullable=False),  # progress, for whoever watches
+    Column("total", Integer, nullable=False),
+    Column("per_second", Double, nullable=False),
+    Column("best", Double),
+    Column("best_at", Double),  # log10 λ of the best
+    Column("seconds", Double),
+    Index("lamsearch_cohort_state", "study", "state", "number"),
+)
+
+# Keyed by what a trial is: Optuna's trial ids are given out again by SQLite.
+curves = Table(
+    "lamsearch_curve",
+    metadata,
+    Column("study_id", String(32), primary_key=True),
+    Column("stage", String(20), primary_key=True),
+    Column("candidate", Integer, primary_key=True, autoincrement=False),
+    Column("replicate", Integer, primary_key=True, autoincrement=False),
+    Column("arrays", LargeBinary, nullable=False),  # npz without pickle
+    Column("model_sha256", String(64)),  # of the final's model file; null where there is none
+)
+
+# What the workers of a study compute with; its trials name it by its number.
+environments = Table(
+    "lamsearch_environment",
+    metadata,
+    Column("study_id", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("facts", JSON, nullable=False),
+    Column("mixed", Integer, nullable=False),  # whether it was admitted though it differs
+    Column("joined", Double, nullable=False),
+)
+
+# One row: the version of the tables above.
+version = Table(
+    "lamsearch_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False)
+)

@@ -1,0 +1,217 @@
+"""Stage transitions: what a search does next is decided, then written.
+
+Enters: a study whose present stage is done. Leaves: the next step in the storage. It is decided
+outside any transaction, for a model may take its time, and written in one if nothing has changed
+meanwhile: so it is made once, whoever sees it first, and a death in it undoes it. A stage is
+planned whole: Optuna's study, its waiting trials, our cohorts. Refuses to decide: see
+`lamsearch.search`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import optuna
+import sqlalchemy as sa
+from optuna.distributions import FloatDistribution
+from optuna.study import StudyDirection
+
+from lamsearch.errors import StudyStateError, WorkFailedError
+from lamsearch.results import StageName
+from lamsearch.search import (
+    Choose,
+    Done,
+    Plan,
+    StagePlan,
+    Standing,
+    Step,
+    Test,
+    next_steps,
+)
+from lamsearch.storage.damage import damage_is_said
+from lamsearch.storage.digests import with_choice
+from lamsearch.storage.engine import Database, Transaction
+from lamsearch.storage.optuna_rows import insert_rows, insert_waiting
+from lamsearch.storage.planned import place_of, template
+from lamsearch.storage.reading import read_stage
+from lamsearch.storage.stored import Stored, row_of, stored_from
+from lamsearch.storage.tables import DONE, OPEN, TEST, cohorts, stages, studies
+from lamsearch.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """What a decision rests on: it holds as long as this is the same.
+
+    ``cohorts`` counts those of each stage, all of them done; what is done does not change.
+    """
+
+    id: str
+    chosen: bool
+    cohorts: tuple[tuple[str, int], ...]
+
+
+@damage_is_said()
+def advance(database: Database, name: str) -> None:
+    """Make the next transition of a study whose present stage is done; otherwise do nothing."""
+    with database.read() as transaction:
+        row = _row_of(transaction, name)
+        state = _state(transaction, row)
+        if state is None:
+            return
+        stored, standing = _standing(transaction, row, state)
+    steps: list[Step] = []
+    failure: str | None = None
+    try:
+        steps = list(next_steps(stored.study, standing))
+    except WorkFailedError as error:
+        failure = str(error)
+    with database.write() as transaction:
+        if _state(transaction, _row_of(transaction, name, lock=True)) == state:
+            for step in steps:
+                write_step(transaction, stored.study, step)
+            if failure is not None:
+                _update(transaction, name, failure=failure)
+    database.checkpoint()
+
+
+def write_step(transaction: Transaction, study: Study, step: Step) -> None:
+    """Write what a search does next."""
+    match step:
+        case Plan(extends=False):
+            _insert(transaction, study, step.trials)
+        case Plan():
+            _extend(transaction, study, step.trials, rounds=step.rounds)
+        case Choose():
+            chosen = with_choice(transaction, study.name, asdict(step.selected))
+            _update(transaction, study.name, selected=chosen)
+        case Test():
+            row = _cohort_row(study.name, TEST, 0, replicate=0, slots=[], total=0)
+            insert_rows(transaction, cohorts, [row])
+        case Done():
+            _update(transaction, study.name, finished=transaction.now())
+
+
+def foreign(title: str) -> StudyStateError:
+    """Return the error that says that a title is taken by a study of another program's."""
+    return StudyStateError(
+        f"study: the storage holds an Optuna study {title!r} that lamsearch did not make; "
+        "choose another name"
+    )
+
+
+def _row_of(transaction: Transaction, name: str, *, lock: bool = False) -> sa.RowMapping:
+    row = row_of(transaction, name, lock=lock)
+    if row is None:
+        raise StudyStateError(f"study: no study {name!r}: it was deleted")
+    return row
+
+
+def _state(transaction: Transaction, row: sa.RowMapping) -> _State | None:
+    """Where a study is; None where a cohort of it is not done, or nothing is left to do."""
+    if row["finished"] is not None or row["failure"] is not None:
+        return None
+    left = sa.func.sum(sa.case((cohorts.c.state == DONE, 0), else_=1))
+    query = sa.select(cohorts.c.stage, sa.func.count().label("all"), left.label("left"))
+    query = query.where(cohorts.c.study == row["name"]).group_by(cohorts.c.stage)
+    counts = transaction.execute(query.order_by(cohorts.c.stage)).all()
+    if any(one.left for one in counts):
+        return None
+    return _State(
+        id=row["id"],
+        chosen=row["selected"] is not None,
+        cohorts=tuple((str(one.stage), int(one.all)) for one in counts),
+    )
+
+
+def _standing(
+    transaction: Transaction, row: sa.RowMapping, state: _State
+) -> tuple[Stored, Standing]:
+    stored, name = stored_from(row), row["name"]
+    query = sa.select(stages.c.name, stages.c.rounds).where(stages.c.study == name)
+    rounds: dict[StageName, int] = {one.name: one.rounds for one in transaction.execute(query)}
+    standing = Standing(
+        examples=stored.validation_images,
+        stages={stage: read_stage(transaction, name, stage) for stage in rounds},
+        rounds=rounds,
+        selected=stored.selected,
+        tested=TEST in dict(state.cohorts),
+    )
+    return stored, standing
+
+
+def _insert(transaction: Transaction, study: Study, planned: StagePlan) -> None:
+    """Write a stage: Optuna's study, its waiting trials, and our cohorts."""
+    title = f"{study.name}/{planned.stage}"
+    try:
+        optuna_study = transaction.optuna_may_refuse.create_new_study(
+            [StudyDirection.MAXIMIZE], title
+        )
+    except optuna.exceptions.DuplicatedStudyError:
+        raise foreign(title) from None
+    low, high = planned.interval or (None, None)
+    transaction.execute(
+        sa.insert(stages).values(
+            study=study.name, name=planned.stage, optuna_study=optuna_study,
+            low=low, high=high, cohorts=len(planned.cohorts), rounds=1,
+        )
+    )  # fmt: skip
+    _insert_cohorts(transaction, study, planned, optuna_study)
+
+
+def _extend(transaction: Transaction, study: Study, further: StagePlan, *, rounds: int = 0) -> None:
+    """Add cohorts to a stage that is planned already; its interval grows to hold theirs."""
+    where = (stages.c.study == study.name, stages.c.name == further.stage)
+    row = transaction.execute(sa.select(stages).where(*where)).mappings().one()
+    number = place_of(transaction, study.name, further.stage).number
+    values = {"cohorts": row["cohorts"] + len(further.cohorts), "rounds": row["rounds"] + rounds}
+    if further.interval is not None:
+        low, high = further.interval
+        values |= {"low": min(low, row["low"]), "high": max(high, row["high"])}
+    transaction.execute(sa.update(stages).where(*where).values(**values))
+    _insert_cohorts(transaction, study, further, number)
+
+
+def _insert_cohorts(
+    transaction: Transaction, study: Study, planned: StagePlan, optuna_study: int
+) -> None:
+    bounds = _distribution(study, planned)
+    total = study.training_of(planned.stage).updates
+    templates = [
+        template(slot, cohort.number, bounds) for cohort in planned.cohorts for slot in cohort.slots
+    ]
+    ids = iter(insert_waiting(transaction, optuna_study, templates))
+    rows = [
+        _cohort_row(
+            study.name, planned.stage, cohort.number, replicate=cohort.replicate, total=total,
+            slots=[[next(ids), slot.candidate, slot.log10_lambda] for slot in cohort.slots],
+        )
+        for cohort in planned.cohorts
+    ]  # fmt: skip
+    insert_rows(transaction, cohorts, rows)
+
+
+def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
+    """Optuna's distribution of log10 λ: the interval, else the span of all that is searched."""
+    if planned.interval is not None:
+        return FloatDistribution(*planned.interval)
+    values = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
+    ends = [value for value in values if value is not None]
+    for search in (study.coarse, study.fine):
+        if search is not None and search.log10_lambda is not None:
+            ends += search.log10_lambda
+    return FloatDistribution(min(ends), max(ends))
+
+
+def _cohort_row(
+    study: str, stage: str, number: int, *, replicate: int, slots: list[list[Any]], total: int
+) -> dict[str, Any]:
+    return {
+        "study": study, "stage": stage, "number": number, "replicate": replicate, "slots": slots,
+        "state": OPEN, "token": 0, "takeovers": 0, "updates": 0, "total": total, "per_second": 0.0,
+    }  # fmt: skip
+
+
+def _update(transaction: Transaction, name: str, **values: object) -> None:
+    transaction.execute(sa.update(studies).where(studies.c.name == name).values(**values))

@@ -1,0 +1,101 @@
+"""Validation accuracy over log10 λ, on a grid of letters.
+
+Enters: points and a size. Leaves: lines of text that fit it, or none where there is nothing to
+draw or no room. Refuses to know where the points are from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from lamsearch.storage import Point
+from lamsearch.terminal.glyphs import UNICODE, Glyphs
+
+_LEAST_HEIGHT, _MOST_HEIGHT = 7, 12
+_LEAST_WIDTH, _MOST_WIDTH = 30, 100
+_AROUND = 3  # lines that are not the grid: what the marks mean, the axis, its numbers
+_BEST_STYLE = "bold green"
+_STYLES = {"coarse": "cyan", "fine": "blue", "finalists": "magenta", "final": "yellow"}
+
+
+def plot(
+    points: Sequence[Point], *, width: int, height: int, glyphs: Glyphs = UNICODE
+) -> list[Text]:
+    """Return the points as lines: accuracy in percent upwards, log10 λ to the right.
+
+    A later stage's mark covers an earlier one's; the best means of the latest stage cover all.
+    """
+    points = [p for p in points if math.isfinite(p.log10_lambda + p.validation_accuracy)]
+    if not points or height < _LEAST_HEIGHT or width < _LEAST_WIDTH:
+        return []
+    rows, width = min(height, _MOST_HEIGHT) - _AROUND, min(width, _MOST_WIDTH)
+    left, right = _span([p.log10_lambda for p in points], least=0.2)
+    low, high = _span([100 * p.validation_accuracy for p in points], least=0.4)
+    decimals = 0 if high - low >= 2 * rows else 1 if high - low >= 0.2 * rows else 2
+    scale = [f"{high - (high - low) * row / (rows - 1):.{decimals}f} %" for row in range(rows)]
+    margin = max(map(len, scale)) + 2
+    columns = width - margin
+    grid: list[list[tuple[str, str]]] = [[(" ", "")] * columns for _ in range(rows)]
+    for point, sign, style in _marks(points, glyphs):
+        column = round((point.log10_lambda - left) / (right - left) * (columns - 1))
+        row = round((high - 100 * point.validation_accuracy) / (high - low) * (rows - 1))
+        grid[row][column] = (sign, style)
+    lines = [_legend(points, glyphs)]
+    for row, cells in enumerate(grid):
+        told = row in (0, rows // 2, rows - 1)
+        side = glyphs.tick if told else glyphs.side
+        start = (f"{scale[row] if told else '':>{margin - 2}} {side}", "dim")
+        lines.append(Text.assemble(start, *cells))
+    return lines + _axis(left, right, margin, columns, glyphs)
+
+
+def _marks(points: Sequence[Point], glyphs: Glyphs) -> list[tuple[Point, str, str]]:
+    """What is drawn, the last on top; stages do not compare, so the best is of the latest."""
+    marks = [(one, glyphs.marks[one.stage], _STYLES[one.stage]) for one in points]
+    latest = [point for point in points if point.stage == points[-1].stage]
+    top = max(one.validation_accuracy for one in latest)
+    best = [one for one in latest if one.validation_accuracy == top]
+    return [*marks, *((one, glyphs.best, _BEST_STYLE) for one in best)]
+
+
+def _legend(points: Sequence[Point], glyphs: Glyphs) -> Text:
+    line = Text("validation accuracy ", style="dim")
+    for stage in dict.fromkeys(point.stage for point in points):
+        line.append(f" {glyphs.marks[stage]}", style=_STYLES[stage]).append(f" {stage} ")
+    return line.append(f" {glyphs.best}", style=_BEST_STYLE).append(" best mean")
+
+
+def _span(values: Sequence[float], *, least: float) -> tuple[float, float]:
+    """The least and the greatest value, moved apart to ``least`` where they are nearer."""
+    low, high = min(values), max(values)
+    lack = max(0.0, least - (high - low)) / 2
+    return low - lack, high + lack
+
+
+def _axis(left: float, right: float, margin: int, columns: int, glyphs: Glyphs) -> list[Text]:
+    """The axis with a notch at each round number, and the numbers below."""
+    name = f"log10 {glyphs.lam}"
+    floor, below = [glyphs.floor] * columns, [" "] * (margin + columns)
+    below[len(below) - len(name) :] = name
+    for value, text in _ticks(left, right, most=max(2, columns // 7)):
+        column = round((value - left) / (right - left) * (columns - 1))
+        floor[column] = glyphs.notch
+        start = margin + column - len(text) // 2
+        end = start + len(text)
+        if all(sign == " " for sign in below[max(0, start - 1) : end + 1]) and end < len(below):
+            below[start:end] = text
+    edge = " " * (margin - 1) + glyphs.corner
+    return [Text(edge + "".join(floor), style="dim"), Text("".join(below), style="dim")]
+
+
+def _ticks(low: float, high: float, *, most: int) -> list[tuple[float, str]]:
+    """Round numbers from low to high in steps of 1, 2 or 5 times a power of ten, as text too."""
+    power = math.floor(math.log10((high - low) / most))
+    steps = [(factor, power + more) for more in (0, 1) for factor in (1, 2, 5)]
+    factor, power = next(s for s in steps if (high - low) / (s[0] * 10.0 ** s[1]) <= most)
+    step, decimals = factor * 10.0**power, max(0, -power)
+    counts = range(math.ceil(low / step), math.floor(high / step) + 1)
+    return [(count * step, f"{count * step:.{decimals}f}") for count in counts]

@@ -1,0 +1,163 @@
+"""A stage in words and figures. Enters: a study's record. Leaves: Markdown, attributes, Plotly.
+
+Refuses to decide anything: it says what the record holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from lamsearch.figures import CandidateScore, candidate_scores, stage_figure, stages_figure
+from lamsearch.findings import accuracy_words, baseline_sentences, chosen_score, warnings
+from lamsearch.results import STAGES, FinalScore, StageName, StageRecord, StudyRecord, TrialState
+from lamsearch.storage import PlannedStage
+
+_PURPOSE: dict[StageName, str] = {
+    "coarse": "It looks over a wide interval of λ, to see where a good one may lie.",
+    "fine": "It looks closer, where the best λs of the search so far lie.",
+    "finalists": "It judges the best λs at the schedule that the final model is trained with, "
+    "each over several replicates with seeds of their own. Means over replicates decide: the best "
+    "single trial, which the dashboard calls out, may be another.",
+    "final": "It trains the chosen λ anew, once per replicate; the test set is opened once, "
+    "after all of them.",
+}
+_FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
+
+
+class Words:
+    """What `lamsearch.storage` asks for the dashboard: a annotator of stages."""
+
+    def attributes(self, stage: PlannedStage) -> Mapping[str, object]:
+        """Return what a study's page lists beside its figures."""
+        found: dict[str, object] = {
+            "study": stage.study,
+            "stage": stage.stage,
+            "trials": f"{stage.finished} of {stage.planned} finished",
+        }
+        if stage.interval is not None:
+            found["log10 λ"] = f"{_signed(stage.interval[0])} to {_signed(stage.interval[1])}"
+        if stage.best is not None:
+            found["best validation accuracy"] = round(stage.best, 5)
+        if stage.over:
+            found["state"] = "failed" if stage.failure else "the study is done"
+        return found
+
+    def note(self, record: StudyRecord, stage: StageName, numbers: Mapping[StageName, int]) -> str:
+        """Return what this stage is, what came of it, and where to go on, in Markdown."""
+        order = [name for name in STAGES if name in numbers or record.settings.get(name)]
+        place = f"Stage {order.index(stage) + 1} of {len(order)} of the study `{record.name}`."
+        lines = [f"## {stage.capitalize()}", "", f"{place} {_PURPOSE[stage]}", ""]
+        lines += _facts(record, stage)
+        lines += ["", "### What came of it", "", *_outcome(record, stage), ""]
+        if found := warnings(record):
+            lines += ["Warnings:", "", *(f"- {_plain(one)}" for one in found), ""]
+        lines.append(" · ".join(_link(name, stage, numbers) for name in order))
+        return "\n".join(lines)
+
+    def figures(self, record: StudyRecord, stage: StageName) -> Mapping[str, str]:
+        """Return the figures by their HTML id: this stage, and all of them where there are more."""
+        found = {"accuracy-over-lambda": stage_figure(record, stage)}
+        if len(record.stages) > 1:
+            found["through-the-stages"] = stages_figure(record)
+        return found
+
+
+def _facts(record: StudyRecord, stage: StageName) -> Iterator[str]:
+    found = record.stages[stage]
+    yield "| | |"
+    yield "|---|---|"
+    if found.interval is not None:
+        low, high = found.interval
+        yield f"| log10 λ | {_signed(low)} to {_signed(high)} |"
+    elif values := sorted({t.log10_lambda for t in found.trials if t.log10_lambda is not None}):
+        yield f"| log10 λ | {', '.join(map(_signed, values[:12]))}{' …' * (len(values) > 12)} |"
+    yield f"| trials | {_progress(found)} |"
+    best = _best(record, stage)
+    if best is not None and best.log10_lambda is not None:
+        where = f"log10 λ = {_signed(best.log10_lambda)} (λ = {10**best.log10_lambda:.4g})"
+        yield f"| best validation accuracy | **{accuracy_words(best)}** at {where} |"
+    yield f"| seed | {record.seed} |"
+    yield f"| fingerprints | study `{record.study_fingerprint[:12]}`, " \
+          f"data `{record.data_fingerprint[:12]}` |"  # fmt: skip
+
+
+def _progress(stage: StageRecord) -> str:
+    counts = [(state.value.lower(), stage.count(state)) for state in TrialState]
+    finished = sum(stage.count(state) for state in _FINISHED)
+    words = ", ".join(f"{count} {word}" for word, count in counts if count)
+    return f"{finished} of {stage.planned} finished ({words})"
+
+
+def _outcome(record: StudyRecord, stage: StageName) -> Iterator[str]:
+    found = record.stages[stage]
+    left = found.planned - sum(found.count(state) for state in _FINISHED)
+    later = next((name for name in STAGES[STAGES.index(stage) + 1 :] if name in record.stages), "")
+    if record.failure is not None and not later:
+        yield f"The study failed: {_plain(record.failure)}"
+    elif left:
+        trials_are = "1 trial is" if left == 1 else f"{left} trials are"
+        yield f"Nothing yet: {trials_are} still to be trained."
+    elif stage == "final":
+        yield from _tested(record.final)
+        for sentence in baseline_sentences(record):
+            yield from ("", _plain(sentence))
+    elif later == "fine" and record.stages["fine"].interval is not None:
+        low, high = record.stages["fine"].interval
+        yield f"The fine stage searches log10 λ from {_signed(low)} to {_signed(high)}."
+    elif later == "finalists":
+        count = len({trial.candidate for trial in record.stages["finalists"].trials})
+        yield f"{count} λs went on to the finalists."
+    elif record.selected is not None:
+        yield from _chosen(record)
+    else:
+        yield "All trials are finished; what comes next is being planned."
+
+
+def _chosen(record: StudyRecord) -> Iterator[str]:
+    chosen = record.selected
+    if chosen is None:
+        return
+    at = f"log10 λ = {_signed(chosen.log10_lambda)}"
+    yield f"**λ = {chosen.lam:.4g}** was chosen ({at}): {_plain(chosen.rule)}."
+    score = chosen_score(record)
+    if score is not None:
+        yield ""
+        yield f"{score.label}: {score.value} ({_plain(score.detail)})."
+    for sentence in baseline_sentences(record):
+        yield from ("", _plain(sentence))
+
+
+def _tested(final: FinalScore | None) -> Iterator[str]:
+    if final is None:
+        yield "All replicates are trained; the test set has not been opened yet."
+        return
+    low, high = final.interval95
+    many = f"{final.n} replicate{'s' if final.n > 1 else ''}"
+    yield f"**Test accuracy {100 * final.mean:.2f} %** over {many}, 95 % interval " \
+          f"{100 * low:.2f} to {100 * high:.2f} %, on {final.test_images:,} examples."  # fmt: skip
+    if final.n > 1:
+        yield ""
+        yield f"The ensemble of all replicates: {100 * final.ensemble:.2f} %."
+
+
+def _link(name: StageName, here: StageName, numbers: Mapping[StageName, int]) -> str:
+    if name == here:
+        return f"**{name}**"
+    if name not in numbers:
+        return f"{name} (not planned yet)"
+    return f"[{name}](/dashboard/studies/{numbers[name]})"
+
+
+def _best(record: StudyRecord, stage: StageName) -> CandidateScore | None:
+    return next((one for one in candidate_scores(record, stage) if one.mean is not None), None)
+
+
+def _signed(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    for sign in "\\`*_[]<>|#!":
+        text = text.replace(sign, "\\" + sign)
+    return " ".join(text.split())

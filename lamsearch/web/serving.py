@@ -1,0 +1,212 @@
+"""Serving: an address, a password, a production server, and a quick end.
+
+Enters: a database and what the command line said. Leaves: nothing; it serves until SIGINT or
+SIGTERM. Refuses to listen beyond this machine without a password.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from lamsearch.artifacts import Files
+from lamsearch.errors import InputError
+from lamsearch.storage import Database, Shown, View
+from lamsearch.web.access_control import AccessControl, Rules
+from lamsearch.web.attempts import Attempts
+
+PASSWORD_VARIABLE = "LAMSEARCH_DASHBOARD_PASSWORD"  # noqa: S105  # a variable's name
+_LEAST_PASSWORD = 8  # bytes
+_THREADS = 4
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen: as it was given, and as the system understands it."""
+
+    given: str
+    family: socket.AddressFamily
+    name: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return ipaddress.ip_address(self.name.partition("%")[0]).is_loopback
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is every address of this machine."""
+        return ipaddress.ip_address(self.name.partition("%")[0]).is_unspecified
+
+
+def serve(
+    database: Database,
+    *,
+    files: str,
+    host: str,
+    port: int,
+    writable: bool,
+    password_file: Path | None,
+    announce: Callable[[str], None],
+    say: Callable[[str], None],
+) -> None:
+    """Serve the dashboard until SIGINT or SIGTERM.
+
+    ``files`` is the URL below which attached files are kept; ``announce`` is told the address
+    once it listens, ``say`` warnings and what goes wrong.
+
+    Raises:
+        InputError: The address, the port or the password cannot be used.
+    """
+    password = read_password(password_file)
+    address = find_address(host, port)
+    if not address.loopback:
+        _check_far(address, password, say)
+    with closing(_bind(address)) as listening, closing(View(database, writable=writable)) as view:
+        rules = Rules(
+            hosts=_hosts(address, listening.getsockname()[1]),
+            any_address=address.everywhere,
+            writable=writable,
+            password=password,
+        )
+        door = AccessControl(
+            _application(view, Files(files, "artifacts"), say), rules, Attempts(say)
+        )
+        _run(door, listening, lambda: announce(_url(host, listening.getsockname()[1])))
+
+
+def read_password(path: Path | None) -> bytes | None:
+    """Return the password from a file, else from the environment, else None.
+
+    Raises:
+        InputError: The file cannot be read, or the password is too short.
+    """
+    if path is None:
+        given, where = os.environ.get(PASSWORD_VARIABLE), PASSWORD_VARIABLE
+        if given is None:
+            return None
+        password = os.fsencode(given)
+    else:
+        where = f"password file {path}"
+        try:
+            password = path.read_bytes().rstrip(b"\r\n")
+        except OSError as error:
+            raise InputError(f"{where}: cannot be read: {error.strerror}") from None
+    if len(password.strip()) < _LEAST_PASSWORD:
+        raise InputError(f"{where}: a password must have at least {_LEAST_PASSWORD} characters")
+    return password
+
+
+def find_address(host: str, port: int) -> Address:
+    """Return where a host's name and a port are to listen.
+
+    Raises:
+        InputError: The name means no address of any machine.
+    """
+    try:
+        found = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError):
+        found = []
+    if not host or not found:
+        raise InputError(f"host: must be an address or a name of this machine, got {host!r}")
+    # IPv4 first: what "localhost" means to most
+    family, _, _, _, place = min(found, key=lambda one: one[0] != socket.AF_INET)
+    return Address(given=host, family=family, name=str(place[0]), port=port)
+
+
+def _check_far(address: Address, password: bytes | None, say: Callable[[str], None]) -> None:
+    if password is None:
+        raise InputError(
+            f"host: {address.given} can be reached from other machines, so a password is needed: "
+            f"--password-file or {PASSWORD_VARIABLE}"
+        )
+    say(
+        f"warning: {address.given} is served without TLS: the password and all pages can be read "
+        "on the way; put a proxy with TLS before a dashboard on 127.0.0.1 (see docs/dashboard.md)"
+    )
+
+
+def _bind(address: Address) -> socket.socket:
+    listening = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address.name, address.port))
+        # two that are bound and do not listen yet would both go on; the later one fails here
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise InputError(
+            f"port: {address.given}:{address.port} cannot be listened on: {error.strerror}"
+        ) from None
+    return listening
+
+
+def _hosts(address: Address, port: int) -> frozenset[str]:
+    """The Host headers to answer to."""
+    names = [*_LOCAL_NAMES, _bracketed(address.given), _bracketed(address.name)]
+    if address.everywhere:
+        names += [socket.gethostname(), socket.getfqdn()]
+    plain = {name.lower() for name in names}
+    return frozenset({f"{name}:{port}" for name in plain} | (plain if port == 80 else set()))
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name and not name.startswith("[") else name
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{_bracketed(host)}:{port}/"
+
+
+def _application(view: View, files: Files, say: Callable[[str], None]) -> WSGIApplication:
+    """Optuna's application on the storage as we show it."""
+    import optuna_dashboard
+
+    from lamsearch.web.annotations import Words
+    from lamsearch.web.artifacts import KINDS, Artifacts
+    from lamsearch.web.error_handling import ErrorHandling, FirstLine
+
+    artifacts = Artifacts(files)
+    shown = artifacts.shown = Shown(view, Words(), KINDS)
+    application: Any = optuna_dashboard.wsgi(shown, artifacts)
+    application.catchall = False  # what goes wrong is said by ErrorHandling
+    for name in ("optuna_dashboard._bottle_util", "optuna_dashboard._app"):
+        logging.getLogger(name).addFilter(FirstLine(view))
+    return ErrorHandling(application, view, shown, say)
+
+
+def _run(door: AccessControl, listening: socket.socket, announce: Callable[[], None]) -> None:
+    from lamsearch.web.connections import Server
+
+    # a page loads a dozen things at once: that some of them wait is no news
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    before = {number: signal.signal(number, _leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server = Server(door, listening, may_send=door.may_send, threads=_THREADS)
+        announce()
+        server.run()
+    except KeyboardInterrupt:
+        pass  # between two steps of starting
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End; a second signal does not wait for answers that are on their way."""
+    signal.signal(number, lambda *_: os._exit(0))
+    raise KeyboardInterrupt

@@ -1,0 +1,107 @@
+"""Training on principal components."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lamsearch.data import load, normalise
+from lamsearch.data.projection import principal_components, project
+from lamsearch.errors import DataError, StudyFileError
+from lamsearch.study import Study, parse_study
+from lamsearch.trainer import Trainer
+
+
+def study_of(**coarse: object) -> Study:
+    """A coarse-only study on digits."""
+    return parse_study({
+        "name": "p", "seed": 3, "data": {"source": "digits", "train": 900, "validation": 300},
+        "network": {"hidden": 12},
+        "training": {"step_size": 60, "batch_size": 20},
+        "coarse": {"trials": 1, "log10_lambda": [-4.0, -2.0], **coarse},
+    })  # fmt: skip
+
+
+def test_components_agree_with_the_svd() -> None:
+    """The projection spans what the singular value decomposition finds, by falling variance."""
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((500, 20)) * np.linspace(3, 0.1, 20)).astype(np.float32)
+    found = principal_components(x, 6)
+    _, _, right = np.linalg.svd(x.astype(np.float64), full_matrices=False)
+    assert np.allclose(np.abs(found.T @ right[:6].T), np.eye(6), atol=2e-3)
+    assert np.allclose(found.T @ found, np.eye(6), atol=1e-5)
+    assert (np.diff(project(x, found).var(axis=0)) < 0).all()
+
+
+def test_only_the_training_split_is_fitted(tmp_path: Path) -> None:
+    """The projection is that of the normalised training images, and of no others."""
+    splits = load(study_of(components=10), tmp_path).split("coarse")
+    plain = load(study_of(), tmp_path).split("coarse")
+    assert splits.projection is not None
+    assert np.array_equal(splits.projection, principal_components(plain.train_x, 10))
+    assert np.allclose(splits.train_x, plain.train_x @ splits.projection, atol=1e-5)
+    assert np.allclose(splits.validation_x, plain.validation_x @ splits.projection, atol=1e-5)
+
+
+def test_all_components_change_only_rounding(tmp_path: Path) -> None:
+    """A full rotation leaves loss, penalty and draws alone, so the same nets come out of it."""
+    plain = load(study_of(), tmp_path).split("coarse")
+    turned = load(study_of(components=64), tmp_path).split("coarse")
+    training = study_of().training_of("coarse")
+    trainers = [
+        Trainer(splits, training, [-3.0, -2.0], hidden=12, classes=10, seed=(3, 0, 0))
+        for splits in (plain, turned)
+    ]
+    outcomes = []
+    for trainer in trainers:
+        for _ in trainer.run():
+            pass
+        outcomes.append(trainer.outcomes())
+    for one, other in zip(*outcomes, strict=True):
+        assert one.validation_loss == pytest.approx(other.validation_loss, rel=1e-3)
+        assert one.validation_accuracy == pytest.approx(other.validation_accuracy, abs=0.011)
+
+
+def test_initial_weights_keep_the_fan_in_of_all_features(tmp_path: Path) -> None:
+    """First layers start as N(0, 1/√features), however few components they see."""
+    splits = load(study_of(components=10), tmp_path).split("coarse")
+    training = study_of().training_of("coarse")
+    nets = Trainer(splits, training, [-3.0], hidden=4000, classes=10, seed=(3, 0, 0)).nets
+    assert nets.V.shape[0] == 10
+    assert nets.V.std() == pytest.approx(1 / np.sqrt(64), rel=0.02)
+
+
+def test_exported_model_acts_on_raw_images(tmp_path: Path) -> None:
+    """A model trained on components scores raw images by the formula of every model."""
+    data = load(study_of(components=20), tmp_path)
+    splits = data.split("coarse")
+    trainer = Trainer(
+        splits, study_of().training_of("coarse"), [-3.0], hidden=12, classes=10, seed=(3, 0, 0)
+    )
+    for _ in trainer.run():
+        pass
+    model, trained = trainer.models()[0], trainer.outcomes()[0]
+    assert model is not None
+    assert trained.correct is not None
+    assert model.W1.shape == (64, 12)
+    raw = data.pool.x
+    x = normalise(raw, model.mean, model.std)
+    scores = np.maximum(x @ model.W1 + model.b1, 0) @ model.W2 + model.b2
+    hits = float((scores.argmax(axis=1) == data.pool.y).mean())
+    inside = np.concatenate([splits.enter(raw)])
+    own = np.maximum(inside @ trainer.nets.first_layer(0) + model.b1, 0) @ model.W2 + model.b2
+    assert hits > 0.8
+    assert np.allclose(scores, own, atol=1e-3)
+
+
+def test_more_components_than_features_are_refused(tmp_path: Path) -> None:
+    """Asking for more components than features is one sentence, in the file or at the data."""
+    with pytest.raises(StudyFileError, match=r"coarse\.components: must be at most the 64"):
+        study_of(components=65)
+    np.savez(tmp_path / "a.npz", X=np.eye(40, 6, dtype=np.float32), y=np.arange(40) % 2)
+    document = study_of(components=7).canonical()
+    document["data"] = {"source": "a.npz", "train": 25, "validation": 10}
+    with pytest.raises(DataError, match=r"data\.components: must be at most the 6 features"):
+        load(parse_study(document), tmp_path).split("coarse")

@@ -1,0 +1,269 @@
+"""The pool: who is replaced, who is not, whose words are passed on, how it is dismissed."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_processes import promised
+
+from lamsearch import data as datasets
+from lamsearch import storage as store
+from lamsearch.artifacts import Files
+from lamsearch.errors import InputError, InterruptedWorkError, StudyStateError, WorkFailedError
+from lamsearch.pool import LocalPool
+from lamsearch.storage import Database, Status
+from lamsearch.study import Study
+
+
+class Hall:
+    """A planned study, and pools of workers that are little scripts."""
+
+    def __init__(self, directory: Path, study: Study) -> None:
+        self.directory = directory
+        self.database = Database(f"sqlite:///{directory / 'studies.db'}")
+        self.stored = store.create(
+            self.database,
+            study,
+            data_fingerprint=datasets.load(study, directory).fingerprint,
+            validation_images={stage: study.validation_images(stage) for stage in study.stages},
+            classes=tuple("0123456789"),
+            origin=str(directory),
+            files=str(directory),
+        )
+        self.said: list[str] = []
+        self.shown: list[Status] = []
+        self.stop = threading.Event()
+
+    def pool(self, script: str, count: int = 1, study: str = "small") -> LocalPool:
+        """Return a pool whose workers run ``script`` with ``mark`` naming files of this hall."""
+        opening = (
+            "import os, pathlib, signal, sys, time\n"
+            f"directory = pathlib.Path({str(self.directory)!r})\n"
+            "def mark(name): (directory / name).touch()\n"
+            "def marked(name): return (directory / name).exists()\n"
+        )
+        return LocalPool(
+            self.database,
+            study,
+            count,
+            command=[sys.executable, "-S", "-c", opening + script],
+            environment={"SECRET": "s3cret"},
+            say=self.said.append,
+            show=self.shown.append,
+            files=Files(self.stored.files, self.stored.id),
+        )
+
+    def until_marked(self, name: str) -> None:
+        """Wait for a worker's mark."""
+        deadline = time.monotonic() + 60
+        while not (self.directory / name).exists():
+            assert time.monotonic() < deadline, f"no worker came to {name}"
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def hall(tmp_path: Path, small_study: Callable[..., Study]) -> Iterator[Hall]:
+    """Return a hall with the small study planned."""
+    found = Hall(tmp_path, small_study())
+    yield found
+    found.database.close()
+
+
+def in_background(pool: LocalPool, stop: threading.Event) -> tuple[threading.Thread, list[Any]]:
+    """Run a pool in a thread; the list gets what it raised."""
+    raised: list[Any] = []
+
+    def run() -> None:
+        try:
+            pool.run(stop)
+        except Exception as error:  # whatever it is, the test looks at it
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, raised
+
+
+def test_a_pool_ends_when_its_workers_are_done(hall: Hall) -> None:
+    """Workers that end well are not replaced; lines they say are passed on, progress is shown."""
+    hall.pool("print('hello', file=sys.stderr)", count=2).run(hall.stop)
+    assert hall.said == ["hello", "hello"]
+    assert hall.shown
+    assert hall.shown[-1].name == "small"
+
+
+def test_a_dead_worker_is_replaced(hall: Hall) -> None:
+    """A worker that is killed is replaced by another, which ends the work."""
+    hall.pool(
+        "if marked('killed'): mark('successor')\n"
+        "else: mark('killed'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    ).run(hall.stop)
+    assert (hall.directory / "successor").exists()
+    assert len(hall.said) == 1
+    assert hall.said[0].endswith("died (exit code -9); another takes its place")
+
+
+def test_a_crash_loop_is_ended_with_the_last_words(hall: Hall) -> None:
+    """Workers that always die end the run after three deaths each, with what the last one said."""
+    pool = hall.pool("print('Error: no memory left', file=sys.stderr); sys.exit(1)", count=2)
+    with pytest.raises(
+        WorkFailedError, match=r"^workers keep dying \(exit code 1\): no memory left$"
+    ):
+        pool.run(hall.stop)
+    replaced = [line for line in hall.said if line.endswith("another takes its place")]
+    assert len(replaced) == 5
+
+
+def test_a_silent_crash_loop_is_ended_too(hall: Hall) -> None:
+    """Workers that die without a word end the run with that said."""
+    with pytest.raises(WorkFailedError, match=r"\(exit code 3\): it said nothing$"):
+        hall.pool("sys.exit(3)").run(hall.stop)
+
+
+# Each run of the script is a life; in every second one something more is done.
+_LIVES = (
+    "import sqlite3\n"
+    "base = sqlite3.connect(directory / 'studies.db', timeout=30, isolation_level=None)\n"
+    "life = next(n for n in range(99) if not marked(f'life-{n}')); mark(f'life-{life}')\n"
+    "def change(what): base.execute(f'update lamsearch_cohort set {what}')\n"
+)
+_PROGRESS = {
+    "completed": "change(f'state = 2 where number < {life // 2}')\n",
+    "saved": (
+        "(study,) = base.execute('select id from lamsearch_study').fetchone()\n"
+        "place = directory / study / 'checkpoints' / 'coarse-0'\n"
+        "place.mkdir(parents=True, exist_ok=True)\n"
+        "(place / f'{life // 2:012d}.npz').touch()\n"
+    ),
+    "resumed": "change(f'resumed_update = {life // 2}')\n",
+}
+
+
+@pytest.mark.parametrize("script", _PROGRESS.values(), ids=_PROGRESS)
+def test_deaths_between_which_work_is_kept_are_no_crash_loop(hall: Hall, script: str) -> None:
+    """Deaths count only in a row: what is completed or saved in between starts the count anew."""
+    hall.pool(f"{_LIVES}{script}sys.exit(0 if life == 5 else 1)\n").run(hall.stop)
+    assert len(hall.said) == 5
+
+
+@pytest.mark.timeout(120)
+def test_updates_that_nobody_keeps_are_no_progress(hall: Hall) -> None:
+    """Updates that go up and down between deaths do not keep a run going in which nothing is
+    completed or saved."""
+    pool = hall.pool(f"{_LIVES}change(f'updates = {{20 - life % 5}}')\nsys.exit(1)\n")
+    with pytest.raises(WorkFailedError, match=r"^workers keep dying \(exit code 1\): it said "):
+        pool.run(hall.stop)
+    assert (hall.directory / "life-2").exists()
+    assert not (hall.directory / "life-3").exists()
+
+
+def test_a_death_is_said_with_its_reason(hall: Hall) -> None:
+    """Each worker that dies of an error is told of with that error, whole, its control characters
+    shown and its secrets not; the run that ends of it says the same."""
+    pool = hall.pool(
+        "print('\\nError: files: s3://key:s3cret@host is \\x1b[31mfull', file=sys.stderr)\n"
+        "print('so nothing is saved', file=sys.stderr)\n"
+        "sys.exit(1)\n"
+    )
+    with pytest.raises(WorkFailedError) as caught:
+        pool.run(hall.stop)
+    reason = "files: s3://***@host is \\x1b[31mfull\nso nothing is saved"
+    assert str(caught.value) == f"workers keep dying (exit code 1): {reason}"
+    said = [line for line in hall.said if line]
+    assert len(said) == 2
+    assert all(
+        line.endswith(f"died (exit code 1): {reason}; another takes its place") for line in said
+    )
+
+
+def test_what_a_worker_is_given_is_not_in_its_last_words(hall: Hall) -> None:
+    """The secrets of what a worker has in its environment are not in the sentence that it dies
+    with, even where it is a traceback that holds them."""
+    pool = hall.pool("raise ValueError('no open of hunter22 for me')\n")
+    pool._environment = {"LAMSEARCH_STORAGE": "postgresql://me:hunter22@db/lam"}
+    with pytest.raises(WorkFailedError, match=r"ValueError: no open of \*\*\* for me$"):
+        pool.run(hall.stop)
+    assert not [line for line in hall.said if "hunter22" in line]
+
+
+def test_bad_input_of_a_worker_is_bad_input_of_the_run(hall: Hall) -> None:
+    """A worker that leaves with 2 is not replaced; its sentence becomes the run's own."""
+    with pytest.raises(InputError, match=r"^data: no such directory$"):
+        hall.pool("print('Error: data: no such directory', file=sys.stderr); sys.exit(2)").run(
+            hall.stop
+        )
+    assert hall.said == []
+
+
+def test_a_stop_dismisses_the_workers_politely(hall: Hall) -> None:
+    """When told to stop, the pool sends SIGTERM, waits for its workers and says how to go on."""
+    pool = hall.pool(
+        "def leave(*_): mark('left'); sys.exit(130)\n"
+        "signal.signal(signal.SIGTERM, leave)\n"
+        "mark('ready')\n"
+        "while True: time.sleep(1)\n"
+    )
+    thread, raised = in_background(pool, hall.stop)
+    hall.until_marked("ready")
+    hall.stop.set()
+    thread.join(60)
+    assert (hall.directory / "left").exists()
+    assert isinstance(raised[0], InterruptedWorkError)
+    assert str(raised[0]) == "interrupted; run again to go on"
+
+
+def test_dismissal_kills_one_that_ignores_it(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that ignores SIGTERM is killed once its grace is over."""
+    monkeypatch.setattr("lamsearch.pool.local._GRACE_SECONDS", 0.3)
+    pool = hall.pool(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nmark('ready')\nwhile True: time.sleep(1)\n"
+    )
+    thread, raised = in_background(pool, hall.stop)
+    hall.until_marked("ready")
+    processes = list(pool._processes)
+    begun = time.monotonic()
+    hall.stop.set()
+    thread.join(60)
+    assert time.monotonic() - begun < promised(5)
+    assert [process.returncode for process in processes] == [-9]
+    assert isinstance(raised[0], InterruptedWorkError)
+
+
+def test_kill_ends_the_workers_at_once(hall: Hall) -> None:
+    """``kill`` ends the workers without asking them."""
+    pool = hall.pool("mark('ready')\nwhile True: time.sleep(1)\n")
+    thread, _ = in_background(pool, hall.stop)
+    hall.until_marked("ready")
+    process = pool._processes[0]
+    pool.kill()
+    assert process.wait(promised(5)) == -9
+    hall.stop.set()
+    thread.join(60)
+
+
+def test_secrets_go_by_the_environment(hall: Hall) -> None:
+    """What the pool is given as environment reaches its workers, and no command line shows it."""
+    pool = hall.pool(
+        "assert os.environ['SECRET'] == 's3' + 'cret'\n"
+        "assert b's3' + b'cret' not in pathlib.Path('/proc/self/cmdline').read_bytes()\n"
+    )
+    pool.run(hall.stop)
+    assert hall.said == []
+
+
+def test_a_study_that_is_deleted_ends_its_run(hall: Hall) -> None:
+    """A pool whose study disappears says so and leaves no worker behind."""
+    pool = hall.pool("mark('ready')\nwhile True: time.sleep(1)\n", count=2)
+    thread, raised = in_background(pool, hall.stop)
+    hall.until_marked("ready")
+    processes = list(pool._processes)
+    store.delete(hall.database, "small")
+    thread.join(60)
+    assert isinstance(raised[0], StudyStateError)
+    assert all(process.returncode is not None for process in processes)
