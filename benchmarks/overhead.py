@@ -24,7 +24,7 @@ from benchmarks import runs
 from benchmarks.common import CORES, Options, Spread, publish, read_options, spread, table, verdict
 from benchmarks.fleet import Fleet, Setup
 from lamsearch.results import StageName
-from lamsearch.study import KNOWN_SOURCES, Study, Training
+from lamsearch.study import Study, Training
 
 MOST_OVERHEAD, MOST_TIMES_SGEMM = 0.15, 1.8
 _ROWS = 20_000
@@ -72,7 +72,7 @@ def main() -> None:
         directory = Path(temporary)
         path = runs.study_path(name)
         study = runs.warm(path, options, directory / "cache")
-        features = KNOWN_SOURCES[study.data.kind][1]
+        features = study.data.sizes.features if study.data.sizes else 0
         of.write_images(directory, _ROWS, features)
         with ExitStack() as stack:
             gauge = _Gauge(stack, directory, study, options)

@@ -15,7 +15,7 @@ def main() -> None:
     if lacking := open_files.lacking(open_files.START):
         print(f"Error: {lacking}", file=sys.stderr)
         sys.exit(2)
-    # Importing takes a second, and an import that is interrupted ends in somebody's traceback.
+    # An import that is interrupted ends in somebody's traceback.
     before = signal.signal(signal.SIGINT, _leave)
     from lamsearch.cli import cli
 

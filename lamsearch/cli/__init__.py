@@ -1,6 +1,9 @@
 """The command line: verbs, and the only place where an error becomes a sentence and an exit code.
 
-Exit codes: 0 done, 1 the work failed, 2 bad input or usage, 130 interrupted and resumable.
+Enters: arguments. Leaves: what a verb does. A verb is a click command in a module of its own,
+listed in `lamsearch.registries` or registered by another package under ``lamsearch.verbs``, and is
+loaded when it is asked for. Exit codes: 0 done, 1 the work failed, 2 bad input or usage, 130
+interrupted and resumable.
 """
 
 from __future__ import annotations
@@ -13,19 +16,44 @@ from typing import Any
 
 import click
 
-from lamsearch import __version__
-from lamsearch.cli import dashboard, data, inspection, lr_range, running, storage
+from lamsearch import __version__, registries
 from lamsearch.cli.echo import Visible, echo
+from lamsearch.cli.signals import leaving_at_once
 from lamsearch.errors import InputError, InterruptedWorkError, LamsearchError
-from lamsearch.storage import DATABASE_ERRORS
-from lamsearch.terminal import speak_plainly
+from lamsearch.letters import speak_plainly
+from lamsearch.registries import BrokenEntryError, Registry, UnknownNameError
+
+VERBS: Registry[click.Command] = Registry(
+    "lamsearch.verbs",
+    registries.VERBS,
+    rule="a click command",
+    fits=lambda found: isinstance(found, click.Command),
+)
 
 
 class _Verbs(click.Group):
-    """Turns errors of the one family into a sentence on stderr and an exit code."""
+    """Finds verbs in the registry; turns errors into a sentence on stderr and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all verbs; what a broken package registers is no verb."""
+        return sorted(name for name in VERBS.names if self.get_command(ctx, name) is not None)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a verb, loaded now; None where there is none, or one that is broken."""
+        try:
+            with leaving_at_once():
+                return VERBS.get(cmd_name)
+        except UnknownNameError:
+            return None
+        except BrokenEntryError as error:
+            if cmd_name not in self._warned:
+                echo(f"Warning: {error}", err=True)
+            self._warned.add(cmd_name)
+            return None
 
     def main(self, *arguments: Any, **rest: Any) -> Any:
         """Speak with the letters that standard output and standard error have."""
+        self._warned: set[str] = set()
         for stream in (sys.stdout, sys.stderr):
             speak_plainly(stream)
         if logging.lastResort is not None:
@@ -33,29 +61,42 @@ class _Verbs(click.Group):
         return super().main(*arguments, **rest)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Do what is asked; exit with the code of what goes wrong."""
         try:
             return super().invoke(ctx)
         except LamsearchError as error:
-            echo(f"Error: {error}", err=True)
-            sys.exit(error.exit_code)
-        except DATABASE_ERRORS as error:
-            # the driver's text may hold the URL: only what kind of error it was is said here
-            kind = type(getattr(error, "orig", None) or error).__name__
-            echo(f"Error: storage: the database failed in the middle ({kind})", err=True)
-            sys.exit(LamsearchError.exit_code)
+            _leave(str(error), error.exit_code)
         except UnicodeEncodeError as error:
             if not _is_undecodable(error):
                 raise
-            echo("Error: a name or path must be UTF-8, one given holds other bytes", err=True)
-            sys.exit(InputError.exit_code)
+            _leave(
+                "a name or path must be UTF-8, one given holds other bytes", InputError.exit_code
+            )
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
-            echo(f"Error: {os.strerror(error.errno)}: more must be allowed (ulimit -n)", err=True)
-            sys.exit(LamsearchError.exit_code)
+            rule = f"{os.strerror(error.errno)}: more must be allowed (ulimit -n)"
+            _leave(rule, LamsearchError.exit_code)
         except KeyboardInterrupt:
-            echo("Error: interrupted", err=True)
-            sys.exit(InterruptedWorkError.exit_code)
+            _leave("interrupted", InterruptedWorkError.exit_code)
+        except Exception as error:
+            if not _is_of_database(error):
+                raise
+            # the driver's text may hold the URL: only what kind of error it was is said here
+            kind = type(getattr(error, "orig", None) or error).__name__
+            rule = f"storage: the database failed in the middle ({kind})"
+            _leave(rule, LamsearchError.exit_code)
+
+
+def _leave(sentence: str, code: int) -> None:
+    echo(f"Error: {sentence}", err=True)
+    sys.exit(code)
+
+
+def _is_of_database(error: Exception) -> bool:
+    """Whether a database's library raised it; who has not loaded `lamsearch.storage` asked none."""
+    storage = sys.modules.get("lamsearch.storage")
+    return storage is not None and isinstance(error, storage.DATABASE_ERRORS)
 
 
 def _is_undecodable(error: UnicodeEncodeError) -> bool:
@@ -72,11 +113,3 @@ def cli() -> None:
     Example:
       lamsearch run studies/digits.toml
     """
-
-
-for _verb in (
-    running.run, running.worker, running.create, inspection.status, inspection.report,
-    inspection.check, inspection.gradcheck, lr_range.lr_range, dashboard.dashboard, running.delete,
-    data.data, storage.storage,
-):  # fmt: skip
-    cli.add_command(_verb)

@@ -34,7 +34,7 @@ def _rate(context: click.Context, option: click.Parameter, value: float) -> floa
 
 
 @click.command("lr-range")
-@click.argument("study_file", metavar="STUDY.toml", type=click.Path(path_type=Path))
+@click.argument("study_file", metavar="STUDY.toml", type=options.STUDY_FILE)
 @click.option(
     "--from", "low", type=click.FloatRange(min=0, min_open=True), callback=_rate,
     default=1e-5, show_default=True, help="Learning rate that the ramp starts at.",
@@ -119,7 +119,7 @@ def _measured(
     from lamsearch.diagnostics.rate_range import suggest
 
     stage = rate_ramp.stage_of(study)
-    splits, batch_size = found.split(stage), study.training_of(stage).batch_size
+    splits, batch_size = found.split(stage), study.settings_of(stage).training.batch_size
     lam = rate_ramp.log10_lambda_of(study) if log10_lambda is None else log10_lambda
     length = epochs or rate_ramp.epochs_of(len(splits.train_y) // batch_size)
     ramp = rate_ramp.run_ramp(

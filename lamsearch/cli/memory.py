@@ -31,9 +31,10 @@ def lacking(study: Study, features: int, classes: int) -> Iterator[str]:
 
 def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
     """Weights, their gradients, a mini-batch's activations, and the splits: the least there is."""
-    seen, hidden = study.components_of(stage) or features, study.network.hidden
+    settings, hidden = study.settings_of(stage), study.network.hidden
+    seen = settings.components or features
     weights = study.cohort * hidden * (seen + classes)
-    batch = study.training_of(stage).batch_size
+    batch = settings.training.batch_size
     activations = batch * (seen + 2 * study.cohort * hidden)
     return _FLOAT32 * (2 * weights + activations + study.pool_size * seen)
 

@@ -24,6 +24,7 @@ from lamsearch.storage import Database, Mode, Stored, parse_url, sqlite_file
 F = TypeVar("F", bound=Callable[..., Any])
 
 STORAGE_VARIABLE, FILES_VARIABLE = "LAMSEARCH_STORAGE", "LAMSEARCH_FILES"
+STUDY_FILE = click.Path(path_type=Path)
 _LONGEST_SECONDS = 7 * 86_400.0
 _DEFAULT_STORAGE = "sqlite:///lamsearch.db"
 

@@ -11,10 +11,29 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from lamsearch.errors import InterruptedWorkError
 
 _LEAVE = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """Let SIGINT end the process with one sentence: an interrupted import is a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _leave_at_once)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave_at_once(_number: int, _frame: FrameType | None) -> None:
+    os.write(2, b"Error: interrupted\n")
+    os._exit(InterruptedWorkError.exit_code)
 
 
 @contextmanager
@@ -25,7 +44,7 @@ def leaving(
     at_once: Callable[[], None] | None = None,
     saves: bool = True,
 ) -> Iterator[threading.Event]:
-    """Turn the first SIGINT or SIGTERM into a polite stop, and the second into leaving at once.
+    """Turn the first SIGINT or SIGTERM into a graceful stop, and the second into leaving at once.
 
     Who has not left ``within`` so many seconds leaves at once too: a kill would cost no more.
     Where nothing is to be saved (``saves``), nothing is said of it. Signals come to a process's

@@ -20,7 +20,7 @@ from lamsearch.study import Study
 
 def given_by(study: Study, study_file: Path) -> Path:
     """Return the directory that a user's own study file gives to the workers of its run."""
-    path = study.data.npz_path
+    path = study.data.file
     absolute = path is not None and Path(path).is_absolute()
     return (Path(path or "") if absolute else study_file.resolve()).parent
 
@@ -37,19 +37,19 @@ def permitted(database: Database, stored: Stored, directory: Path, given: Path |
     Raises:
         DataError: They are not there, or elsewhere.
     """
-    path = stored.study.data.npz_path
-    if path is None:
+    if stored.study.data.file is None:
         return stored
     roots = [root for root in (directory, given) if root is not None]
     if database.file is not None:
         roots.append(database.file.absolute().parent)
     origin = stored.origin if given is None else str(given)
     found = datasets.located(stored.study, directory, origin=Path(origin))
-    if not any(_is_below(found, root) for root in roots):
-        raise DataError(
-            f"data: {stored.study.name!r} was created with {shown(str(found))!r}, which is not "
-            "read unless its directory is given: pass --data-dir or set LAMSEARCH_DATA"
-        )
+    for file in found:
+        if not any(_is_below(file, root) for root in roots):
+            raise DataError(
+                f"data: {stored.study.name!r} was created with {shown(str(file))!r}, which is not "
+                "read unless its directory is given: pass --data-dir or set LAMSEARCH_DATA"
+            )
     return replace(stored, origin=origin)
 
 

@@ -1,7 +1,7 @@
 """Normalised splits in files, so that all workers of a host map one copy.
 
-Enters: a directory, a key, and a way to make the arrays. Leaves: read-only arrays mapped from files.
-Written once, whole, by whoever needs them first; refuses to know how they are made, and to believe
+Enters: a directory, a key, and a way to make the arrays. Leaves: read-only arrays mapped from
+files. Written once, whole, by whoever needs them first; refuses to know how they are made, and to believe
 what is no longer as it was written: each file is compared with its SHA-256 when a process opens it.
 
 float32, row by row: a mini-batch is then gathered as whole rows, ready for the matrix product.
@@ -51,8 +51,8 @@ class Cache:
         """Return the arrays of ``key``, mapped; made by ``make`` where they are not there yet.
 
         They are made anew where they are damaged, or ``fits`` says that they are none of these.
-        Where the directory cannot be written, or another process holds an entry's lock for long, the
-        arrays are this process's own.
+        Where the directory cannot be written, or another process holds an entry's lock for long,
+        the arrays are this process's own.
         """
         place = self._directory / "splits" / _digest(key)
         try:

@@ -1,7 +1,7 @@
 """Getting CIFAR-10 from its published address.
 
-Enters: a directory. Leaves: the published files in it, whole or not at all. Refuses everything whose
-checksum is not the published one, and every archive member that is not expected.
+Enters: a directory. Leaves: the published files in it, whole or not at all. Refuses everything
+whose checksum is not the published one, and every archive member that is not expected.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamsearch.data import cifar10
-from lamsearch.data.sources import check_name
+from lamsearch.data import cifar10_files as cifar10
+from lamsearch.data.source import Progress
 from lamsearch.errors import DataError, FilesError, InputError
 from lamsearch.redaction import scrub, shown
 
-Progress = Callable[[int, int], None]
 ATTEMPTS = 4  # in a row without a single new byte
 SECONDS = 30.0  # of silence before a connection counts as dropped
 CHUNK = 1 << 18
@@ -47,27 +46,16 @@ class _DroppedError(Exception):
     """The connection ended early; what has arrived is kept."""
 
 
-def fetch(
-    name: str, directory: Path, *, progress: Progress | None = None, url: str | None = None
-) -> Path:
-    """Get a source into ``directory`` and return where it lies; one that is there is only read.
+def fetch_cifar10(directory: Path, archive: Archive, progress: Progress | None = None) -> Path:
+    """Get CIFAR-10 into ``directory`` and return where it lies; one that is there is only read.
 
-    ``progress`` is called with bytes done and bytes in total; ``url`` names a mirror, which must
-    hold the same archive.
+    ``progress`` is called with bytes done and bytes in total.
 
     Raises:
-        InputError: The name or the URL is of an unknown kind.
+        InputError: The URL is of an unknown kind.
         DataError: The network failed, or what came is not what was published.
         FilesError: The directory cannot be written to.
     """
-    check_name(name)
-    if name == "digits":
-        raise InputError("digits: there is nothing to fetch, scikit-learn carries them")
-    return fetch_cifar10(Path(directory), Archive(url=url) if url else Archive(), progress)
-
-
-def fetch_cifar10(directory: Path, archive: Archive, progress: Progress | None = None) -> Path:
-    """Do as `fetch` does, from any archive."""
     if not archive.url.startswith(("https://", "http://")):
         raise InputError(f"url: must start with https:// or http://, got {shown(archive.url)!r}")
     layout = cifar10.located(directory)

@@ -191,8 +191,8 @@ def _check_room(parts: Sequence[_Part], x: Raw, test: LabelledImages) -> None:
         with np.errstate(over="ignore"):
             size = np.maximum(high - mean, mean - low) / std
         if (bad := np.flatnonzero(size > np.finfo(np.float32).max)).size:
-            rule = f"must fit into float32 once standardised by the training examples of {part.name}"
-            raise DataError(f"X: feature {bad[0]}: {rule}, got {size[bad[0]]:.3g}")
+            rule = "must fit into float32 once standardised by the training examples of"
+            raise DataError(f"X: feature {bad[0]}: {rule} {part.name}, got {size[bad[0]]:.3g}")
 
 
 def _plural(count: int, one: str, many: str) -> str:

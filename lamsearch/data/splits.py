@@ -16,7 +16,7 @@ from lamsearch.data.moments import Order, chunks, moments
 from lamsearch.data.projection import FITTED_ON, principal_components, project
 from lamsearch.errors import DataError
 from lamsearch.results import StageName
-from lamsearch.study import CIFAR10_BATCH, Study
+from lamsearch.study import Study
 
 # Spawn keys: no SeedSequence([seed, stage, replicate]) of a training can meet these streams.
 TEST_CUT, POOL_ORDER = 0x7E57, 0x9001
@@ -61,7 +61,7 @@ def split(study: Study, stage: StageName, pool: LabelledImages) -> Splits:
     train, validation = orders(study, stage, pool.y)
     mean, std = moments(pool.x, train)
     projection = None
-    components = study.components_of(stage)
+    components = study.settings_of(stage).components
     if components is not None:
         projection = _fitted(pool.x, train, mean, std, components)
     return Splits(
@@ -133,12 +133,13 @@ def orders(study: Study, stage: StageName, y: Labels) -> tuple[Order, Order]:
     """Return which images of the pool are the stage's training and validation images.
 
     Validation images come first in one order of the whole pool, so that a smaller validation
-    split lies inside a larger one. Whole CIFAR-10 batches keep the order of their files.
+    split lies inside a larger one. A split that the table makes keeps the order of the pool.
     """
-    train, validation = study.split_of(stage)
-    if train is None or validation is None:
-        data = study.data
-        return _batches(data.train_batches or ()), _batches(data.validation_batches or ())
+    assigned = study.data.assigned
+    if assigned is not None:
+        return _rows(assigned.train), _rows(assigned.validation)
+    settings = study.settings_of(stage)
+    train, validation = settings.train or 0, settings.validation or 0  # a checked study has both
     order = _permuted(y, _generator(study, POOL_ORDER), study.data.stratified)
     return order[validation : validation + train], order[:validation]
 
@@ -203,7 +204,5 @@ def _permuted(y: Labels, generator: np.random.Generator, stratified: bool) -> Or
     return np.argsort(place, kind="stable")
 
 
-def _batches(numbers: tuple[int, ...]) -> Order:
-    return np.concatenate(
-        [np.arange((number - 1) * CIFAR10_BATCH, number * CIFAR10_BATCH) for number in numbers]
-    )
+def _rows(ranges: tuple[range, ...]) -> Order:
+    return np.concatenate([np.arange(one.start, one.stop) for one in ranges])

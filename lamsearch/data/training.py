@@ -103,7 +103,7 @@ class TrainingData:
 
     def _are_of(self, stage: StageName, arrays: Arrays) -> bool:
         """Whether arrays have the names, shapes and types of the stage's split."""
-        components = self.study.components_of(stage)
+        components = self.study.settings_of(stage).components
         width = self.features if components is None else components
         shapes = {"train_y": (-1,), "validation_y": (-1,), "train_x": (-1, width),
                   "validation_x": (-1, width), "mean": (self.features,),
@@ -127,7 +127,7 @@ class TrainingData:
         """All that a split follows from; the arithmetic of a projection is the BLAS kernel's."""
         study = self.study
         data = study.data.model_dump(mode="json")
-        components = study.components_of(stage)
+        components = study.settings_of(stage).components
         made_by = None if components is None else fitted_by()
         asked = [study.split_of(stage), components, made_by]
         return [self.fingerprint, study.seed, data, study.pool_size, asked]
@@ -144,8 +144,8 @@ def load(
     """Find the source that ``study`` names, and its training pool.
 
     ``directory`` is where the data are (--data-dir); ``origin`` is the directory of the study file,
-    where a relative .npz path is looked for next; ``cache`` is a directory of this host's own, where
-    normalised splits are shared and files that have not changed since need not be read again.
+    where a relative .npz path is looked for next; ``cache`` is a directory of this host's own,
+    where normalised splits are shared and files that have not changed since need not be read again.
     With ``look`` it is also found out what of the data bears on the answer, for who plans a study.
 
     Raises:
@@ -177,7 +177,11 @@ def load(
         test_images=test,
         study=study,
         source=_Pool(
-            study=study, directory=directory, origin=origin, fingerprint=facts["fingerprint"], held=pool
+            study=study,
+            directory=directory,
+            origin=origin,
+            fingerprint=facts["fingerprint"],
+            held=pool,
         ),
         cache=shared,
         seen=seen,

@@ -20,7 +20,7 @@ from lamsearch.statistics import (
     dropped,
     seed_noise,
 )
-from lamsearch.study import resolved
+from lamsearch.study import recorded_settings
 
 _SEARCHES: tuple[StageName, ...] = ("coarse", "fine")
 _UNTRAINED = {"sample_every"}  # settings that no weight depends on
@@ -88,8 +88,11 @@ def not_carried(record: StudyRecord) -> NotCarried | None:
 
 def differing(record: StudyRecord, one: StageName, other: StageName) -> tuple[str, ...]:
     """Return the settings in which two stages are trained differently, split and features too."""
-    first, second = (resolved(record.settings, name) for name in (one, other))
-    return tuple(key for key in first if first[key] != second[key] and key not in _UNTRAINED)
+    first, second = (recorded_settings(record.settings, name) for name in (one, other))
+    if first is None or second is None:
+        return ()
+    pairs = zip(first.trained_by().items(), second.trained_by().values(), strict=True)
+    return tuple(key for (key, a), b in pairs if a != b and key not in _UNTRAINED)
 
 
 def selection_bias(record: StudyRecord) -> tuple[StageName, Bias] | None:

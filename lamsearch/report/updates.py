@@ -6,11 +6,10 @@ mini-batch for one net, so that a cohort counts as many as it has nets in traini
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lamsearch.results import StageName, StudyRecord, TrialRecord, TrialState
-from lamsearch.study import resolved
+from lamsearch.study import recorded_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +26,10 @@ class Updates:
 
 def stage_updates(record: StudyRecord, name: StageName) -> Updates | None:
     """Return the updates of a planned stage, None where they are not known."""
-    stage, full = record.stages.get(name), _schedule(record.settings, name)
-    if stage is None or full is None:
+    stage, settings = record.stages.get(name), recorded_settings(record.settings, name)
+    if stage is None or settings is None:
         return None
+    full = settings.training.updates
     ended = [trial for trial in stage.trials if trial.state.finished]
     trained = [_trained(trial, full) for trial in ended]
     known = [count for count in trained if count is not None]
@@ -48,12 +48,3 @@ def stage_updates(record: StudyRecord, name: StageName) -> Updates | None:
 
 def _trained(trial: TrialRecord, full: int) -> int | None:
     return full if trial.state is TrialState.COMPLETE else trial.updates
-
-
-def _schedule(settings: Mapping[str, object], name: StageName) -> int | None:
-    """Updates of one whole training of the stage, 2 · step_size · cycles."""
-    found = resolved(settings, name)
-    step_size, cycles = found["step_size"], found["cycles"]
-    if not isinstance(step_size, int) or not isinstance(cycles, int):
-        return None
-    return 2 * step_size * cycles

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lamsearch.results import StageName, StudyRecord
 from lamsearch.statistics.candidates import CandidateScore, score_candidates
-from lamsearch.study import CIFAR10_BATCH, resolved
+from lamsearch.study import recorded_settings
 
 
 def candidate_scores(record: StudyRecord, name: StageName) -> list[CandidateScore]:
@@ -22,16 +22,13 @@ def candidate_scores(record: StudyRecord, name: StageName) -> list[CandidateScor
 def validation_images(record: StudyRecord, name: StageName) -> int | None:
     """Return how many examples the stage validates with, None where the settings do not say.
 
-    [final] may have a split of its own; whole CIFAR-10 batches hold 10,000 images each.
+    [final] may have a split of its own, and a source's table may assign examples itself.
     """
-    settings = resolved(record.settings, name)
-    batches, size = settings["validation_batches"], settings["validation"]
-    if isinstance(batches, (list, tuple)):
-        return CIFAR10_BATCH * len(batches) or None
-    return size if isinstance(size, int) and size > 0 else None
+    settings = recorded_settings(record.settings, name)
+    return None if settings is None else settings.validation_examples or None
 
 
 def cycle_length(record: StudyRecord, name: StageName) -> int | None:
     """Return the updates of one learning-rate cycle (2·n_s) in the stage, None if not known."""
-    step_size = resolved(record.settings, name)["step_size"]
-    return 2 * step_size if isinstance(step_size, int) and step_size > 0 else None
+    settings = recorded_settings(record.settings, name)
+    return None if settings is None else 2 * settings.training.step_size

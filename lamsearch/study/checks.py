@@ -7,18 +7,11 @@ from typing import Any
 
 from lamsearch.errors import Issue
 from lamsearch.results import STAGES
-from lamsearch.study.sections import (
-    CIFAR10_BATCH,
-    KNOWN_SOURCES,
-    MOST,
-    Coarse,
-    Data,
-    Fine,
-    Stage,
-    Training,
-)
+from lamsearch.study.data import Data
+from lamsearch.study.sections import MOST, Coarse, Final, Fine, Stage
+from lamsearch.study.settings import StageSettings, stage_settings
 
-_CYCLES_TO_HALVE = 2  # nets leave at the end of a cycle, and the last one's end is the end
+_CYCLES_TO_HALVE = 2  # models leave at the end of a cycle, and the last one's end is the end
 _COHORT_TO_HALVE = 2  # a cohort always keeps one
 _MOST_TRIALS = 1_000_000  # of a stage, planned in one transaction
 _ADDRESSABLE = 2**47  # bytes that a process can have at all
@@ -91,28 +84,28 @@ def _training_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
         stage = sections[name]
         if stage is None:
             continue
-        settings = merged(training, stage)
-        if settings.eta_min > settings.eta_max and training.eta_min <= training.eta_max:
-            rule = f"must be at most eta_max = {settings.eta_max!r}"
-            yield Issue(where=f"{name}.eta_min", rule=rule, value=settings.eta_min)
-        if getattr(stage, "halving", False) and settings.cycles < _CYCLES_TO_HALVE:
-            rule = f"needs at least {_CYCLES_TO_HALVE} cycles in the schedule of {name}"
-            yield Issue(where=f"{name}.halving", rule=rule, value=settings.cycles)
-        if settings.updates > MOST:
-            where = f"{name if stage.step_size or stage.cycles else 'training'}.step_size"
-            rule = f"2 * step_size * cycles must be at most {MOST} updates"
-            yield Issue(where=where, rule=rule, value=settings.step_size)
-        size = None if data is None else _train_size(data, stage)
-        if size is not None and settings.batch_size > size:
-            where = f"{name if stage.batch_size else 'training'}.batch_size"
-            rule = f"must be at most the {size} training images of {name}"
-            yield Issue(where=where, rule=rule, value=settings.batch_size)
+        settings = stage_settings(training, data, stage)
+        if settings.training.eta_min > settings.training.eta_max and (
+            training.eta_min <= training.eta_max
+        ):
+            rule = f"must be at most eta_max = {settings.training.eta_max!r}"
+            yield Issue(where=f"{name}.eta_min", rule=rule, value=settings.training.eta_min)
+        yield from _schedule_issues(name, stage, settings)
 
 
-def _train_size(data: Data, stage: Stage) -> int | None:
-    if data.train_batches is not None:
-        return CIFAR10_BATCH * len(data.train_batches)
-    return getattr(stage, "train", None) or data.train
+def _schedule_issues(name: str, stage: Stage, settings: StageSettings) -> Iterator[Issue]:
+    training, size = settings.training, settings.train_examples
+    if settings.halving and training.cycles < _CYCLES_TO_HALVE:
+        rule = f"needs at least {_CYCLES_TO_HALVE} cycles in the schedule of {name}"
+        yield Issue(where=f"{name}.halving", rule=rule, value=training.cycles)
+    if training.updates > MOST:
+        where = f"{name if stage.step_size or stage.cycles else 'training'}.step_size"
+        rule = f"2 * step_size * cycles must be at most {MOST} updates"
+        yield Issue(where=where, rule=rule, value=training.step_size)
+    if size is not None and training.batch_size > size:
+        where = f"{name if stage.batch_size else 'training'}.batch_size"
+        rule = f"must be at most the {size} training images of {name}"
+        yield Issue(where=where, rule=rule, value=training.batch_size)
 
 
 def _final_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:
@@ -129,15 +122,18 @@ def _final_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Itera
     if final.test_curves and selects:
         rule = "must be false where a stage selects λ: nothing before the end may read the test set"
         yield Issue(where="final.test_curves", rule=rule, value=True)
-    if data is None:
-        return
-    if data.train_batches is not None:
+    if data is not None:
+        yield from _final_split_issues(final, data)
+
+
+def _final_split_issues(final: Final, data: Data) -> Iterator[Issue]:
+    if data.assigned is not None:
         for key in ("train", "validation"):
             if getattr(final, key) is not None:
-                rule = "must not stand beside data.train_batches"
+                rule = f"must not stand beside data.{data.assigned.key}"
                 yield Issue(where=f"final.{key}", rule=rule, value=getattr(final, key))
-    elif data.kind in KNOWN_SOURCES:
-        have = KNOWN_SOURCES[data.kind][0] - (data.test or (1 if data.kind == "digits" else 0))
+    elif data.sizes is not None:
+        have = data.sizes.examples - data.least_test
         total = (final.train or data.train or 0) + (final.validation or data.validation or 0)
         if total > have > 0 and (final.train or final.validation):
             rule = f"train + validation must be at most the {have} images of the training pool"
@@ -146,9 +142,8 @@ def _final_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Itera
 
 def _components_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
     data = sections["data"]
-    if data is None or data.kind not in KNOWN_SOURCES:
-        return
-    yield from feature_issues(sections, KNOWN_SOURCES[data.kind][1], data.kind)
+    if data is not None and data.sizes is not None:
+        yield from feature_issues(sections, data.sizes.features, data.source)
 
 
 def feature_issues(sections: Mapping[str, Any], features: int, source: str) -> Iterator[Issue]:
@@ -173,15 +168,8 @@ def _size_issues(sections: Mapping[str, Any], cohort: object) -> Iterator[Issue]
     network, training, data = sections["network"], sections["training"], sections["data"]
     if network is None or not isinstance(cohort, int):
         return
-    features = KNOWN_SOURCES[data.kind][1] if data and data.kind in KNOWN_SOURCES else 1
+    features = data.sizes.features if data is not None and data.sizes is not None else 1
     wide = max(features, training.batch_size if training else 1)
     if 4 * wide * network.hidden * cohort > _ADDRESSABLE:
         rule = "must fit memory: the weights and activations of a cohort need more than 2^47 bytes"
         yield Issue(where="network.hidden", rule=rule, value=network.hidden)
-
-
-def merged(training: Training, stage: Stage) -> Training:
-    """Return [training] with a stage's overrides."""
-    keys = Training.model_fields.keys()
-    overrides = {key: value for key in keys if (value := getattr(stage, key)) is not None}
-    return training.model_copy(update=overrides)

@@ -6,16 +6,14 @@ import hashlib
 import json
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from lamsearch.errors import StudyFileError
 from lamsearch.results import STAGES, StageName
-from lamsearch.study.checks import all_issues, feature_issues, merged
+from lamsearch.study.checks import all_issues, feature_issues
+from lamsearch.study.data import Data
 from lamsearch.study.sections import (
-    CIFAR10_BATCH,
-    KNOWN_SOURCES,
     Coarse,
-    Data,
     Final,
     Finalists,
     Fine,
@@ -23,6 +21,7 @@ from lamsearch.study.sections import (
     Section,
     Training,
 )
+from lamsearch.study.settings import StageSettings, stage_settings
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
@@ -30,10 +29,12 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 class Study(Section):
     """A study file."""
 
+    written = frozenset({"cohort", "network"})
+
     name: str = Field(pattern=f"^{NAME_PATTERN}$", max_length=100)
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     cohort: Annotated[int, Field(ge=1, le=512)] = Field(8, description="trials trained together")
-    data: Data
+    data: SerializeAsAny[Data]  # the source's own table
     network: Network = Network()
     training: Training
     coarse: Coarse | None = None
@@ -57,8 +58,8 @@ class Study(Section):
     @property
     def pool_size(self) -> int:
         """The images that the splits of all stages need; what is left may be the test set."""
-        if self.data.train_batches is not None:
-            return KNOWN_SOURCES["cifar10"][0]
+        if self.data.assigned is not None:
+            return self.data.assigned.pool
         return max(sum(size or 0 for size in self.split_of(name)) for name in self.stages)
 
     @property
@@ -66,22 +67,18 @@ class Study(Section):
         """Whether λ is to be selected (rather than given)."""
         return any(name != "final" for name in self.stages)
 
+    def settings_of(self, stage: StageName) -> StageSettings:
+        """Return all that a stage is trained with."""
+        return stage_settings(self.training, self.data, getattr(self, stage))
+
     def training_of(self, stage: StageName) -> Training:
         """Return [training] with the stage's overrides."""
-        return merged(self.training, getattr(self, stage))
+        return self.settings_of(stage).training
 
     def split_of(self, stage: StageName) -> tuple[int | None, int | None]:
-        """Return (train, validation) sizes of the stage; None where whole batches are named."""
-        if stage == "final" and self.final is not None and self.data.train_batches is None:
-            final, data = self.final, self.data
-            return (final.train or data.train, final.validation or data.validation)
-        return (self.data.train, self.data.validation)
-
-    def components_of(self, stage: StageName) -> int | None:
-        """Return how many principal components the stage trains on; None: all features."""
-        section = getattr(self, stage)
-        own: int | None = None if section is None else section.components
-        return own or self.data.components
+        """Return (train, validation) sizes of the stage; None where the table assigns examples."""
+        settings = self.settings_of(stage)
+        return settings.train, settings.validation
 
     def check_features(self, features: int) -> None:
         """Check what asks for features against how many the data were found to have.
@@ -90,22 +87,24 @@ class Study(Section):
             StudyFileError: More principal components than features are asked for.
         """
         sections = {key: getattr(self, key) for key in SECTIONS}
-        source = self.data.npz_path or self.data.source
+        source = self.data.file or self.data.source
         if found := list(feature_issues(sections, features, source)):
             raise StudyFileError(found)
 
     def halves(self, stage: StageName) -> bool:
         """Whether the worse half of a cohort leaves at the stage's first cycle ends."""
-        return bool(getattr(getattr(self, stage), "halving", False))
+        return self.settings_of(stage).halving
 
     def validation_images(self, stage: StageName) -> int:
         """Return how many images the stage's validation accuracy is measured on."""
-        if self.data.validation_batches is not None:
-            return CIFAR10_BATCH * len(self.data.validation_batches)
-        return self.split_of(stage)[1] or 0
+        return self.settings_of(stage).validation_examples or 0
 
     def canonical(self) -> dict[str, Any]:
-        """Return the study as plain JSON values; defaults are written out, absent keys left out."""
+        """Return the study as plain JSON values, which parse to the same study.
+
+        Absent keys are left out, and so are defaults, but for those that have been written out
+        since the first fingerprints (`Section.written`). A published default never changes.
+        """
         return self.model_dump(mode="json", exclude_none=True)
 
     @property

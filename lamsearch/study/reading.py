@@ -20,6 +20,7 @@ from lamsearch.results import STAGES
 from lamsearch.study.checks import all_issues
 from lamsearch.study.document import SECTIONS, Study
 from lamsearch.study.sections import Section
+from lamsearch.study.sources import choose, properties
 
 _MOST_BYTES = 1_000_000
 _PATIENCE_SECONDS = 10.0
@@ -75,10 +76,10 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
     sections: dict[str, Section | None] = {}
     for key, model in SECTIONS.items():
         if key in document:
-            try:
-                sections[key] = model.model_validate(document[key])
-            except ValidationError as error:
-                found += _from_pydantic(error, (key,), model)
+            section, issues = _section(key, model, document[key])
+            found += issues
+            if section is not None:
+                sections[key] = section
     broken = {key for key in SECTIONS if key in document and key not in sections}
     cohort = document.get("cohort", Study.model_fields["cohort"].default)
     found += all_issues({key: sections.get(key) for key in SECTIONS}, broken, cohort=cohort)
@@ -103,6 +104,24 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
     return study
 
 
+def _section(
+    key: str, model: type[Section], document: object
+) -> tuple[Section | None, list[Issue]]:
+    """A table that parsed, else None, and what is wrong in it."""
+    issues: list[Issue] = []
+    whole = True
+    if key == "data":
+        chosen = choose(document)
+        model, document, issues, whole = (
+            chosen.table, chosen.document, chosen.issues, chosen.whole,
+        )  # fmt: skip
+    try:
+        section = model.model_validate(document)
+    except ValidationError as error:
+        return None, issues + _from_pydantic(error, (key,), model)
+    return section if whole else None, issues
+
+
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return a line per key that differs between two canonical forms, ``key: old → new``."""
     before, after = dict(_flat(old)), dict(_flat(new))
@@ -117,6 +136,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a study file, for editors."""
     schema = Study.model_json_schema()
+    schema["$defs"]["Data"]["properties"] = properties()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

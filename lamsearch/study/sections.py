@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from lamsearch.errors import Issue
-
-# Images, features and classes of the sources whose size is known before anything is read.
-KNOWN_SOURCES = {"digits": (1797, 64, 10), "cifar10": (50_000, 3072, 10)}
-CIFAR10_BATCH = 10_000
 
 MOST = 2**31 - 1  # what a database's whole numbers hold
 Positive = Annotated[int, Field(ge=1, le=MOST)]
@@ -28,6 +31,22 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
+    # Defaults that the canonical form writes out, as the first fingerprints had them. It leaves
+    # out those of keys that came later, so that studies of before keep their fingerprints.
+    written: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _canonical(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        spare = {
+            key
+            for key, field in fields.items()
+            if key not in self.written
+            and not field.is_required()
+            and getattr(self, key) == field.get_default(call_default_factory=True)
+        }
+        return {key: value for key, value in write(self).items() if key not in spare}
+
     def issues(self) -> Iterator[Issue]:
         """Yield what is wrong between keys that are each right."""
         yield from ()
@@ -41,95 +60,20 @@ class Section(BaseModel):
         return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
 
 
-class Data(Section):
-    """Where the images come from and how the training pool is split.
-
-    ``test`` is how many images are set aside as the test set where the source has none of its
-    own (digits, people's arrays without ``X_test``); unless given, all that no split needs.
-    """
-
-    source: Annotated[str, Field(description="digits, cifar10, npz, or the path of an .npz file")]
-    path: str | None = Field(None, description="the .npz file, where source is npz")
-    train: Positive | None = Field(None, description="images to train on")
-    validation: Positive | None = Field(None, description="images to select by")
-    train_batches: tuple[Annotated[int, Field(ge=1, le=5)], ...] | None = None
-    validation_batches: tuple[Annotated[int, Field(ge=1, le=5)], ...] | None = None
-    test: Positive | None = Field(None, description="images set aside where the source has none")
-    stratified: bool = Field(False, description="keep the classes' shares in every split")
-    components: Positive | None = Field(None, description="principal components to train on")
-
-    @property
-    def kind(self) -> Literal["digits", "cifar10", "npz"]:
-        """The kind of source, whichever way it was written."""
-        return "npz" if self.source not in KNOWN_SOURCES else self.source  # type: ignore[return-value]  # a key of KNOWN_SOURCES is one of the two
-
-    @property
-    def npz_path(self) -> str | None:
-        """The path of people's own arrays as the file gives it."""
-        if self.kind != "npz":
-            return None
-        return self.path if self.source == "npz" else self.source
-
-    def issues(self) -> Iterator[Issue]:
-        """Check the source, and that there is one complete way of splitting."""
-        if self.kind == "npz" and self.source != "npz" and not self.source.endswith(".npz"):
-            rule = "must be digits, cifar10, npz, or a path that ends in .npz"
-            yield Issue(where="data.source", rule=rule, value=self.source)
-        if self.source == "npz" and not self.path:
-            yield Issue(where="data.path", rule="is required where source is npz")
-        if self.source != "npz" and self.path is not None:
-            rule = "is only for source = 'npz'"
-            yield Issue(where="data.path", rule=rule, value=self.path)
-        if self.kind == "cifar10" and self.test is not None:
-            rule = "must not be given: cifar10 has a test set of its own"
-            yield Issue(where="data.test", rule=rule, value=self.test)
-        yield from self._batch_issues()
-        yield from self._size_issues()
-
-    def _batch_issues(self) -> Iterator[Issue]:
-        if (self.train_batches is None) != (self.validation_batches is None):
-            rule = "train_batches and validation_batches must be given together"
-            yield Issue(where="data", rule=rule)
-        if self.train_batches is None or self.validation_batches is None:
-            for key in ("train", "validation"):
-                if getattr(self, key) is None and self.train_batches is None:
-                    yield Issue(where=f"data.{key}", rule="is required")
-            return
-        both = self.train_batches + self.validation_batches
-        if self.kind != "cifar10":
-            rule = "is only for cifar10"
-            yield Issue(where="data.train_batches", rule=rule, value=list(self.train_batches))
-        if not self.train_batches or not self.validation_batches or len(set(both)) < len(both):
-            rule = (
-                "train_batches and validation_batches must be disjoint, without repeats, not empty"
-            )
-            yield Issue(where="data", rule=rule, value=list(both))
-        for key in ("train", "validation"):
-            if getattr(self, key) is not None:
-                rule = "must not stand beside train_batches"
-                yield Issue(where=f"data.{key}", rule=rule, value=getattr(self, key))
-
-    def _size_issues(self) -> Iterator[Issue]:
-        if self.kind not in KNOWN_SOURCES or self.train is None or self.validation is None:
-            return
-        have = KNOWN_SOURCES[self.kind][0]
-        test = self.test or (1 if self.kind == "digits" else 0)  # some must be left to test with
-        parts = [("train", self.train), ("validation", self.validation), ("test", test)]
-        total = sum(size for _, size in parts)
-        if total > have:
-            names = " + ".join(name for name, size in parts if size)
-            rule = f"{names} must be at most the {have} images of {self.source}"
-            yield Issue(where="data", rule=rule, value=total)
-
-
 class Network(Section):
     """The two-layer network."""
+
+    written = frozenset({"hidden"})
 
     hidden: Positive = Field(50, description="hidden units")
 
 
 class Training(Section):
     """Mini-batch SGD under a cyclical learning rate (Smith 2015, arXiv:1506.01186)."""
+
+    written = frozenset(
+        {"batch_size", "schedule", "eta_min", "eta_max", "gamma", "cycles", "sample_every"}
+    )
 
     batch_size: Positive = Field(100, description="images in a mini-batch")
     schedule: Literal["triangular", "triangular2", "exp_range"] = "triangular"
@@ -170,6 +114,8 @@ class Stage(Section):
 
 class Search(Stage):
     """A stage that draws candidates."""
+
+    written = frozenset({"sampler", "halving"})
 
     trials: Positive | None = Field(None, description="candidates to draw")
     log10_lambda: Interval | None = Field(None, description="bounds of log10 λ")
@@ -220,6 +166,8 @@ class Coarse(Search):
 class Fine(Search):
     """A second look, on the span of the best ``keep`` of coarse."""
 
+    written = Search.written | {"rounds", "extend"}
+
     keep: Positive | None = Field(None, description="candidates whose span is searched next")
     rounds: Positive = Field(1, description="after the first, each on the span of the best so far")
     extend: bool = Field(False, description="go on past the edge while the best is the outermost")
@@ -244,6 +192,8 @@ class Fine(Search):
 class Finalists(Stage):
     """The best candidates again, at the final schedule, over fresh seeds."""
 
+    written = frozenset({"keep", "replicates", "extend", "rounds", "rule"})
+
     keep: Positive = Field(4, description="candidates at most")
     replicates: Positive = Field(5, description="repetitions with seeds of their own")
     extend: bool = Field(False, description="try further λs while the best one is the outermost")
@@ -255,6 +205,8 @@ class Finalists(Stage):
 
 class Final(Stage):
     """The winner (or a given λ) trained for good; the only stage whose end opens the test set."""
+
+    written = frozenset({"replicates", "test_curves"})
 
     log10_lambda: Log10 | None = Field(None, description="λ where nothing is to be selected")
     train: Positive | None = Field(None, description="images to train on, instead of data.train")

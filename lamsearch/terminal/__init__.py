@@ -4,8 +4,8 @@ Enters: a study's status, lines worth telling. Leaves: text on a console: a live
 terminal, plain lines elsewhere. Reads and decides nothing.
 """
 
+from lamsearch.letters import print_json, print_text, speak_plainly
 from lamsearch.terminal.layout import Picture
-from lamsearch.terminal.letters import print_json, print_text, speak_plainly
 from lamsearch.terminal.live import Screen, print_status
 from lamsearch.terminal.plot import plot
 from lamsearch.terminal.tables import Transfer, print_table

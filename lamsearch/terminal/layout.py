@@ -17,10 +17,10 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from lamsearch.letters import plain
 from lamsearch.results import ScoreKind
 from lamsearch.storage import Point, Recovery, Status, WorkerStatus
 from lamsearch.terminal.glyphs import ASCII, UNICODE, Glyphs
-from lamsearch.terminal.letters import plain
 from lamsearch.terminal.plot import plot
 from lamsearch.visible import visible
 

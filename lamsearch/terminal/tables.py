@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from lamsearch.terminal.letters import plain
+from lamsearch.letters import plain
 from lamsearch.visible import visible
 
 

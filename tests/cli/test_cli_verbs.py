@@ -383,7 +383,7 @@ def test_data_verify_of_a_missing_directory(desk: Any, refused: Refused) -> None
 
 def test_data_verify_of_other_values_is_exit_1(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values that are not the published ones are said, with exit code 1; one's own arrays are 0."""
-    from lamsearch.data import digits
+    from lamsearch.data.sources import digits
 
     monkeypatch.setattr(digits, "FINGERPRINT", "of the published ones")
     result = desk("data", "verify", "digits")

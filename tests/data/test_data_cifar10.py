@@ -9,7 +9,7 @@ import pytest
 from conftest import CLASSES, Published, python2_array, python2_batch, python2_meta
 
 from lamsearch.data import load, open_test, sources, verify
-from lamsearch.data.cifar10 import located, read
+from lamsearch.data.cifar10_files import located, read
 from lamsearch.errors import DataError, InputError
 from lamsearch.results import TestOpening
 from lamsearch.study import Study

@@ -11,7 +11,7 @@ from conftest import Published, python2_array, short
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamsearch.data.cifar10 import read
+from lamsearch.data.cifar10_files import read
 from lamsearch.data.pickles import read_dictionary, uint8_array, whole_numbers
 from lamsearch.errors import DataError
 

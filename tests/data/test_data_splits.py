@@ -268,5 +268,5 @@ def test_opening_of_another_study_is_refused(numbered: Path, study: MakeStudy) -
     """The record of an opening opens the test set of its own study only."""
     transaction = study(source="numbered.npz", train=600, validation=150)
     other = TestOpening(study="other", study_id="1", purpose="final", at="", owner="me")
-    with pytest.raises(DataError, match=r"must be recorded for study transaction, got 'other'"):
+    with pytest.raises(DataError, match=r"must be recorded for study unit, got 'other'"):
         open_test(transaction, numbered, other, fingerprint=load(transaction, numbered).fingerprint)

@@ -42,7 +42,11 @@ def test_binomial_error_of_one_run() -> None:
     [
         ({"validation": 5000}, "coarse", 5000),
         ({"validation": 5000}, "final", 1000),
-        ({"train_batches": [1], "validation_batches": [2, 3]}, "coarse", 20000),
+        (
+            {"source": "cifar10", "train_batches": [1], "validation_batches": [2, 3]},
+            "coarse",
+            20000,
+        ),
         ({}, "coarse", None),
     ],
 )

@@ -155,9 +155,9 @@ def test_a_final_alone_selects_nothing() -> None:
 def test_people_s_own_arrays_are_given_either_way() -> None:
     """An .npz is the source itself, or npz with a path."""
     own: dict[str, Any] = {"data": {"source": "npz", "path": "my/x.npz"}}
-    assert built(own).data.npz_path == "my/x.npz"
-    assert built({"data": {"source": "my/x.npz"}}).data.npz_path == "my/x.npz"
-    assert built({}).data.npz_path is None
+    assert built(own).data.file == "my/x.npz"
+    assert built({"data": {"source": "my/x.npz"}}).data.file == "my/x.npz"
+    assert built({}).data.file is None
 
 
 def test_a_checked_study_cannot_be_changed() -> None:

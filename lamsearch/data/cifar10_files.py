@@ -72,7 +72,8 @@ def read(directory: Path) -> Contents:
     layout = _required(directory)
     read_batch: Callable[[Path], Batch] = _binary_batch if layout.binary else _python_batch
     suffix = ".bin" if layout.binary else ""
-    classes = _binary_classes(layout.directory) if layout.binary else _python_classes(layout.directory)
+    read_classes = _binary_classes if layout.binary else _python_classes
+    classes = read_classes(layout.directory)
     x = np.empty((IMAGES * len(BATCHES), FEATURES), np.uint8)
     y = np.empty(len(x), np.int64)
     for index, name in enumerate(BATCHES):

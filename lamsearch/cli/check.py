@@ -1,0 +1,164 @@
+"""The verb check: is a study file right, what will it plan, what will that cost here?
+
+Enters: a study file. Leaves: its plan as a table, and warnings; plans nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from lamsearch import data as datasets
+from lamsearch.cli import options
+from lamsearch.cli.echo import echo
+from lamsearch.cli.memory import lacking
+from lamsearch.errors import DataError
+from lamsearch.results import StageName
+from lamsearch.search import Cohort, StagePlan, halving, plan_candidates, plan_search
+from lamsearch.study import Study, cautions, read_study
+from lamsearch.terminal import print_table
+
+
+@click.command()
+@click.argument("study_file", metavar="STUDY.toml", type=options.STUDY_FILE)
+@options.data_dir
+def check(study_file: Path, data_dir: Path | None) -> None:
+    """Validate a study file; print its plan and what it will cost here.
+
+    \b
+    Example:
+      lamsearch check studies/cifar10.toml
+    """
+    study = read_study(study_file)
+    features, classes, told = _seen(study, data_dir, study_file.resolve().parent)
+    small = list(lacking(study, features, classes))
+    rows, seconds = [], 0.0
+    costs = _Costs(study, features, classes, measured=not small)
+    for stage in study.stages:
+        planned = _expected(study, stage)
+        models = [n for cohort in planned.cohorts for n in _models(study, stage, cohort)]
+        seconds += sum(costs.of_cycle(stage, count) for count in models)
+        rows.append(_row(study, planned, sum(models)))
+    header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]
+    print_table(header, rows, title=f"{study.name}: the file is right")
+    if not small:
+        echo(f"about {_duration(seconds)} of training on one core of this machine, "
+                   "evaluation and start-up not counted")  # fmt: skip
+    if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
+        echo(f"more where {' or '.join(growing)} is extended")
+    for text in [*cautions(study), *small, *told]:
+        echo(f"Warning: {text}")
+
+
+class _Costs:
+    """What training costs here, measured once for each size."""
+
+    def __init__(self, study: Study, features: int, classes: int, *, measured: bool) -> None:
+        self._study, self._features, self._classes = study, features, classes
+        self._measured = measured  # what does not fit into memory is not tried
+        self._seconds: dict[tuple[int, int, int], float] = {}
+
+    def of_cycle(self, stage: StageName, count: int) -> float:
+        """Return the seconds of one cycle of ``count`` models trained together."""
+        if not self._measured:
+            return 0.0
+        settings = self._study.settings_of(stage)
+        size = (settings.components or self._features, count, settings.training.batch_size)
+        if size not in self._seconds:
+            self._seconds[size] = _seconds(self._study, self._classes, *size)
+        return self._seconds[size] * 2 * settings.training.step_size
+
+
+def _row(study: Study, planned: StagePlan, model_cycles: int) -> list[str]:
+    training = study.settings_of(planned.stage).training
+    widths = sorted({len(cohort.slots) for cohort in planned.cohorts}, reverse=True)
+    return [
+        planned.stage,
+        str(planned.trials),
+        f"{len(planned.cohorts)} of {' and '.join(map(str, widths))}",
+        str(training.updates),
+        str(model_cycles * 2 * training.step_size),
+        _interval(study, planned),
+    ]
+
+
+def _seen(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int, tuple[str, ...]]:
+    """Features, classes, and what of the data bears on the answer.
+
+    Data whose sizes are known are looked at only where they are.
+    """
+    directory, sizes = options.data_directory(data_dir), study.data.sizes
+    if sizes is not None and not _is_here(study, directory):
+        return sizes.features, sizes.classes, ()
+    try:
+        found = datasets.load(
+            study, directory, origin=origin, cache=options.cache_directory(), look=True
+        )
+    except DataError as error:
+        if sizes is not None:
+            return sizes.features, sizes.classes, (f"the data cannot be used: {error}",)
+        raise DataError(f"check: the plan needs the data: {error}") from error
+    study.check_features(found.features)
+    return found.features, len(found.classes), found.seen.warnings if found.seen else ()
+
+
+def _is_here(study: Study, directory: Path) -> bool:
+    with suppress(DataError):  # a directory that may not be looked into
+        return datasets.is_present(study, directory)
+    return False
+
+
+def _models(study: Study, stage: StageName, cohort: Cohort) -> list[int]:
+    """How many models of a cohort are in training in each cycle."""
+    settings, planned = study.settings_of(stage), len(cohort.slots)
+    cycles = settings.training.cycles
+    if not settings.halving:
+        return [planned] * cycles
+    return [halving.survivors(planned, cycle=cycle, cycles=cycles) for cycle in range(cycles)]
+
+
+def _expected(study: Study, stage: StageName) -> StagePlan:
+    """The plan of a stage with all its rounds; where results decide, as many as there can be."""
+    once = _once(study, stage)
+    return replace(once, cohorts=once.cohorts * getattr(getattr(study, stage), "rounds", 1))
+
+
+def _once(study: Study, stage: StageName) -> StagePlan:
+    if stage == "coarse":
+        return plan_search(study, stage)
+    if stage == "fine" and study.fine is not None:
+        given = study.fine.values or study.fine.log10_lambda
+        return plan_search(study, stage, None if given else (-1.0, 1.0))
+    count = study.finalists.keep if stage == "finalists" and study.finalists else 1
+    return plan_candidates(study, stage, [float(index) for index in range(count)])
+
+
+def _interval(study: Study, planned: StagePlan) -> str:
+    section = getattr(study, planned.stage)
+    if getattr(section, "values", None):
+        return f"{len(section.values)} given"
+    bounds = getattr(section, "log10_lambda", None)
+    if isinstance(bounds, tuple):
+        return f"{bounds[0]:g} to {bounds[1]:g}"
+    if isinstance(bounds, float):
+        return f"{bounds:g}"
+    return {"fine": "span of coarse's best", "finalists": "best apart"}.get(planned.stage, "winner")
+
+
+def _seconds(study: Study, classes: int, features: int, cohort: int, batch_size: int) -> float:
+    from lamsearch.diagnostics.calibration import calibrate
+
+    return calibrate(features, study.network.hidden, classes, cohort, batch_size, seconds=0.3)
+
+
+def _duration(seconds: float) -> str:
+    """A time as people say it, in a unit of which there are few."""
+    seconds = max(seconds, 0.1)
+    for unit, size in (("seconds", 1), ("minutes", 60), ("hours", 3600)):
+        if seconds < 99.5 * size:
+            count = seconds / size
+            return f"{count:.0f} {unit}" if count >= 9.95 else f"{count:.1f} {unit}"
+    return f"{seconds / 86_400:,.0f} days"

@@ -1,0 +1,47 @@
+"""The verb report: what a study says, finished or not.
+
+Enters: a study's name. Leaves: a directory, a summary or a document.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lamsearch import report as reporting
+from lamsearch import storage as store
+from lamsearch.cli import options
+from lamsearch.cli.locks import until_free
+from lamsearch.cli.reports import gathered, write_report
+
+
+@click.command()
+@click.argument("name")
+@options.storage
+@options.files
+@options.output
+@options.json_document
+def report(
+    name: str, storage: str | None, files: str | None, output: Path | None, as_json: bool
+) -> None:
+    """Write the report of a study, finished or not.
+
+    With --json and no --output nothing is written but the document to standard output.
+
+    \b
+    Example:
+      lamsearch report digits --output digits-report
+    """
+    database = options.open_storage(storage)
+    if output is None and not as_json:
+        stored = until_free(lambda: store.load(database, name))
+        output = Path("lamsearch-report") / stored.study.name
+    if output is not None:
+        reporting.check_output(output)
+    if output is None:
+        record = until_free(lambda: store.read_study(database, name))
+        write_report(record, {}, None, as_json=as_json)
+    else:
+        record, models = until_free(lambda: gathered(database, name, files))
+        write_report(record, models, output, as_json=as_json)

@@ -1,0 +1,173 @@
+"""The verb run: a study from its file to its report, by local workers or a Dask cluster.
+
+Enters: a study file. Leaves: its report. After an interruption it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lamsearch import open_files
+from lamsearch import report as reporting
+from lamsearch.artifacts import Files
+from lamsearch.cli import options, sources
+from lamsearch.cli.planning import planned
+from lamsearch.cli.reports import gathered, write_report
+from lamsearch.cli.signals import leaving
+from lamsearch.errors import InputError, WorkFailedError
+from lamsearch.pool import Cluster, LocalPool, connect
+from lamsearch.results import StudyRecord
+from lamsearch.storage import Database, Stored
+from lamsearch.study import read_study
+from lamsearch.terminal import Screen
+from lamsearch.worker import Retry
+
+if TYPE_CHECKING:  # the extra; loaded where it is used
+    from distributed import Client
+
+_SECONDS = 4.8  # to leave gracefully in
+
+
+@click.command()
+@click.argument("study_file", metavar="STUDY.toml", type=options.STUDY_FILE)
+@options.storage
+@click.option("--workers", type=click.IntRange(1, 1024), help="Local workers; else one per core.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Scheduler of a Dask cluster, each of whose workers then runs one; instead of --workers.",
+)
+@options.data_dir
+@options.files
+@options.output
+@options.json_document
+@options.mixed_versions
+@options.timing
+def run(
+    study_file: Path,
+    storage: str | None,
+    workers: int | None,
+    dask: str | None,
+    data_dir: Path | None,
+    files: str | None,
+    output: Path | None,
+    as_json: bool,
+    mixed_versions: bool,
+    checkpoint_seconds: float,
+    lease_seconds: float,
+) -> None:
+    """Run a study to its report; after an interruption, go on where it stopped.
+
+    \b
+    Example:
+      lamsearch run studies/digits.toml --workers 2
+      lamsearch run studies/digits.toml --dask tcp://scheduler:8786 --storage postgresql://lam@db/lam
+    """
+    if dask is not None and workers is not None:
+        raise click.UsageError("--workers and --dask exclude each other: Dask's workers are used.")
+    if too_few := open_files.lacking(open_files.START + open_files.EACH_WORKER * _count(workers)):
+        raise InputError(too_few)
+    study = read_study(study_file)
+    output = output or Path("lamsearch-report") / study.name
+    # an output that cannot be, and a scheduler that does not answer, before anything is planned
+    reporting.check_output(output)
+    with nullcontext() if dask is None else connect(dask) as client:
+        database, stored = planned(study, study_file, storage, data_dir, files)
+        timing = ["--checkpoint-seconds", str(checkpoint_seconds),
+                "--lease-seconds", str(lease_seconds)]  # fmt: skip
+        timing += ["--mixed-versions"] if mixed_versions else []
+        timing += ["--data-origin", str(sources.given_by(study, study_file))]
+        setup = _Setup(
+            database=database, stored=stored, data_dir=data_dir, options=timing,
+            environment=_environment(storage, files, everywhere=client is not None),
+        )  # fmt: skip
+        record, models = _finished(setup, client, workers, files)
+    write_report(record, models, output, as_json=as_json)
+    if record.failure is not None:
+        raise WorkFailedError(record.failure)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setup:
+    """A planned study and what its workers are started with."""
+
+    database: Database
+    stored: Stored
+    data_dir: Path | None
+    options: list[str]
+    environment: dict[str, str]
+
+
+def _finished(
+    setup: _Setup, client: Client | None, workers: int | None, files: str | None
+) -> tuple[StudyRecord, dict[str, bytes]]:
+    """Run a study until it is over; return its record and models."""
+    database, stored = setup.database, setup.stored
+    with Screen() as screen:
+        launched: LocalPool | Cluster
+        if client is None:
+            launched = _local_pool(setup, workers, screen)
+        else:
+            launched = _cluster(setup, client, screen)
+        with leaving(screen.say, within=_SECONDS, at_once=launched.kill) as stop:
+            if not stored.over:
+                launched.run(stop)
+            # all is committed: a database that is away just now is waited for
+            return Retry(stop, screen.say)(lambda: gathered(database, stored.study.name, files))
+
+
+def _count(workers: int | None) -> int:
+    """How many local workers are meant."""
+    return workers or len(os.sched_getaffinity(0))
+
+
+def _local_pool(setup: _Setup, workers: int | None, screen: Screen) -> LocalPool:
+    name = setup.stored.study.name
+    return LocalPool(
+        setup.database,
+        name,
+        _count(workers),
+        command=[
+            sys.executable, "-P", "-m", "lamsearch", "worker", name, "--supervised",
+            "--data-dir", str(options.data_directory(setup.data_dir)), *setup.options,
+        ],
+        environment=setup.environment,
+        say=screen.say,
+        show=screen.show,
+        files=Files(setup.stored.files, setup.stored.id),
+    )  # fmt: skip
+
+
+def _cluster(setup: _Setup, client: Client, screen: Screen) -> Cluster:
+    """The other hosts have their own working directories and, unless told, data directories."""
+    name = setup.stored.study.name
+    if setup.environment[options.STORAGE_VARIABLE].startswith("sqlite"):
+        screen.say("--dask on sqlite: right only where all Dask workers are on this host")
+    where = [] if setup.data_dir is None else ["--data-dir", str(setup.data_dir.resolve())]
+    return Cluster(
+        client,
+        setup.database,
+        name,
+        arguments=["worker", name, "--supervised", *where, *setup.options],
+        # Dask's workers have other working directories
+        environment={options.FILES_VARIABLE: setup.stored.files} | setup.environment,
+        say=screen.say,
+        show=screen.show,
+        files=Files(setup.stored.files, setup.stored.id),
+    )
+
+
+def _environment(storage: str | None, files: str | None, *, everywhere: bool) -> dict[str, str]:
+    """What the workers find in their environment: places, which may hold passwords."""
+    url = options.storage_url_everywhere(storage) if everywhere else options.storage_url(storage)
+    given = options.files_given(files)
+    return {options.STORAGE_VARIABLE: url} | (
+        {} if given is None else {options.FILES_VARIABLE: given}
+    )

@@ -1,0 +1,108 @@
+"""The [data] table: what all sources share, and what a source's own table says of itself.
+
+Enters: a table's keys. Leaves: a frozen `Data`, or issues. Refuses to know any source: a source's
+own table is a subclass that its module registers, with the keys that it alone understands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from lamsearch.errors import Issue
+from lamsearch.study.sections import Positive, Section
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """What is known of a source before it is read; ``examples`` are those outside its test set."""
+
+    examples: int
+    features: int
+    classes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """A split that the table itself makes, the same in all stages, as rows of the pool.
+
+    ``key`` is the table's key that does; ``pool`` is how many examples the pool then has.
+    """
+
+    key: str
+    train: tuple[range, ...]
+    validation: tuple[range, ...]
+    pool: int
+
+    @property
+    def train_size(self) -> int:
+        """How many examples are trained on."""
+        return sum(map(len, self.train))
+
+    @property
+    def validation_size(self) -> int:
+        """How many examples are validated on."""
+        return sum(map(len, self.validation))
+
+
+class Data(Section):
+    """Where the images come from and how the training pool is split.
+
+    ``test`` is how many images are set aside as the test set where the source has none of its
+    own (digits, people's arrays without ``X_test``); unless given, all that no split needs.
+    """
+
+    written = frozenset({"stratified"})
+    sizes: ClassVar[Sizes | None] = None
+    has_test: ClassVar[bool] = False  # a test set of its own, known before anything is read
+
+    source: Annotated[str, Field(description="digits, cifar10, npz, or the path of an .npz file")]
+    train: Positive | None = Field(None, description="images to train on")
+    validation: Positive | None = Field(None, description="images to select by")
+    test: Positive | None = Field(None, description="images set aside where the source has none")
+    stratified: bool = Field(False, description="keep the classes' shares in every split")
+    components: Positive | None = Field(None, description="principal components to train on")
+
+    @property
+    def file(self) -> str | None:
+        """The path of a file that the table names; a worker opens it only where that was given."""
+        path = getattr(self, "path", None)
+        return path if isinstance(path, str) else None
+
+    @property
+    def assigned(self) -> Assigned | None:
+        """The split that the table itself makes; None where the sizes say how many are drawn."""
+        return None
+
+    @property
+    def least_test(self) -> int:
+        """How many examples at least are set aside to test with."""
+        return self.test or (0 if self.has_test else 1)
+
+    def issues(self) -> Iterator[Issue]:
+        """Check that there is one complete way of splitting, and that it fits the source."""
+        if self.has_test and self.test is not None:
+            rule = f"must not be given: {self.source} has a test set of its own"
+            yield Issue(where="data.test", rule=rule, value=self.test)
+        yield from self.split_issues()
+        if self.sizes is not None:
+            yield from self._size_issues(self.sizes.examples)
+
+    def split_issues(self) -> Iterator[Issue]:
+        """Check that the split's sizes are there."""
+        for key in ("train", "validation"):
+            if getattr(self, key) is None:
+                yield Issue(where=f"data.{key}", rule="is required")
+
+    def _size_issues(self, have: int) -> Iterator[Issue]:
+        if self.train is None or self.validation is None:
+            return
+        parts = [("train", self.train), ("validation", self.validation), ("test", self.least_test)]
+        total = sum(size for _, size in parts)
+        if total > have:
+            names = " + ".join(name for name, size in parts if size)
+            rule = f"{names} must be at most the {have} images of {self.source}"
+            yield Issue(where="data", rule=rule, value=total)
