@@ -13,6 +13,7 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
+from newest import newest_checkpoint
 from safetensors import safe_open
 from safetensors.numpy import save as save_tensors
 
@@ -94,17 +95,17 @@ FOLDER = "study-id/checkpoints/coarse-2"
 
 def test_a_checkpoint_comes_back_to_the_bit(files: Files) -> None:
     """A state that is saved is loaded with the same keys, types, shapes and bits."""
-    assert files.load_checkpoint("coarse", 2) is None
+    assert newest_checkpoint(files, "coarse", 2) is None
     files.save_checkpoint("coarse", 2, 30, state())
-    assert same(files.load_checkpoint("coarse", 2), state())
+    assert same(newest_checkpoint(files, "coarse", 2), state())
 
 
 def test_checkpoints_of_cohorts_and_stages_are_their_own(files: Files) -> None:
     """A cohort's checkpoint is not another cohort's, stage's or study's."""
     files.save_checkpoint("coarse", 2, 30, state())
-    assert files.load_checkpoint("coarse", 1) is None
-    assert files.load_checkpoint("fine", 2) is None
-    assert Files(files.url, "other-id").load_checkpoint("coarse", 2) is None
+    assert newest_checkpoint(files, "coarse", 1) is None
+    assert newest_checkpoint(files, "fine", 2) is None
+    assert newest_checkpoint(Files(files.url, "other-id"), "coarse", 2) is None
 
 
 def test_the_newest_and_the_one_before_are_kept(files: Files, url: str) -> None:
@@ -112,7 +113,7 @@ def test_the_newest_and_the_one_before_are_kept(files: Files, url: str) -> None:
     for updates in (5, 30, 200, 1000):
         files.save_checkpoint("coarse", 2, updates, state(updates))
     assert listing(url) == [f"{FOLDER}/000000000200.npz", f"{FOLDER}/000000001000.npz"]
-    assert same(files.load_checkpoint("coarse", 2), state(1000))
+    assert same(newest_checkpoint(files, "coarse", 2), state(1000))
 
 
 @pytest.mark.parametrize(
@@ -135,10 +136,10 @@ def test_a_damaged_checkpoint_is_reported_and_the_previous_used(
     files.save_checkpoint("coarse", 2, 60, state(2))
     edit(url, f"{FOLDER}/000000000060.npz", damage)
     with caplog.at_level(logging.WARNING):
-        assert same(files.load_checkpoint("coarse", 2), state(1))
+        assert same(newest_checkpoint(files, "coarse", 2), state(1))
     assert caplog.messages == ["checkpoint 000000000060.npz of coarse cohort 2 is damaged"]
     edit(url, f"{FOLDER}/000000000030.npz", damage)
-    assert files.load_checkpoint("coarse", 2) is None
+    assert newest_checkpoint(files, "coarse", 2) is None
 
 
 def test_a_damaged_checkpoint_never_displaces_a_whole_one(files: Files, url: str) -> None:
@@ -147,9 +148,9 @@ def test_a_damaged_checkpoint_never_displaces_a_whole_one(files: Files, url: str
         files.save_checkpoint("coarse", 2, updates, state(updates))
     edit(url, f"{FOLDER}/000000000060.npz", lambda _: b"")
     files.save_checkpoint("coarse", 2, 45, state(45))
-    assert same(files.load_checkpoint("coarse", 2), state(45))
+    assert same(newest_checkpoint(files, "coarse", 2), state(45))
     files.save_checkpoint("coarse", 2, 60, state(60))
-    assert same(files.load_checkpoint("coarse", 2), state(60))
+    assert same(newest_checkpoint(files, "coarse", 2), state(60))
 
 
 def test_what_a_crash_left_half_written_is_no_checkpoint(
@@ -161,10 +162,10 @@ def test_what_a_crash_left_half_written_is_no_checkpoint(
     left = tmp_path / FOLDER / ".000000000060.npz.0123"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half")
-    assert files.load_checkpoint("coarse", 2) is None
+    assert newest_checkpoint(files, "coarse", 2) is None
     assert caplog.messages == []
     files.save_checkpoint("coarse", 2, 30, state(1))
-    assert same(files.load_checkpoint("coarse", 2), state(1))
+    assert same(newest_checkpoint(files, "coarse", 2), state(1))
     files.save_checkpoint("coarse", 2, 40, state(2))
     names = sorted(path.name for path in (tmp_path / FOLDER).glob("0*"))
     assert names == ["000000000030.npz", "000000000040.npz"]
@@ -278,7 +279,7 @@ def test_a_full_disk_is_said_and_the_earlier_checkpoint_stands(
     path = tmp_path / FOLDER / "000000000060.npz"
     assert str(caught.value) == f"files: {path} cannot be written: No space left on device"
     assert caught.value.exit_code == 1
-    assert same(files.load_checkpoint("coarse", 2), state(1))
+    assert same(newest_checkpoint(files, "coarse", 2), state(1))
 
 
 def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
@@ -287,7 +288,7 @@ def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
     files = Files(str(tmp_path / "store"), "study-id")
     for call in (
         lambda: files.save_checkpoint("coarse", 2, 30, state()),
-        lambda: files.load_checkpoint("coarse", 2),
+        lambda: newest_checkpoint(files, "coarse", 2),
         lambda: files.save_model(0, model(), {}),
         lambda: files.read_model(0),
     ):
@@ -372,7 +373,7 @@ def test_bombs_and_objects_are_no_checkpoints(tmp_path: Path) -> None:
         files.save_checkpoint("coarse", 2, number, state())
         path = tmp_path / FOLDER / f"{number:012d}.npz"
         path.write_bytes(hashlib.sha256(body).digest() + body)
-        assert files.load_checkpoint("coarse", 2) is None
+        assert newest_checkpoint(files, "coarse", 2) is None
 
 
 def test_two_damaged_checkpoints_never_displace_those_to_come(files: Files, url: str) -> None:
@@ -380,6 +381,6 @@ def test_two_damaged_checkpoints_never_displace_those_to_come(files: Files, url:
     for updates in (60, 90):
         files.save_checkpoint("coarse", 2, updates, state())
         edit(url, f"{FOLDER}/{updates:012d}.npz", lambda _: b"")
-    assert files.load_checkpoint("coarse", 2) is None
+    assert newest_checkpoint(files, "coarse", 2) is None
     files.save_checkpoint("coarse", 2, 30, state(30))
-    assert same(files.load_checkpoint("coarse", 2), state(30))
+    assert same(newest_checkpoint(files, "coarse", 2), state(30))

@@ -17,10 +17,11 @@ import fsspec
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from newest import newest_checkpoint
 
-from lamsearch import artifacts as room
 from lamsearch import storage as store
 from lamsearch.artifacts import Files
+from lamsearch.artifacts import store as artifact_store
 from lamsearch.cli import cli
 from lamsearch.errors import FilesError, InputError
 from lamsearch.storage import Database
@@ -109,17 +110,17 @@ def test_another_host_s_checkpoint_is_seen_at_once(s3: str) -> None:
     kind = fsspec.get_filesystem_class("s3")
     here, directory = Files(s3, "id"), f"{s3}/id/checkpoints/coarse-2"
     here.save_checkpoint("coarse", 2, 30, STATE)
-    assert here.load_checkpoint("coarse", 2) is not None
+    assert newest_checkpoint(here, "coarse", 2) is not None
     there = kind(skip_instance_cache=True)
     newer = {"W1": np.arange(9.0)}
     here.save_checkpoint("coarse", 3, 60, newer)
     content = there.cat_file(f"{s3}/id/checkpoints/coarse-3/000000000060.npz")
     there.pipe_file(f"{directory}/000000000060.npz", content)
-    found = here.load_checkpoint("coarse", 2)
+    found = newest_checkpoint(here, "coarse", 2)
     assert found is not None
     assert found["W1"].size == 9
     there.rm(directory, recursive=True)
-    assert here.load_checkpoint("coarse", 2) is None
+    assert newest_checkpoint(here, "coarse", 2) is None
 
 
 def test_a_store_that_is_away_is_said_by_every_call(
@@ -135,7 +136,9 @@ def test_a_store_that_is_away_is_said_by_every_call(
         f"{s3}/id/checkpoints/coarse-2/000000000030.npz cannot be written": lambda: (
             files.save_checkpoint("coarse", 2, 30, STATE)
         ),
-        f"{s3}/id/checkpoints/coarse-2 cannot be read": lambda: files.load_checkpoint("coarse", 2),
+        f"{s3}/id/checkpoints/coarse-2 cannot be read": lambda: newest_checkpoint(
+            files, "coarse", 2
+        ),
         f"{s3}/id/models/final-0.safetensors cannot be read": lambda: files.read_model(0),
         f"{s3}/id cannot be removed": files.remove_all,
     }
@@ -163,12 +166,12 @@ def test_a_store_that_never_answers_is_refused_in_time(
     s3: str, unshared: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A check ends at its deadline where the store takes the connection and says nothing."""
-    assert room._CHECK_SECONDS == 10.0
+    assert artifact_store._CHECK_SECONDS == 10.0
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{mute.getsockname()[1]}")
-        monkeypatch.setattr(room, "_CHECK_SECONDS", 1.0)
+        monkeypatch.setattr(artifact_store, "_CHECK_SECONDS", 1.0)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         begun = time.monotonic()
         with pytest.raises(InputError, match=r"got no answer within 1 seconds$"):
@@ -192,7 +195,7 @@ def test_a_short_hiccup_is_ridden_out(
         assert time.monotonic() - begun >= 0.5
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
-    found = Files(s3, "id").load_checkpoint("coarse", 2)
+    found = newest_checkpoint(Files(s3, "id"), "coarse", 2)
     assert found is not None
 
 

@@ -19,9 +19,9 @@ from study_processes import optuna_trials
 from worker_bench import Bench
 
 from benchmarks.victims import until
-from lamsearch import artifacts
 from lamsearch import storage as store
 from lamsearch.artifacts import Files
+from lamsearch.artifacts import store as artifact_store
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError
 from lamsearch.results import TrialState
 from lamsearch.storage import Leases
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_written_for_a_cohort_that_another_has_is_no_failu
 ) -> None:
     """A worker whose cohort another has been given, and whose files were removed with it, drops it
     and lives on."""
-    one, write, robbed = bench(), artifacts.write_below, []
+    one, write, robbed = bench(), artifact_store.write_below, []
 
     def lose_first(base: Path, path: str, content: bytes) -> None:
         if not robbed and "checkpoints" in path:
@@ -130,7 +130,7 @@ def test_a_file_that_cannot_be_written_for_a_cohort_that_another_has_is_no_failu
             raise OSError(errno.ENOENT, "No such file or directory")
         write(base, path, content)
 
-    monkeypatch.setattr(artifacts, "write_below", lose_first)
+    monkeypatch.setattr(artifact_store, "write_below", lose_first)
     one.worker().run()
     assert robbed
     assert any(line.endswith("given to another worker; dropped") for line in one.said)
@@ -143,7 +143,7 @@ def test_a_full_disk_is_said_and_loses_nothing(
     """A checkpoint that cannot be written is one clear error; later the work goes on, the same."""
     right, one = bench(), bench()
     right.worker().run()
-    write = artifacts.write_below
+    write = artifact_store.write_below
     written: list[str] = []
 
     def full(base: Path, path: str, content: bytes) -> None:
@@ -152,10 +152,10 @@ def test_a_full_disk_is_said_and_loses_nothing(
         written.append(path)
         write(base, path, content)
 
-    monkeypatch.setattr(artifacts, "write_below", full)
+    monkeypatch.setattr(artifact_store, "write_below", full)
     with pytest.raises(FilesError, match="cannot be written: No space left on device"):
         one.worker().run()
-    monkeypatch.setattr(artifacts, "write_below", write)
+    monkeypatch.setattr(artifact_store, "write_below", write)
     one.worker().run()
     assert one.record().final == right.record().final
 

@@ -1,0 +1,13 @@
+"""Files: checkpoints and models, each whole or not at all, in a directory or an object store.
+
+Enters: an fsspec URL and a study's id; arrays and models. Leaves: the same again, or None where
+there is none that is whole. Refuses to know what the arrays mean.
+"""
+
+from lamsearch.artifacts.files import Files
+from lamsearch.artifacts.locations import DEFAULT_NAME, holds, locate
+from lamsearch.artifacts.models import digest_of, model_bytes, model_from
+
+__all__ = [
+    "Files", "locate", "holds", "DEFAULT_NAME", "model_bytes", "model_from", "digest_of",
+]  # fmt: skip
