@@ -1,8 +1,9 @@
 """Normalised splits in files, so that all workers of a host map one copy.
 
 Enters: a directory, a key, and a way to make the arrays. Leaves: read-only arrays mapped from
-files. Written once, whole, by whoever needs them first; refuses to know how they are made, and to believe
-what is no longer as it was written: each file is compared with its SHA-256 when a process opens it.
+files. Written once, whole, by whoever needs them first; refuses to know how they are made, and to
+believe what is no longer as it was written: each file is compared with its SHA-256 when a process
+opens it.
 
 float32, row by row: a mini-batch is then gathered as whole rows, ready for the matrix product.
 Bytes would take a quarter of the space, but cost a conversion at every update.

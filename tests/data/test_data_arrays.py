@@ -120,14 +120,14 @@ def test_relative_path_is_looked_for_in_both_folders(tmp_path: Path, study: Make
     directory, origin = tmp_path / "data", tmp_path / "studies"
     directory.mkdir()
     origin.mkdir()
-    transaction = study(source="npz", path="a.npz", train=2, validation=1)
+    wanted = study(source="npz", path="a.npz", train=2, validation=1)
     with pytest.raises(DataError) as caught:
-        load(transaction, directory, origin=origin)
+        load(wanted, directory, origin=origin)
     assert str(directory / "a.npz") in str(caught.value)
     assert str(origin / "a.npz") in str(caught.value)
     saved(origin / "a.npz", X=X, y=Y)
-    assert len(load(transaction, directory, origin=origin).classes) == 3
+    assert len(load(wanted, directory, origin=origin).classes) == 3
     saved(directory / "a.npz", X=X, y=Y % 2)
-    assert len(load(transaction, directory, origin=origin).classes) == 2
+    assert len(load(wanted, directory, origin=origin).classes) == 2
     absolute = study(source=str(origin / "a.npz"), train=2, validation=1)
     assert len(load(absolute, directory).classes) == 3

@@ -29,7 +29,7 @@ def replaced(path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["", "cifar-10-batches-py", "cifar-10-batches-bin"])
 def test_reads_what_was_written(published: Published, name: str) -> None:
-    """All images and labels are read in file order, from above a layout's directory or inside it."""
+    """All images and labels are read in file order, from above a layout's directory or in it."""
     contents = read(published.directory / name)
     assert np.array_equal(contents.pool.x, np.concatenate(published.x[:5]))
     assert np.array_equal(contents.pool.y, np.concatenate(published.y[:5]))
@@ -41,9 +41,9 @@ def test_reads_what_was_written(published: Published, name: str) -> None:
 
 def test_both_layouts_have_one_fingerprint(published: Published, study: MakeStudy) -> None:
     """The data fingerprint is that of the content, not of the files around it."""
-    transaction = study(source="cifar10", train=100, validation=10)
-    python = load(transaction, published.directory / "cifar-10-batches-py")
-    binary = load(transaction, published.directory / "cifar-10-batches-bin")
+    wanted = study(source="cifar10", train=100, validation=10)
+    python = load(wanted, published.directory / "cifar-10-batches-py")
+    binary = load(wanted, published.directory / "cifar-10-batches-bin")
     assert python.fingerprint == binary.fingerprint
     assert (python.images, python.features, python.test_images) == (50_000, 3072, 10_000)
 
@@ -59,8 +59,8 @@ def test_fingerprint_covers_the_test_set(published: Published, tmp_path: Path) -
 
 def test_named_batches_are_used_whole_and_in_order(published: Published, study: MakeStudy) -> None:
     """train_batches and validation_batches give exactly these files, row by row."""
-    transaction = study(source="cifar10", train_batches=[3, 1], validation_batches=[2])
-    splits = load(transaction, published.directory).split("coarse")
+    wanted = study(source="cifar10", train_batches=[3, 1], validation_batches=[2])
+    splits = load(wanted, published.directory).split("coarse")
     assert np.array_equal(splits.train_y, np.concatenate([published.y[2], published.y[0]]))
     assert np.array_equal(splits.validation_y, published.y[1])
     first = (published.x[1][0] / np.float32(255) - splits.mean) / splits.std
@@ -132,9 +132,9 @@ def test_test_set_is_the_test_batch(
     published: Published, study: MakeStudy, opening: TestOpening
 ) -> None:
     """What is opened at the end is test_batch, raw."""
-    transaction = study(source="cifar10", train=100, validation=10)
-    data = load(transaction, published.directory)
-    test = open_test(transaction, published.directory, opening, fingerprint=data.fingerprint)
+    wanted = study(source="cifar10", train=100, validation=10)
+    data = load(wanted, published.directory)
+    test = open_test(wanted, published.directory, opening, fingerprint=data.fingerprint)
     assert test.x.dtype == np.uint8
     assert np.array_equal(test.x, published.x[5])
     assert np.array_equal(test.y, published.y[5])

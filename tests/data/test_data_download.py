@@ -161,7 +161,7 @@ def test_oversized_member_is_refused(
     server: Manners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A member larger than any published file is not written."""
-    monkeypatch.setattr("lamsearch.data.cifar10.MOST_BYTES", 9998)
+    monkeypatch.setattr("lamsearch.data.cifar10_files.MOST_BYTES", 9998)
     with pytest.raises(DataError, match=r"plain file of a published size"):
         fetch_cifar10(tmp_path, archive(server))
 

@@ -28,8 +28,8 @@ Y = RNG.integers(0, 3, 300)
 def seen(directory: Path, study: MakeStudy, x: Any = X, y: Any = Y, **more: Any) -> DataFacts:
     """Write arrays and return what a study of 150 and 100 of them sees."""
     np.savez(directory / "a.npz", X=x, y=y, **more)
-    transaction = study(source="a.npz", train=150, validation=100)
-    found = load(transaction, directory, look=True).seen
+    wanted = study(source="a.npz", train=150, validation=100)
+    found = load(wanted, directory, look=True).seen
     assert found is not None
     return found
 
@@ -44,9 +44,9 @@ def test_nothing_is_said_of_ordinary_data(tmp_path: Path, study: MakeStudy) -> N
     """Examples that differ, classes of like size: no warning, and the baselines are those."""
     found = seen(tmp_path, study)
     assert found.warnings == ()
-    transaction = study(source="a.npz", train=150, validation=100)
-    data = load(transaction, tmp_path)
-    train, validation = orders(transaction, "coarse", data.pool.y)
+    wanted = study(source="a.npz", train=150, validation=100)
+    data = load(wanted, tmp_path)
+    train, validation = orders(wanted, "coarse", data.pool.y)
     most = max(range(3), key=lambda label: int((data.pool.y[train] == label).sum()))
     assert found.majority == str(most)
     expected = float((data.pool.y[validation] == most).mean())
@@ -56,11 +56,13 @@ def test_nothing_is_said_of_ordinary_data(tmp_path: Path, study: MakeStudy) -> N
 def test_the_baseline_is_each_stage_s_own(tmp_path: Path, study: MakeStudy) -> None:
     """A final with its own split has the majority and baseline of that split."""
     np.savez(tmp_path / "a.npz", X=X, y=Y)
-    transaction = study(source="a.npz", train=150, validation=100, final={"train": 200, "validation": 40})
-    data = load(transaction, tmp_path, look=True)
+    wanted = study(
+        source="a.npz", train=150, validation=100, final={"train": 200, "validation": 40}
+    )
+    data = load(wanted, tmp_path, look=True)
     assert data.seen is not None
-    for stage in transaction.stages:
-        train, validation = orders(transaction, stage, data.pool.y)
+    for stage in wanted.stages:
+        train, validation = orders(wanted, stage, data.pool.y)
         most = np.bincount(data.pool.y[train]).argmax()
         assert data.seen.baseline[stage] == (data.pool.y[validation] == most).mean()
         assert data.seen.majority == str(most) or stage != "final"
@@ -69,10 +71,10 @@ def test_the_baseline_is_each_stage_s_own(tmp_path: Path, study: MakeStudy) -> N
 @pytest.mark.parametrize("name", ["digits", "cifar10", "cifar10-fast"])
 def test_the_studies_here_raise_no_alarm(name: str) -> None:
     """The digits and CIFAR-10 have nothing that bears on the answer."""
-    transaction = read_study(Path("studies") / f"{name}.toml")
+    wanted = read_study(Path("studies") / f"{name}.toml")
     if name != "digits" and DATA is None:
         pytest.skip("LAMSEARCH_DATA is not set")
-    found = load(transaction, Path(str(DATA)), look=True).seen
+    found = load(wanted, Path(str(DATA)), look=True).seen
     assert found is not None
     assert found.warnings == ()
     assert all(0.05 < value < 0.15 for value in found.baseline.values())
@@ -91,8 +93,8 @@ def test_test_examples_among_the_training_ones_are_counted(
 def test_a_test_set_that_nobody_opens_is_not_spoken_of(tmp_path: Path, study: MakeStudy) -> None:
     """Of a study without a final stage it does not matter what the test set holds."""
     np.savez(tmp_path / "a.npz", X=X, y=Y, X_test=X[:9], y_test=Y[:9])
-    transaction = study(source="a.npz", train=150, validation=100, final=None)
-    found = load(transaction, tmp_path, look=True).seen
+    wanted = study(source="a.npz", train=150, validation=100, final=None)
+    found = load(wanted, tmp_path, look=True).seen
     assert found is not None
     assert found.warnings == ()
 
@@ -177,8 +179,8 @@ def test_what_no_split_can_standardise_is_refused_at_once(tmp_path: Path, study:
     test[1, 2] = 1e39
     with pytest.raises(DataError, match=r"X: feature 2: must fit into float32 once standardised"):
         seen(tmp_path, study, x, X_test=test, y_test=[0, 1, 2])
-    transaction = study(source="a.npz", train=150, validation=100)
-    assert load(transaction, tmp_path).seen is None  # who only loads is not refused, nor looks
+    wanted = study(source="a.npz", train=150, validation=100)
+    assert load(wanted, tmp_path).seen is None  # who only loads is not refused, nor looks
 
 
 @given(
@@ -208,8 +210,8 @@ def test_what_was_seen_is_remembered(
     )
 
     def look(seed: int = 1, train: int = 150) -> DataFacts | None:
-        transaction = study(seed=seed, source="a.npz", train=train, validation=100)
-        return load(transaction, tmp_path, cache=tmp_path / "cache", look=True).seen
+        wanted = study(seed=seed, source="a.npz", train=train, validation=100)
+        return load(wanted, tmp_path, cache=tmp_path / "cache", look=True).seen
 
     first, again = look(), look()
     assert first == again
@@ -227,7 +229,7 @@ def test_a_stage_more_is_looked_at(tmp_path: Path, study: MakeStudy) -> None:
     np.savez(tmp_path / "a.npz", X=X, y=Y, X_test=X[:5], y_test=Y[:5])
     document = study(source="a.npz", train=150, validation=100, final=None).canonical()
     for more in ({}, {"final": {}}, {"fine": {"trials": 2}}):
-        transaction = parse_study(document | more)
-        found = load(transaction, tmp_path, cache=tmp_path / "cache", look=True).seen
+        wanted = parse_study(document | more)
+        found = load(wanted, tmp_path, cache=tmp_path / "cache", look=True).seen
         assert found is not None
-        assert tuple(found.baseline) == transaction.stages
+        assert tuple(found.baseline) == wanted.stages

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lamsearch.artifacts import model_bytes, model_from
 from lamsearch.data import TrainingData, load, normalise, open_test
 from lamsearch.data.arrays import read
 from lamsearch.data.moments import moments
 from lamsearch.errors import DataError
-from lamsearch.artifacts import model_bytes, model_from
 from lamsearch.results import Model, TestOpening
 from lamsearch.study import Study
 from lamsearch.worker import final
@@ -123,8 +123,8 @@ def test_ordinary_data_keep_their_bits(tmp_path: Path, study: MakeStudy, name: s
     arrays = {"u.npz": pixels, "f8.npz": reals, "f4.npz": reals.astype("f4"), "i8.npz": whole}
     if name in arrays:
         np.savez(tmp_path / name, X=arrays[name], y=y)
-    transaction = study(source=name, train=120, validation=60, final={"train": 150, "validation": 30})
-    data = load(transaction, tmp_path)
+    wanted = study(source=name, train=120, validation=60, final={"train": 150, "validation": 30})
+    data = load(wanted, tmp_path)
     assert (data.fingerprint[:16], *(digest(data, s) for s in ("coarse", "final"))) == GOLDEN[name]
 
 

@@ -44,10 +44,10 @@ def test_splits_are_disjoint_and_of_the_asked_size(
 ) -> None:
     """Training, validation and test images are different ones, and as many as asked for."""
     sizes = {"train": 600, "validation": 150, "test": 200}
-    transaction = study(source="numbered.npz", stratified=stratified, **sizes)
-    data = load(transaction, numbered)
+    wanted = study(source="numbered.npz", stratified=stratified, **sizes)
+    data = load(wanted, numbered)
     train, validation = numbers(data)
-    test = open_test(transaction, numbered, opening, fingerprint=data.fingerprint)
+    test = open_test(wanted, numbered, opening, fingerprint=data.fingerprint)
     assert (len(train), len(validation), len(test), data.test_images) == (600, 150, 200, 200)
     assert len({*train, *validation, *test.x[:, 0].astype(int).tolist()}) == 950
 
@@ -55,8 +55,8 @@ def test_splits_are_disjoint_and_of_the_asked_size(
 def test_all_that_no_split_needs_is_the_test_set(numbered: Path, study: MakeStudy) -> None:
     """Without data.test the largest split's rest is the test set."""
     final = {"train": 700, "validation": 60}
-    transaction = study(source="numbered.npz", train=600, validation=150, final=final)
-    data = load(transaction, numbered)
+    wanted = study(source="numbered.npz", train=600, validation=150, final=final)
+    data = load(wanted, numbered)
     assert (data.images, data.test_images) == (760, 240)
 
 
@@ -86,8 +86,8 @@ def test_same_seed_same_split_and_another_seed_another(numbered: Path, study: Ma
 def test_order_is_the_one_that_was_always_drawn(study: MakeStudy) -> None:
     """The streams of the seed are part of the answer: these orders must never change."""
     y = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
-    transaction = study(source="a.npz", train=4, validation=2)
-    train, validation = orders(transaction, "coarse", y)
+    wanted = study(source="a.npz", train=4, validation=2)
+    train, validation = orders(wanted, "coarse", y)
     assert (train.tolist(), validation.tolist()) == GOLDEN_PLAIN
     train, validation = orders(
         study(source="a.npz", train=4, validation=2, stratified=True), "coarse", y
@@ -104,11 +104,11 @@ def test_stratified_prefixes_keep_the_shares(study: MakeStudy, seed: int) -> Non
     """Stratified, each prefix of test, validation and training images has its share of a class."""
     y = np.random.default_rng(seed).permutation(np.repeat([0, 1, 2, 3], [500, 300, 150, 50]))
     sizes = {"train": 600, "validation": 200, "test": 200}
-    transaction = study(source="a.npz", stratified=True, seed=seed, **sizes)
+    wanted = study(source="a.npz", stratified=True, seed=seed, **sizes)
     pool = LabelledImages(x=np.zeros((1000, 1), np.float32), y=y)
     contents = Contents(name="a", classes=("0", "1", "2", "3"), pool=pool, test=None)
-    test, rest = cut_test_images(transaction, contents)
-    train, validation = orders(transaction, "coarse", y[rest])
+    test, rest = cut_test_images(wanted, contents)
+    train, validation = orders(wanted, "coarse", y[rest])
     for labels in (y[test], y[rest][np.concatenate([validation, train])]):
         for label, share in enumerate((0.5, 0.3, 0.15, 0.05)):
             prefix = np.arange(1, len(labels) + 1)
@@ -131,8 +131,8 @@ def test_too_many_images_is_said_with_what_there_are(numbered: Path, study: Make
 
 def test_without_a_final_stage_no_test_image_is_needed(numbered: Path, study: MakeStudy) -> None:
     """A study that ends before the test set may use every image."""
-    transaction = study(source="numbered.npz", train=900, validation=100, final=None)
-    assert load(transaction, numbered).test_images == 0
+    wanted = study(source="numbered.npz", train=900, validation=100, final=None)
+    assert load(wanted, numbered).test_images == 0
 
 
 def reachable(start: object) -> Iterator[object]:
@@ -157,9 +157,11 @@ def test_training_data_has_no_way_to_a_test_image(
     rest = {"X_test": x[600:], "y_test": np.arange(400) % 2} if own else {}
     x = x[:600] if own else x
     np.savez(tmp_path / "a.npz", X=x, y=np.arange(len(x)) % 2, **rest)
-    transaction = study(source="a.npz", train=400, validation=100)
-    data = load(transaction, tmp_path)
-    test = set(open_test(transaction, tmp_path, opening, fingerprint=data.fingerprint).x.ravel().tolist())
+    wanted = study(source="a.npz", train=400, validation=100)
+    data = load(wanted, tmp_path)
+    test = set(
+        open_test(wanted, tmp_path, opening, fingerprint=data.fingerprint).x.ravel().tolist()
+    )
     pool = set(data.pool.x.ravel().tolist())
     assert sum(a.nbytes for a in reachable(data) if isinstance(a, np.ndarray)) == len(pool) * 8
     splits = data.split("coarse")  # which the data keep as their last one
@@ -254,19 +256,19 @@ def test_other_data_than_planned_are_refused(
     numbered: Path, study: MakeStudy, opening: TestOpening
 ) -> None:
     """The test set of changed data is not opened."""
-    transaction = study(source="numbered.npz", train=600, validation=150)
-    data = load(transaction, numbered)
+    wanted = study(source="numbered.npz", train=600, validation=150)
+    data = load(wanted, numbered)
     with np.load(numbered / "numbered.npz") as old:
         x, y = old["X"], old["y"]
     x[17, 2] += 1
     np.savez(numbered / "numbered.npz", X=x, y=y)
     with pytest.raises(DataError, match=r"must be the data that the study was planned with"):
-        open_test(transaction, numbered, opening, fingerprint=data.fingerprint)
+        open_test(wanted, numbered, opening, fingerprint=data.fingerprint)
 
 
 def test_opening_of_another_study_is_refused(numbered: Path, study: MakeStudy) -> None:
     """The record of an opening opens the test set of its own study only."""
-    transaction = study(source="numbered.npz", train=600, validation=150)
+    wanted = study(source="numbered.npz", train=600, validation=150)
     other = TestOpening(study="other", study_id="1", purpose="final", at="", owner="me")
     with pytest.raises(DataError, match=r"must be recorded for study unit, got 'other'"):
-        open_test(transaction, numbered, other, fingerprint=load(transaction, numbered).fingerprint)
+        open_test(wanted, numbered, other, fingerprint=load(wanted, numbered).fingerprint)

@@ -1,0 +1,63 @@
+"""People's own arrays, in an .npz file that the study file names.
+
+Enters: a path. Leaves: what `lamsearch.data.arrays` reads there. Refuses to know their shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from lamsearch.data import arrays
+from lamsearch.data.images import Contents
+from lamsearch.data.source import Source, SourceInfo
+from lamsearch.errors import Issue
+from lamsearch.study import Data
+
+
+class NpzData(Data):
+    """[data] of an .npz file: ``source`` is its path, or npz beside a ``path``."""
+
+    path: str | None = Field(None, description="the .npz file, where source is npz")
+
+    @property
+    def file(self) -> str | None:
+        """The path of the arrays as the study file gives it."""
+        return self.path if self.source == "npz" else self.source
+
+    def issues(self) -> Iterator[Issue]:
+        """Check as every source, and that there is one path."""
+        if self.source == "npz" and not self.path:
+            yield Issue(where="data.path", rule="is required where source is npz")
+        if self.source != "npz" and self.path is not None:
+            yield Issue(where="data.path", rule="is only for source = 'npz'", value=self.path)
+        yield from super().issues()
+
+
+class Npz(Source):
+    """Arrays X, y and perhaps X_test, y_test."""
+
+    name = "npz"
+    description = "your own arrays (X, y and perhaps X_test, y_test)"
+    table = NpzData
+    suffix = ".npz"
+
+    def files(self, data: Data, directory: Path, origin: Path | None) -> list[Path]:
+        """Return the one file that the table names."""
+        return [arrays.resolved(data.file or "", directory, origin)]
+
+    def read(self, data: Data, directory: Path, origin: Path | None) -> Contents:
+        """Read and check the arrays."""
+        return arrays.read(arrays.resolved(data.file or "", directory, origin))
+
+    def listed(self, directory: Path) -> list[SourceInfo]:
+        """Return a line per .npz file in the directory of data."""
+        return [
+            SourceInfo(name=file.name, description=self.description, present=True, where=file)
+            for file in sorted(directory.glob("*.npz"))
+        ]
+
+
+SOURCE = Npz()
