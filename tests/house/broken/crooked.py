@@ -1,0 +1,3 @@
+"""What a package registers that is neither a source nor a verb."""
+
+NUMBER = 3
