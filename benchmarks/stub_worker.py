@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from lamsearch.trainer import Progress
 
 from lamsearch.results import Curve, Trained, TrialState
 from lamsearch.storage import Database, Leases, create, load
 from lamsearch.study import Study, parse_study
-from lamsearch.trainer import Progress
 from lamsearch.worker import Settings, Worker, loop
 
 CALLS = ("claim", "renew", "report", "tell")

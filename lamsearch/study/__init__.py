@@ -6,7 +6,7 @@ with every issue in it. Refuses to know what happens to a study later.
 
 from lamsearch.study.cautions import cautions
 from lamsearch.study.document import Study
-from lamsearch.study.reading import differences, json_schema, parse_study, read_study
+from lamsearch.study.reading import differences, issues_of, json_schema, parse_study, read_study
 from lamsearch.study.resolved import resolved
 from lamsearch.study.sections import (
     CIFAR10_BATCH,
@@ -33,6 +33,7 @@ __all__ = [
     "Training",
     "cautions",
     "differences",
+    "issues_of",
     "json_schema",
     "parse_study",
     "read_study",

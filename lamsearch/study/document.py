@@ -21,6 +21,7 @@ from lamsearch.study.sections import (
     Fine,
     Network,
     Section,
+    Trainer,
     Training,
 )
 
@@ -34,6 +35,7 @@ class Study(Section):
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     cohort: Annotated[int, Field(ge=1, le=512)] = Field(8, description="trials trained together")
     data: Data
+    trainer: Trainer = Trainer()
     network: Network = Network()
     training: Training
     coarse: Coarse | None = None
@@ -94,6 +96,11 @@ class Study(Section):
         if found := list(feature_issues(sections, features, source)):
             raise StudyFileError(found)
 
+    @property
+    def has_network_table(self) -> bool:
+        """Whether the file has a [network] table."""
+        return "network" in self.model_fields_set
+
     def halves(self, stage: StageName) -> bool:
         """Whether the worse half of a cohort leaves at the stage's first cycle ends."""
         return bool(getattr(getattr(self, stage), "halving", False))
@@ -105,8 +112,14 @@ class Study(Section):
         return self.split_of(stage)[1] or 0
 
     def canonical(self) -> dict[str, Any]:
-        """Return the study as plain JSON values; defaults are written out, absent keys left out."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """Return the study as plain JSON values; defaults are written out, absent keys left out.
+
+        The built-in trainer is left out, as files that are older than [trainer] have it, and so is
+        [network] where another one trains.
+        """
+        built_in = self.trainer == Trainer()
+        unsaid = {"trainer"} if built_in else {"network"} - self.model_fields_set
+        return self.model_dump(mode="json", exclude_none=True, exclude=unsaid)
 
     @property
     def fingerprint(self) -> str:
@@ -116,6 +129,6 @@ class Study(Section):
 
 
 SECTIONS: dict[str, type[Section]] = {
-    "data": Data, "network": Network, "training": Training,
+    "data": Data, "trainer": Trainer, "network": Network, "training": Training,
     "coarse": Coarse, "fine": Fine, "finalists": Finalists, "final": Final,
 }  # fmt: skip

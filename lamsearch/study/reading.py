@@ -78,7 +78,7 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
             try:
                 sections[key] = model.model_validate(document[key])
             except ValidationError as error:
-                found += _from_pydantic(error, (key,), model)
+                found += issues_of(error, (key,), model)
     broken = {key for key in SECTIONS if key in document and key not in sections}
     cohort = document.get("cohort", Study.model_fields["cohort"].default)
     found += all_issues({key: sections.get(key) for key in SECTIONS}, broken, cohort=cohort)
@@ -93,7 +93,7 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
     except StudyFileError as error:  # of all_issues, which has found the same already
         study, found = None, found or list(error.issues)
     except ValidationError as error:
-        missing = [e for e in _from_pydantic(error, (), Study) if e.where not in broken]
+        missing = [e for e in issues_of(error, (), Study) if e.where not in broken]
         found = missing + found
         study = None
     if found or study is None:
@@ -128,9 +128,10 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", json.dumps(value)
 
 
-def _from_pydantic(
+def issues_of(
     error: ValidationError, prefix: tuple[str, ...], model: type[BaseModel]
 ) -> list[Issue]:
+    """Return what pydantic found wrong with a table, under its keys, as issues of a study file."""
     found: dict[str, Issue] = {}
     for item in error.errors(include_url=False, include_context=True):
         where, value = _place(prefix, item["loc"]), item["input"]

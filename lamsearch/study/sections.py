@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from lamsearch.errors import Issue
 
@@ -122,8 +122,28 @@ class Data(Section):
             yield Issue(where="data", rule=rule, value=total)
 
 
+class Trainer(Section):
+    """What trains the candidates. Keys other than ``name`` are the trainer's own, and it checks
+    them."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
+
+    name: str = Field("network", description="a registered trainer", max_length=50)
+
+    @property
+    def options(self) -> dict[str, JsonValue]:
+        """The trainer's own keys."""
+        return dict(self.__pydantic_extra__)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, data: Any) -> Any:
+        return data  # options keep their arrays
+
+
 class Network(Section):
-    """The two-layer network."""
+    """The built-in trainer's two-layer network."""
 
     hidden: Positive = Field(50, description="hidden units")
 

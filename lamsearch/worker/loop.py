@@ -1,4 +1,7 @@
-"""The worker's loop, from claim to tell."""
+"""The worker's loop, from a lease to its results. Enters: a planned study. Leaves: results.
+
+Decides about pruning, saving and stopping; refuses to know how a trainer trains.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ from lamsearch import storage as store
 from lamsearch.artifacts import Files, digest_of, model_from
 from lamsearch.data import LabelledImages, TrainingData
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
-from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
+from lamsearch.results import FloatArray, IntArray, Model, StageName, Trained, TrialState
 from lamsearch.search import halving, training_seed
 from lamsearch.storage import Claim, Database, Heartbeat, Leases, Stored, Wait
-from lamsearch.trainer import Progress, Trainer
+from lamsearch.trainers import Guarded, Progress, TrainerFailedError, check, trainer_for
 from lamsearch.worker import final
 from lamsearch.worker.checkpoints import Checkpoints
 from lamsearch.worker.renewer import LeaseRenewer, Retry
@@ -59,8 +62,9 @@ class Worker:
         data: the training pool, where the caller has it already.
 
     Raises:
-        InputError: The data are others than were planned with, the files cannot be written, or
-            other versions than those of the workers before would compute here.
+        InputError: The data are others than were planned with, the files cannot be written, other
+            versions than those of the workers before would compute here, or the study's trainer is
+            not registered here.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Worker:
         data: TrainingData | None = None,
     ) -> None:
         self._stored, self._study, self._settings = stored, stored.study, settings
+        check(self._study, f"study {self._study.name}")
         self._stop, self._say = stop, say
         self._data = data or self._load()
         self._files = Files(stored.files, stored.id)
@@ -137,30 +142,44 @@ class Worker:
 
     def _train(self, claim: Claim, renewer: LeaseRenewer) -> None:
         begun = time.monotonic()
-        trainer = self._trainer(claim)
         checkpoints = Checkpoints(self._files, self._stored, claim)
+        try:
+            outcomes = self._outcomes(claim, renewer, checkpoints)
+        except TrainerFailedError as error:  # it would raise again: its trials fail, without retry
+            failed = Trained(
+                state=TrialState.FAIL, reason=str(error), updates=renewer.heartbeat.updates
+            )
+            outcomes = (failed,) * len(claim.slots)
+        seconds, heartbeat = time.monotonic() - begun, renewer.heartbeat
+        self._say_all(self._retried(lambda: self._leases.tell(claim, outcomes, heartbeat, seconds)))
+        checkpoints.drop()
+        for trial, trained in zip(claim.slots, outcomes, strict=True):
+            if trained.state is TrialState.FAIL:
+                point = f"log10 λ {trial.log10_lambda:.4g}"
+                self._say(f"{claim.stage} {point} failed: {trained.reason}")
+
+    def _outcomes(
+        self, claim: Claim, renewer: LeaseRenewer, checkpoints: Checkpoints
+    ) -> tuple[Trained, ...]:
+        """Train a cohort, from its newest checkpoint on; the final's models are saved."""
+        trainer = self._trainer(claim)
         if checkpoints.resume(trainer, self._say):
             renewer.heartbeat = replace(renewer.heartbeat, recovered=trainer.updates)
             self._say(f"{_title(claim)} goes on at update {trainer.updates}")
         self._follow(claim, renewer, trainer, checkpoints)
         outcomes = trainer.outcomes()
-        if claim.stage == "final":
-            outcomes = tuple(
-                one if model is None else replace(one, model_sha256=self._saved(claim, model))
-                for one, model in zip(outcomes, trainer.models(), strict=True)
-            )
-        seconds = time.monotonic() - begun
-        heartbeat = replace(renewer.heartbeat, updates=trainer.updates)
-        self._say_all(self._retried(lambda: self._leases.tell(claim, outcomes, heartbeat, seconds)))
-        checkpoints.drop()
-        for held, trained in zip(claim.slots, outcomes, strict=True):
-            if trained.state is TrialState.FAIL:
-                self._say(f"{claim.stage} log10 λ {held.log10_lambda:.4g} failed: {trained.reason}")
+        renewer.heartbeat = replace(renewer.heartbeat, updates=trainer.updates)
+        if claim.stage != "final":
+            return outcomes
+        return tuple(
+            one if model is None else replace(one, model_sha256=self._saved(claim, model))
+            for one, model in zip(outcomes, trainer.models(), strict=True)
+        )
 
     def _follow(
-        self, claim: Claim, renewer: LeaseRenewer, trainer: Trainer, checkpoints: Checkpoints
+        self, claim: Claim, renewer: LeaseRenewer, trainer: Guarded, checkpoints: Checkpoints
     ) -> None:
-        """Train to the end, with checkpoints, beats and reports; leave when told to."""
+        """Train to the end, with checkpoints, heartbeats and reports; leave when asked to."""
         begun, first = time.monotonic(), trainer.updates
         saved = begun
         for progress in trainer.run():
@@ -184,8 +203,8 @@ class Worker:
                 checkpoints.save(trainer)
                 saved = now
 
-    def _halve(self, claim: Claim, trainer: Trainer, progress: Progress) -> None:
-        """Let the worse nets go, before anything is saved: a checkpoint holds who has left."""
+    def _halve(self, claim: Claim, trainer: Guarded, progress: Progress) -> None:
+        """Let the worse models go, before anything is saved: a checkpoint holds who has left."""
         if not self._study.halves(claim.stage):
             return
         if progress.accuracies is not None and progress.losses is not None:
@@ -196,7 +215,7 @@ class Worker:
                 )
             )
 
-    def _leave(self, claim: Claim, trainer: Trainer, checkpoints: Checkpoints) -> None:
+    def _leave(self, claim: Claim, trainer: Guarded, checkpoints: Checkpoints) -> None:
         checkpoints.save(trainer)
         self._retried(lambda: self._leases.give_back(claim))
         raise InterruptedWorkError(
@@ -218,7 +237,7 @@ class Worker:
     def _test(self, claim: Claim, renewer: LeaseRenewer) -> None:
         """Open the test set, record first, and evaluate the final's models."""
         purpose = _CURVES_TEST if self._wants_test_curves("final") else _SELECTED_TEST
-        images = self._open_test(claim, purpose)
+        examples = self._open_test(claim, purpose)
         # a replicate that failed has no model, and would fail again
         recorded = self._retried(self._leases.trained)
         contents = {replicate: self._model(replicate, recorded[replicate])
@@ -226,12 +245,12 @@ class Worker:
         whole = {replicate: found for replicate, found in contents.items() if found is not None}
         if renewer.lost:
             raise LeaseLostError("the test was given to another worker")
-        result = final.score([model_from(content) for content in whole.values()], images)
+        result = final.score([model_from(content) for content in whole.values()], examples)
         digests = {replicate: digest_of(content) for replicate, content in whole.items()}
         self._retried(lambda: self._leases.tell_test(claim, result, digests))
 
     def _open_test(self, claim: Claim, purpose: str) -> LabelledImages:
-        """Have the opening recorded, then read the test images: the one way to them."""
+        """Have the opening recorded, then read the test examples: the one way to them."""
         opening = self._retried(lambda: self._leases.open_test(claim, purpose))
         return datasets.open_test(
             self._study, self._settings.data_directory, opening,
@@ -248,35 +267,43 @@ class Worker:
             f"model of replicate {replicate} is not in {self._files.shown}, or not as it was "
             "saved: training it again"
         )
-        trainer = self._trainer_of("final", [chosen], replicate)
-        for _ in trainer.run():
-            if self._stop.is_set():
-                raise InterruptedWorkError("interrupted before the test; run again to go on")
-        model = trainer.models()[0]
+        model = self._model_again(chosen, replicate)
         if model is None:
             return None
         return self._files.save_model(replicate, model, self._model_metadata(replicate, chosen))
 
-    def _trainer(self, claim: Claim) -> Trainer:
+    def _model_again(self, log10_lambda: float, replicate: int) -> Model | None:
+        """Train a replicate of the final again, for its model; None where it fails now."""
+        try:
+            trainer = self._trainer_of("final", [log10_lambda], replicate)
+            for _ in trainer.run():
+                if self._stop.is_set():
+                    raise InterruptedWorkError("interrupted before the test; run again to go on")
+            return trainer.models()[0]
+        except TrainerFailedError as error:
+            self._say(f"final replicate {replicate} failed: {error}")
+            return None
+
+    def _trainer(self, claim: Claim) -> Guarded:
         test = None
         if self._wants_test_curves(claim.stage):
-            images = self._open_test(claim, _CURVES_TEST)
-            test = (self._data.split("final").enter(images.x), images.y)
-        values = [held.log10_lambda for held in claim.slots]
+            examples = self._open_test(claim, _CURVES_TEST)
+            test = (self._data.split("final").enter(examples.x), examples.y)
+        values = [trial.log10_lambda for trial in claim.slots]
         return self._trainer_of(claim.stage, values, claim.replicate, test)
 
     def _trainer_of(
         self,
         stage: StageName,
-        log10_lambdas: list[float],
+        points: list[float],
         replicate: int,
         test: tuple[FloatArray, IntArray] | None = None,
-    ) -> Trainer:
-        return Trainer(
-            self._data.split(stage),
-            self._study.training_of(stage),
-            log10_lambdas,
-            hidden=self._study.network.hidden,
+    ) -> Guarded:
+        return trainer_for(
+            self._study,
+            stage,
+            points,
+            splits=self._data.split(stage),
             classes=len(self._stored.classes),
             seed=training_seed(self._study, stage, replicate),
             test=test,

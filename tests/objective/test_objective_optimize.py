@@ -18,7 +18,7 @@ from lamsearch import data as datasets
 from lamsearch.errors import DataError, InputError, StudyFileError
 from lamsearch.search import training_seed
 from lamsearch.study import Study
-from lamsearch.trainer import Trainer
+from lamsearch.trainers.network import NetworkTrainer
 
 MakeStudy = Callable[..., Study]
 TWO_CYCLES = {"coarse": {"cycles": 2}}
@@ -91,7 +91,7 @@ def test_the_same_lambda_gives_what_the_trainer_gives(
     objective = lamsearch.Objective(study)
     splits = datasets.load(study, tmp_path).split("coarse")
     for value in (-4.5, -2.0):
-        trainer = Trainer(
+        trainer = NetworkTrainer(
             splits, study.training_of("coarse"), [value], hidden=8, classes=10,
             seed=training_seed(study, "coarse", 0),
         )  # fmt: skip
