@@ -15,6 +15,7 @@ import click
 from lamsearch import data as datasets
 from lamsearch import report as reporting
 from lamsearch import storage as store
+from lamsearch import trainers
 from lamsearch.artifacts import Files
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
@@ -98,7 +99,7 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     Example:
       lamsearch check studies/cifar10.toml
     """
-    study = read_study(study_file)
+    study = trainers.check(read_study(study_file), str(study_file))
     features, classes, told = _seen(study, data_dir, study_file.resolve().parent)
     small = list(lacking(study, features, classes))
     warnings = [*cautions(study), *small, *told]
@@ -111,7 +112,9 @@ def check(study_file: Path, data_dir: Path | None) -> None:
         for count in nets:
             size = (seen, count, training.batch_size)
             if size not in costs:  # what does not fit into memory is not tried
-                costs[size] = 0.0 if small else _seconds(study, classes, *size)
+                costs[size] = (
+                    0.0 if small or not study.uses_network else _seconds(study, classes, *size)
+                )
             seconds += costs[size] * 2 * training.step_size
         widths = sorted({len(cohort.slots) for cohort in planned.cohorts}, reverse=True)
         sizes = " and ".join(map(str, widths))
@@ -122,7 +125,7 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     title = f"{study.name}: the file is right"
     header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]
     print_table(header, rows, title=title)
-    if not small:
+    if not small and study.uses_network:  # what others cost is not known
         echo(f"about {_duration(seconds)} of training on one core of this machine, "
                    "evaluation and start-up not counted")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:

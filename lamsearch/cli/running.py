@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from lamsearch import data as datasets
-from lamsearch import environment, open_files
+from lamsearch import environment, open_files, trainers
 from lamsearch import report as reporting
 from lamsearch import storage as store
 from lamsearch.artifacts import Files
@@ -80,7 +80,7 @@ def run(
         open_files.START + open_files.EACH_WORKER * _count(workers)
     ):
         raise InputError(lacking_files)
-    study = read_study(study_file)
+    study = trainers.check(read_study(study_file), str(study_file))
     output = output or Path("lamsearch-report") / study.name
     # an output that cannot be, and a scheduler that does not answer, before anything is planned
     reporting.check_output(output)
@@ -173,7 +173,8 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
     Example:
       lamsearch create studies/cifar10.toml --storage postgresql://lam@db/lam
     """
-    _, stored = _planned(read_study(study_file), study_file, storage, data_dir, files)
+    study = trainers.check(read_study(study_file), str(study_file))
+    _, stored = _planned(study, study_file, storage, data_dir, files)
     echo(f"planned {stored.study.name}; join with: lamsearch worker {stored.study.name}")
 
 

@@ -97,6 +97,11 @@ class Study(Section):
             raise StudyFileError(found)
 
     @property
+    def uses_network(self) -> bool:
+        """Whether the built-in network is what is trained."""
+        return self.trainer.name == "network"
+
+    @property
     def has_network_table(self) -> bool:
         """Whether the file has a [network] table."""
         return "network" in self.model_fields_set
@@ -117,8 +122,7 @@ class Study(Section):
         The built-in trainer is left out, as files that are older than [trainer] have it, and so is
         [network] where another one trains.
         """
-        built_in = self.trainer == Trainer()
-        unsaid = {"trainer"} if built_in else {"network"} - self.model_fields_set
+        unsaid = {"trainer"} if self.trainer == Trainer() else {"network"} - self.model_fields_set
         return self.model_dump(mode="json", exclude_none=True, exclude=unsaid)
 
     @property
