@@ -60,7 +60,7 @@ class Softmax:
                 self._left[model] = Trained(
                     state=TrialState.PRUNED, reason=reason, updates=self.updates,
                     validation_accuracy=whole.validation_accuracy, correct=whole.correct,
-                    validation_loss=whole.validation_loss,
+                    validation_loss=whole.validation_loss, cycle_accuracies=whole.cycle_accuracies,
                 )  # fmt: skip
 
     def outcomes(self) -> tuple[Trained, ...]:
@@ -90,6 +90,7 @@ class Softmax:
                 state=TrialState.FAIL if failed else TrialState.PRUNED, reason=str(reason),
                 updates=int(updates), validation_accuracy=whole.validation_accuracy,
                 validation_loss=whole.validation_loss, correct=whole.correct,
+                cycle_accuracies=whole.cycle_accuracies,
             )  # fmt: skip
 
     def _step(self) -> None:
@@ -132,6 +133,7 @@ class Softmax:
         return Trained(
             state=TrialState.COMPLETE, validation_accuracy=float(correct.mean()),
             validation_loss=float(loss), correct=correct,
+            cycle_accuracies=tuple(c[0, model] for c in self._cycles if np.isfinite(c[0, model])),
         )  # fmt: skip
 
 
