@@ -2,15 +2,6 @@
 
 Enters: a gradient function and the sizes of a reduced problem. Leaves: a `Report` of plain
 records. Refuses to know how training uses the gradients and how the report is shown.
-
-Both oracles differentiate the cost of one model, loss + λΣ‖W‖², entry by entry, in float64. The
-central difference n = (C(w + h) − C(w − h)) / 2h is good to about 1e-9; where a pre-activation
-changes sign between its two evaluations the cost has a kink and the entry is left out. The
-complex step n = Im C(w + ih) / h subtracts nothing and is good to rounding; its ReLU is masked by
-the sign of the real part, so it never crosses a kink.
-
-Source: Squire & Trapp (1998), Using Complex Variables to Estimate Derivatives of Real Functions,
-SIAM Review 40(1).
 """
 
 from __future__ import annotations
@@ -22,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
 
+from lamsearch.diagnostics.oracles import Arrays, central_differences, complex_step
 from lamsearch.errors import LamsearchError
 from lamsearch.results import FloatArray, IntArray
 from lamsearch.trainers.network import Gradients, Weights, gradients
@@ -32,13 +23,7 @@ CENTRAL_TOLERANCE = 1e-7
 ORACLE_TOLERANCE = 1e-10
 ARRAYS = ("W1", "b1", "W2", "b2")
 
-# Balances rounding, ε·C / h, against truncation, h²·C''' / 6.
-_CENTRAL_STEP = 1e-5
-# Nothing is subtracted, so the step may be so small that its square vanishes.
-_COMPLEX_STEP = 1e-30
-
 Gradient = Callable[[Weights, FloatArray, IntArray, npt.NDArray[np.float64]], Gradients]
-_Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +134,9 @@ class _Problem:
     x: FloatArray
     labels: IntArray
     lambdas: npt.NDArray[np.float64]
-    central: _Arrays
-    across: _Arrays
-    complex_step: _Arrays
+    central: Arrays
+    across: Arrays
+    complex_step: Arrays
 
     def compare(self, gradient: Gradient, seed: int) -> Iterator[Comparison]:
         """Yield the comparisons of the model alone and, if there are others, in its stack."""
@@ -188,7 +173,7 @@ def _problems(
 ) -> Iterator[_Problem]:
     for index, lam in enumerate(lambdas):
         plain = _plain(weights, index)
-        central, across = _central_differences(plain, x, labels, lam)
+        central, across = central_differences(plain, x, labels, lam)
         yield _Problem(
             weights=weights,
             index=index,
@@ -197,7 +182,7 @@ def _problems(
             lambdas=np.asarray(lambdas, np.float64),
             central=central,
             across=across,
-            complex_step=_complex_step(plain, x, labels, lam),
+            complex_step=complex_step(plain, x, labels, lam),
         )
 
 
@@ -216,7 +201,7 @@ def _random_weights(
     )
 
 
-def _plain(weights: Weights, index: int) -> _Arrays:
+def _plain(weights: Weights, index: int) -> Arrays:
     """One model's arrays, without a scale."""
     columns = slice(index * weights.hidden, (index + 1) * weights.hidden)
     return {
@@ -225,60 +210,6 @@ def _plain(weights: Weights, index: int) -> _Arrays:
         "W2": weights.W2[index].copy(),
         "b2": weights.b2[index].copy(),
     }
-
-
-def _cost(
-    weights: _Arrays, x: FloatArray, labels: IntArray, lam: float
-) -> tuple[float, npt.NDArray[np.bool_]]:
-    """Return the cost as its definition says, and which pre-activations (B, H) are positive."""
-    z = x @ weights["W1"] + weights["b1"]
-    scores = np.maximum(z, 0) @ weights["W2"] + weights["b2"]
-    loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels].mean()
-    return float(loss + lam * sum(np.sum(weights[name] ** 2) for name in ("W1", "W2"))), z > 0
-
-
-def _central_differences(
-    weights: _Arrays, x: FloatArray, labels: IntArray, lam: float
-) -> tuple[_Arrays, _Arrays]:
-    """Return the numerical gradients, and per entry whether its step crosses a ReLU kink."""
-    slopes: _Arrays = {name: np.empty(array.shape) for name, array in weights.items()}
-    across: _Arrays = {name: np.zeros(array.shape, np.bool_) for name, array in weights.items()}
-    for name, array in weights.items():
-        for entry in np.ndindex(array.shape):
-            value = array[entry]
-            array[entry] = high = value + _CENTRAL_STEP
-            above, positive_above = _cost(weights, x, labels, lam)
-            array[entry] = low = value - _CENTRAL_STEP
-            below, positive_below = _cost(weights, x, labels, lam)
-            array[entry] = value
-            slopes[name][entry] = (above - below) / (high - low)
-            across[name][entry] = not np.array_equal(positive_above, positive_below)
-    return slopes, across
-
-
-def _complex_step(weights: _Arrays, x: FloatArray, labels: IntArray, lam: float) -> _Arrays:
-    """Return Im C(w + ih) / h of every entry; exact to rounding."""
-    turned: _Arrays = {name: array.astype(np.complex128) for name, array in weights.items()}
-    slopes: _Arrays = {name: np.empty(array.shape) for name, array in weights.items()}
-    for name, array in turned.items():
-        for entry in np.ndindex(array.shape):
-            value = array[entry]
-            array[entry] = value + 1j * _COMPLEX_STEP
-            cost = _complex_cost(turned, x, labels, lam)
-            slopes[name][entry] = cost.imag / _COMPLEX_STEP
-            array[entry] = value
-    return slopes
-
-
-def _complex_cost(weights: _Arrays, x: FloatArray, labels: IntArray, lam: float) -> complex:
-    """Return the cost continued to complex weights: analytic, so without |·| and conjugates."""
-    W1, W2 = weights["W1"], weights["W2"]
-    z = x @ W1 + weights["b1"]
-    scores = (z * (z.real > 0)) @ W2 + weights["b2"]
-    top = scores.real.max(axis=1)
-    total = np.exp(scores - top[:, None]).sum(axis=1)
-    losses = np.log(total) + top - scores[np.arange(len(labels)), labels]
-    return complex(losses.sum() / len(labels) + lam * ((W1 * W1).sum() + (W2 * W2).sum()))
 
 
 def _error(analytic: FloatArray, numerical: FloatArray, compared: npt.NDArray[np.bool_]) -> float:

@@ -263,7 +263,7 @@ def test_a_lost_lease_is_noticed_in_training(
     assert done == []
 
 
-def test_patience_says_one_line_when_the_database_goes_and_one_when_it_is_back() -> None:
+def test_retry_says_one_line_when_the_database_goes_and_one_when_it_is_back() -> None:
     """An outage is waited out, with one line at its beginning and one at its end."""
     failures: list[Exception] = [outage(), StorageInternalError("gone"), outage()]
     failures[1].__cause__ = outage()
@@ -281,7 +281,7 @@ def test_patience_says_one_line_when_the_database_goes_and_one_when_it_is_back()
     ]
 
 
-def test_patience_ends_where_waiting_cannot_help() -> None:
+def test_retry_ends_where_waiting_cannot_help() -> None:
     """A full disk is no outage and is raised at once, and so is the wish to leave."""
     cause = sqlite3.OperationalError("database or disk is full")
     cause.sqlite_errorcode = sqlite3.SQLITE_FULL
