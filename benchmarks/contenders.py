@@ -21,10 +21,10 @@ import numpy.typing as npt
 from scipy.linalg import blas
 
 from benchmarks.fleet import Setup, Work
-from lamsearch.network import initialise, penalty
 from lamsearch.schedules import schedule_of
 from lamsearch.study import Training
-from lamsearch.trainer import Trainer, evaluate
+from lamsearch.trainers.network import NetworkTrainer, evaluate
+from lamsearch.trainers.network.weights import initialise, penalty
 
 HIDDEN, CLASSES = 50, 10
 SGEMM = 2048  # rows of the square matrices that the machine's own rate is measured with
@@ -74,11 +74,11 @@ def training(batch: int) -> Training:
 
 
 def ours(directory: Path, number: int) -> Build:
-    """Our Trainer, a cohort at a time; images mapped from a file, as in a worker."""
+    """Our trainer, a cohort at a time; images mapped from a file, as in a worker."""
     splits = mapped_splits(directory)
 
     def build(setup: Setup) -> Work:
-        updates = Trainer(
+        updates = NetworkTrainer(
             splits, training(setup.batch), [float(x) for x in np.linspace(-5, -1, setup.cohort)],
             hidden=HIDDEN, classes=CLASSES, seed=(0, 0, number),
         ).run()  # fmt: skip
@@ -115,15 +115,15 @@ def evaluation(directory: Path, number: int) -> Build:
     rng = np.random.default_rng(number)
 
     def build(setup: Setup) -> Work:
-        nets = initialise(
+        weights = initialise(
             setup.cohort, features=splits.train_x.shape[1], hidden=HIDDEN, classes=CLASSES, rng=rng
         )
 
         def work(count: int) -> int:
             for start in rng.integers(len(splits.train_y) - EVALUATED + 1, size=count):
                 part = slice(start, start + EVALUATED)
-                evaluate(nets, splits.train_x[part], splits.train_y[part])
-            penalty(nets)
+                evaluate(weights, splits.train_x[part], splits.train_y[part])
+            penalty(weights)
             return count
 
         return work

@@ -37,11 +37,11 @@ _ROWS = {
     "cohorts": "SELECT count(*) FROM lamsearch_cohort WHERE study = :name",
 }  # fmt: skip
 _SLOTS = """
-SELECT study_name, store.state,
+SELECT study_name, trials.state,
        (SELECT value_json FROM trial_user_attributes AS a
-        WHERE a.trial_id = store.trial_id AND key = 'candidate') AS candidate,
+        WHERE a.trial_id = trials.trial_id AND key = 'candidate') AS candidate,
        (SELECT value_json FROM trial_user_attributes AS a
-        WHERE a.trial_id = store.trial_id AND key = 'replicate') AS replicate
+        WHERE a.trial_id = trials.trial_id AND key = 'replicate') AS replicate
 FROM trials JOIN studies USING (study_id) WHERE study_name LIKE :like
 """
 

@@ -30,7 +30,8 @@ import numpy as np
 
 from lamsearch import __main__ as command
 from lamsearch.storage import Claim
-from lamsearch.trainer import Progress, Trainer
+from lamsearch.trainers import Progress
+from lamsearch.trainers.network import NetworkTrainer
 
 Told = Callable[[tuple[Any, ...], Any], bool]  # from arguments and result
 
@@ -181,7 +182,9 @@ def trace(path: Path) -> None:
         finally:
             row["in_work"] = 0
 
-    def run(updates: Callable[..., Iterator[Progress]], trainer: Trainer) -> Iterator[Progress]:
+    def run(
+        updates: Callable[..., Iterator[Progress]], trainer: NetworkTrainer
+    ) -> Iterator[Progress]:
         before = time.monotonic()
         row["begun"] = row["saved"] = row["now"] = before
         row["begun_updates"] = row["saved_updates"] = row["now_updates"] = trainer.updates
@@ -200,7 +203,7 @@ def trace(path: Path) -> None:
         row["saved"], row["saved_updates"] = taken, arguments[3]
 
     _around("lamsearch.worker.loop:Worker._train", train)
-    _around("lamsearch.trainer:Trainer.run", run)
+    _around("lamsearch.trainers.network.trainer:NetworkTrainer.run", run)
     _around(_SAVE, save)
 
 

@@ -22,7 +22,7 @@ from lamsearch.cli.options import cache_directory
 from lamsearch.data.splits import split
 from lamsearch.search import training_seed
 from lamsearch.study import Study, parse_study, read_study
-from lamsearch.trainer import Trainer
+from lamsearch.trainers.network import NetworkTrainer
 
 COMPONENTS = 512
 LAMBDAS = (-4.5, -4.0, -3.5, -3.0, -2.5, -2.25, -2.0, -1.5)
@@ -47,7 +47,7 @@ def train(directory: Path, components: int | None, replicate: int, quick: bool) 
     if quick:
         training = training.model_copy(update={"step_size": 45, "cycles": 1})
     with threadpool_limits(limits=1):
-        trainer = Trainer(
+        trainer = NetworkTrainer(
             data.split("coarse"),
             training.model_copy(update={"sample_every": "cycle"}),
             LAMBDAS,

@@ -27,7 +27,7 @@ from benchmarks.common import CORES, ROOT, commit
 from lamsearch import data as datasets
 from lamsearch.cli.options import cache_directory, data_directory
 from lamsearch.study import Study, parse_study
-from lamsearch.trainer import Trainer
+from lamsearch.trainers.network import NetworkTrainer
 
 BANK = ROOT / "benchmarks" / "selection_bank.npz"
 LAMBDAS = tuple(-5 + step / 8 for step in range(33))  # log10 λ, -5 to -1
@@ -113,7 +113,7 @@ def _part(work: Path, data: Path, schedule: str, seed: int, quick: bool) -> str:
     images = datasets.load(study, data, cache=cache_directory())
     right = []
     with threadpool_limits(limits=1):
-        trainer = Trainer(
+        trainer = NetworkTrainer(
             images.split("coarse"), training, LAMBDAS, hidden=study.network.hidden,
             classes=len(images.classes),
             seed=(study.seed, list(SCHEDULES).index(schedule), seed),

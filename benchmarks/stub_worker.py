@@ -1,7 +1,8 @@
 """A real worker that trains nothing: what is left of a trial when its training costs nothing.
 
 Enters: a storage, a study's name. Leaves: statements by what they were for, and seconds. The loop,
-leases, renewer, checkpoints and reports are the real ones; only the trainer's arithmetic is not.
+leases, renewer, checkpoints and reports are the real ones; only the trainer, which is registered as
+``stub``, computes nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ import sqlalchemy as sa
 from lamsearch.results import Curve, Trained, TrialState
 from lamsearch.storage import Database, Leases, create, load
 from lamsearch.study import Study, parse_study
-from lamsearch.trainer import Progress
-from lamsearch.worker import Settings, Worker, loop
+from lamsearch.trainers import Progress, Task, TrainerKind, register
+from lamsearch.worker import Settings, Worker
 
 CALLS = ("claim", "renew", "report", "tell")
 CALLING = "benchmark_call"
+EXAMPLES = 5000  # in the validation split
+_UPDATES = 20
 
 
 def study(name: str, trials: int, cohort: int) -> Study:
@@ -34,7 +37,7 @@ def study(name: str, trials: int, cohort: int) -> Study:
     return parse_study({
         "name": name, "seed": 1, "cohort": cohort,
         "data": {"source": "digits", "train": 300, "validation": 100},
-        "network": {"hidden": 8},
+        "trainer": {"name": STUB.name},
         "training": {"batch_size": 20, "step_size": 10, "cycles": 1},
         "coarse": {"trials": trials, "log10_lambda": [-5.0, -1.0]},
     })  # fmt: skip
@@ -53,8 +56,8 @@ def accuracy(log10_lambda: float) -> float:
     return 0.9 - 0.02 * (log10_lambda + 3.0) ** 2
 
 
-def outcome(log10_lambda: float) -> Trained:
-    """Return a made-up outcome with a curve of usual size (12 points, 5,000 images)."""
+def outcome(log10_lambda: float, examples: int = EXAMPLES) -> Trained:
+    """Return a made-up outcome with a curve of usual size (12 points)."""
     score, points = accuracy(log10_lambda), np.zeros(12, np.float32)
     names = ("learning_rate", "training_loss", "training_cost", "training_accuracy",
              "validation_loss", "validation_cost", "validation_accuracy")  # fmt: skip
@@ -62,18 +65,21 @@ def outcome(log10_lambda: float) -> Trained:
         state=TrialState.COMPLETE, validation_accuracy=score, validation_loss=1.0 - score,
         train_accuracy=score, cycle_accuracies=(score,),
         curve=Curve(updates=np.arange(12), **dict.fromkeys(names, points)),
-        correct=np.zeros(5000, np.bool_),
+        correct=np.zeros(examples, np.bool_),
     )  # fmt: skip
 
 
 class StubTrainer:
-    """Has the trainer's face, and is done at once."""
+    """A trainer that is done at once."""
 
-    def __init__(self, _splits: object, _training: object, log10: list[float], **_: Any) -> None:
-        self._log10, self.updates = log10, 0
+    def __init__(self, task: Task) -> None:
+        self._points, self.updates = task.points, 0
+        self._examples = len(task.splits.validation_y)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where the state says."""
+        if state.keys() != {"updates"}:
+            raise ValueError(f"must hold updates alone, got {sorted(state)}")
         self.updates = int(state["updates"])
 
     def state(self) -> dict[str, Any]:
@@ -82,15 +88,26 @@ class StubTrainer:
 
     def run(self) -> Iterator[Progress]:
         """Be done."""
-        self.updates = 20
-        scores = np.array([accuracy(value) for value in self._log10])
+        if self.updates == _UPDATES:
+            return
+        self.updates = _UPDATES
+        scores = np.array([accuracy(value) for value in self._points])
         yield Progress(
-            updates=20, total=20, cycles=1, cycle_end=True, accuracies=scores, losses=None
+            updates=_UPDATES,
+            total=_UPDATES,
+            cycles=1,
+            cycle_end=True,
+            accuracies=scores,
+            losses=1.0 - scores,
         )
 
     def outcomes(self) -> tuple[Trained, ...]:
         """Return the made-up outcomes."""
-        return tuple(outcome(value) for value in self._log10)
+        return tuple(outcome(value, self._examples) for value in self._points)
+
+
+STUB = TrainerKind(name="stub", make=StubTrainer, resumable=True)
+register(STUB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +126,8 @@ def work(url: str, name: str, directory: Path, ready: Any, gate: Any) -> Told:
     meter = Meter()
     database = Database(url)
     stored = load(database, name)
-    loop.Trainer = StubTrainer  # type: ignore[assignment, misc]
-    data: Any = SimpleNamespace(split=lambda stage: None)
+    splits = SimpleNamespace(validation_y=np.zeros(EXAMPLES, np.int64))
+    data: Any = SimpleNamespace(split=lambda stage: splits)
     worker = Worker(
         database, stored, Settings(data_directory=directory), stop=threading.Event(),
         say=lambda line: None, data=data,

@@ -31,8 +31,9 @@ from benchmarks.common import (
     verdict,
 )
 from benchmarks.fleet import Contender, Fleet, Setup
-from lamsearch.network import Pass, initialise
-from lamsearch.trainer import Batches
+from lamsearch.trainers.network.batches import Batches
+from lamsearch.trainers.network.passes import Pass
+from lamsearch.trainers.network.weights import initialise
 
 FEATURES = 3072
 TARGETS = {(100, 8): 0.82, (100, 4): 0.76, (100, 1): 0.50, (1000, 16): 0.92}
@@ -146,7 +147,7 @@ def _products(setup: Setup) -> float:
 
 
 def _breakdown(directory: Path, scale: Scale) -> str:
-    """Where the time of an update goes, by the network's own doors, one thread."""
+    """Where the time of an update goes, by the network's own parts, one thread."""
     setups = [Setup(batch=b, cohort=k) for b in scale.batches for k in (1, 4, 8)]
     samples: dict[Setup, list[list[float]]] = {setup: [] for setup in setups}
     with threadpool_limits(1, user_api="blas"):
@@ -172,10 +173,11 @@ def _breakdown(directory: Path, scale: Scale) -> str:
 def _stopwatch(directory: Path, setup: Setup) -> Iterator[list[float]]:
     """Yield the seconds of gather, forward, loss, and step, update after update."""
     splits, rng = of.mapped_splits(directory), np.random.default_rng(0)
-    nets = initialise(
+    weights = initialise(
         setup.cohort, features=FEATURES, hidden=of.HIDDEN, classes=of.CLASSES, rng=rng
     )
-    work, batches = Pass(nets, setup.batch), Batches((0, 0, 0), len(splits.train_y), setup.batch)
+    work = Pass(weights, setup.batch)
+    batches = Batches((0, 0, 0), len(splits.train_y), setup.batch)
     x, lam = np.empty((setup.batch, FEATURES), np.float32), np.logspace(-5, -1, setup.cohort)
     update = 0
     while True:

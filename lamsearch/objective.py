@@ -1,4 +1,4 @@
-"""The trainer as a plain Optuna objective, for `study.optimize` in people's own scripts.
+"""Any trainer as a plain Optuna objective, for `study.optimize` in people's own scripts.
 
 Enters: a study file and an Optuna trial. Leaves: its validation accuracy. Knows no storage, plan
 or test set: budgets, pruning and parallelism are the caller's.
@@ -13,19 +13,20 @@ from threadpoolctl import threadpool_limits
 
 from lamsearch import data as datasets
 from lamsearch.errors import InputError
-from lamsearch.results import StageName, TrialState
+from lamsearch.results import StageName, Trained, TrialState
 from lamsearch.search import training_seed
 from lamsearch.study import Study, read_study
-from lamsearch.trainer import Trainer
+from lamsearch.trainers import TrainerFailedError, check, trainer_for
 
 
 class Objective:
     """An objective that samples ``log10_lambda`` and maximises validation accuracy.
 
-    Every call trains one net with the same initial weights and mini-batches (common random
+    Every call trains one model with the same initial weights and mini-batches (common random
     numbers), at the settings of the study's ``[coarse]`` (or of ``stage``). Validation accuracy is
     reported at every cycle end, and the trial pruned where its study's pruner says so. A cost that
-    is no longer finite makes the trial FAIL (NaN is returned, the reason is a user attribute).
+    is no longer finite, or a trainer that raises, makes the trial FAIL (NaN is returned, the reason
+    is a user attribute).
 
     Args:
         study: a study, or the path of a study file.
@@ -50,7 +51,7 @@ class Objective:
         stage: StageName = "coarse",
     ) -> None:
         origin = None if isinstance(study, Study) else Path(study).parent
-        self.study = study if isinstance(study, Study) else read_study(study)
+        self.study = check(study if isinstance(study, Study) else read_study(study))
         section = getattr(self.study, stage)
         interval = getattr(section, "log10_lambda", None)
         if not isinstance(interval, tuple):
@@ -62,24 +63,32 @@ class Objective:
 
     def __call__(self, trial: optuna.trial.Trial) -> float:
         """Train at the trial's λ and return the validation accuracy, a fraction."""
-        trainer = Trainer(
-            self._splits,
-            self.study.training_of(self.stage),
-            [trial.suggest_float("log10_lambda", *self.interval)],
-            hidden=self.study.network.hidden,
-            classes=self._classes,
-            seed=training_seed(self.study, self.stage, 0),
-        )
-        with threadpool_limits(limits=1):
-            for progress in trainer.run():
-                if progress.cycle_end and progress.accuracies is not None:
-                    trial.report(float(progress.accuracies[0]), progress.cycles)
-                    if progress.updates < progress.total and trial.should_prune():
-                        raise optuna.TrialPruned(f"pruned after cycle {progress.cycles}")
-            trained = trainer.outcomes()[0]
+        point = trial.suggest_float("log10_lambda", *self.interval)
+        try:
+            with threadpool_limits(limits=1):
+                trained = self._trained(point, trial)
+        except TrainerFailedError as error:
+            trial.set_user_attr("reason", str(error))
+            return float("nan")
         if trained.state is TrialState.FAIL or trained.validation_accuracy is None:
             trial.set_user_attr("reason", trained.reason)
             return float("nan")
         trial.set_user_attr("validation_loss", trained.validation_loss)
         trial.set_user_attr("train_accuracy", trained.train_accuracy)
         return trained.validation_accuracy
+
+    def _trained(self, point: float, trial: optuna.trial.Trial) -> Trained:
+        trainer = trainer_for(
+            self.study,
+            self.stage,
+            [point],
+            splits=self._splits,
+            classes=self._classes,
+            seed=training_seed(self.study, self.stage, 0),
+        )
+        for progress in trainer.run():
+            if progress.cycle_end and progress.accuracies is not None:
+                trial.report(float(progress.accuracies[0]), progress.cycles)
+                if progress.updates < progress.total and trial.should_prune():
+                    raise optuna.TrialPruned(f"pruned after cycle {progress.cycles}")
+        return trainer.outcomes()[0]

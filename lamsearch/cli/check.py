@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from lamsearch import data as datasets
+from lamsearch import trainers
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.cli.memory import lacking
@@ -32,11 +33,11 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     Example:
       lamsearch check studies/cifar10.toml
     """
-    study = read_study(study_file)
+    study = trainers.check(read_study(study_file), str(study_file))
     features, classes, told = _seen(study, data_dir, study_file.resolve().parent)
     small = list(lacking(study, features, classes))
     rows, seconds = [], 0.0
-    costs = _Costs(study, features, classes, measured=not small)
+    costs = _Costs(study, features, classes, measured=not small and study.uses_network)
     for stage in study.stages:
         planned = _expected(study, stage)
         models = [n for cohort in planned.cohorts for n in _models(study, stage, cohort)]
@@ -44,7 +45,7 @@ def check(study_file: Path, data_dir: Path | None) -> None:
         rows.append(_row(study, planned, sum(models)))
     header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]
     print_table(header, rows, title=f"{study.name}: the file is right")
-    if not small:
+    if not small and study.uses_network:  # what others cost is not known
         echo(f"about {_duration(seconds)} of training on one core of this machine, "
                    "evaluation and start-up not counted")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:

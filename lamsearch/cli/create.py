@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from lamsearch import trainers
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.cli.planning import planned
@@ -27,5 +28,6 @@ def create(study_file: Path, storage: str | None, data_dir: Path | None, files: 
     Example:
       lamsearch create studies/cifar10.toml --storage postgresql://lam@db/lam
     """
-    _, stored = planned(read_study(study_file), study_file, storage, data_dir, files)
+    study = trainers.check(read_study(study_file), str(study_file))
+    _, stored = planned(study, study_file, storage, data_dir, files)
     echo(f"planned {stored.study.name}; join with: lamsearch worker {stored.study.name}")

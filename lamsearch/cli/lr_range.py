@@ -15,7 +15,7 @@ from lamsearch import data as datasets
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.data import TrainingData
-from lamsearch.errors import FilesError
+from lamsearch.errors import FilesError, InputError
 from lamsearch.local_files import write_whole
 from lamsearch.report import check_output
 from lamsearch.results import FloatArray, RateRamp, RateRange
@@ -83,6 +83,10 @@ def lr_range(
     if log10_lambda is not None and math.isnan(log10_lambda):
         raise click.UsageError("--log10-lambda must be a number, got nan")
     study = read_study(study_file)
+    if not study.uses_network:
+        raise InputError(
+            f"lr-range: needs the built-in network, got trainer {study.trainer.name!r}"
+        )
     if output is None and not as_json:
         output = Path("lamsearch-report") / study.name
     if output is not None:

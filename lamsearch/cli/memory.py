@@ -19,6 +19,8 @@ _CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")  # a container's own limit
 
 def lacking(study: Study, features: int, classes: int) -> Iterator[str]:
     """Yield a sentence per stage that this machine has too little memory for."""
+    if not study.uses_network:  # what others need is not known
+        return
     have = _here()
     for stage in study.stages:
         need = _needed(study, stage, features, classes)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lamsearch import open_files
+from lamsearch import open_files, trainers
 from lamsearch import report as reporting
 from lamsearch.artifacts import Files
 from lamsearch.cli import options, sources
@@ -74,7 +74,7 @@ def run(
         raise click.UsageError("--workers and --dask exclude each other: Dask's workers are used.")
     if too_few := open_files.lacking(open_files.START + open_files.EACH_WORKER * _count(workers)):
         raise InputError(too_few)
-    study = read_study(study_file)
+    study = trainers.check(read_study(study_file), str(study_file))
     output = output or Path("lamsearch-report") / study.name
     # an output that cannot be, and a scheduler that does not answer, before anything is planned
     reporting.check_output(output)

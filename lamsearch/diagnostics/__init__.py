@@ -1,5 +1,5 @@
-"""Probes: short trials of the machinery itself, before anything is searched.
+"""Diagnostics: short trials of the machinery itself, before anything is searched.
 
-Enters: sizes, or a function to be judged. Leaves: plain records and numbers. Refuses to know
+Enters: sizes, or a function to be checked. Leaves: plain records and numbers. Refuses to know
 studies' storage, files and how results are shown.
 """

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from lamsearch.results import FloatArray, IntArray
 from lamsearch.study import Training
-from lamsearch.trainer import Trainer
+from lamsearch.trainers.network import NetworkTrainer
 
 # Beyond a processor's caches at CIFAR-10's width, so that gathering a mini-batch costs what it
 # costs in training, yet drawn in a fraction of a second.
@@ -24,7 +24,7 @@ _WARM_UP = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RandomSplits:
-    """Images of noise; the validation split is never measured."""
+    """Examples of noise; the validation split is never measured."""
 
     train_x: FloatArray
     train_y: IntArray
@@ -44,7 +44,7 @@ def calibrate(
     *,
     seconds: float = 1.0,
 ) -> float:
-    """Return the mean seconds per update of ``cohort`` nets, with one BLAS thread, in float32.
+    """Return the mean seconds per update of ``cohort`` models, with one BLAS thread, in float32.
 
     Updates are counted for about ``seconds``, at least one of them, after a short warm-up; the
     evaluations at sampling points are not in it.
@@ -55,7 +55,9 @@ def calibrate(
     splits = _random_splits(features, classes, max(_ROWS, batch_size))
     lambdas = [-3.0] * cohort
     with threadpool_limits(limits=1, user_api="blas"):
-        trainer = Trainer(splits, training, lambdas, hidden=hidden, classes=classes, seed=(0, 0, 0))
+        trainer = NetworkTrainer(
+            splits, training, lambdas, hidden=hidden, classes=classes, seed=(0, 0, 0)
+        )
         updates = trainer.run()
         for _ in range(_WARM_UP):
             next(updates)
@@ -68,12 +70,12 @@ def calibrate(
 
 def _random_splits(features: int, classes: int, rows: int) -> _RandomSplits:
     rng = np.random.default_rng(0)
-    images = rng.standard_normal((rows, features), dtype=np.float32)
+    x = rng.standard_normal((rows, features), dtype=np.float32)
     labels = rng.integers(classes, size=rows)
     return _RandomSplits(
-        train_x=images,
+        train_x=x,
         train_y=labels,
-        validation_x=images[:1],
+        validation_x=x[:1],
         validation_y=labels[:1],
         mean=np.zeros(features, np.float32),
         std=np.ones(features, np.float32),

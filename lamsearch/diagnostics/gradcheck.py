@@ -2,15 +2,6 @@
 
 Enters: a gradient function and the sizes of a reduced problem. Leaves: a `Report` of plain
 records. Refuses to know how training uses the gradients and how the report is shown.
-
-Both oracles differentiate the cost of one net, loss + λΣ‖W‖², entry by entry, in float64. The
-central difference n = (C(w + h) − C(w − h)) / 2h is good to about 1e-9; where a pre-activation
-changes sign between its two evaluations the cost has a kink and the entry is left out. The
-complex step n = Im C(w + ih) / h subtracts nothing and is good to rounding; its ReLU is masked by
-the sign of the real part, so it never crosses a kink.
-
-Source: Squire & Trapp (1998), Using Complex Variables to Estimate Derivatives of Real Functions,
-SIAM Review 40(1).
 """
 
 from __future__ import annotations
@@ -22,39 +13,33 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
 
+from lamsearch.diagnostics.oracles import Arrays, central_differences, complex_step
 from lamsearch.errors import LamsearchError
-from lamsearch.network import Gradients, Nets, gradients
 from lamsearch.results import FloatArray, IntArray
+from lamsearch.trainers.network import Gradients, Weights, gradients
 
 CENTRAL_TOLERANCE = 1e-7
 ORACLE_TOLERANCE = 1e-10
 ARRAYS = ("W1", "b1", "W2", "b2")
 
-# Balances rounding, ε·C / h, against truncation, h²·C''' / 6.
-_CENTRAL_STEP = 1e-5
-# Nothing is subtracted, so the step may be so small that its square vanishes.
-_COMPLEX_STEP = 1e-30
-
-Gradient = Callable[[Nets, FloatArray, IntArray, npt.NDArray[np.float64]], Gradients]
-_Arrays = dict[str, npt.NDArray[Any]]
+Gradient = Callable[[Weights, FloatArray, IntArray, npt.NDArray[np.float64]], Gradients]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One parameter array of one net against both oracles.
+    """One parameter array of one model against both oracles.
 
-    ``nets`` is the K of the stack that the net stood in. Errors are max|a − n| / max|a|, infinite
-    where the gradient has a value that is not finite. ``entries`` were compared with central
-    differences; ``kinks`` were left out there. All of them were compared with the complex step.
+    ``models`` is the K of the stack that the model stood in. Errors are max|a − n| / max|a|,
+    infinite where the gradient has a value that is not finite. ``entries`` were compared with
+    central differences; ``kinks`` were left out there. All were compared with the complex step.
     """
 
     array: str
     lam: float
     batch_size: int
     seed: int
-    nets: int
+    models: int
     central_error: float
     oracle_error: float
     entries: int
@@ -111,19 +96,19 @@ def check(
     batch_sizes: Sequence[int] = (1, 8, 32),
     seeds: Sequence[int] = (0, 1, 2),
 ) -> Report:
-    """Compare ``gradient`` with both oracles in float64 on random nets and images.
+    """Compare ``gradient`` with both oracles in float64 on random models and examples.
 
-    For each seed and batch size there is a stack of one net per λ, all with weights, biases and
-    running scales of their own; each net is checked within the stack and alone.
+    For each seed and batch size there is a stack of one model per λ, all with weights, biases and
+    running scales of their own; each model is checked within the stack and alone.
 
     Args:
-        gradient: nets, x (B, F), labels (B,), λ (K,) → gradients of the K nets' costs.
+        gradient: weights, x (B, F), labels (B,), λ (K,) → gradients of the K models' costs.
         features: F of the reduced problem.
-        hidden: hidden units of each net.
+        hidden: hidden units of each model.
         classes: classes.
-        lambdas: the λ of each net of the stack.
-        batch_sizes: the images of each mini-batch.
-        seeds: of weights, images and labels.
+        lambdas: the λ of each model of the stack.
+        batch_sizes: the examples of each mini-batch.
+        seeds: of weights, examples and labels.
 
     Raises:
         LamsearchError: ``gradient`` returned an array of the wrong shape.
@@ -132,50 +117,50 @@ def check(
     for seed in seeds:
         for batch_size in batch_sizes:
             rng = np.random.default_rng([seed, batch_size])
-            nets = _random_nets(len(lambdas), features, hidden, classes, rng)
+            weights = _random_weights(len(lambdas), features, hidden, classes, rng)
             x = rng.standard_normal((batch_size, features))
             labels = rng.integers(classes, size=batch_size)
-            for problem in _problems(nets, x, labels, lambdas):
+            for problem in _problems(weights, x, labels, lambdas):
                 comparisons += problem.compare(gradient, seed)
     return Report(comparisons=tuple(comparisons))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Problem:
-    """One net, and what the oracles say of it: numerical gradients, entries across a kink."""
+    """One model, and what the oracles say of it: numerical gradients, entries across a kink."""
 
-    nets: Nets
-    place: int
+    weights: Weights
+    index: int
     x: FloatArray
     labels: IntArray
     lambdas: npt.NDArray[np.float64]
-    central: _Arrays
-    across: _Arrays
-    complex_step: _Arrays
+    central: Arrays
+    across: Arrays
+    complex_step: Arrays
 
     def compare(self, gradient: Gradient, seed: int) -> Iterator[Comparison]:
-        """Yield the comparisons of the net alone and, if there are others, in its stack."""
-        here = np.array([self.place])
-        alone = gradient(self.nets.keep(here), self.x, self.labels, self.lambdas[here])
+        """Yield the comparisons of the model alone and, if there are others, in its stack."""
+        here = np.array([self.index])
+        alone = gradient(self.weights.keep(here), self.x, self.labels, self.lambdas[here])
         yield from self._against(alone, 1, 0, seed)
-        if self.nets.count > 1:
-            stacked = gradient(self.nets, self.x, self.labels, self.lambdas)
-            yield from self._against(stacked, self.nets.count, self.place, seed)
+        if self.weights.count > 1:
+            stacked = gradient(self.weights, self.x, self.labels, self.lambdas)
+            yield from self._against(stacked, self.weights.count, self.index, seed)
 
-    def _against(self, found: Gradients, count: int, place: int, seed: int) -> Iterator[Comparison]:
+    def _against(self, found: Gradients, count: int, index: int, seed: int) -> Iterator[Comparison]:
         for name in ARRAYS:
             shape = (count, *self.central[name].shape)
             array: npt.NDArray[Any] = getattr(found, name)
             if array.shape != shape:
-                rule = f"the gradient of {name} must have the shape (nets, …) = {shape}"
+                rule = f"the gradient of {name} must have the shape (models, …) = {shape}"
                 raise LamsearchError(f"{rule}, got {array.shape}")
-            analytic, smooth = array[place], ~self.across[name]
+            analytic, smooth = array[index], ~self.across[name]
             yield Comparison(
                 array=name,
-                lam=float(self.lambdas[self.place]),
+                lam=float(self.lambdas[self.index]),
                 batch_size=len(self.labels),
                 seed=seed,
-                nets=count,
+                models=count,
                 central_error=_error(analytic, self.central[name], smooth),
                 oracle_error=_error(analytic, self.complex_step[name], np.ones_like(smooth)),
                 entries=int(smooth.sum()),
@@ -184,30 +169,30 @@ class _Problem:
 
 
 def _problems(
-    nets: Nets, x: FloatArray, labels: IntArray, lambdas: Sequence[float]
+    weights: Weights, x: FloatArray, labels: IntArray, lambdas: Sequence[float]
 ) -> Iterator[_Problem]:
-    for place, lam in enumerate(lambdas):
-        weights = _weights(nets, place)
-        central, across = _central_differences(weights, x, labels, lam)
+    for index, lam in enumerate(lambdas):
+        plain = _plain(weights, index)
+        central, across = central_differences(plain, x, labels, lam)
         yield _Problem(
-            nets=nets,
-            place=place,
+            weights=weights,
+            index=index,
             x=x,
             labels=labels,
             lambdas=np.asarray(lambdas, np.float64),
             central=central,
             across=across,
-            complex_step=_complex_step(weights, x, labels, lam),
+            complex_step=complex_step(plain, x, labels, lam),
         )
 
 
-def _random_nets(
+def _random_weights(
     count: int, features: int, hidden: int, classes: int, rng: np.random.Generator
-) -> Nets:
-    """Return nets that differ in everything, with scales other than 1, in float64."""
+) -> Weights:
+    """Return models that differ in everything, with scales other than 1, in float64."""
     scale = rng.uniform(0.5, 2.0, count)
     first = rng.standard_normal((features, count, hidden)) / np.sqrt(features) / scale[:, None]
-    return Nets(
+    return Weights(
         V=first.reshape(features, count * hidden),
         scale=scale,
         b1=rng.standard_normal(count * hidden) / 10,
@@ -216,68 +201,15 @@ def _random_nets(
     )
 
 
-def _weights(nets: Nets, place: int) -> _Arrays:
-    columns = slice(place * nets.hidden, (place + 1) * nets.hidden)
+def _plain(weights: Weights, index: int) -> Arrays:
+    """One model's arrays, without a scale."""
+    columns = slice(index * weights.hidden, (index + 1) * weights.hidden)
     return {
-        "W1": nets.V[:, columns] * nets.scale[place],
-        "b1": nets.b1[columns].copy(),
-        "W2": nets.W2[place].copy(),
-        "b2": nets.b2[place].copy(),
+        "W1": weights.V[:, columns] * weights.scale[index],
+        "b1": weights.b1[columns].copy(),
+        "W2": weights.W2[index].copy(),
+        "b2": weights.b2[index].copy(),
     }
-
-
-def _cost(
-    weights: _Arrays, x: FloatArray, labels: IntArray, lam: float
-) -> tuple[float, npt.NDArray[np.bool_]]:
-    """Return the cost as its definition says, and which pre-activations (B, H) are positive."""
-    z = x @ weights["W1"] + weights["b1"]
-    scores = np.maximum(z, 0) @ weights["W2"] + weights["b2"]
-    loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels].mean()
-    return float(loss + lam * sum(np.sum(weights[name] ** 2) for name in ("W1", "W2"))), z > 0
-
-
-def _central_differences(
-    weights: _Arrays, x: FloatArray, labels: IntArray, lam: float
-) -> tuple[_Arrays, _Arrays]:
-    """Return the numerical gradients, and per entry whether its step crosses a ReLU kink."""
-    slopes: _Arrays = {name: np.empty(array.shape) for name, array in weights.items()}
-    across: _Arrays = {name: np.zeros(array.shape, np.bool_) for name, array in weights.items()}
-    for name, array in weights.items():
-        for entry in np.ndindex(array.shape):
-            value = array[entry]
-            array[entry] = high = value + _CENTRAL_STEP
-            above, positive_above = _cost(weights, x, labels, lam)
-            array[entry] = low = value - _CENTRAL_STEP
-            below, positive_below = _cost(weights, x, labels, lam)
-            array[entry] = value
-            slopes[name][entry] = (above - below) / (high - low)
-            across[name][entry] = not np.array_equal(positive_above, positive_below)
-    return slopes, across
-
-
-def _complex_step(weights: _Arrays, x: FloatArray, labels: IntArray, lam: float) -> _Arrays:
-    """Return Im C(w + ih) / h of every entry; exact to rounding."""
-    turned: _Arrays = {name: array.astype(np.complex128) for name, array in weights.items()}
-    slopes: _Arrays = {name: np.empty(array.shape) for name, array in weights.items()}
-    for name, array in turned.items():
-        for entry in np.ndindex(array.shape):
-            value = array[entry]
-            array[entry] = value + 1j * _COMPLEX_STEP
-            cost = _complex_cost(turned, x, labels, lam)
-            slopes[name][entry] = cost.imag / _COMPLEX_STEP
-            array[entry] = value
-    return slopes
-
-
-def _complex_cost(weights: _Arrays, x: FloatArray, labels: IntArray, lam: float) -> complex:
-    """Return the cost continued to complex weights: analytic, so without |·| and conjugates."""
-    W1, W2 = weights["W1"], weights["W2"]
-    z = x @ W1 + weights["b1"]
-    scores = (z * (z.real > 0)) @ W2 + weights["b2"]
-    top = scores.real.max(axis=1)
-    total = np.exp(scores - top[:, None]).sum(axis=1)
-    losses = np.log(total) + top - scores[np.arange(len(labels)), labels]
-    return complex(losses.sum() / len(labels) + lam * ((W1 * W1).sum() + (W2 * W2).sum()))
 
 
 def _error(analytic: FloatArray, numerical: FloatArray, compared: npt.NDArray[np.bool_]) -> float:

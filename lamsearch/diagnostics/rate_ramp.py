@@ -1,4 +1,4 @@
-"""The range test's ramp: a few nets trained while the learning rate rises linearly.
+"""The range test's ramp: a few networks trained while the learning rate rises linearly.
 
 Enters: splits, a study's settings, the ramp's bounds. Leaves: a `RateRamp`. Refuses to know the
 test set, and what the ramp suggests.
@@ -20,7 +20,8 @@ from lamsearch.diagnostics.rate_range import DIVERGED
 from lamsearch.results import STAGES, Curve, RateRamp, StageName
 from lamsearch.schedules import linear
 from lamsearch.study import Study, Training
-from lamsearch.trainer import Splits, Trainer, evaluate
+from lamsearch.trainers import Splits
+from lamsearch.trainers.network import NetworkTrainer, evaluate
 
 _POINTS = 200  # sampled over a whole ramp
 _EPOCHS, _LEAST_UPDATES = 8, 1000
@@ -49,7 +50,7 @@ def log10_lambda_of(study: Study) -> float:
 def epochs_of(per_epoch: int) -> int:
     """Return how many epochs of ``per_epoch`` updates a ramp takes unless told.
 
-    Eight, or as many as hold 1,000 updates: in fewer the rate rises faster than nets learn.
+    Eight, or as many as hold 1,000 updates: in fewer the rate rises faster than models learn.
     """
     return max(_EPOCHS, -(-_LEAST_UPDATES // per_epoch))
 
@@ -80,7 +81,7 @@ def run_ramp(
     with threadpool_limits(limits=1, user_api="blas"):
         for replicate in range(replicates):
             say(f"replicate {replicate + 1} of {replicates}: {training.updates} updates")
-            trainer = Trainer(
+            trainer = NetworkTrainer(
                 splits,
                 training,
                 [log10_lambda],
@@ -89,7 +90,7 @@ def run_ramp(
                 seed=(study.seed, _STAGE, replicate),
                 schedule=rate,
             )
-            before = evaluate(trainer.nets, splits.validation_x, splits.validation_y)
+            before = evaluate(trainer.weights, splits.validation_x, splits.validation_y)
             untrained.append((float(before.loss[0]), float(before.accuracy[0])))
             curves.append(_run(trainer, every, DIVERGED * untrained[-1][0]))
     loss, accuracy = np.mean(untrained, axis=0)
@@ -109,10 +110,10 @@ def run_ramp(
     )
 
 
-def _training(study: Study, images: int, low: float, high: float, epochs: int) -> Training:
+def _training(study: Study, examples: int, low: float, high: float, epochs: int) -> Training:
     """The settings of one ramp: its updates are a whole, even number of sampling intervals."""
     settings = study.training_of(stage_of(study))
-    asked = epochs * (images // settings.batch_size)
+    asked = epochs * (examples // settings.batch_size)
     every = max(1, asked // _POINTS)
     half = max(1, asked // (2 * every)) * every
     return Training(
@@ -125,7 +126,7 @@ def _training(study: Study, images: int, low: float, high: float, epochs: int) -
     )
 
 
-def _run(trainer: Trainer, every: int, too_much: float) -> Curve:
+def _run(trainer: NetworkTrainer, every: int, too_much: float) -> Curve:
     """Train to the end of the ramp, or to the first point whose training loss is too much."""
     for progress in trainer.run():
         if progress.updates % every == 0:

@@ -3,11 +3,11 @@
 Enters: a `RateRamp`. Leaves: a `RateRange`. Pure; refuses to know how the ramp was run.
 
 1. A replicate has diverged at the first point where its training loss is no longer finite or
-   above 1.5 times the untrained nets' loss. Points from the first such one on are left out.
+   above 1.5 times the untrained models' loss. Points from the first such one on are left out.
 2. Read are the means over replicates of training loss and validation accuracy; where their best is
    looked for, as running medians of five points. Their noise σ comes from second differences,
    which a trend leaves alone: σ = 1.4826 · median|Δ²| / √6.
-3. The loss must have fallen, from the untrained nets' to its lowest, by 2 % and by 5σ, or nothing
+3. The loss must have fallen, from the untrained models' to its lowest, by 2 % and by 5σ, or nothing
    is suggested.
 4. eta_min: the rate of the last point before the loss has fallen, for three points running, by a
    tenth of its whole fall; the ramp's start where it has at the first.
@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from lamsearch.results import FloatArray, RateRamp, RateRange
 
-DIVERGED = 1.5  # times the untrained nets' loss
+DIVERGED = 1.5  # times the untrained models' loss
 _WINDOW = 5  # points in a running median
 _LEAST_FALL, _LEAST_FALL_NOISE = 0.02, 5.0
 _ONSET, _ONSET_POINTS = 0.1, 3
@@ -43,14 +43,14 @@ def suggest(ramp: RateRamp) -> RateRange:
     end = _divergence(ramp)
     diverged_at = None if end is None else float(ramp.learning_rate[end])
     if end is not None and end < _WINDOW:
-        return _none(diverged_at, f"the nets diverge at the ramp's very start, by rate "
+        return _none(diverged_at, f"the models diverge at the ramp's very start, by rate "
                      f"{diverged_at:.3g}: give a lower --to")  # fmt: skip
     rates = ramp.learning_rate[:end]
     loss = ramp.training_loss[:, :end].mean(axis=0)
     fall = ramp.untrained_loss - _running_median(loss).min()
     if fall < max(_LEAST_FALL * ramp.untrained_loss, _LEAST_FALL_NOISE * _noise(loss)):
         return _none(diverged_at, "nothing was learned on this ramp: the training loss never fell "
-                     f"clearly below the untrained nets' {ramp.untrained_loss:.3g}")  # fmt: skip
+                     f"clearly below the untrained models' {ramp.untrained_loss:.3g}")  # fmt: skip
     onset = _onset(loss, ramp.untrained_loss - _ONSET * fall)
     eta_min = float(ramp.low if onset == 0 else rates[onset - 1])
     eta_max, why = _upper(ramp, rates, loss, diverged_at)
@@ -106,7 +106,7 @@ def _upper(
         if best is not None:
             found.append((float(rates[best]), why))
     if diverged_at is not None:
-        found.append((_BELOW_DIVERGENCE * diverged_at, "half the rate at which nets diverge"))
+        found.append((_BELOW_DIVERGENCE * diverged_at, "half the rate at which models diverge"))
     return min(found, default=(float(rates[-1]), None))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lamsearch.findings import versions
+from lamsearch.findings import reproducibility, versions
 from lamsearch.findings.baseline import Baseline, baseline
 from lamsearch.findings.stages import deciding, finished
 from lamsearch.results import STAGES, StageRecord, StudyRecord, TrialState
@@ -19,7 +19,7 @@ def warnings(record: StudyRecord) -> list[str]:
         found += [*stage.warnings, *_failures(stage)]
     if record.selected is not None:
         found += record.selected.warnings
-    found += versions.sentences(record)
+    found += [*reproducibility.sentences(record), *versions.sentences(record)]
     found += [*_damaged(stages), *_no_better(record), *_final_no_better(record)]
     return list(dict.fromkeys(found))
 

@@ -19,6 +19,7 @@ from lamsearch.study.sections import (
     Fine,
     Network,
     Section,
+    Trainer,
     Training,
 )
 from lamsearch.study.settings import StageSettings, stage_settings
@@ -35,6 +36,7 @@ class Study(Section):
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     cohort: Annotated[int, Field(ge=1, le=512)] = Field(8, description="trials trained together")
     data: SerializeAsAny[Data]  # the source's own table
+    trainer: Trainer = Trainer()
     network: Network = Network()
     training: Training
     coarse: Coarse | None = None
@@ -91,6 +93,16 @@ class Study(Section):
         if found := list(feature_issues(sections, features, source)):
             raise StudyFileError(found)
 
+    @property
+    def uses_network(self) -> bool:
+        """Whether the built-in network is what is trained."""
+        return self.trainer.name == "network"
+
+    @property
+    def has_network_table(self) -> bool:
+        """Whether the file has a [network] table."""
+        return "network" in self.model_fields_set
+
     def halves(self, stage: StageName) -> bool:
         """Whether the worse half of a cohort leaves at the stage's first cycle ends."""
         return self.settings_of(stage).halving
@@ -104,8 +116,10 @@ class Study(Section):
 
         Absent keys are left out, and so are defaults, but for those that have been written out
         since the first fingerprints (`Section.written`). A published default never changes.
+        [network] is left out where another trainer is named, unless the file has it.
         """
-        return self.model_dump(mode="json", exclude_none=True)
+        unsaid = set() if self.uses_network else {"network"} - self.model_fields_set
+        return self.model_dump(mode="json", exclude_none=True, exclude=unsaid)
 
     @property
     def fingerprint(self) -> str:
@@ -115,6 +129,6 @@ class Study(Section):
 
 
 SECTIONS: dict[str, type[Section]] = {
-    "data": Data, "network": Network, "training": Training,
+    "data": Data, "trainer": Trainer, "network": Network, "training": Training,
     "coarse": Coarse, "fine": Fine, "finalists": Finalists, "final": Final,
 }  # fmt: skip

@@ -94,7 +94,7 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
     except StudyFileError as error:  # of all_issues, which has found the same already
         study, found = None, found or list(error.issues)
     except ValidationError as error:
-        missing = [e for e in _from_pydantic(error, (), Study) if e.where not in broken]
+        missing = [e for e in issues_of(error, (), Study) if e.where not in broken]
         found = missing + found
         study = None
     if found or study is None:
@@ -118,7 +118,7 @@ def _section(
     try:
         section = model.model_validate(document)
     except ValidationError as error:
-        return None, issues + _from_pydantic(error, (key,), model)
+        return None, issues + issues_of(error, (key,), model)
     return section if whole else None, issues
 
 
@@ -148,9 +148,10 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", json.dumps(value)
 
 
-def _from_pydantic(
+def issues_of(
     error: ValidationError, prefix: tuple[str, ...], model: type[BaseModel]
 ) -> list[Issue]:
+    """Return what pydantic found wrong with a table, under its keys, as issues of a study file."""
     found: dict[str, Issue] = {}
     for item in error.errors(include_url=False, include_context=True):
         where, value = _place(prefix, item["loc"]), item["input"]

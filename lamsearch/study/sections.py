@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
@@ -60,8 +61,28 @@ class Section(BaseModel):
         return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
 
 
+class Trainer(Section):
+    """What trains the candidates. Keys other than ``name`` are the trainer's own, and it checks
+    them."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
+
+    name: str = Field("network", description="a registered trainer", max_length=50)
+
+    @property
+    def options(self) -> dict[str, JsonValue]:
+        """The trainer's own keys."""
+        return dict(self.__pydantic_extra__)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, data: Any) -> Any:
+        return data  # options keep their arrays
+
+
 class Network(Section):
-    """The two-layer network."""
+    """The built-in trainer's two-layer network."""
 
     written = frozenset({"hidden"})
 

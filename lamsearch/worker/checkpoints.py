@@ -15,7 +15,7 @@ import numpy.typing as npt
 from lamsearch.artifacts import Files
 from lamsearch.search import training_seed
 from lamsearch.storage import Claim, Stored
-from lamsearch.trainer import STATE_VERSION, Trainer
+from lamsearch.trainers import Guarded, kind_of
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 _IDENTITY = "identity"
@@ -34,17 +34,21 @@ class Checkpoints:
         self._files, self._stage, self._cohort = files, claim.stage, claim.number
         self._identity = _identity(stored, claim)
 
-    def save(self, trainer: Trainer) -> None:
-        """Save where a training is, and which it is."""
+    def save(self, trainer: Guarded) -> None:
+        """Save where a training is, and which it is; nothing of one that has no state."""
+        if not trainer.resumable:
+            return
         identity = {_IDENTITY: np.array(json.dumps(self._identity))}
         state = {**trainer.state(), **identity}
         self._files.save_checkpoint(self._stage, self._cohort, trainer.updates, state)
 
-    def resume(self, trainer: Trainer, say: Callable[[str], None]) -> bool:
+    def resume(self, trainer: Guarded, say: Callable[[str], None]) -> bool:
         """Go on from the newest checkpoint of this training; say whether there is one.
 
         What is none of it is said and removed, for it would take the place of those to come.
         """
+        if not trainer.resumable:
+            return False
         for name, state in self._files.checkpoints(self._stage, self._cohort):
             why = self._objection(state) or _restored(trainer, state)
             if why is None:
@@ -73,7 +77,7 @@ class Checkpoints:
         return None
 
 
-def _restored(trainer: Trainer, state: Arrays) -> str | None:
+def _restored(trainer: Guarded, state: Arrays) -> str | None:
     """Restore a trainer, or return why that cannot be done."""
     try:
         trainer.restore({name: array for name, array in state.items() if name != _IDENTITY})
@@ -85,12 +89,12 @@ def _restored(trainer: Trainer, state: Arrays) -> str | None:
 def _identity(stored: Stored, claim: Claim) -> dict[str, object]:
     """All that the bits of a training follow from; the files' path says none of it for certain."""
     return {
-        "version of the state": STATE_VERSION,
+        "version of the state": kind_of(stored.study).state_version,
         "study id": stored.id,
         "settings": stored.study.fingerprint,
         "data": stored.data_fingerprint,
         "stage": claim.stage,
         "cohort": claim.number,
         "seed": list(training_seed(stored.study, claim.stage, claim.replicate)),
-        "candidates": [[held.candidate, held.log10_lambda] for held in claim.slots],
+        "candidates": [[trial.candidate, trial.log10_lambda] for trial in claim.slots],
     }

@@ -11,23 +11,24 @@ from lamsearch.data import LabelledImages, normalise
 from lamsearch.data.images import Raw
 from lamsearch.results import FinalScore, FloatArray, IntArray, Model
 from lamsearch.statistics import interval95
+from lamsearch.trainers.network import class_scores
 
 
-def score(models: Sequence[Model], images: LabelledImages) -> FinalScore:
-    """Evaluate every model and the mean of their softmax probabilities on the test images."""
-    probabilities = [_probabilities(model, images.x) for model in models]
-    accuracies = [float((p.argmax(axis=1) == images.y).mean()) for p in probabilities]
+def score(models: Sequence[Model], examples: LabelledImages) -> FinalScore:
+    """Evaluate every model and the mean of their softmax probabilities on the test examples."""
+    probabilities = [_probabilities(model, examples.x) for model in models]
+    accuracies = [float((p.argmax(axis=1) == examples.y).mean()) for p in probabilities]
     together = np.mean(probabilities, axis=0).argmax(axis=1)
     mean, sd = float(np.mean(accuracies)), _sd(accuracies)
     return FinalScore(
         mean=mean,
         sd=sd,
         n=len(accuracies),
-        interval95=interval95(mean, sd, len(accuracies), len(images.y)),
-        ensemble=float((together == images.y).mean()),
+        interval95=interval95(mean, sd, len(accuracies), len(examples.y)),
+        ensemble=float((together == examples.y).mean()),
         accuracies=tuple(accuracies),
-        test_images=len(images.y),
-        confusion=_confusion(images.y, together, models[0].b2.shape[0]),
+        test_images=len(examples.y),
+        confusion=_confusion(examples.y, together, models[0].b2.shape[0]),
     )
 
 
@@ -35,9 +36,7 @@ def _probabilities(model: Model, raw: Raw) -> FloatArray:
     mean, std = model.mean, model.std
     if raw.dtype == np.float64:  # what float32 holds exactly is float32 in a model's file
         mean, std = mean.astype(np.float64), std.astype(np.float64)
-    x = normalise(raw, mean, std)
-    hidden = np.maximum(x @ model.W1 + model.b1, 0)
-    return np.asarray(softmax(hidden @ model.W2 + model.b2, axis=1))
+    return np.asarray(softmax(class_scores(model, normalise(raw, mean, std)), axis=1))
 
 
 def _sd(values: Sequence[float]) -> float:

@@ -1,4 +1,7 @@
-"""The worker's loop, from claim to tell."""
+"""The worker's loop, from a lease to its results. Enters: a planned study. Leaves: results.
+
+Decides about pruning, saving and stopping; refuses to know how a trainer trains.
+"""
 
 from __future__ import annotations
 
@@ -8,43 +11,26 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lamsearch import data as datasets
 from lamsearch import environment
 from lamsearch import storage as store
-from lamsearch.artifacts import Files, digest_of, model_from
-from lamsearch.data import LabelledImages, TrainingData
-from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
-from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
-from lamsearch.search import halving, training_seed
+from lamsearch.artifacts import Files, digest_of
+from lamsearch.data import TrainingData
+from lamsearch.errors import FilesError, InterruptedWorkError, LeaseLostError
+from lamsearch.results import Model, Trained, TrialState
+from lamsearch.search import halving
 from lamsearch.storage import Claim, Database, Heartbeat, Leases, Stored, Wait
-from lamsearch.trainer import Progress, Trainer
-from lamsearch.worker import final
+from lamsearch.trainers import Guarded, Progress, TrainerFailedError, check
 from lamsearch.worker.checkpoints import Checkpoints
+from lamsearch.worker.context import CURVES_TEST, Context, Settings, loaded
+from lamsearch.worker.final_test import evaluate_final
 from lamsearch.worker.renewer import LeaseRenewer, Retry
 
 _IDLE_FIRST, _IDLE_GROWTH, _IDLE_LONGEST = 0.05, 1.5, 2.0
-_SELECTED_TEST = "test accuracy of the selected λ"
-_CURVES_TEST = "test curves and test accuracy of a study that selects nothing"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a worker works; none of it changes results.
-
-    ``mixed_versions`` admits what it computes with although numbers could differ by that.
-    """
-
-    data_directory: Path
-    cache_directory: Path | None = None
-    lease_seconds: float = 20.0
-    checkpoint_seconds: float = 30.0
-    mixed_versions: bool = False
 
 
 class Worker:
@@ -59,8 +45,9 @@ class Worker:
         data: the training pool, where the caller has it already.
 
     Raises:
-        InputError: The data are others than were planned with, the files cannot be written, or
-            other versions than those of the workers before would compute here.
+        InputError: The data are others than were planned with, the files cannot be written, other
+            versions than those of the workers before would compute here, or the study's trainer is
+            not registered here.
     """
 
     def __init__(
@@ -73,9 +60,9 @@ class Worker:
         say: Callable[[str], None],
         data: TrainingData | None = None,
     ) -> None:
-        self._stored, self._study, self._settings = stored, stored.study, settings
-        self._stop, self._say = stop, say
-        self._data = data or self._load()
+        check(stored.study, f"study {stored.study.name}")
+        self._study, self._settings, self._stop, self._say = stored.study, settings, stop, say
+        data = data or loaded(stored, settings)
         self._files = Files(stored.files, stored.id)
         self._files.check()
         self._retried = Retry(stop, say)
@@ -83,6 +70,10 @@ class Worker:
         self._leases = Leases(
             database, stored.study.name, owner=owner, seconds=settings.lease_seconds,
             environment=None if stored.over else self._joined(database),
+        )  # fmt: skip
+        self._context = Context(
+            stored=stored, settings=settings, data=data, files=self._files, leases=self._leases,
+            retried=self._retried, stop=stop, say=say,
         )  # fmt: skip
 
     def run(self) -> None:
@@ -99,7 +90,7 @@ class Worker:
                     raise InterruptedWorkError("interrupted; run again to go on")
                 claim = self._retried(self._leases.claim)
                 if claim is None:
-                    self._files.drop_all_checkpoints()  # of who died between a tell and its drop
+                    self._files.drop_all_checkpoints()  # of who died before removing them
                     return
                 if isinstance(claim, Wait):
                     self._stop.wait(idle)
@@ -125,7 +116,7 @@ class Worker:
         with LeaseRenewer(self._leases, claim, self._retried) as renewer:
             try:
                 if claim.tests:
-                    self._test(claim, renewer)
+                    evaluate_final(self._context, claim, renewer)
                 else:
                     self._train(claim, renewer)
             except FilesError:
@@ -137,30 +128,44 @@ class Worker:
 
     def _train(self, claim: Claim, renewer: LeaseRenewer) -> None:
         begun = time.monotonic()
+        checkpoints = Checkpoints(self._files, self._context.stored, claim)
+        try:
+            outcomes = self._outcomes(claim, renewer, checkpoints)
+        except TrainerFailedError as error:  # it would raise again: its trials fail, without retry
+            failed = Trained(
+                state=TrialState.FAIL, reason=str(error), updates=renewer.heartbeat.updates
+            )
+            outcomes = (failed,) * len(claim.slots)
+        seconds, heartbeat = time.monotonic() - begun, renewer.heartbeat
+        self._say_all(self._retried(lambda: self._leases.tell(claim, outcomes, heartbeat, seconds)))
+        checkpoints.drop()
+        for trial, trained in zip(claim.slots, outcomes, strict=True):
+            if trained.state is TrialState.FAIL:
+                point = f"log10 λ {trial.log10_lambda:.4g}"
+                self._say(f"{claim.stage} {point} failed: {trained.reason}")
+
+    def _outcomes(
+        self, claim: Claim, renewer: LeaseRenewer, checkpoints: Checkpoints
+    ) -> tuple[Trained, ...]:
+        """Train a cohort, from its newest checkpoint on; the final's models are saved."""
         trainer = self._trainer(claim)
-        checkpoints = Checkpoints(self._files, self._stored, claim)
         if checkpoints.resume(trainer, self._say):
             renewer.heartbeat = replace(renewer.heartbeat, recovered=trainer.updates)
             self._say(f"{_title(claim)} goes on at update {trainer.updates}")
         self._follow(claim, renewer, trainer, checkpoints)
         outcomes = trainer.outcomes()
-        if claim.stage == "final":
-            outcomes = tuple(
-                one if model is None else replace(one, model_sha256=self._saved(claim, model))
-                for one, model in zip(outcomes, trainer.models(), strict=True)
-            )
-        seconds = time.monotonic() - begun
-        heartbeat = replace(renewer.heartbeat, updates=trainer.updates)
-        self._say_all(self._retried(lambda: self._leases.tell(claim, outcomes, heartbeat, seconds)))
-        checkpoints.drop()
-        for held, trained in zip(claim.slots, outcomes, strict=True):
-            if trained.state is TrialState.FAIL:
-                self._say(f"{claim.stage} log10 λ {held.log10_lambda:.4g} failed: {trained.reason}")
+        renewer.heartbeat = replace(renewer.heartbeat, updates=trainer.updates)
+        if claim.stage != "final":
+            return outcomes
+        return tuple(
+            one if model is None else replace(one, model_sha256=self._saved(claim, model))
+            for one, model in zip(outcomes, trainer.models(), strict=True)
+        )
 
     def _follow(
-        self, claim: Claim, renewer: LeaseRenewer, trainer: Trainer, checkpoints: Checkpoints
+        self, claim: Claim, renewer: LeaseRenewer, trainer: Guarded, checkpoints: Checkpoints
     ) -> None:
-        """Train to the end, with checkpoints, beats and reports; leave when told to."""
+        """Train to the end, with checkpoints, heartbeats and reports; leave when asked to."""
         begun, first = time.monotonic(), trainer.updates
         saved = begun
         for progress in trainer.run():
@@ -184,8 +189,8 @@ class Worker:
                 checkpoints.save(trainer)
                 saved = now
 
-    def _halve(self, claim: Claim, trainer: Trainer, progress: Progress) -> None:
-        """Let the worse nets go, before anything is saved: a checkpoint holds who has left."""
+    def _halve(self, claim: Claim, trainer: Guarded, progress: Progress) -> None:
+        """Let the worse models go, before anything is saved: a checkpoint holds who has left."""
         if not self._study.halves(claim.stage):
             return
         if progress.accuracies is not None and progress.losses is not None:
@@ -196,7 +201,7 @@ class Worker:
                 )
             )
 
-    def _leave(self, claim: Claim, trainer: Trainer, checkpoints: Checkpoints) -> None:
+    def _leave(self, claim: Claim, trainer: Guarded, checkpoints: Checkpoints) -> None:
         checkpoints.save(trainer)
         self._retried(lambda: self._leases.give_back(claim))
         raise InterruptedWorkError(
@@ -204,7 +209,7 @@ class Worker:
         )
 
     def _report(self, claim: Claim, progress: Progress) -> None:
-        """Show a cycle's end to whoever watches; in an outage the tell makes up for it."""
+        """Show a cycle's end to whoever watches; what an outage swallows comes with the results."""
         if progress.accuracies is None:
             return
         values = [float(value) for value in progress.accuracies]
@@ -215,103 +220,18 @@ class Worker:
         for line in lines:
             self._say(line)
 
-    def _test(self, claim: Claim, renewer: LeaseRenewer) -> None:
-        """Open the test set, record first, and evaluate the final's models."""
-        purpose = _CURVES_TEST if self._wants_test_curves("final") else _SELECTED_TEST
-        images = self._open_test(claim, purpose)
-        # a replicate that failed has no model, and would fail again
-        recorded = self._retried(self._leases.trained)
-        contents = {replicate: self._model(replicate, recorded[replicate])
-                    for replicate in recorded}  # fmt: skip
-        whole = {replicate: found for replicate, found in contents.items() if found is not None}
-        if renewer.lost:
-            raise LeaseLostError("the test was given to another worker")
-        result = final.score([model_from(content) for content in whole.values()], images)
-        digests = {replicate: digest_of(content) for replicate, content in whole.items()}
-        self._retried(lambda: self._leases.tell_test(claim, result, digests))
-
-    def _open_test(self, claim: Claim, purpose: str) -> LabelledImages:
-        """Have the opening recorded, then read the test images: the one way to them."""
-        opening = self._retried(lambda: self._leases.open_test(claim, purpose))
-        return datasets.open_test(
-            self._study, self._settings.data_directory, opening,
-            fingerprint=self._stored.data_fingerprint, origin=Path(self._stored.origin),
-        )  # fmt: skip
-
-    def _model(self, replicate: int, sha256: str | None) -> bytes | None:
-        """The model of a replicate; where its file is not to be had whole, the same one again."""
-        content = self._files.read_model(replicate, sha256)
-        if content is not None:
-            return content
-        chosen = self._retried(self._leases.chosen)
-        self._say(
-            f"model of replicate {replicate} is not in {self._files.shown}, or not as it was "
-            "saved: training it again"
-        )
-        trainer = self._trainer_of("final", [chosen], replicate)
-        for _ in trainer.run():
-            if self._stop.is_set():
-                raise InterruptedWorkError("interrupted before the test; run again to go on")
-        model = trainer.models()[0]
-        if model is None:
-            return None
-        return self._files.save_model(replicate, model, self._model_metadata(replicate, chosen))
-
-    def _trainer(self, claim: Claim) -> Trainer:
-        test = None
-        if self._wants_test_curves(claim.stage):
-            images = self._open_test(claim, _CURVES_TEST)
-            test = (self._data.split("final").enter(images.x), images.y)
-        values = [held.log10_lambda for held in claim.slots]
-        return self._trainer_of(claim.stage, values, claim.replicate, test)
-
-    def _trainer_of(
-        self,
-        stage: StageName,
-        log10_lambdas: list[float],
-        replicate: int,
-        test: tuple[FloatArray, IntArray] | None = None,
-    ) -> Trainer:
-        return Trainer(
-            self._data.split(stage),
-            self._study.training_of(stage),
-            log10_lambdas,
-            hidden=self._study.network.hidden,
-            classes=len(self._stored.classes),
-            seed=training_seed(self._study, stage, replicate),
-            test=test,
-        )
-
-    def _load(self) -> TrainingData:
-        data = datasets.load(
-            self._study, self._settings.data_directory,
-            origin=Path(self._stored.origin), cache=self._settings.cache_directory,
-        )  # fmt: skip
-        if data.fingerprint != self._stored.data_fingerprint:
-            raise DataError(
-                f"data: {self._study.name!r} was planned with other data: fingerprint "
-                f"{self._stored.data_fingerprint[:12]}…, got {data.fingerprint[:12]}…"
-            )
-        return data
-
-    def _wants_test_curves(self, stage: StageName) -> bool:
-        final_stage = self._study.final
-        return stage == "final" and final_stage is not None and final_stage.test_curves
+    def _trainer(self, claim: Claim) -> Guarded:
+        context, test = self._context, None
+        if claim.stage == "final" and context.wants_test_curves:
+            examples = context.open_test(claim, CURVES_TEST)
+            test = (context.data.split("final").enter(examples.x), examples.y)
+        points = [trial.log10_lambda for trial in claim.slots]
+        return context.trainer(claim.stage, points, claim.replicate, test)
 
     def _saved(self, claim: Claim, model: Model) -> str:
         """Save the model of a claim of the final; return its digest."""
-        metadata = self._model_metadata(claim.replicate, claim.slots[0].log10_lambda)
-        return digest_of(self._files.save_model(claim.replicate, model, metadata))
-
-    def _model_metadata(self, replicate: int, log10_lambda: float) -> dict[str, object]:
-        return {
-            "study": self._study.name,
-            "lambda": 10.0**log10_lambda,
-            "replicate": replicate,
-            "classes": list(self._stored.classes),
-            "study_fingerprint": self._study.fingerprint,
-            "data_fingerprint": self._stored.data_fingerprint,
-        }
+        log10_lambda = claim.slots[0].log10_lambda
+        return digest_of(self._context.save_model(claim.replicate, model, log10_lambda))
 
 
 def _title(claim: Claim) -> str:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _READ_ONLY_SECONDS = 120.0  # longer than a failover takes
 _QUIET_CONFLICTS = 5  # in a row; one is nothing that anybody has to know of
-_LONGEST_BEAT, _RETRY_SECONDS = 2.0, 0.25
+_LONGEST_HEARTBEAT, _RETRY_SECONDS = 2.0, 0.25
 
 
 class Retry:
@@ -146,7 +146,7 @@ class LeaseRenewer:
     """
 
     def __init__(self, leases: Leases, claim: Claim, retry: Retry) -> None:
-        self._leases, self._claim, self._patience = leases, claim, retry
+        self._leases, self._claim, self._retry = leases, claim, retry
         self._ended, self._lost = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self.heartbeat = Heartbeat(updates=0, per_second=0.0)
@@ -176,9 +176,9 @@ class LeaseRenewer:
         while not self._ended.wait(wait):
             wait = _RETRY_SECONDS
             try:
-                with self._patience.noticing():
+                with self._retry.noticing():
                     self._leases.renew(self._claim, self.heartbeat)
-                    wait = min(self._leases.seconds / 4, _LONGEST_BEAT)
+                    wait = min(self._leases.seconds / 4, _LONGEST_HEARTBEAT)
             except LeaseLostError:
                 self._lost.set()
                 return

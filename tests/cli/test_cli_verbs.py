@@ -19,9 +19,9 @@ import pytest
 
 from lamsearch import storage as store
 from lamsearch.diagnostics import gradcheck
-from lamsearch.network import gradients
 from lamsearch.results import STAGES
 from lamsearch.storage import Database, Heartbeat, Leases
+from lamsearch.trainers.network import gradients
 
 Refused = Callable[..., list[str]]
 VERBS = [

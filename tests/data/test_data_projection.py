@@ -11,7 +11,7 @@ from lamsearch.data import load, normalise
 from lamsearch.data.projection import principal_components, project
 from lamsearch.errors import DataError, StudyFileError
 from lamsearch.study import Study, parse_study
-from lamsearch.trainer import Trainer
+from lamsearch.trainers.network import NetworkTrainer
 
 
 def study_of(**coarse: object) -> Study:
@@ -51,7 +51,7 @@ def test_all_components_change_only_rounding(tmp_path: Path) -> None:
     turned = load(study_of(components=64), tmp_path).split("coarse")
     training = study_of().training_of("coarse")
     trainers = [
-        Trainer(splits, training, [-3.0, -2.0], hidden=12, classes=10, seed=(3, 0, 0))
+        NetworkTrainer(splits, training, [-3.0, -2.0], hidden=12, classes=10, seed=(3, 0, 0))
         for splits in (plain, turned)
     ]
     outcomes = []
@@ -68,16 +68,17 @@ def test_initial_weights_keep_the_fan_in_of_all_features(tmp_path: Path) -> None
     """First layers start as N(0, 1/√features), however few components they see."""
     splits = load(study_of(components=10), tmp_path).split("coarse")
     training = study_of().training_of("coarse")
-    nets = Trainer(splits, training, [-3.0], hidden=4000, classes=10, seed=(3, 0, 0)).nets
-    assert nets.V.shape[0] == 10
-    assert nets.V.std() == pytest.approx(1 / np.sqrt(64), rel=0.02)
+    trainer = NetworkTrainer(splits, training, [-3.0], hidden=4000, classes=10, seed=(3, 0, 0))
+    weights = trainer.weights
+    assert weights.V.shape[0] == 10
+    assert weights.V.std() == pytest.approx(1 / np.sqrt(64), rel=0.02)
 
 
 def test_exported_model_acts_on_raw_images(tmp_path: Path) -> None:
     """A model trained on components scores raw images by the formula of every model."""
     data = load(study_of(components=20), tmp_path)
     splits = data.split("coarse")
-    trainer = Trainer(
+    trainer = NetworkTrainer(
         splits, study_of().training_of("coarse"), [-3.0], hidden=12, classes=10, seed=(3, 0, 0)
     )
     for _ in trainer.run():
@@ -91,7 +92,7 @@ def test_exported_model_acts_on_raw_images(tmp_path: Path) -> None:
     scores = np.maximum(x @ model.W1 + model.b1, 0) @ model.W2 + model.b2
     hits = float((scores.argmax(axis=1) == data.pool.y).mean())
     inside = np.concatenate([splits.enter(raw)])
-    own = np.maximum(inside @ trainer.nets.first_layer(0) + model.b1, 0) @ model.W2 + model.b2
+    own = np.maximum(inside @ trainer.weights.first_layer(0) + model.b1, 0) @ model.W2 + model.b2
     assert hits > 0.8
     assert np.allclose(scores, own, atol=1e-3)
 

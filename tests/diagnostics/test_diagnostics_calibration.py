@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info
 
 from lamsearch.diagnostics import calibration
 from lamsearch.diagnostics.calibration import calibrate
-from lamsearch.trainer import Trainer
+from lamsearch.trainers.network import NetworkTrainer
 
 
 def test_an_update_takes_some_time() -> None:
@@ -35,12 +35,12 @@ def test_one_thread_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
     """While updates are measured, every BLAS library has one thread."""
     seen: set[int] = set()
 
-    class Watched(Trainer):
+    class Watched(NetworkTrainer):
         def _update(self) -> None:
             libraries = threadpool_info()
             seen.update(one["num_threads"] for one in libraries if one["user_api"] == "blas")
             super()._update()
 
-    monkeypatch.setattr(calibration, "Trainer", Watched)
+    monkeypatch.setattr(calibration, "NetworkTrainer", Watched)
     calibrate(16, 4, 3, 2, 10, seconds=0.0)
     assert seen == {1}

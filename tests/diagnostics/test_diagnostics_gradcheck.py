@@ -18,7 +18,7 @@ from lamsearch.diagnostics.gradcheck import (
     check,
 )
 from lamsearch.errors import LamsearchError
-from lamsearch.network import Gradients, Nets, gradients
+from lamsearch.trainers.network import Gradients, Weights, gradients
 
 Array = npt.NDArray[Any]
 SMALL: dict[str, Any] = {
@@ -34,13 +34,15 @@ class Textbook:
     factor: float = 2.0
     masked: bool = True
 
-    def __call__(self, nets: Nets, x: Array, labels: Array, lam: Array) -> Gradients:
+    def __call__(self, nets: Weights, x: Array, labels: Array, lam: Array) -> Gradients:
         """Return the gradients of all nets of the stack."""
         found = [self._net(nets, net, x, labels, float(lam[net])) for net in range(nets.count)]
         W1, b1, W2, b2 = (np.stack(arrays) for arrays in zip(*found, strict=True))
         return Gradients(W1=W1, b1=b1, W2=W2, b2=b2)
 
-    def _net(self, nets: Nets, net: int, x: Array, labels: Array, lam: float) -> tuple[Array, ...]:
+    def _net(
+        self, nets: Weights, net: int, x: Array, labels: Array, lam: float
+    ) -> tuple[Array, ...]:
         W1, W2 = nets.first_layer(net), nets.W2[net]
         z = x @ W1 + nets.b1.reshape(nets.count, -1)[net]
         a = np.maximum(z, 0)
@@ -58,7 +60,7 @@ class Textbook:
 def changed(**scales: float) -> Any:
     """Return the true gradient function with some arrays multiplied."""
 
-    def gradient(nets: Nets, x: Array, labels: Array, lam: Array) -> Gradients:
+    def gradient(nets: Weights, x: Array, labels: Array, lam: Array) -> Gradients:
         found = gradients(nets, x, labels, lam)
         return replace(found, **{name: getattr(found, name) * by for name, by in scales.items()})
 
@@ -121,11 +123,11 @@ def test_an_unmasked_relu_fails_in_the_first_layer() -> None:
 def test_nets_mixed_up_in_a_stack_fail_there_alone() -> None:
     """Penalties given to the wrong nets of a stack fail in the stack and pass alone."""
 
-    def gradient(nets: Nets, x: Array, labels: Array, lam: Array) -> Gradients:
+    def gradient(nets: Weights, x: Array, labels: Array, lam: Array) -> Gradients:
         return gradients(nets, x, labels, lam[::-1])
 
     report = check(gradient, **SMALL)
-    assert {one.nets for one in report.comparisons if not one.passed} == {3}
+    assert {one.models for one in report.comparisons if not one.passed} == {3}
     assert failing(report) == {"W1", "W2"}
 
 
@@ -149,7 +151,7 @@ def test_a_gradient_that_is_not_finite_fails(value: float) -> None:
 def test_a_wrong_shape_is_refused() -> None:
     """A gradient that would only broadcast is refused with the shape that it must have."""
 
-    def gradient(nets: Nets, x: Array, labels: Array, lam: Array) -> Gradients:
+    def gradient(nets: Weights, x: Array, labels: Array, lam: Array) -> Gradients:
         found = gradients(nets, x, labels, lam)
         return replace(found, b1=found.b1[:, :1])
 
@@ -178,7 +180,7 @@ def test_rows_hold_the_worst_of_seeds_and_stacks() -> None:
     for row in rows:
         key = (row.array, row.lam, row.batch_size)
         mine = [o for o in report.comparisons if (o.array, o.lam, o.batch_size) == key]
-        assert {(o.seed, o.nets) for o in mine} == {(s, k) for s in (0, 1) for k in (1, 3)}
+        assert {(o.seed, o.models) for o in mine} == {(s, k) for s in (0, 1) for k in (1, 3)}
         assert row.central_error == max(o.central_error for o in mine)
         assert row.oracle_error == max(o.oracle_error for o in mine)
         assert (row.entries, row.kinks) == (sum(o.entries for o in mine), 0)

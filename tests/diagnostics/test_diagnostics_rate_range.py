@@ -10,7 +10,7 @@ import pytest
 from lamsearch.diagnostics.rate_range import suggest
 from lamsearch.results import RateRamp
 
-# Twenty points at rates 0.05, 0.10, … 1.00; the untrained nets have loss 2 and accuracy 0.1.
+# Twenty points at rates 0.05, 0.10, … 1.00; the untrained models have loss 2 and accuracy 0.1.
 FALLING = [2.0, 2.0, 2.0] + [1.9 - 0.1 * i for i in range(17)]
 RISING = [0.1 + 0.03 * i for i in range(20)]
 TURNING = [*FALLING[:13], *(1.1 + 0.1 * i for i in range(7))]  # 1.0 at 0.65, then up again
@@ -57,7 +57,7 @@ def test_a_ramp_that_diverges() -> None:
     found = suggest(ramp([*FALLING[:16], 3.5, np.nan], RISING[:18]))
     assert found.diverged_at == pytest.approx(0.85)
     assert found.eta_max == pytest.approx(0.425)
-    assert found.why == "half the rate at which nets diverge"
+    assert found.why == "half the rate at which models diverge"
     assert found.notes == ()
 
 
@@ -129,7 +129,7 @@ def test_a_ramp_that_diverges_at_once_suggests_nothing() -> None:
     assert (found.eta_min, found.eta_max) == (None, None)
     assert found.diverged_at == pytest.approx(0.15)
     assert found.notes == (
-        "the nets diverge at the ramp's very start, by rate 0.15: give a lower --to",
+        "the models diverge at the ramp's very start, by rate 0.15: give a lower --to",
     )
 
 

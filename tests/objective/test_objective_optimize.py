@@ -18,7 +18,7 @@ from lamsearch import data as datasets
 from lamsearch.errors import DataError, InputError, StudyFileError
 from lamsearch.search import training_seed
 from lamsearch.study import Study
-from lamsearch.trainer import Trainer
+from lamsearch.trainers.network import NetworkTrainer
 
 MakeStudy = Callable[..., Study]
 TWO_CYCLES = {"coarse": {"cycles": 2}}
@@ -91,7 +91,7 @@ def test_the_same_lambda_gives_what_the_trainer_gives(
     objective = lamsearch.Objective(study)
     splits = datasets.load(study, tmp_path).split("coarse")
     for value in (-4.5, -2.0):
-        trainer = Trainer(
+        trainer = NetworkTrainer(
             splits, study.training_of("coarse"), [value], hidden=8, classes=10,
             seed=training_seed(study, "coarse", 0),
         )  # fmt: skip
@@ -149,3 +149,16 @@ def test_arrays_beside_the_study_file_are_found(
     np.savez(tmp_path / "own.npz", X=x, y=np.arange(450) % 2)
     study = optimized(lamsearch.Objective(study_file(data={"source": "own.npz", "test": 50})), 1)
     assert study.trials[0].state is TrialState.COMPLETE
+
+
+def test_any_trainer_can_be_an_objective(small_study: MakeStudy) -> None:
+    """A study that names another registered trainer is sampled with it; one that raises is FAIL."""
+    changes: dict[str, Any] = {"network": None, "fine": None, "finalists": None, "final": None}
+    good = lamsearch.Objective(small_study(**changes, trainer={"name": "softmax"}))
+    assert good(optuna.trial.FixedTrial({"log10_lambda": -3.0})) > 0.6
+    bad = lamsearch.Objective(small_study(**changes, trainer={"name": "raising"}))
+    bad.interval = (0.5, 1.0)
+    study = optuna.create_study(direction="maximize")
+    study.optimize(bad, n_trials=1)
+    assert study.trials[0].state is TrialState.FAIL
+    assert study.trials[0].user_attrs["reason"].startswith("trainer raised ZeroDivisionError")

@@ -14,7 +14,7 @@ from lamsearch import data as datasets
 from lamsearch.errors import DataError, InterruptedWorkError
 from lamsearch.results import STAGES, Model, Trained, TrialState
 from lamsearch.storage.tables import cohorts
-from lamsearch.worker import loop
+from lamsearch.trainers.network import NetworkTrainer, kind
 
 MakeBench = Callable[..., Bench]
 
@@ -167,7 +167,7 @@ def test_a_replicate_that_failed_has_no_model_and_is_not_trained_again(
     neither worker nor report misses a model of it."""
     one, begun = bench(), list[int]()
 
-    class FailsOnce(loop.Trainer):
+    class FailsOnce(NetworkTrainer):
         def __init__(self, *arguments: Any, seed: Any, **rest: Any) -> None:
             super().__init__(*arguments, seed=seed, **rest)
             self.fails = tuple(seed[1:]) == (STAGES.index("final"), 0)
@@ -180,7 +180,7 @@ def test_a_replicate_that_failed_has_no_model_and_is_not_trained_again(
         def models(self) -> tuple[Model | None, ...]:
             return (None,) if self.fails else super().models()
 
-    monkeypatch.setattr(loop, "Trainer", FailsOnce)
+    monkeypatch.setattr(kind, "NetworkTrainer", FailsOnce)
     one.worker().run()
     record = one.record()
     assert [trial.state.name for trial in record.stages["final"].trials] == ["FAIL", "COMPLETE"]

@@ -26,7 +26,8 @@ from lamsearch.errors import DataError, FilesError, InterruptedWorkError
 from lamsearch.results import TrialState
 from lamsearch.storage import Leases
 from lamsearch.storage.tables import cohorts
-from lamsearch.trainer import Progress, Trainer
+from lamsearch.trainers import Progress
+from lamsearch.trainers.network import NetworkTrainer
 from lamsearch.worker import LeaseRenewer, Retry
 
 MakeBench = Callable[..., Bench]
@@ -227,13 +228,13 @@ def test_a_lost_lease_is_noticed_in_training(
     """A worker whose cohort is given to another in mid-training trains no further step of it,
     saves nothing more of it and reports nothing of it."""
     one, trained, keepers = bench(training={"sample_every": 7}), list[int](), list[LeaseRenewer]()
-    real_run, real_enter, done = Trainer.run, LeaseRenewer.__enter__, list[str]()
+    real_run, real_enter, done = NetworkTrainer.run, LeaseRenewer.__enter__, list[str]()
 
     def entering(self: LeaseRenewer) -> LeaseRenewer:
         keepers.append(self)
         return real_enter(self)
 
-    def robbed(self: Trainer) -> Iterator[Progress]:
+    def robbed(self: NetworkTrainer) -> Iterator[Progress]:
         for progress in real_run(self):
             trained.append(progress.updates)
             if len(trained) == 2:
@@ -252,7 +253,7 @@ def test_a_lost_lease_is_noticed_in_training(
     for name in ("tell", "report"):
         monkeypatch.setattr(Leases, name, lambda *_, name=name: done.append(name) or ())
     monkeypatch.setattr(LeaseRenewer, "__enter__", entering)
-    monkeypatch.setattr(Trainer, "run", robbed)
+    monkeypatch.setattr(NetworkTrainer, "run", robbed)
     worker = one.worker()
     worker._say = said
     with pytest.raises(InterruptedWorkError):
@@ -262,7 +263,7 @@ def test_a_lost_lease_is_noticed_in_training(
     assert done == []
 
 
-def test_patience_says_one_line_when_the_database_goes_and_one_when_it_is_back() -> None:
+def test_retry_says_one_line_when_the_database_goes_and_one_when_it_is_back() -> None:
     """An outage is waited out, with one line at its beginning and one at its end."""
     failures: list[Exception] = [outage(), StorageInternalError("gone"), outage()]
     failures[1].__cause__ = outage()
@@ -280,7 +281,7 @@ def test_patience_says_one_line_when_the_database_goes_and_one_when_it_is_back()
     ]
 
 
-def test_patience_ends_where_waiting_cannot_help() -> None:
+def test_retry_ends_where_waiting_cannot_help() -> None:
     """A full disk is no outage and is raised at once, and so is the wish to leave."""
     cause = sqlite3.OperationalError("database or disk is full")
     cause.sqlite_errorcode = sqlite3.SQLITE_FULL

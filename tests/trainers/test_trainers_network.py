@@ -1,4 +1,4 @@
-"""Training a cohort: the same bits again, the textbook's numbers, and nets that diverge."""
+"""Training a cohort: the same bits again, the textbook's numbers, and models that diverge."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.special import log_softmax
-from trainer_textbook import Images, digits, textbook_training
+from trainers_textbook import Images, digits, textbook_training
 
 from lamsearch.results import Curve, Model, Trained, TrialState
 from lamsearch.study import Training
-from lamsearch.trainer import Batches, Progress, Trainer
+from lamsearch.trainers import Progress
+from lamsearch.trainers.network import NetworkTrainer
+from lamsearch.trainers.network.batches import Batches
 
 Array = npt.NDArray[Any]
 SEED = (7, 1, 2)
@@ -52,9 +54,9 @@ def trainer(
     training: Training | None = None,
     test: bool = False,
     dtype: npt.DTypeLike | None = None,
-) -> Trainer:
+) -> NetworkTrainer:
     """Return a trainer of a small cohort."""
-    return Trainer(
+    return NetworkTrainer(
         images,
         training or settings(),
         lambdas,
@@ -66,12 +68,12 @@ def trainer(
     )
 
 
-def finish(trainer: Trainer) -> list[Progress]:
+def finish(trainer: NetworkTrainer) -> list[Progress]:
     """Run to the end."""
     return list(trainer.run())
 
 
-def trained(images: Images, *args: Any, **kwargs: Any) -> Trainer:
+def trained(images: Images, *args: Any, **kwargs: Any) -> NetworkTrainer:
     """Return a trainer that has run."""
     found = trainer(images, *args, **kwargs)
     finish(found)
@@ -97,7 +99,7 @@ def bits(record: object) -> list[tuple[str, object]]:
     return found
 
 
-def all_bits(trainer: Trainer) -> list[object]:
+def all_bits(trainer: NetworkTrainer) -> list[object]:
     """Return everything that a trainer answers, bit for bit."""
     models = [None if model is None else bits(model) for model in trainer.models()]
     return [*(bits(outcome) for outcome in trainer.outcomes()), *models]
@@ -109,9 +111,9 @@ def scores(model: Model, raw: Array) -> Array:
     return np.asarray(hidden @ model.W2 + model.b2)
 
 
-def model_of(trainer: Trainer, net: int = 0) -> Model:
-    """Return the model of a net that finished."""
-    model = trainer.models()[net]
+def model_of(trainer: NetworkTrainer, index: int = 0) -> Model:
+    """Return a model that finished."""
+    model = trainer.models()[index]
     assert model is not None
     return model
 
@@ -139,13 +141,13 @@ class TestRepetition:
     def test_every_part_of_the_seed_counts(self, images: Images, seed: tuple[int, ...]) -> None:
         """Another study seed, stage or replicate has other weights from the first one on."""
         one, other = trainer(images), trainer(images, seed=seed)
-        assert not np.array_equal(one.nets.V, other.nets.V)
-        assert not np.array_equal(one.nets.W2, other.nets.W2)
+        assert not np.array_equal(one.weights.V, other.weights.V)
+        assert not np.array_equal(one.weights.W2, other.weights.W2)
 
-    def test_equal_penalties_give_equal_nets(self, exact: Images) -> None:
-        """Nets of a cohort with the same λ start equal, see the same images, and end equal."""
+    def test_equal_penalties_give_equal_models(self, exact: Images) -> None:
+        """Models of a cohort with the same λ start equal, see the same images, and end equal."""
         found = trained(exact, [-2.0, -4.0, -2.0])
-        first, other, third = (model_of(found, net) for net in range(3))
+        first, other, third = (model_of(found, model) for model in range(3))
         np.testing.assert_allclose(first.W1, third.W1, rtol=0, atol=1e-7)
         assert not np.allclose(first.W1, other.W1, atol=1e-4)
         one, _, same = found.outcomes()
@@ -153,16 +155,16 @@ class TestRepetition:
             curve_of(one).training_loss, curve_of(same).training_loss, rtol=1e-12
         )
 
-    def test_a_net_in_a_cohort_equals_that_net_alone(self, exact: Images) -> None:
+    def test_a_model_in_a_cohort_equals_that_model_alone(self, exact: Images) -> None:
         """What becomes of a λ does not depend, beyond rounding, on the others of its cohort."""
         lambdas = [-5.0, -2.0, -1.0, 0.5]
         together = trained(exact, lambdas)
-        for net, value in enumerate(lambdas):
+        for model, value in enumerate(lambdas):
             alone = trained(exact, [value])
             for name in ("W1", "b1", "W2", "b2"):
-                found = getattr(model_of(together, net), name)
+                found = getattr(model_of(together, model), name)
                 np.testing.assert_allclose(found, getattr(model_of(alone), name), atol=1e-7)
-            mine, other = curve_of(together.outcomes()[net]), curve_of(alone.outcomes()[0])
+            mine, other = curve_of(together.outcomes()[model]), curve_of(alone.outcomes()[0])
             np.testing.assert_allclose(mine.validation_cost, other.validation_cost, rtol=1e-11)
 
 
@@ -227,8 +229,8 @@ class TestResuming:
         assert all_bits(second) == all_bits(whole)
 
     @pytest.mark.parametrize("stop", [5, 12, 40])
-    def test_nets_that_were_taken_out_stay_out(self, images: Images, stop: int) -> None:
-        """Restored before or after a net diverged, the outcomes, reasons and bits are the same."""
+    def test_models_that_were_taken_out_stay_out(self, images: Images, stop: int) -> None:
+        """Restored before or after a model diverged, outcomes, reasons and bits are the same."""
         lambdas = [-3.0, 3.0, -1.0]
         whole = trained(images, lambdas, training=settings(sample_every=3))
         first = trainer(images, lambdas, training=settings(sample_every=3))
@@ -273,9 +275,9 @@ BROKEN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "another width": lambda s: s | {"V": s["V"][:-1]},
     "another precision": lambda s: s | {"V": s["V"].astype(np.float64)},
     "whole numbers": lambda s: s | {"W2": s["W2"].astype(np.int64)},
-    "fewer nets": lambda s: s | {"alive": s["alive"][:-1]},
-    "a net twice": lambda s: s | {"alive": np.zeros_like(s["alive"])},
-    "a net that is none": lambda s: s | {"alive": s["alive"] + 1},
+    "fewer models": lambda s: s | {"alive": s["alive"][:-1]},
+    "a model twice": lambda s: s | {"alive": np.zeros_like(s["alive"])},
+    "a model that is none": lambda s: s | {"alive": s["alive"] + 1},
     "other images": lambda s: s | {"correct": s["correct"][:, :-1]},
     "other columns": lambda s: s | {"rows": s["rows"][..., :-1]},
     "updates past the end": lambda s: s | {"updates": np.array(10**9)},
@@ -289,9 +291,9 @@ BROKEN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "who left is a list": lambda s: s | {"left": np.array("[1]")},
     "who left is deep": lambda s: s | {"left": np.array("[" * 10_000)},
     "who left is a number": lambda s: s | {"left": np.array(3)},
-    "a net left that is alive": lambda s: s | {"left": np.array('{"0": ["FAIL", "why", 3]}')},
-    "a net left in no such state": lambda s: s | {"left": np.array('{"7": ["GONE", "why", 3]}')},
-    "a net left for no reason": lambda s: s | {"left": np.array('{"7": ["FAIL", null, 3]}')},
+    "a model left that is alive": lambda s: s | {"left": np.array('{"0": ["FAIL", "why", 3]}')},
+    "a model left in no such state": lambda s: s | {"left": np.array('{"7": ["GONE", "why", 3]}')},
+    "a model left for no reason": lambda s: s | {"left": np.array('{"7": ["FAIL", null, 3]}')},
 }  # fmt: skip
 
 
@@ -313,7 +315,7 @@ def test_what_is_no_state_is_refused_and_changes_nothing(
     assert all_bits(second) == all_bits(trained(images))
 
 
-def through_a_file(trainer: Trainer) -> dict[str, Array]:
+def through_a_file(trainer: NetworkTrainer) -> dict[str, Array]:
     """Return the trainer's state as it comes back from an npz file without pickle."""
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **trainer.state())
@@ -345,10 +347,10 @@ class TestTextbook:
             eta_max=0.1,
             points=(15, 30, 40, 45, 60, 75, 80),
         )
-        np.testing.assert_allclose(found.nets.first_layer(0), expected.W1, rtol=0, atol=1e-8)
-        np.testing.assert_allclose(found.nets.b1, expected.b1, rtol=0, atol=1e-8)
-        np.testing.assert_allclose(found.nets.W2[0], expected.W2, rtol=0, atol=1e-8)
-        np.testing.assert_allclose(found.nets.b2[0], expected.b2, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(found.weights.first_layer(0), expected.W1, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(found.weights.b1, expected.b1, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(found.weights.W2[0], expected.W2, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(found.weights.b2[0], expected.b2, rtol=0, atol=1e-8)
         (outcome,) = found.outcomes()
         assert len(expected.curves) == 9
         for name, values in expected.curves.items():
@@ -450,7 +452,9 @@ class TestSampling:
                 array = getattr(images, name)
                 return None if array is None else array.view()
 
-        made_anew = Trainer(Views(), settings(), [-3.0], hidden=HIDDEN, classes=CLASSES, seed=SEED)
+        made_anew = NetworkTrainer(
+            Views(), settings(), [-3.0], hidden=HIDDEN, classes=CLASSES, seed=SEED
+        )
         finish(made_anew)
         assert all_bits(made_anew) == all_bits(trained(images, [-3.0]))
 
@@ -471,7 +475,7 @@ class TestProgress:
         assert [one.updates for one in progress if one.cycle_end] == [40, 80]
 
     def test_accuracies_are_those_of_the_last_point(self, images: Images) -> None:
-        """Progress carries every net's accuracy at the last point, NaN once it was taken out."""
+        """Progress carries every model's accuracy at the last point, NaN once it was taken out."""
         training = settings(eta_min=0.1, sample_every=20)
         found = trainer(images, (-3.0, 3.0, -1.0), training=training)
         progress = finish(found)
@@ -481,23 +485,25 @@ class TestProgress:
             accuracies = progress[update - 1].accuracies
             assert accuracies is not None
             assert np.isnan(accuracies[1])
-            for net in (0, 2):
-                assert accuracies[net] == curves[net].validation_accuracy[point]
+            for model in (0, 2):
+                assert accuracies[model] == curves[model].validation_accuracy[point]
 
 
 @pytest.fixture(scope="module")
-def cohort(images: Images) -> tuple[Trainer, list[int]]:
-    """A cohort in which two nets diverge, and how many nets were left after each update."""
+def cohort(images: Images) -> tuple[NetworkTrainer, list[int]]:
+    """A cohort in which two models diverge, and how many models were left after each update."""
     lambdas = (-3.0, 3.0, -1.0, 3.5)
     found = trainer(images, lambdas, training=settings(eta_min=0.1, sample_every=3))
-    return found, [found.nets.count for _ in found.run()]
+    return found, [found.weights.count for _ in found.run()]
 
 
 class TestDivergence:
-    """Nets whose cost is no longer finite."""
+    """Models whose cost is no longer finite."""
 
-    def test_a_diverging_net_fails_with_its_reason(self, cohort: tuple[Trainer, list[int]]) -> None:
-        """A net that diverges is FAIL, at once, and its reason names the update."""
+    def test_a_diverging_model_fails_with_its_reason(
+        self, cohort: tuple[NetworkTrainer, list[int]]
+    ) -> None:
+        """A model that diverges is FAIL, at once, and its reason names the update."""
         found, left = cohort
         counts = itertools.pairwise([4, *left])
         leaving = [update for update, (had, has) in enumerate(counts, 1) if has < had]
@@ -505,43 +511,43 @@ class TestDivergence:
         assert [one.state.value for one in outcomes] == ["COMPLETE", "FAIL", "COMPLETE", "FAIL"]
         assert 0 < leaving[0] < 20
         named = {f"no longer finite at update {update} (learning rate 0.1)" for update in leaving}
-        for net in (1, 3):
-            reason = outcomes[net].reason
+        for model in (1, 3):
+            reason = outcomes[model].reason
             assert reason is not None
             assert any(text in reason for text in named)
         assert left[-1] == 2
 
-    def test_a_failed_net_has_no_scores(self, cohort: tuple[Trainer, list[int]]) -> None:
+    def test_a_failed_model_has_no_scores(self, cohort: tuple[NetworkTrainer, list[int]]) -> None:
         """What failed has no score and no model, and a curve of finite points only."""
         found, _ = cohort
-        for net in (1, 3):
-            outcome = found.outcomes()[net]
+        for model in (1, 3):
+            outcome = found.outcomes()[model]
             assert outcome.validation_accuracy is None
             assert outcome.validation_loss is None
             assert outcome.train_accuracy is None
             assert outcome.correct is None
             assert outcome.cycle_accuracies == ()
-            assert found.models()[net] is None
+            assert found.models()[model] is None
             curve = curve_of(outcome)
             assert curve.updates.tolist() == list(range(3, 3 * len(curve.updates) + 1, 3))
             assert len(curve.updates) >= 1
             assert np.isfinite(curve.validation_cost).all()
 
     def test_the_others_go_on_as_without_it(
-        self, images: Images, cohort: tuple[Trainer, list[int]]
+        self, images: Images, cohort: tuple[NetworkTrainer, list[int]]
     ) -> None:
-        """The nets that stay equal, to rounding, a cohort trained without the diverging ones."""
+        """The models that stay equal, to rounding, a cohort trained without the diverging ones."""
         training = settings(eta_min=0.1, sample_every=3)
         without = trained(images, (-3.0, -1.0), training=training)
         outcomes = cohort[0].outcomes()
         assert_same_training((outcomes[0], outcomes[2]), without.outcomes())
-        for net, other in ((0, 0), (2, 1)):
+        for model, other in ((0, 0), (2, 1)):
             np.testing.assert_allclose(
-                model_of(cohort[0], net).W1, model_of(without, other).W1, rtol=0, atol=1e-4
+                model_of(cohort[0], model).W1, model_of(without, other).W1, rtol=0, atol=1e-4
             )
 
     def test_a_cohort_of_which_nothing_is_left_ends(self, images: Images) -> None:
-        """When every net has diverged the training ends at once, long before the next point."""
+        """When every model has diverged the training ends at once, long before the next point."""
         training = settings(eta_min=0.1, sample_every="cycle")
         found = trainer(images, [3.0, 3.2], training=training)
         progress = finish(found)
@@ -555,8 +561,8 @@ class TestDivergence:
         assert finish(again) == []
         assert all_bits(again) == all_bits(found)
 
-    def test_an_infinite_cost_at_a_point_takes_a_net_out(self, images: Images) -> None:
-        """A net with a finite training loss but no finite validation cost fails at that point."""
+    def test_an_infinite_cost_at_a_point_takes_a_model_out(self, images: Images) -> None:
+        """A model with a finite training loss but no finite validation cost fails at that point."""
         far = digits()
         far.validation_x[5, 30] = np.inf
         found = trainer(far, [-3.0])
@@ -568,8 +574,8 @@ class TestDivergence:
         assert len(curve_of(outcome).updates) == 0
 
 
-def halved(images: Images, **options: Any) -> tuple[Trainer, list[Progress]]:
-    """Return a cohort of four that nets 0 and 3 leave after the first cycle, and its progress."""
+def halved(images: Images, **options: Any) -> tuple[NetworkTrainer, list[Progress]]:
+    """Return a cohort of four that models 0 and 3 leave after the first cycle, and its progress."""
     found = trainer(images, (-4.0, -3.0, -2.0, -1.0), **options)
     progress = []
     for one in found.run():
@@ -580,9 +586,9 @@ def halved(images: Images, **options: Any) -> tuple[Trainer, list[Progress]]:
 
 
 class TestDropping:
-    """Nets that whoever trains lets go."""
+    """Models that whoever trains lets go."""
 
-    def test_a_dropped_net_is_pruned_with_the_scores_it_left_with(self, images: Images) -> None:
+    def test_a_dropped_model_is_pruned_with_the_scores_it_left_with(self, images: Images) -> None:
         """It has its reason, its updates, its curve up to then, and no model."""
         found, progress = halved(images)
         outcomes = found.outcomes()
@@ -605,14 +611,14 @@ class TestDropping:
     def test_the_matrices_shrink(self, images: Images) -> None:
         """After the drop only those that stay are trained; who has left counts as NaN at once."""
         found, progress = halved(images)
-        assert found.nets.V.shape[1] == 2 * HIDDEN
+        assert found.weights.V.shape[1] == 2 * HIDDEN
         assert progress[40].accuracies is not None
         assert progress[40].losses is not None
         assert np.isnan(progress[40].accuracies).tolist() == [True, False, False, True]
         assert np.isnan(progress[40].losses).tolist() == [True, False, False, True]
 
     def test_those_that_stay_train_as_without_it(self, images: Images) -> None:
-        """They equal, to rounding, the nets of a cohort that nobody leaves, and of one of two."""
+        """They equal, to rounding, the models of a cohort that nobody leaves, and of one of two."""
         found, _ = halved(images)
         stayed = found.outcomes()[1:3]
         whole = trained(images, (-4.0, -3.0, -2.0, -1.0))
@@ -639,7 +645,7 @@ class TestDropping:
         assert all_bits(second) == all_bits(whole)
 
     def test_dropping_twice_is_dropping_once(self, images: Images) -> None:
-        """A net that has left, by failing too, stays as it is."""
+        """A model that has left, by failing too, stays as it is."""
         found = trainer(images, (-4.0, 3.0, -2.0), training=settings(eta_min=0.1))
         for progress in found.run():
             if progress.updates == 40:
@@ -653,7 +659,7 @@ class TestDropping:
         assert (outcomes[2].reason, outcomes[2].updates) == ("first", 40)
 
     def test_a_cohort_that_all_leave_ends(self, images: Images) -> None:
-        """Where the last net is dropped the training is over."""
+        """Where the last model is dropped the training is over."""
         found = trainer(images, (-4.0,))
         for progress in found.run():
             if progress.cycle_end:
@@ -661,13 +667,13 @@ class TestDropping:
         assert found.updates == 40
         assert [one.state for one in found.outcomes()] == [TrialState.PRUNED]
 
-    def test_nets_are_dropped_only_where_they_were_evaluated(self, images: Images) -> None:
-        """Between sampling points a drop is refused: the scores would be older than the net."""
+    def test_models_are_dropped_only_where_they_were_evaluated(self, images: Images) -> None:
+        """Between sampling points a drop is refused: the scores would be older than the model."""
         found = trainer(images)
         run = found.run()
         for _ in range(16):
             next(run)
-        with pytest.raises(ValueError, match="nets are dropped where they are evaluated, got 16"):
+        with pytest.raises(ValueError, match="models are dropped where they are evaluated, got 16"):
             found.drop({0: "too late"})
 
 
@@ -678,8 +684,8 @@ class TestAnswers:
         """The exported arrays, put into the documented formula on raw images, score the same."""
         found = trained(images)
         labels = images.validation_y
-        for net, outcome in enumerate(found.outcomes()):
-            answer = scores(model_of(found, net), images.raw_validation_x)
+        for model, outcome in enumerate(found.outcomes()):
+            answer = scores(model_of(found, model), images.raw_validation_x)
             loss = -log_softmax(answer, axis=1)[np.arange(len(labels)), labels].mean()
             right = answer.argmax(axis=1) == labels
             assert outcome.validation_accuracy == right.mean()
@@ -704,8 +710,8 @@ class TestAnswers:
         """The training accuracy is the final model's on every training image."""
         found = trained(images)
         raw = images.train_x.astype(np.float64) * images.std + images.mean
-        for net, outcome in enumerate(found.outcomes()):
-            right = scores(model_of(found, net), raw).argmax(axis=1) == images.train_y
+        for model, outcome in enumerate(found.outcomes()):
+            right = scores(model_of(found, model), raw).argmax(axis=1) == images.train_y
             assert outcome.train_accuracy == right.mean()
 
     def test_models_share_no_memory_with_the_training(self, images: Images) -> None:
@@ -734,13 +740,13 @@ class TestAnswers:
         assert losses[-1] < 0.2 * losses[0]
 
     def test_a_separable_problem_is_solved(self) -> None:
-        """Two classes apart by a wide margin are told apart without a issue."""
+        """Two classes apart by a wide margin are told apart without a mistake."""
         rng = np.random.default_rng(0)
         labels = rng.integers(2, size=300)
         x = (rng.standard_normal((300, 6)) + 8.0 * labels[:, None] - 4.0).astype(np.float32)
         blobs = Images(x[:200], labels[:200], x[200:], labels[200:], x[0] * 0, x[0] * 0 + 1,
                        x[200:], (x[200:], labels[200:]))  # fmt: skip
-        found = Trainer(blobs, settings(), [-5.0], hidden=4, classes=2, seed=SEED)
+        found = NetworkTrainer(blobs, settings(), [-5.0], hidden=4, classes=2, seed=SEED)
         finish(found)
         (outcome,) = found.outcomes()
         assert (outcome.validation_accuracy, outcome.train_accuracy) == (1.0, 1.0)

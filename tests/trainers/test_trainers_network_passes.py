@@ -1,4 +1,4 @@
-"""K stacked networks, against textbook formulas written out net by net."""
+"""K stacked networks, against textbook formulas written out model by model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 from scipy.special import log_softmax
 
 from lamsearch.diagnostics.gradcheck import check
-from lamsearch.network import Nets, Pass, gradients, initialise, penalty
+from lamsearch.trainers.network import Weights, gradients
+from lamsearch.trainers.network.passes import Pass
+from lamsearch.trainers.network.weights import initialise, penalty
 
 Array = npt.NDArray[Any]
 FEATURES, HIDDEN, CLASSES, BATCH = 12, 7, 5, 9
@@ -19,7 +21,7 @@ FEATURES, HIDDEN, CLASSES, BATCH = 12, 7, 5, 9
 
 @dataclass
 class Plain:
-    """One net in plain arrays, trained as a textbook writes it."""
+    """One model in plain arrays, trained as a textbook writes it."""
 
     W1: Array
     b1: Array
@@ -53,12 +55,12 @@ class Plain:
             setattr(self, name, getattr(self, name) - eta * gradient)
 
 
-def random_nets(count: int, seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Nets:
-    """Return nets that differ in everything; scales are powers of 2 with either sign."""
+def random_weights(count: int, seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Weights:
+    """Return models that differ in everything; scales are powers of 2 with either sign."""
     rng = np.random.default_rng(seed)
     scale = np.resize([1.0, 0.5, -2.0], count)
     first = rng.standard_normal((FEATURES, count, HIDDEN)) / np.sqrt(FEATURES) / scale[:, None]
-    return Nets(
+    return Weights(
         V=first.reshape(FEATURES, -1).astype(dtype),
         scale=scale,
         b1=(rng.standard_normal(count * HIDDEN) / 5).astype(dtype),
@@ -67,10 +69,12 @@ def random_nets(count: int, seed: int = 0, dtype: npt.DTypeLike = np.float64) ->
     )
 
 
-def plain(nets: Nets, net: int) -> Plain:
-    """Return one of the nets in plain arrays."""
-    b1 = nets.b1.reshape(nets.count, HIDDEN)[net]
-    return Plain(nets.first_layer(net), b1.copy(), nets.W2[net].copy(), nets.b2[net].copy())
+def plain(weights: Weights, model: int) -> Plain:
+    """Return one of the models in plain arrays."""
+    b1 = weights.b1.reshape(weights.count, HIDDEN)[model]
+    return Plain(
+        weights.first_layer(model), b1.copy(), weights.W2[model].copy(), weights.b2[model].copy()
+    )
 
 
 def images(seed: int = 1, batch: int = BATCH) -> tuple[Array, Array]:
@@ -79,26 +83,26 @@ def images(seed: int = 1, batch: int = BATCH) -> tuple[Array, Array]:
     return rng.standard_normal((batch, FEATURES)), rng.integers(CLASSES, size=batch)
 
 
-def train(nets: Nets, steps: int, eta: float, lam: Array) -> None:
+def train(weights: Weights, steps: int, eta: float, lam: Array) -> None:
     """Do some steps on a new mini-batch each."""
-    work = Pass(nets, BATCH)
+    work = Pass(weights, BATCH)
     for step in range(steps):
         x, labels = images(step)
-        x = x.astype(nets.V.dtype)
+        x = x.astype(weights.V.dtype)
         work.forward(x)
         work.loss(labels)
         work.step(x, labels, eta=eta, lam=lam)
 
 
-def train_plain(net: Plain, steps: int, eta: float, lam: float) -> None:
+def train_plain(model: Plain, steps: int, eta: float, lam: float) -> None:
     """Do the same steps as `train`, as a textbook writes them."""
     for step in range(steps):
-        net.step(*images(step), eta, lam)
+        model.step(*images(step), eta, lam)
 
 
-def assert_close(found: Nets, net: int, expected: Plain, tolerance: float) -> None:
-    """Compare every array of one net, relative to its largest entry."""
-    got = plain(found, net)
+def assert_close(found: Weights, model: int, expected: Plain, tolerance: float) -> None:
+    """Compare every array of one model, relative to its largest entry."""
+    got = plain(found, model)
     for name in ("W1", "b1", "W2", "b2"):
         array = getattr(expected, name)
         bound = tolerance * max(float(np.abs(array).max()), 1e-3)
@@ -112,50 +116,50 @@ def test_gradients_agree_with_both_numerical_oracles() -> None:
 
 
 def test_gradients_agree_with_the_textbook() -> None:
-    """The gradients of every net of a stack equal the formulas written out."""
-    nets, (x, labels), lam = random_nets(3), images(), np.array([0.0, 0.01, 2.0])
-    found = gradients(nets, x, labels, lam)
-    for net in range(3):
-        for name, expected in plain(nets, net).cost_gradients(x, labels, lam[net]).items():
-            np.testing.assert_allclose(getattr(found, name)[net], expected, rtol=0, atol=1e-14)
+    """The gradients of every model of a stack equal the formulas written out."""
+    weights, (x, labels), lam = random_weights(3), images(), np.array([0.0, 0.01, 2.0])
+    found = gradients(weights, x, labels, lam)
+    for model in range(3):
+        for name, expected in plain(weights, model).cost_gradients(x, labels, lam[model]).items():
+            np.testing.assert_allclose(getattr(found, name)[model], expected, rtol=0, atol=1e-14)
 
 
 def test_gradients_leave_the_nets_alone() -> None:
     """Asking for gradients changes no weight."""
-    nets, before, (x, labels) = random_nets(3), random_nets(3), images()
-    gradients(nets, x, labels, np.ones(3))
+    weights, before, (x, labels) = random_weights(3), random_weights(3), images()
+    gradients(weights, x, labels, np.ones(3))
     for name in ("V", "scale", "b1", "W2", "b2"):
-        np.testing.assert_array_equal(getattr(nets, name), getattr(before, name))
+        np.testing.assert_array_equal(getattr(weights, name), getattr(before, name))
 
 
 def test_scores_agree_with_the_textbook() -> None:
-    """The class scores of every net of a stack are relu(x W1 + b1) W2 + b2."""
-    nets, (x, _) = random_nets(4), images()
-    scores = Pass(nets, BATCH).forward(x)
-    expected = [plain(nets, net).scores(x) for net in range(4)]
+    """The class scores of every model of a stack are relu(x W1 + b1) W2 + b2."""
+    weights, (x, _) = random_weights(4), images()
+    scores = Pass(weights, BATCH).forward(x)
+    expected = [plain(weights, model).scores(x) for model in range(4)]
     np.testing.assert_allclose(scores.transpose(0, 2, 1), expected, rtol=0, atol=1e-13)
 
 
 def test_the_loss_is_the_mean_cross_entropy() -> None:
-    """The loss of every net equals the one by scipy's log_softmax, its hits the argmax's."""
-    nets, (x, labels) = random_nets(4), images()
-    work = Pass(nets, BATCH)
+    """The loss of every model equals the one by scipy's log_softmax, its hits the argmax's."""
+    weights, (x, labels) = random_weights(4), images()
+    work = Pass(weights, BATCH)
     work.forward(x)
     loss, hits = work.loss(labels)
-    expected = [plain(nets, net) for net in range(4)]
-    np.testing.assert_allclose(loss, [net.loss(x, labels) for net in expected], rtol=1e-13)
+    expected = [plain(weights, model) for model in range(4)]
+    np.testing.assert_allclose(loss, [model.loss(x, labels) for model in expected], rtol=1e-13)
     np.testing.assert_array_equal(
-        hits, [net.scores(x).argmax(axis=1) == labels for net in expected]
+        hits, [model.scores(x).argmax(axis=1) == labels for model in expected]
     )
 
 
 def test_the_loss_by_hand() -> None:
     """With scores (0, ln 3) the losses are ln 4 and ln(4/3), and the second class is a hit."""
-    nets = Nets(
+    weights = Weights(
         V=np.ones((1, 1)), scale=np.ones(1), b1=np.zeros(1),
         W2=np.array([[[0.0, np.log(3.0)]]]), b2=np.zeros((1, 2)),
     )  # fmt: skip
-    work = Pass(nets, 2)
+    work = Pass(weights, 2)
     work.forward(np.ones((2, 1)))
     loss, hits = work.loss(np.array([0, 1]))
     assert loss[0] == pytest.approx((np.log(4) + np.log(4 / 3)) / 2, rel=1e-15)
@@ -164,9 +168,9 @@ def test_the_loss_by_hand() -> None:
 
 def test_ties_go_to_the_lowest_class() -> None:
     """Equal scores count as the lowest class, and cost the logarithm of the classes."""
-    nets = random_nets(1)
-    nets.W2[:], nets.b2[:] = 0, 0
-    work = Pass(nets, CLASSES)
+    weights = random_weights(1)
+    weights.W2[:], weights.b2[:] = 0, 0
+    work = Pass(weights, CLASSES)
     work.forward(images(batch=CLASSES)[0])
     loss, hits = work.loss(np.arange(CLASSES))
     assert loss[0] == pytest.approx(np.log(CLASSES), rel=1e-15)
@@ -177,26 +181,26 @@ def test_ties_go_to_the_lowest_class() -> None:
 def test_a_fresh_network_knows_nothing(dtype: npt.DTypeLike) -> None:
     """The initial loss of ten classes is about ln 10."""
     rng = np.random.default_rng(3)
-    nets = initialise(2, features=300, hidden=50, classes=10, rng=rng, dtype=dtype)
-    work = Pass(nets, 500)
+    weights = initialise(2, features=300, hidden=50, classes=10, rng=rng, dtype=dtype)
+    work = Pass(weights, 500)
     work.forward(rng.standard_normal((500, 300)).astype(dtype))
     loss, _ = work.loss(rng.integers(10, size=500))
     assert loss == pytest.approx([np.log(10)] * 2, abs=0.4)
 
 
 def test_nets_of_a_stack_start_equal() -> None:
-    """All nets of a stack have the same initial weights, and biases are 0."""
+    """All models of a stack have the same initial weights, and biases are 0."""
     rng = np.random.default_rng(0)
-    nets = initialise(3, features=20, hidden=6, classes=4, rng=rng)
-    for net in (1, 2):
-        np.testing.assert_array_equal(nets.first_layer(net), nets.first_layer(0))
-        np.testing.assert_array_equal(nets.W2[net], nets.W2[0])
-    assert not nets.b1.any()
-    assert not nets.b2.any()
+    weights = initialise(3, features=20, hidden=6, classes=4, rng=rng)
+    for model in (1, 2):
+        np.testing.assert_array_equal(weights.first_layer(model), weights.first_layer(0))
+        np.testing.assert_array_equal(weights.W2[model], weights.W2[0])
+    assert not weights.b1.any()
+    assert not weights.b2.any()
 
 
 def test_the_number_of_nets_changes_no_initial_weight() -> None:
-    """A net starts from the same weights in a stack of one as in a stack of five."""
+    """A model starts from the same weights in a stack of one as in a stack of five."""
     one, five = (
         initialise(count, features=20, hidden=6, classes=4, rng=np.random.default_rng(0))
         for count in (1, 5)
@@ -206,7 +210,7 @@ def test_the_number_of_nets_changes_no_initial_weight() -> None:
 
 
 def test_initial_weights_are_rounded_from_float64() -> None:
-    """float32 nets start from the rounded weights of float64 nets."""
+    """float32 models start from the rounded weights of float64 models."""
     single, double = (
         initialise(1, features=20, hidden=6, classes=4, rng=np.random.default_rng(0), dtype=dtype)
         for dtype in (np.float32, np.float64)
@@ -218,13 +222,13 @@ def test_initial_weights_are_rounded_from_float64() -> None:
 
 def test_initial_weights_have_the_spread_of_their_fan_in() -> None:
     """Standard deviations are 1/√fan-in."""
-    nets = initialise(1, features=400, hidden=100, classes=90, rng=np.random.default_rng(0))
-    assert nets.V.std() == pytest.approx(400**-0.5, rel=0.02)
-    assert nets.W2.std() == pytest.approx(100**-0.5, rel=0.02)
+    weights = initialise(1, features=400, hidden=100, classes=90, rng=np.random.default_rng(0))
+    assert weights.V.std() == pytest.approx(400**-0.5, rel=0.02)
+    assert weights.W2.std() == pytest.approx(100**-0.5, rel=0.02)
 
 
 def test_projected_initial_weights_are_the_projection_of_the_same_draw() -> None:
-    """On components the nets start as the full nets seen there, with the features' fan-in."""
+    """On components the models start as the full models seen there, with the features' fan-in."""
     turned, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((400, 30)))
     rng, again = np.random.default_rng(0), np.random.default_rng(0)
     full = initialise(2, features=400, hidden=90, classes=9, rng=rng)
@@ -238,23 +242,23 @@ def test_projected_initial_weights_are_the_projection_of_the_same_draw() -> None
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_penalty_counts_weights_and_not_biases(dtype: npt.DTypeLike) -> None:
     """The penalty is the sum of squares of both weight matrices, whatever the biases are."""
-    nets = random_nets(3, dtype=dtype)
-    expected = [(plain(nets, k).W1 ** 2).sum() + (nets.W2[k] ** 2).sum() for k in range(3)]
-    assert penalty(nets) == pytest.approx(expected, rel=1e-6 if dtype == np.float32 else 1e-13)
-    before = penalty(nets)
-    nets.b1[:], nets.b2[:] = 1e6, -1e6
-    np.testing.assert_array_equal(penalty(nets), before)
+    weights = random_weights(3, dtype=dtype)
+    expected = [(plain(weights, k).W1 ** 2).sum() + (weights.W2[k] ** 2).sum() for k in range(3)]
+    assert penalty(weights) == pytest.approx(expected, rel=1e-6 if dtype == np.float32 else 1e-13)
+    before = penalty(weights)
+    weights.b1[:], weights.b2[:] = 1e6, -1e6
+    np.testing.assert_array_equal(penalty(weights), before)
 
 
-def test_stacked_nets_equal_separate_nets() -> None:
-    """Five stacked nets end where each of them ends when it is trained alone."""
+def test_stacked_models_equal_separate_models() -> None:
+    """Five stacked models end where each of them ends when it is trained alone."""
     lam = np.array([0.0, 1e-3, 0.1, 1.0, 3.0])
-    stacked, start = random_nets(5), random_nets(5)
+    stacked, start = random_weights(5), random_weights(5)
     train(stacked, 60, 0.1, lam)
-    for net in range(5):
-        alone = start.keep(np.array([net]))
-        train(alone, 60, 0.1, lam[[net]])
-        assert_close(stacked, net, plain(alone, 0), 1e-12)
+    for model in range(5):
+        alone = start.keep(np.array([model]))
+        train(alone, 60, 0.1, lam[[model]])
+        assert_close(stacked, model, plain(alone, 0), 1e-12)
 
 
 @pytest.mark.parametrize(
@@ -268,63 +272,63 @@ def test_stacked_nets_equal_separate_nets() -> None:
 def test_many_fused_steps_equal_plain_gradient_descent(eta: float, steps: int) -> None:
     """Fused steps with a running scale end where W ← W − η (G + 2λW) ends."""
     lam = np.array([0.0, 1e-2, 1.0, 3.0 if eta < 0.5 else 1.8])
-    nets, start = random_nets(4), random_nets(4)
-    train(nets, steps, eta, lam)
-    for net in range(4):
-        expected = plain(start, net)
-        train_plain(expected, steps, eta, lam[net])
-        assert_close(nets, net, expected, 1e-10)
+    weights, start = random_weights(4), random_weights(4)
+    train(weights, steps, eta, lam)
+    for model in range(4):
+        expected = plain(start, model)
+        train_plain(expected, steps, eta, lam[model])
+        assert_close(weights, model, expected, 1e-10)
 
 
 def test_a_factor_of_zero_forgets_the_weights_and_nothing_else() -> None:
     """With 2ηλ = 1 exactly, one step leaves W = −ηG, finite, with a scale of 1."""
-    nets, (x, labels) = random_nets(1), images(0)
-    expected = plain(nets, 0)
-    train(nets, 1, 0.5, np.array([1.0]))
+    weights, (x, labels) = random_weights(1), images(0)
+    expected = plain(weights, 0)
+    train(weights, 1, 0.5, np.array([1.0]))
     slope = expected.cost_gradients(x, labels, 0.0)
-    np.testing.assert_allclose(nets.first_layer(0), -0.5 * slope["W1"], rtol=0, atol=1e-16)
-    np.testing.assert_allclose(nets.W2[0], -0.5 * slope["W2"], rtol=0, atol=1e-16)
-    assert nets.scale[0] == 1
+    np.testing.assert_allclose(weights.first_layer(0), -0.5 * slope["W1"], rtol=0, atol=1e-16)
+    np.testing.assert_allclose(weights.W2[0], -0.5 * slope["W2"], rtol=0, atol=1e-16)
+    assert weights.scale[0] == 1
 
 
 def test_weights_that_grow_equal_plain_gradient_descent() -> None:
     """A factor beyond −1 passes the upper threshold and still equals the textbook."""
-    nets, start = random_nets(1), random_nets(1)
+    weights, start = random_weights(1), random_weights(1)
     lam = np.array([12.5])  # factor 1 - 2 · 0.1 · 12.5 = -1.5
     with np.errstate(over="ignore"):
-        train(nets, 45, 0.1, lam)
+        train(weights, 45, 0.1, lam)
     expected = plain(start, 0)
     train_plain(expected, 45, 0.1, 12.5)
     assert np.abs(expected.W1).max() > 1e6
-    assert_close(nets, 0, expected, 1e-10)
+    assert_close(weights, 0, expected, 1e-10)
 
 
 def test_the_scale_never_leaves_its_range() -> None:
     """However long the weights decay or grow, the running scale stays within 2**±20."""
-    nets = random_nets(4)
+    weights = random_weights(4)
     for _ in range(50):
-        train(nets, 5, 0.1, np.array([4.9, 1.0, 9.0, 12.5]))
-        assert (np.abs(nets.scale) >= 2.0**-20).all()
-        assert (np.abs(nets.scale) <= 2.0**20).all()
+        train(weights, 5, 0.1, np.array([4.9, 1.0, 9.0, 12.5]))
+        assert (np.abs(weights.scale) >= 2.0**-20).all()
+        assert (np.abs(weights.scale) <= 2.0**20).all()
 
 
 def test_single_precision_follows_double_precision() -> None:
-    """After 100 steps the float32 nets are the float64 nets to about single rounding."""
+    """After 100 steps the float32 models are the float64 models to about single rounding."""
     lam = np.array([0.0, 1e-2, 1.0])
-    single, double = random_nets(3, dtype=np.float32), random_nets(3)
+    single, double = random_weights(3, dtype=np.float32), random_weights(3)
     train(single, 100, 0.1, lam)
     train(double, 100, 0.1, lam)
     assert single.V.dtype == single.b1.dtype == single.W2.dtype == single.b2.dtype == np.float32
-    for net in range(3):
-        assert_close(single, net, plain(double, net), 1e-4)
+    for model in range(3):
+        assert_close(single, model, plain(double, model), 1e-4)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_huge_scores_have_a_finite_loss(dtype: npt.DTypeLike) -> None:
     """Scores of ±10¹² overflow no exponential: the loss and the gradients stay finite."""
-    nets, (x, labels) = random_nets(2, dtype=dtype), images()
-    nets.W2 *= nets.W2.dtype.type(1e12)
-    work = Pass(nets, BATCH)
+    weights, (x, labels) = random_weights(2, dtype=dtype), images()
+    weights.W2 *= weights.W2.dtype.type(1e12)
+    work = Pass(weights, BATCH)
     with np.errstate(under="ignore"):
         work.forward(x.astype(dtype))
         loss, _ = work.loss(labels)
@@ -333,19 +337,19 @@ def test_huge_scores_have_a_finite_loss(dtype: npt.DTypeLike) -> None:
     assert all(np.isfinite(array).all() for array in work.backward(labels))
 
 
-def test_keep_copies_the_chosen_nets() -> None:
-    """Kept nets are the chosen ones in the order asked, and share no memory with the rest."""
-    nets = random_nets(4)
-    kept = nets.keep(np.array([3, 1]))
-    for place, net in enumerate((3, 1)):
-        assert_close(kept, place, plain(nets, net), 0)
+def test_keep_copies_the_chosen_models() -> None:
+    """Kept models are the chosen ones in the order asked, and share no memory with the rest."""
+    weights = random_weights(4)
+    kept = weights.keep(np.array([3, 1]))
+    for place, model in enumerate((3, 1)):
+        assert_close(kept, place, plain(weights, model), 0)
     for name in ("V", "scale", "b1", "W2", "b2"):
-        assert not np.shares_memory(getattr(kept, name), getattr(nets, name))
+        assert not np.shares_memory(getattr(kept, name), getattr(weights, name))
 
 
 def test_no_net_may_be_left() -> None:
-    """A stack of no nets has a pass of its own and a penalty of nothing."""
-    none = random_nets(2).keep(np.array([], np.int64))
+    """A stack of no models has a pass of its own and a penalty of nothing."""
+    none = random_weights(2).keep(np.array([], np.int64))
     Pass(none, BATCH)
     assert none.count == 0
     assert penalty(none).shape == (0,)

@@ -1,0 +1,117 @@
+"""A plain function as a trainer: the form for the simple case.
+
+Enters: a function that trains one model. Leaves: a trainer whose cohort is trained one trial after
+another. It keeps no state, so a killed cohort begins again, and lets no trial go early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from lamsearch.results import FloatArray, IntArray, Trained, TrialState
+from lamsearch.trainers.failures import reason_of
+from lamsearch.trainers.protocol import NoOptions, Progress, Splits, Task, TrainerKind
+
+# log10 λ, splits, seed, options → class probabilities (n, C) of the validation examples
+TrainFunction = Callable[[float, Splits, tuple[int, ...], Any], npt.ArrayLike]
+_SUM_TOLERANCE = 1e-3  # of the probabilities of an example
+
+
+def function_trainer(
+    name: str,
+    train: TrainFunction,
+    *,
+    options: type[BaseModel] = NoOptions,
+    reproducible: bool = True,
+) -> TrainerKind:
+    """Return a kind of trainer that calls ``train`` once for each trial.
+
+    Args:
+        name: what ``[trainer] name`` says.
+        train: takes log10 λ, the `Splits`, the seed (study seed, stage, replicate) and the options;
+            returns class probabilities of the validation examples, shape (n, C). What it raises
+            makes the trial FAIL with that reason.
+        options: a pydantic model of the other keys of ``[trainer]``.
+        reproducible: whether the same arguments give the same bits on the same machine.
+    """
+    return TrainerKind(
+        name=name, make=lambda task: FunctionTrainer(train, task), options=options,
+        reproducible=reproducible,
+    )  # fmt: skip
+
+
+class FunctionTrainer:
+    """Calls a function once for each trial of a cohort; an update is one whole trial."""
+
+    def __init__(self, train: TrainFunction, task: Task) -> None:
+        self._train, self._task = train, task
+        self._outcomes: list[Trained] = []
+
+    @property
+    def updates(self) -> int:
+        """Trials done."""
+        return len(self._outcomes)
+
+    def run(self) -> Iterator[Progress]:
+        """Train one trial after another."""
+        task, total = self._task, len(self._task.points)
+        while len(self._outcomes) < total:
+            point = task.points[len(self._outcomes)]
+            self._outcomes.append(self._trained(point))
+            ended = len(self._outcomes) == total
+            yield Progress(
+                updates=len(self._outcomes), total=total, cycles=int(ended), cycle_end=ended,
+                accuracies=self._column("validation_accuracy"),
+                losses=self._column("validation_loss"),
+            )  # fmt: skip
+
+    def outcomes(self) -> tuple[Trained, ...]:
+        """Return what became of every trial, in the order of the points."""
+        return tuple(self._outcomes)
+
+    def _trained(self, point: float) -> Trained:
+        labels, task = self._task.splits.validation_y, self._task
+        try:
+            found = self._train(point, task.splits, task.seed, task.options)
+            probabilities = _checked(found, (len(labels), task.classes))
+        except Exception as error:  # whatever somebody's own function raises
+            return Trained(state=TrialState.FAIL, reason=reason_of(error))
+        correct = probabilities.argmax(axis=1) == labels
+        accuracy = float(correct.mean())
+        return Trained(
+            state=TrialState.COMPLETE,
+            validation_accuracy=accuracy,
+            validation_loss=_log_loss(probabilities, labels),
+            cycle_accuracies=(accuracy,),
+            correct=correct,
+        )
+
+    def _column(self, name: str) -> FloatArray:
+        values = [getattr(one, name) for one in self._outcomes]
+        column = np.full(len(self._task.points), np.nan)
+        column[: len(values)] = [np.nan if value is None else value for value in values]
+        return column
+
+
+def _checked(found: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Class probabilities as float64; refuse what are none."""
+    probabilities = np.asarray(found, np.float64)
+    if probabilities.shape != shape:
+        raise ValueError(f"class probabilities must be {shape}, got {probabilities.shape}")
+    sums = probabilities.sum(axis=1)
+    if not (np.isfinite(sums).all() and (probabilities >= 0).all()):
+        raise ValueError("class probabilities must be finite and at least 0")
+    if (np.abs(sums - 1.0) > _SUM_TOLERANCE).any():
+        raise ValueError(f"class probabilities must sum to 1, got {sums.min():g} to {sums.max():g}")
+    return probabilities
+
+
+def _log_loss(probabilities: npt.NDArray[np.float64], labels: IntArray) -> float:
+    """The mean of −log p of the label, in nats; p is at least float64's resolution."""
+    chosen = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(chosen, np.finfo(np.float64).eps)).mean())

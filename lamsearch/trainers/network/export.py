@@ -1,0 +1,74 @@
+"""What a training answers at its end: outcomes and models.
+
+Enters: the state of a training, its splits and schedule. Leaves: records. Changes nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lamsearch.results import FloatArray, Model, Trained, TrialState
+from lamsearch.schedules import Schedule
+from lamsearch.trainers.network.checkpoint import TrainingState
+from lamsearch.trainers.network.evaluation import evaluate
+from lamsearch.trainers.protocol import Splits
+
+
+def outcomes(
+    state: TrainingState, splits: Splits, rate: Schedule, cycle: int
+) -> tuple[Trained, ...]:
+    """Return what became of every model; ``cycle`` is the updates of one.
+
+    ``train_accuracy`` is measured here, on the whole training split.
+    """
+    accuracies: dict[int, float] = {}
+    if len(state.alive):
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = evaluate(state.weights, splits.train_x, splits.train_y).accuracy
+        accuracies = {int(k): float(one) for k, one in zip(state.alive, found, strict=True)}
+    return tuple(
+        _outcome(state, model, accuracies.get(model), rate, cycle)
+        for model in range(state.table.models)
+    )
+
+
+def models(state: TrainingState, splits: Splits) -> tuple[Model | None, ...]:
+    """Return every model in the original feature space, float32; None for one that has left."""
+    found: list[Model | None] = [None] * state.table.models
+    weights = state.weights
+    for index, model in enumerate(map(int, state.alive)):
+        found[model] = Model(
+            W1=_on_all_features(weights.first_layer(index), splits.projection),
+            b1=weights.b1.reshape(weights.count, -1)[index].astype(np.float32),
+            W2=weights.W2[index].astype(np.float32),
+            b2=weights.b2[index].astype(np.float32),
+            mean=splits.mean,
+            std=splits.std,
+        )
+    return tuple(found)
+
+
+def _outcome(
+    state: TrainingState, model: int, train_accuracy: float | None, rate: Schedule, cycle: int
+) -> Trained:
+    curve, departure = state.table.curve(model, rate), state.departures.get(model)
+    reason, updates = (departure.reason, departure.updates) if departure else (None, None)
+    if departure is not None and departure.state == TrialState.FAIL:
+        return Trained(state=TrialState.FAIL, reason=reason, updates=updates, curve=curve)
+    ends = curve.updates % cycle == 0
+    return Trained(
+        state=TrialState.COMPLETE if departure is None else TrialState.PRUNED,
+        reason=reason,
+        updates=updates,
+        validation_accuracy=float(curve.validation_accuracy[-1]),
+        validation_loss=float(curve.validation_loss[-1]),
+        train_accuracy=train_accuracy,
+        cycle_accuracies=tuple(float(value) for value in curve.validation_accuracy[ends]),
+        curve=curve,
+        correct=state.correct[model].copy(),
+    )
+
+
+def _on_all_features(W1: FloatArray, projection: FloatArray | None) -> FloatArray:
+    """The first layer as it acts on all normalised features, float32."""
+    return (W1 if projection is None else projection @ W1).astype(np.float32)

@@ -1,0 +1,103 @@
+"""A study's trainer: of which kind, with which options, made for a stage's cohort.
+
+Enters: a checked study. Leaves: its trainer's kind, its task, or all issues of its options.
+Refuses to know how a cohort is trained and who trains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import BaseModel, ValidationError
+
+from lamsearch.errors import Issue, StudyFileError
+from lamsearch.results import FloatArray, IntArray, StageName
+from lamsearch.study import Study, issues_of
+from lamsearch.trainers.failures import Guarded
+from lamsearch.trainers.protocol import Splits, Task, TrainerKind
+from lamsearch.trainers.registry import kind_named
+
+
+def kind_of(study: Study) -> TrainerKind:
+    """Return the kind of trainer that a study names.
+
+    Raises:
+        InputError: It is not registered here, or cannot be loaded.
+    """
+    return kind_named(study.trainer.name)
+
+
+def check(study: Study, where: str = "study") -> Study:
+    """Check what a study asks of its trainer, by the trainer's own rules; return the study.
+
+    Raises:
+        InputError: The trainer is not registered here, or cannot be loaded.
+        StudyFileError: It has issues; ``where`` opens every line.
+    """
+    found = list(_issues(study, kind_of(study)))
+    if found:
+        raise StudyFileError(
+            Issue(where=f"{where}: {one.where}", rule=one.rule, value=one.value) for one in found
+        )
+    return study
+
+
+def trainer_for(
+    study: Study,
+    stage: StageName,
+    points: Sequence[float],
+    *,
+    splits: Splits,
+    classes: int,
+    seed: Sequence[int],
+    test: tuple[FloatArray, IntArray] | None = None,
+) -> Guarded:
+    """Return what trains ``points`` (log10 λ of each trial) at a stage's settings.
+
+    Raises:
+        InputError: The study's trainer is not registered here, or cannot be loaded.
+        TrainerFailedError: It raised.
+    """
+    kind = kind_of(study)
+    task = Task(
+        points=tuple(points),
+        splits=splits,
+        training=study.training_of(stage),
+        options=_options(study, kind),
+        classes=classes,
+        seed=tuple(seed),
+        test=test,
+    )
+    return Guarded(kind, task)
+
+
+def _options(study: Study, kind: TrainerKind) -> BaseModel:
+    """The trainer's own settings, from the table that has them."""
+    if kind.table == "network":
+        return study.network
+    return kind.options.model_validate(study.trainer.options)
+
+
+def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
+    options = study.trainer.options
+    allowed = kind.options.model_fields if kind.table == "trainer" else {}
+    unknown = [key for key in options if key not in allowed]
+    for key in unknown:
+        known = f": it has {', '.join(allowed) or 'no options'}" if kind.table == "trainer" else (
+            f": its options stand in [{kind.table}]"
+        )  # fmt: skip
+        yield Issue(where=f"trainer.{key}", rule=f"unknown key of trainer {kind.name!r}{known}")
+    if kind.table == "trainer":
+        if study.has_network_table:
+            yield Issue(where="network", rule=f"must not be given with trainer {kind.name!r}")
+        try:
+            kind.options.model_validate({k: v for k, v in options.items() if k not in unknown})
+        except ValidationError as error:
+            yield from issues_of(error, ("trainer",), kind.options)
+    for stage in study.stages:
+        if study.halves(stage) and not kind.prunes:
+            rule = f"needs a trainer that lets trials go early, which {kind.name!r} does not"
+            yield Issue(where=f"{stage}.halving", rule=rule, value=True)
+    if study.final is not None and not kind.exports:
+        rule = f"needs a trainer whose models can be kept, which those of {kind.name!r} cannot"
+        yield Issue(where="final", rule=rule)

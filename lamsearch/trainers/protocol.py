@@ -1,0 +1,213 @@
+"""What a trainer is: the parts that the worker, an objective and the tests rely on.
+
+Enters: nothing. Leaves: the types by which a trainer says what it can do, is made, and answers.
+Refuses to know any trainer, and where results are kept.
+
+λ means the same for every trainer: cost = loss + λ·Σ‖W‖², whatever a library calls its own
+parameter. Within a replicate every candidate has the same seed, so differences between them are
+paired.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from lamsearch.results import FloatArray, IntArray, Model, Trained
+from lamsearch.study import Training
+
+State = dict[str, npt.NDArray[np.generic]]
+# class scores (n, C) and labels (n,) → one number per example (n,), higher is better
+Metric = Callable[[FloatArray, IntArray], npt.NDArray[np.floating | np.bool_]]
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
+
+
+class Splits(Protocol):
+    """What a trainer needs of a data set: normalised examples (n, F), labels (n,), F statistics.
+
+    ``projection`` (features, F) leads from all features to the F components that models see, or
+    is None where they see all.
+    """
+
+    @property
+    def train_x(self) -> FloatArray: ...  # noqa: D102 - named by the class docstring
+    @property
+    def train_y(self) -> IntArray: ...  # noqa: D102
+    @property
+    def validation_x(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def validation_y(self) -> IntArray: ...  # noqa: D102
+    @property
+    def mean(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def std(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def projection(self) -> FloatArray | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter that can be searched: its name, on which scale, between which bounds.
+
+    ``shares_cohort`` says whether trials that differ in it can be trained in one cohort.
+    """
+
+    name: str
+    scale: Literal["linear", "log10"]
+    low: float
+    high: float
+    shares_cohort: bool = True
+
+
+# Every trainer's first parameter; its values are given as their logarithms.
+LAMBDA = Parameter(name="lambda", scale="log10", low=-30.0, high=10.0)
+
+
+class NoOptions(BaseModel):
+    """The options of a trainer that has none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """All that the training of a cohort follows from.
+
+    Args:
+        points: log10 λ of each of the cohort's K trials, in their order.
+        splits: the stage's training and validation examples.
+        training: the stage's budget and schedule.
+        options: the trainer's own, as its kind has checked them.
+        classes: how many classes there are.
+        seed: (study seed, stage, replicate); all randomness follows from it.
+        test: test examples and labels, only for the curves of a study that selects nothing.
+    """
+
+    points: tuple[float, ...]
+    splits: Splits
+    training: Training
+    options: BaseModel
+    classes: int
+    seed: tuple[int, ...]
+    test: tuple[FloatArray, IntArray] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a cohort stands: updates done of all, cycles done.
+
+    An update is the trainer's own step, such as a mini-batch. ``accuracies`` and ``losses`` are the
+    trials' validation scores (K,) at the last sampling point, NaN for one that has left; None
+    before the first. ``cycle_end`` says that a cycle has just ended: scores are comparable there,
+    and trials may be dropped.
+    """
+
+    updates: int
+    total: int
+    cycles: int
+    cycle_end: bool
+    accuracies: FloatArray | None
+    losses: FloatArray | None
+
+
+class Trainer(Protocol):
+    """Trains one cohort. It knows no clocks, files or Optuna; whoever drives it decides those.
+
+    What it raises makes all of its trials FAIL with that reason. A trial that fails alone, by a
+    cost that is no longer finite, is FAIL in its outcome while the others go on.
+    """
+
+    @property
+    def updates(self) -> int:
+        """Updates done."""
+        ...
+
+    def run(self) -> Iterator[Progress]:
+        """Train to the end; yield after every update, and at every cycle end."""
+        ...
+
+    def outcomes(self) -> tuple[Trained, ...]:
+        """Return what became of every trial, in the order of the points, once it has run.
+
+        ``correct`` says of each validation example, in the order of the split, whether the model
+        predicts its label.
+        """
+        ...
+
+
+@runtime_checkable
+class Resumable(Trainer, Protocol):
+    """A trainer that can go on where another process stopped; others begin again after a kill."""
+
+    def state(self) -> State:
+        """Return all that a resumed training needs to end with the same bits, as plain arrays.
+
+        Whole after every `Progress`. The name ``identity`` is taken.
+        """
+        ...
+
+    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Go on from a state of a trainer that was made with the same task.
+
+        Raises:
+            ValueError: It is of no such trainer; nothing was changed.
+        """
+        ...
+
+
+@runtime_checkable
+class Prunable(Trainer, Protocol):
+    """A trainer that lets trials go before the end, as successive halving asks it to."""
+
+    def drop(self, reasons: Mapping[int, str]) -> None:
+        """Take trials out as PRUNED at a cycle end, each by its index with its reason."""
+        ...
+
+
+@runtime_checkable
+class Exporting(Trainer, Protocol):
+    """A trainer whose models can be kept, which the final needs."""
+
+    def models(self) -> tuple[Model | None, ...]:
+        """Return every trial's model, in the order of the points; None for one that has left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerKind:
+    """What a trainer declares: its name in a study file, what it can do, how one is made.
+
+    Args:
+        name: what ``[trainer] name`` says.
+        make: a task → a trainer.
+        parameters: what can be searched.
+        options: a pydantic model of its own options; unknown keys are refused in any case.
+        table: the study file's table that these stand in.
+        reproducible: whether the same task gives the same bits on the same machine.
+        resumable: whether it is `Resumable`.
+        prunes: whether it is `Prunable`.
+        exports: whether it is `Exporting`.
+        state_version: grows when a state's arrays, or what is computed from them, change.
+    """
+
+    name: str
+    make: Callable[[Task], Trainer]
+    parameters: tuple[Parameter, ...] = (LAMBDA,)
+    options: type[BaseModel] = NoOptions
+    table: Literal["trainer", "network"] = "trainer"
+    reproducible: bool = True
+    resumable: bool = False
+    prunes: bool = False
+    exports: bool = False
+    state_version: int = 1
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            rule = "must be lower-case letters, digits, '-' and '_', the first a letter"
+            raise ValueError(f"a trainer's name {rule}, got {self.name!r}")

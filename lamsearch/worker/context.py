@@ -1,0 +1,121 @@
+"""What a worker works with on one study, and what several of its parts do with that.
+
+Enters: a stored study, its data, files and leases. Leaves: trainers, the test examples, saved
+models. Refuses to know which work is next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lamsearch import data as datasets
+from lamsearch.artifacts import Files
+from lamsearch.data import LabelledImages, TrainingData
+from lamsearch.errors import DataError
+from lamsearch.results import FloatArray, IntArray, Model, StageName
+from lamsearch.search import training_seed
+from lamsearch.storage import Claim, Leases, Stored
+from lamsearch.study import Study
+from lamsearch.trainers import Guarded, trainer_for
+from lamsearch.worker.renewer import Retry
+
+SELECTED_TEST = "test accuracy of the selected λ"
+CURVES_TEST = "test curves and test accuracy of a study that selects nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a worker works; none of it changes results.
+
+    ``mixed_versions`` admits what it computes with although numbers could differ by that.
+    """
+
+    data_directory: Path
+    cache_directory: Path | None = None
+    lease_seconds: float = 20.0
+    checkpoint_seconds: float = 30.0
+    mixed_versions: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """A study with all that it is worked on with; ``stop`` is set when the worker is to leave."""
+
+    stored: Stored
+    settings: Settings
+    data: TrainingData
+    files: Files
+    leases: Leases
+    retried: Retry
+    stop: threading.Event
+    say: Callable[[str], None]
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return self.stored.study
+
+    @property
+    def wants_test_curves(self) -> bool:
+        """Whether the final's curves have test values, which a study that selects may not have."""
+        final = self.study.final
+        return final is not None and final.test_curves
+
+    def trainer(
+        self,
+        stage: StageName,
+        points: Sequence[float],
+        replicate: int,
+        test: tuple[FloatArray, IntArray] | None = None,
+    ) -> Guarded:
+        """Return what trains ``points`` (log10 λ of each trial) at a stage's settings."""
+        return trainer_for(
+            self.study,
+            stage,
+            points,
+            splits=self.data.split(stage),
+            classes=len(self.stored.classes),
+            seed=training_seed(self.study, stage, replicate),
+            test=test,
+        )
+
+    def open_test(self, claim: Claim, purpose: str) -> LabelledImages:
+        """Have the opening recorded, then read the test examples: the one way to them."""
+        opening = self.retried(lambda: self.leases.open_test(claim, purpose))
+        return datasets.open_test(
+            self.study, self.settings.data_directory, opening,
+            fingerprint=self.stored.data_fingerprint, origin=Path(self.stored.origin),
+        )  # fmt: skip
+
+    def save_model(self, replicate: int, model: Model, log10_lambda: float) -> bytes:
+        """Save a model of the final; return the file's content."""
+        metadata: dict[str, object] = {
+            "study": self.study.name,
+            "lambda": 10.0**log10_lambda,
+            "replicate": replicate,
+            "classes": list(self.stored.classes),
+            "study_fingerprint": self.study.fingerprint,
+            "data_fingerprint": self.stored.data_fingerprint,
+        }
+        return self.files.save_model(replicate, model, metadata)
+
+
+def loaded(stored: Stored, settings: Settings) -> TrainingData:
+    """Return the data of a study, which must be those that it was planned with.
+
+    Raises:
+        DataError: They are others, or cannot be used.
+    """
+    data = datasets.load(
+        stored.study, settings.data_directory,
+        origin=Path(stored.origin), cache=settings.cache_directory,
+    )  # fmt: skip
+    if data.fingerprint != stored.data_fingerprint:
+        raise DataError(
+            f"data: {stored.study.name!r} was planned with other data: fingerprint "
+            f"{stored.data_fingerprint[:12]}…, got {data.fingerprint[:12]}…"
+        )
+    return data
