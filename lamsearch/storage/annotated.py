@@ -21,23 +21,20 @@ from optuna.artifacts.exceptions import ArtifactNotFound as ArtifactGoneError
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 from sqlalchemy import RowMapping
 
 from lamsearch.errors import StudyStateError
 from lamsearch.results import StageName, StageRecord, StudyRecord
+from lamsearch.storage import dashboard_bridge
+from lamsearch.storage.optuna_bridge import FrozenStudy, study_id, trial_id
 from lamsearch.storage.planned import LEFT_OUT
 from lamsearch.storage.reading import study_record, trial_records
 from lamsearch.storage.viewing import PlannedStage, Progress, View
 
-# Optuna's dashboard reads what it shows from these attributes.
-_NOTE, _NOTE_VERSION = "dashboard:note_str:0", "dashboard:note_ver"
-_FIGURE, _METRICS, _ARTIFACT = "dashboard:plot_data:", "study:metric_names", "artifacts:"
 __all__ = ["ArtifactGoneError", "ArtifactKind", "CurveOf", "Shown", "Annotator"]
-_NOTES = "dashboard:note_"
-_OURS = (_NOTES, _FIGURE, _METRICS)
+_OURS = (dashboard_bridge.NOTES, dashboard_bridge.FIGURES, dashboard_bridge.METRICS)
 _ARTIFACT_ID = re.compile(r"([0-9a-f]{12})-([0-9a-f]+)-([0-9a-f])")
 _FRESH_SECONDS = 1.0  # a list of trials is read anew after this, or ten times its reading's length
 _MEASURE = "validation accuracy"
@@ -129,7 +126,7 @@ class Shown(BaseStorage):
         found = self._cache.get_all_studies()
         self._recognise(found, planned)
         for study in found:
-            if (place := planned.get(study._study_id)) is not None:
+            if (place := planned.get(study_id(study))) is not None:
                 study.user_attrs = {**self._annotator.attributes(place), **study.user_attrs}
                 study.system_attrs = self._attributes(place, planned, study.system_attrs)
         return found
@@ -261,9 +258,9 @@ class Shown(BaseStorage):
     def _recognise(self, found: list[FrozenStudy], planned: Mapping[int, PlannedStage]) -> None:
         """Forget all where a number now means another study: SQLite gives numbers out again."""
         now = {
-            study._study_id: (
+            study_id(study): (
                 study.study_name,
-                planned[study._study_id].study_id if study._study_id in planned else None,
+                planned[study_id(study)].study_id if study_id(study) in planned else None,
             )
             for study in found
         }
@@ -293,18 +290,18 @@ class Shown(BaseStorage):
         """The trials with artifacts; a running one also says who trains it, and how far it is."""
         with self._lock:
             kept = self._trials_shown
-            fresh = [one for one in trials if kept.get(one._trial_id, (None,))[0] is not one]
+            fresh = [one for one in trials if kept.get(trial_id(one), (None,))[0] is not one]
             ours = self._done(place) if any(map(_is_finished, fresh)) else {}
             running = any(one.state == OptunaState.RUNNING for one in trials)
             progress = self._view.progress(place.study) if running else {}
             for one in fresh:
                 if one.state.is_finished():
-                    files = self._artifacts(place, one) if ours.get(one._trial_id) else {}
-                    marks = {} if one._trial_id in ours else {LEFT_OUT: _NOT_PLANNED}
-                    kept[one._trial_id] = (one, _with(one, user_attrs=marks, system_attrs=files))
+                    files = self._artifacts(place, one) if ours.get(trial_id(one)) else {}
+                    marks = {} if trial_id(one) in ours else {LEFT_OUT: _NOT_PLANNED}
+                    kept[trial_id(one)] = (one, _with(one, user_attrs=marks, system_attrs=files))
             return [
-                kept[one._trial_id][1] if one.state.is_finished()
-                else _with(one, user_attrs=_progress(progress.get(one._trial_id)))
+                kept[trial_id(one)][1] if one.state.is_finished()
+                else _with(one, user_attrs=_progress(progress.get(trial_id(one))))
                 for one in trials
             ]  # fmt: skip
 
@@ -320,12 +317,12 @@ class Shown(BaseStorage):
     def _artifacts(self, place: PlannedStage, trial: FrozenTrial) -> dict[str, str]:
         found = {}
         for number, kind in enumerate(self._kinds):
-            name = f"{place.study_id[:12]}-{trial._trial_id:x}-{number:x}"
+            name = f"{place.study_id[:12]}-{trial_id(trial):x}-{number:x}"
             meta = {
                 "artifact_id": name, "filename": kind.filename, "mimetype": kind.mimetype,
                 "encoding": None,
             }  # fmt: skip
-            found[_ARTIFACT + name] = json.dumps(meta)
+            found[dashboard_bridge.ARTIFACTS + name] = json.dumps(meta)
         return found
 
     def _attributes(
@@ -378,12 +375,13 @@ class Shown(BaseStorage):
         record = study_record(row, records)
         numbers = {one.stage: one.number for one, _ in found}
         told: dict[str, Any] = {
-            _METRICS: [_MEASURE],
-            _NOTE_VERSION: 0,  # people's own first note is version 1, and takes its place
-            _NOTE: self._annotator.note(record, stage, numbers),
+            dashboard_bridge.METRICS: [_MEASURE],
+            # people's own first note is version 1, and takes its place
+            dashboard_bridge.NOTE_VERSION: 0,
+            dashboard_bridge.NOTE: self._annotator.note(record, stage, numbers),
         }
         for name, figure in self._annotator.figures(record, stage).items():
-            told[f"{_FIGURE}{name}:0"] = figure
+            told[dashboard_bridge.figure_key(name)] = figure
         return told
 
 
@@ -406,8 +404,12 @@ class _Attributes(Mapping[str, Any]):
     def _all(self) -> Mapping[str, Any]:
         if self._whole is None:
             made = dict(self._make())
-            if _NOTE_VERSION in self._base:
-                made = {key: value for key, value in made.items() if not key.startswith(_NOTES)}
+            if dashboard_bridge.NOTE_VERSION in self._base:
+                made = {
+                    key: value
+                    for key, value in made.items()
+                    if not key.startswith(dashboard_bridge.NOTES)
+                }
             self._whole = {**made, **self._base}
         return self._whole
 

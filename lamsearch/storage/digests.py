@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial
 from lamsearch.errors import StorageError
 from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
 from lamsearch.storage.engine import Transaction
+from lamsearch.storage.optuna_bridge import SYSTEM_ATTRIBUTES
 from lamsearch.storage.tables import stages, studies
 
 TRIAL_KEY = "lamsearch:sha256"  # of Optuna's system attributes of a trial
@@ -26,9 +27,6 @@ STUDY_KEY = "sha256"  # in the JSON of a study's choice
 _CHOSEN = ("log10_lambda", "rule", "validation_accuracy", "warnings")
 _FIXED = ("name", "data_fingerprint", "validation_images", "classes", "data_facts")
 _RESTORE = "the database is damaged; restore a copy of it"
-_attributes = sa.table(
-    "trial_system_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
-)
 
 
 def digest(*values: object) -> str:
@@ -82,7 +80,7 @@ def write_digests(
         }
         for (trial, candidate, value), result in zip(slots, results, strict=True)
     ]  # fmt: skip
-    transaction.connection.execute(sa.insert(_attributes), rows)
+    transaction.connection.execute(sa.insert(SYSTEM_ATTRIBUTES), rows)
 
 
 def check_record(record: TrialRecord, stage: str, trial: FrozenTrial) -> None:

@@ -23,17 +23,16 @@ from lamsearch.errors import StudyStateError
 from lamsearch.results import StageName
 from lamsearch.search import Slot
 from lamsearch.storage.engine import Transaction
+from lamsearch.storage.optuna_bridge import (
+    STUDIES,
+    TRIALS,
+    USER_ATTRIBUTES,
+    PlannedStudy,
+    trial_id,
+)
 from lamsearch.storage.optuna_rows import start
 from lamsearch.storage.tables import DONE, cohorts, stages, studies
 
-# Optuna's own tables, as far as they are read past it.
-optuna_studies = sa.table("studies", sa.column("study_id"), sa.column("study_name"))
-optuna_trials = sa.table(
-    "trials", sa.column("trial_id"), sa.column("study_id"), sa.column("number"), sa.column("state")
-)
-_attributes = sa.table(
-    "trial_user_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
-)
 LEFT_OUT = "lamsearch"  # the attribute of a trial that is planned no more
 
 
@@ -54,7 +53,7 @@ class Planned:
         """Whether Optuna's trial is this one, and not another that was given its id."""
         found = trial.user_attrs
         return (
-            trial._trial_id == self.trial
+            trial_id(trial) == self.trial
             and _same(found.get("candidate"), self.candidate)
             and _same(found.get("replicate"), self.replicate)
         )
@@ -80,7 +79,7 @@ def place_of(transaction: Transaction, study: str, stage: StageName) -> Place:
     query = (
         sa.select(studies.c.id, stages.c.optuna_study, stages.c.low, stages.c.high)
         .join(stages, stages.c.study == studies.c.name)
-        .join(optuna_studies, is_ours())
+        .join(STUDIES, is_ours())
         .where(stages.c.study == study, stages.c.name == stage)
     )
     row = transaction.execute(query).first()
@@ -96,9 +95,7 @@ def is_ours() -> sa.ColumnElement[bool]:
     """Whether a study of Optuna's is the one of a stage: by number and name, for each may be
     another's by now."""
     title = stages.c.study + "/" + stages.c.name
-    return sa.and_(
-        optuna_studies.c.study_id == stages.c.optuna_study, optuna_studies.c.study_name == title
-    )
+    return sa.and_(STUDIES.c.study_id == stages.c.optuna_study, STUDIES.c.study_name == title)
 
 
 def removed(study: str, stage: str) -> StudyStateError:
@@ -166,7 +163,12 @@ def settle(
 
 def sample(transaction: Transaction, place: Place, trial: int, *, seed: int) -> float:
     """Let an adaptive sampler choose log10 λ of a running trial, by what is planned alone."""
-    study = _PlannedStudy(transaction, place, optuna.samplers.TPESampler(seed=seed))
+    query = sa.select(cohorts.c.slots).where(
+        cohorts.c.study == place.study, cohorts.c.stage == place.stage
+    )
+    planned = {slot[0] for slots in transaction.connection.scalars(query) for slot in slots}
+    sampler = optuna.samplers.TPESampler(seed=seed)
+    study = PlannedStudy(f"{place.study}/{place.stage}", transaction.optuna, sampler, planned)
     study.get_trials(deepcopy=False)  # the cache must know a trial before it is asked for
     found = optuna.trial.Trial(study, trial)
     value = found.suggest_float("log10_lambda", *found.user_attrs["interval"])
@@ -192,43 +194,23 @@ def template(slot: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
     )
 
 
-class _PlannedStudy(optuna.Study):
-    """A stage as a sampler sees it: with the planned trials, and no others."""
-
-    def __init__(
-        self, transaction: Transaction, place: Place, sampler: optuna.samplers.BaseSampler
-    ) -> None:
-        super().__init__(f"{place.study}/{place.stage}", transaction.optuna, sampler=sampler)
-        query = sa.select(cohorts.c.slots).where(
-            cohorts.c.study == place.study, cohorts.c.stage == place.stage
-        )
-        self._planned = {
-            slot[0] for slots in transaction.connection.scalars(query) for slot in slots
-        }
-
-    def _get_trials(self, *arguments: Any, **options: Any) -> list[FrozenTrial]:
-        # what every sampler and search space of Optuna's reads trials by
-        found = super()._get_trials(*arguments, **options)
-        return [one for one in found if one._trial_id in self._planned]
-
-
 def _states(
     transaction: Transaction, place: Place, trials: Sequence[int]
 ) -> dict[int, sa.Row[Any]]:
     """State, number and our two attributes of trials of a stage, locked until its end."""
 
     def attribute(key: str) -> sa.Label[Any]:
-        query = sa.select(_attributes.c.value_json)
-        query = query.where(_attributes.c.trial_id == optuna_trials.c.trial_id)
-        return query.where(_attributes.c.key == key).scalar_subquery().label(key)
+        query = sa.select(USER_ATTRIBUTES.c.value_json)
+        query = query.where(USER_ATTRIBUTES.c.trial_id == TRIALS.c.trial_id)
+        return query.where(USER_ATTRIBUTES.c.key == key).scalar_subquery().label(key)
 
     query = sa.select(
-        optuna_trials.c.trial_id, optuna_trials.c.number,
-        sa.cast(optuna_trials.c.state, sa.String).label("state"),
+        TRIALS.c.trial_id, TRIALS.c.number,
+        sa.cast(TRIALS.c.state, sa.String).label("state"),
         attribute("candidate"), attribute("replicate"),
     ).where(
-        optuna_trials.c.study_id == place.number, optuna_trials.c.trial_id.in_(trials)
-    ).with_for_update(of=optuna_trials)  # fmt: skip
+        TRIALS.c.study_id == place.number, TRIALS.c.trial_id.in_(trials)
+    ).with_for_update(of=TRIALS)  # fmt: skip
     return {row.trial_id: row for row in transaction.execute(query)}
 
 

@@ -39,11 +39,10 @@ from lamsearch.storage.digests import check_intervals, check_record, check_study
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.environments import environment_from, joined
 from lamsearch.storage.expiry import held
+from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES, trial_id
 from lamsearch.storage.planned import (
     Planned,
     is_ours,
-    optuna_studies,
-    optuna_trials,
     place_of,
     planned_ids,
     planned_trials,
@@ -58,10 +57,6 @@ _log = logging.getLogger(__name__)
 _RECOVERIES = 5
 # How near each other candidates are one point of a status: in log10 λ, and in accuracy.
 _NEAR = (0.02, 0.005)
-_optuna_values = sa.table("trial_values", sa.column("trial_id"), sa.column("value"))
-_optuna_params = sa.table(
-    "trial_params", sa.column("trial_id"), sa.column("param_name"), sa.column("param_value")
-)
 _WATCHED = [column for column in cohorts.c if column.name != "slots"]
 # By database: of which study at how many finished trials, and its points then.
 _POINTS: WeakKeyDictionary[Database, tuple[tuple[str, int], tuple[Point, ...]]] = (
@@ -295,7 +290,7 @@ def trial_records(
     ``images`` is how many validation examples the stage has, if known.
     Trials that nobody planned are left out, and so are planned ones whose results are gone.
     """
-    known = {trial._trial_id: trial for trial in trials}
+    known = {trial_id(trial): trial for trial in trials}
     records = []
     for one in planned:
         trial = known.get(one.trial)
@@ -453,7 +448,7 @@ def _points(
 
 def _points_query(name: str, dialect: str) -> sa.Select[Any]:
     """The database averages over replicates and joins what lies near: 10,000 trials stay few."""
-    trial, value, place = optuna_trials.c, _optuna_values.c, _optuna_params.c
+    trial, value, place = TRIALS.c, VALUES.c, PARAMS.c
     done = sa.and_(cohorts.c.study == name, cohorts.c.state == DONE)
     means = (
         sa.select(
@@ -461,10 +456,10 @@ def _points_query(name: str, dialect: str) -> sa.Select[Any]:
             place.param_value.label("x"),
             sa.func.avg(value.value).label("y"),
         )
-        .join(optuna_studies, is_ours())
-        .join(optuna_trials, trial.study_id == stages.c.optuna_study)
-        .join(_optuna_values, value.trial_id == trial.trial_id)
-        .join(_optuna_params, place.trial_id == trial.trial_id)
+        .join(STUDIES, is_ours())
+        .join(TRIALS, trial.study_id == stages.c.optuna_study)
+        .join(VALUES, value.trial_id == trial.trial_id)
+        .join(PARAMS, place.trial_id == trial.trial_id)
         .where(stages.c.name.in_(STAGES), stages.c.study == name)
         # a list of ids, not a join: SQLite would read the plan anew for every trial
         .where(trial.trial_id.in_(planned_ids(dialect).where(done)))

@@ -19,7 +19,8 @@ from lamsearch.search import Standing, next_steps
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import holds
-from lamsearch.storage.planned import is_ours, optuna_studies
+from lamsearch.storage.optuna_bridge import STUDIES
+from lamsearch.storage.planned import is_ours
 from lamsearch.storage.retries import retried
 from lamsearch.storage.stored import Stored, row_of, stored_from
 from lamsearch.storage.tables import LEASED, cohorts, curves, environments, stages, studies
@@ -150,7 +151,7 @@ def _remove(database: Database, name: str, study_id: object) -> None:
         if owner is not None:
             raise StudyStateError(f"study: {name!r} is being worked on by {owner}; stop it first")
         # the dashboard may have removed one, and SQLite gives its number to another
-        there = sa.select(stages.c.optuna_study).join(optuna_studies, is_ours())
+        there = sa.select(stages.c.optuna_study).join(STUDIES, is_ours())
         for number in transaction.connection.scalars(there.where(stages.c.study == name)).all():
             transaction.optuna.delete_study(number)
         for table in (cohorts, stages):

@@ -19,11 +19,10 @@ from sqlalchemy.engine import Connection, ExceptionContext
 from lamsearch.results import STAGES, StageName
 from lamsearch.storage.connections import engine_options, prepare
 from lamsearch.storage.engine import Database
+from lamsearch.storage.optuna_bridge import STUDIES, TRIALS, storage_over
 from lamsearch.storage.planned import (
     Planned,
     is_ours,
-    optuna_studies,
-    optuna_trials,
     planned_trials,
 )
 from lamsearch.storage.tables import DONE, LEASED, cohorts, curves, stages, studies
@@ -155,7 +154,7 @@ class View:
     def number_of(self, trial: int) -> int | None:
         """Return Optuna's study of one of its trials."""
         with self._connect() as connection:
-            table = optuna_trials
+            table = TRIALS
             return connection.scalar(
                 sa.select(table.c.study_id).where(table.c.trial_id == trial)
             )  # fmt: skip
@@ -174,17 +173,10 @@ class View:
         )
         if options.get("poolclass") is not sa.NullPool:
             options |= {"pool_size": connections, "pool_pre_ping": True}
-        storage = RDBStorage(
-            text,
-            engine_kwargs=options,
-            skip_compatibility_check=True,  # the database was opened before, and is as it should be
-            skip_table_creation=True,
-        )
-        prepare(storage.engine, write=write)
-        storage.remove_session()
-        storage.engine.dispose()  # what Optuna opened to look at its version knows no mode
-        sa.event.listen(storage.engine, "handle_error", self._note)
-        return storage
+        engine = sa.create_engine(text, **options)
+        prepare(engine, write=write)
+        sa.event.listen(engine, "handle_error", self._note)
+        return storage_over(engine)  # the database was opened before, and is as it should be
 
     def _note(self, context: ExceptionContext) -> None:
         self._trouble.error = context.sqlalchemy_exception or context.original_exception
@@ -209,6 +201,6 @@ def _planned_query() -> sa.Select[Any]:
             totals.c.planned, totals.c.finished, totals.c.best,
         )
         .join(studies, studies.c.name == stages.c.study)
-        .join(optuna_studies, is_ours())
+        .join(STUDIES, is_ours())
         .outerjoin(totals, same)
     )  # fmt: skip

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
-from lamsearch.worker.renewer import Retry
 from storage_stub import Window, claimed, planned
 
 from lamsearch.errors import InputError, StorageFailedError, StorageReadOnlyError
@@ -24,6 +23,7 @@ from lamsearch.storage import (
     read_status,
 )
 from lamsearch.study import Study
+from lamsearch.worker.renewer import Retry
 
 
 class Standby:
