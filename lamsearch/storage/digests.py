@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial
 
 from lamsearch.errors import StorageError
 from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
+from lamsearch.storage.decisions import decision_json
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.optuna_bridge import SYSTEM_ATTRIBUTES
 from lamsearch.storage.tables import stages, studies
@@ -101,8 +102,14 @@ def check_record(record: TrialRecord, stage: str, trial: FrozenTrial) -> None:
 def with_choice(transaction: Transaction, name: str, selected: dict[str, Any]) -> dict[str, Any]:
     """Return a choice of λ with the digests of it, and of what it was made from."""
     row = transaction.execute(sa.select(studies).where(studies.c.name == name)).mappings().one()
-    query = sa.select(stages.c.name, stages.c.low, stages.c.high).where(stages.c.study == name)
-    known = {one.name: digest(one.low, one.high) for one in transaction.execute(query)}
+    query = sa.select(stages.c.name, stages.c.low, stages.c.high, stages.c.decisions).where(
+        stages.c.study == name
+    )
+    known: dict[str, str] = {}
+    for one in transaction.execute(query):
+        known[one.name] = digest(one.low, one.high)
+        if one.decisions is not None:
+            known[_decisions_key(one.name)] = digest(one.decisions)
     return {**selected, STUDY_KEY: {**known, "choice": _of_choice(row, selected)}}
 
 
@@ -133,7 +140,7 @@ def check_study(row: Mapping[Any, Any]) -> None:
 
 
 def check_intervals(row: Mapping[Any, Any], records: Mapping[StageName, StageRecord]) -> None:
-    """Refuse intervals of stages that are not as they were when λ was chosen.
+    """Refuse intervals and decisions of stages that are not as they were when λ was chosen.
 
     Raises:
         StorageError: One is not.
@@ -143,6 +150,9 @@ def check_intervals(row: Mapping[Any, Any], records: Mapping[StageName, StageRec
         low, high = record.interval or (None, None)
         if known.get(name) not in (None, digest(low, high)):
             raise _damaged(row, f"interval of {name}")
+        decisions = [decision_json(one) for one in record.decisions]
+        if decisions and known.get(_decisions_key(name)) not in (None, digest(decisions)):
+            raise _damaged(row, f"decisions of {name}")
 
 
 def _known(row: Mapping[Any, Any]) -> Mapping[str, Any]:
@@ -152,7 +162,13 @@ def _known(row: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 def _of_choice(row: Mapping[Any, Any], selected: Mapping[str, Any]) -> str:
     chosen = {name: selected.get(name) for name in _CHOSEN}
+    if "inputs" in selected:  # an earlier version wrote none
+        chosen["inputs"] = selected["inputs"]
     return digest(chosen, *(row[name] for name in _FIXED))
+
+
+def _decisions_key(stage: str) -> str:
+    return f"{stage} decisions"
 
 
 def _damaged(row: Mapping[Any, Any], what: str) -> StorageError:

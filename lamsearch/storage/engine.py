@@ -20,7 +20,7 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
 from lamsearch.errors import StorageBusyError, StorageFailedError, StorageGoneError
-from lamsearch.storage import optuna_bridge
+from lamsearch.storage import optuna_bridge, schema
 from lamsearch.storage.address import Address
 from lamsearch.storage.connections import engine_options, prepare
 from lamsearch.storage.contents import Mode
@@ -127,6 +127,14 @@ class Database:
         # who only reads opens the file anew each time, whichever has its name by then
         watched = self.file is not None and mode is not Mode.READ
         self._opened = OpenedFile(self.file) if watched and self.file is not None else None
+
+    @property
+    def versions(self) -> str:
+        """What the tables are, which are as they should be: no other storage is opened."""
+        return (
+            f"schema version {schema.VERSION}, which is current; Optuna's tables are "
+            f"{optuna_bridge.head_revision()}, as Optuna {optuna.__version__} needs them"
+        )
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

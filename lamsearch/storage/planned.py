@@ -20,8 +20,9 @@ from optuna.trial import TrialState as OptunaState
 from sqlalchemy.engine import Connection
 
 from lamsearch.errors import StudyStateError
-from lamsearch.results import StageName
+from lamsearch.results import Decision, StageName
 from lamsearch.search import Slot
+from lamsearch.storage.decisions import decisions_from
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.optuna_bridge import (
     STUDIES,
@@ -61,13 +62,15 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A stage in the storage: our study's id, Optuna's number, and the interval of log10 λ."""
+    """A stage in the storage: our study's id, Optuna's number, the interval of log10 λ, and the
+    decisions that its candidates are of."""
 
     study: str
     study_id: str
     stage: StageName
     number: int
     interval: tuple[float, float] | None
+    decisions: tuple[Decision, ...]
 
 
 def place_of(transaction: Transaction, study: str, stage: StageName) -> Place:
@@ -77,7 +80,9 @@ def place_of(transaction: Transaction, study: str, stage: StageName) -> Place:
         StudyStateError: Optuna's study of it was removed.
     """
     query = (
-        sa.select(studies.c.id, stages.c.optuna_study, stages.c.low, stages.c.high)
+        sa.select(
+            studies.c.id, stages.c.optuna_study, stages.c.low, stages.c.high, stages.c.decisions
+        )
         .join(stages, stages.c.study == studies.c.name)
         .join(STUDIES, is_ours())
         .where(stages.c.study == study, stages.c.name == stage)
@@ -87,8 +92,9 @@ def place_of(transaction: Transaction, study: str, stage: StageName) -> Place:
         raise removed(study, stage)
     interval = None if row.low is None else (row.low, row.high)
     return Place(
-        study=study, study_id=row.id, stage=stage, number=row.optuna_study, interval=interval
-    )
+        study=study, study_id=row.id, stage=stage, number=row.optuna_study, interval=interval,
+        decisions=decisions_from(row.decisions),
+    )  # fmt: skip
 
 
 def is_ours() -> sa.ColumnElement[bool]:

@@ -35,6 +35,7 @@ from lamsearch.search import restated
 from lamsearch.statistics import validation_images
 from lamsearch.storage.curve_blobs import unpack
 from lamsearch.storage.damage import believed, check_row, damage_is_said
+from lamsearch.storage.decisions import inputs_from
 from lamsearch.storage.digests import check_intervals, check_record, check_study
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.environments import environment_from, joined
@@ -217,7 +218,9 @@ def read_stage(
     if curves_too and stage == "final":
         digests = model_digests(transaction, study)
         records = tuple(replace(one, model_sha256=digests.get(one.replicate)) for one in records)
-    return StageRecord(name=stage, interval=place.interval, trials=records)
+    return StageRecord(
+        name=stage, interval=place.interval, trials=records, decisions=place.decisions
+    )
 
 
 @retried
@@ -365,6 +368,7 @@ def selected_from(value: dict[str, Any] | None) -> Selected | None:
             rule=value["rule"],
             validation_accuracy=None if score is None else _score(score, value["rule"]),
             warnings=tuple(value["warnings"]),
+            inputs=inputs_from(value.get("inputs")),
         )
     )
 

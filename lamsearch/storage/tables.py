@@ -1,7 +1,7 @@
 """Our tables beside Optuna's: studies, stages, cohorts with their leases, curves.
 
 Times are seconds since 1970 UTC by the database's clock. What changes here needs a step in
-`schema`, which brings the tables of earlier versions up to these.
+`migrations`, which brings the tables of earlier versions up to these.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ stages = Table(
     Column("high", Double),
     Column("cohorts", Integer, nullable=False),
     Column("rounds", Integer, nullable=False),  # of candidates, the first by the stage before
+    Column("decisions", JSON),  # each batch; null in stages that an earlier version planned
 )
 
 cohorts = Table(

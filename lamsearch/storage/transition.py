@@ -30,6 +30,7 @@ from lamsearch.search import (
     next_steps,
 )
 from lamsearch.storage.damage import damage_is_said
+from lamsearch.storage.decisions import decision_json
 from lamsearch.storage.digests import with_choice
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.optuna_rows import insert_rows, insert_waiting
@@ -80,9 +81,9 @@ def write_step(transaction: Transaction, study: Study, step: Step) -> None:
     """Write what a search does next."""
     match step:
         case Plan(extends=False):
-            _insert(transaction, study, step.trials)
+            _insert(transaction, study, step)
         case Plan():
-            _extend(transaction, study, step.trials, rounds=step.rounds)
+            _extend(transaction, study, step)
         case Choose():
             chosen = with_choice(transaction, study.name, asdict(step.selected))
             _update(transaction, study.name, selected=chosen)
@@ -141,8 +142,9 @@ def _standing(
     return stored, standing
 
 
-def _insert(transaction: Transaction, study: Study, planned: StagePlan) -> None:
+def _insert(transaction: Transaction, study: Study, step: Plan) -> None:
     """Write a stage: Optuna's study, its waiting trials, and our cohorts."""
+    planned = step.trials
     title = f"{study.name}/{planned.stage}"
     try:
         optuna_study = transaction.optuna_may_refuse.create_new_study(
@@ -155,17 +157,23 @@ def _insert(transaction: Transaction, study: Study, planned: StagePlan) -> None:
         sa.insert(stages).values(
             study=study.name, name=planned.stage, optuna_study=optuna_study,
             low=low, high=high, cohorts=len(planned.cohorts), rounds=1,
+            decisions=[decision_json(step.decision)],
         )
     )  # fmt: skip
     _insert_cohorts(transaction, study, planned, optuna_study)
 
 
-def _extend(transaction: Transaction, study: Study, further: StagePlan, *, rounds: int = 0) -> None:
+def _extend(transaction: Transaction, study: Study, step: Plan) -> None:
     """Add cohorts to a stage that is planned already; its interval grows to hold theirs."""
+    further = step.trials
     where = (stages.c.study == study.name, stages.c.name == further.stage)
     row = transaction.execute(sa.select(stages).where(*where)).mappings().one()
     number = place_of(transaction, study.name, further.stage).number
-    values = {"cohorts": row["cohorts"] + len(further.cohorts), "rounds": row["rounds"] + rounds}
+    values: dict[str, object] = {
+        "cohorts": row["cohorts"] + len(further.cohorts), "rounds": row["rounds"] + step.rounds
+    }  # fmt: skip
+    if row["decisions"] is not None:  # a stage of an earlier version has none, and gets none
+        values["decisions"] = [*row["decisions"], decision_json(step.decision)]
     if further.interval is not None:
         low, high = further.interval
         values |= {"low": min(low, row["low"]), "high": max(high, row["high"])}
