@@ -16,17 +16,17 @@ from lamsearch.storage.failures import (
     passes,
 )
 from lamsearch.storage.leases import Claim, Heartbeat, Held, Leases, Wait
-from lamsearch.storage.reading import (
+from lamsearch.storage.reading import read_study
+from lamsearch.storage.retries import RETRIED, retry
+from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
+from lamsearch.storage.status import (
     Point,
     Recovery,
     StageStatus,
     Status,
     WorkerStatus,
     read_status,
-    read_study,
 )
-from lamsearch.storage.retries import RETRIED, retry
-from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
 from lamsearch.storage.stored import Stored
 from lamsearch.storage.studies import create, damage_of, delete, load, names
 from lamsearch.storage.transition import advance

@@ -30,7 +30,8 @@ from lamsearch.results import StageName, StageRecord, StudyRecord
 from lamsearch.storage import dashboard_bridge
 from lamsearch.storage.optuna_bridge import FrozenStudy, study_id, trial_id
 from lamsearch.storage.planned import LEFT_OUT
-from lamsearch.storage.reading import study_record, trial_records
+from lamsearch.storage.reading import study_record
+from lamsearch.storage.trial_records import trial_records
 from lamsearch.storage.viewing import PlannedStage, Progress, View
 
 __all__ = ["ArtifactGoneError", "ArtifactKind", "CurveOf", "Shown", "Annotator"]

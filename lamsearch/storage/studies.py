@@ -22,7 +22,8 @@ from lamsearch.storage.expiry import holds
 from lamsearch.storage.optuna_bridge import STUDIES
 from lamsearch.storage.planned import is_ours
 from lamsearch.storage.retries import retried
-from lamsearch.storage.stored import Stored, row_of, stored_from
+from lamsearch.storage.stored import Stored, stored_from
+from lamsearch.storage.study_rows import find_study_row
 from lamsearch.storage.tables import LEASED, cohorts, curves, environments, stages, studies
 from lamsearch.storage.transition import foreign, write_step
 from lamsearch.study import Study, differences
@@ -50,7 +51,7 @@ def create(
     first = list(next_steps(study, Standing(examples=validation_images)))
     try:
         with database.write() as transaction:
-            row = row_of(transaction, study.name)
+            row = find_study_row(transaction, study.name)
             if row is None:
                 values = {
                     "name": study.name, "id": uuid.uuid4().hex, "document": study.canonical(),
@@ -64,10 +65,10 @@ def create(
                 _refuse_foreign(transaction, study)
                 for step in first:
                     write_step(transaction, study, step)
-                row = row_of(transaction, study.name)
+                row = find_study_row(transaction, study.name)
     except sa.exc.IntegrityError:  # another process planned it at the same moment
         with database.read() as transaction:
-            row = row_of(transaction, study.name)
+            row = find_study_row(transaction, study.name)
     database.checkpoint()
     assert row is not None  # noqa: S101 - written or found above
     _refuse_other(row, study, data_fingerprint)
@@ -83,7 +84,7 @@ def load(database: Database, name: str) -> Stored:
         StudyStateError: There is none of that name; the message lists those that are.
     """
     with database.read() as transaction:
-        row = row_of(transaction, name)
+        row = find_study_row(transaction, name)
         if row is None:
             known = ", ".join(transaction.connection.scalars(sa.select(studies.c.name))) or "none"
             raise StudyStateError(

@@ -36,7 +36,8 @@ from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.optuna_rows import insert_rows, insert_waiting
 from lamsearch.storage.planned import place_of, template
 from lamsearch.storage.reading import read_stage
-from lamsearch.storage.stored import Stored, row_of, stored_from
+from lamsearch.storage.stored import Stored, stored_from
+from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import DONE, OPEN, TEST, cohorts, stages, studies
 from lamsearch.study import Study
 
@@ -57,7 +58,7 @@ class _State:
 def advance(database: Database, name: str) -> None:
     """Make the next transition of a study whose present stage is done; otherwise do nothing."""
     with database.read() as transaction:
-        row = _row_of(transaction, name)
+        row = planned_study_row(transaction, name)
         state = _state(transaction, row)
         if state is None:
             return
@@ -69,7 +70,7 @@ def advance(database: Database, name: str) -> None:
     except WorkFailedError as error:
         failure = str(error)
     with database.write() as transaction:
-        if _state(transaction, _row_of(transaction, name, lock=True)) == state:
+        if _state(transaction, planned_study_row(transaction, name, lock=True)) == state:
             for step in steps:
                 write_step(transaction, stored.study, step)
             if failure is not None:
@@ -100,13 +101,6 @@ def foreign(title: str) -> StudyStateError:
         f"study: the storage holds an Optuna study {title!r} that lamsearch did not make; "
         "choose another name"
     )
-
-
-def _row_of(transaction: Transaction, name: str, *, lock: bool = False) -> sa.RowMapping:
-    row = row_of(transaction, name, lock=lock)
-    if row is None:
-        raise StudyStateError(f"study: no study {name!r}: it was deleted")
-    return row
 
 
 def _state(transaction: Transaction, row: sa.RowMapping) -> _State | None:
