@@ -91,7 +91,7 @@ POINTS = {
     # tell: before it; its trials' attributes written, not their states; its cohort done;
     # committed, checkpoints still there
     "uploaded": Point(where="lamsearch.artifacts:Files.save_model"),
-    "telling": Point(where="lamsearch.storage.leases:set_attributes", often=True),
+    "telling": Point(where="lamsearch.storage.completion:set_attributes", often=True),
     "tell-finishing": Point(where=f"{_LEASES}._finish", only=_trains, often=True),
     "told": Point(where=f"{_LEASES}.tell", often=True),
     # the stage transition: the stage's row written, its trials not; all written; committed

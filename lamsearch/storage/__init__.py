@@ -4,6 +4,7 @@ Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a c
 """
 
 from lamsearch.storage.annotated import Annotator, ArtifactGoneError, ArtifactKind, CurveOf, Shown
+from lamsearch.storage.claims import Claim, Heartbeat, Held, Wait
 from lamsearch.storage.contents import Mode
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database
@@ -15,7 +16,7 @@ from lamsearch.storage.failures import (
     is_read_only,
     passes,
 )
-from lamsearch.storage.leases import Claim, Heartbeat, Held, Leases, Wait
+from lamsearch.storage.leases import Leases
 from lamsearch.storage.reading import read_study
 from lamsearch.storage.retries import RETRIED, retry
 from lamsearch.storage.schema import VERSION as SCHEMA_VERSION

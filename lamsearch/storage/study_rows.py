@@ -40,5 +40,10 @@ def planned_study_row(transaction: Transaction, name: str, *, lock: bool = False
     """
     row = find_study_row(transaction, name, lock=lock)
     if row is None:
-        raise StudyStateError(f"study: no study {name!r}: it was deleted")
+        raise deleted(name)
     return row
+
+
+def deleted(name: str) -> StudyStateError:
+    """Return the error that says that a study was there, and is no more."""
+    return StudyStateError(f"study: no study {name!r}: it was deleted")
