@@ -3,7 +3,10 @@
 Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a cohort is trained.
 """
 
-from lamsearch.storage.annotated import Annotator, ArtifactGoneError, ArtifactKind, CurveOf, Shown
+from optuna.artifacts.exceptions import ArtifactNotFound as ArtifactGoneError
+
+from lamsearch.storage.annotated import Shown
+from lamsearch.storage.annotations import Annotator, ArtifactKind, CurveOf
 from lamsearch.storage.claims import Claim, Heartbeat, Held, Wait
 from lamsearch.storage.contents import Mode
 from lamsearch.storage.damage import damage_is_said
