@@ -25,7 +25,7 @@ from lamsearch.study import Study, parse_study
 from lamsearch.trainer import Progress
 from lamsearch.worker import Settings, Worker, loop
 
-CALLS = ("claim", "renew", "report", "tell")
+CALLS = ("claim", "renew", "report", "complete")
 CALLING = "benchmark_call"
 
 

@@ -25,7 +25,7 @@ from lamsearch.cli.memory import lacking
 from lamsearch.cli.signals import leaving
 from lamsearch.errors import InputError, StudyStateError, WorkFailedError
 from lamsearch.pool import Cluster, LocalPool, connect
-from lamsearch.storage import Database, Mode, Stored
+from lamsearch.storage import Database, Mode, PlannedStudy
 from lamsearch.study import Study, cautions, read_study
 from lamsearch.terminal import Screen
 from lamsearch.worker import Retry, Settings, Worker
@@ -216,7 +216,7 @@ def _count(workers: int | None) -> int:
 
 def _local_pool(
     database: Database,
-    stored: Stored,
+    stored: PlannedStudy,
     workers: int | None,
     settings: dict[str, str],
     data_dir: Path | None,
@@ -241,7 +241,7 @@ def _local_pool(
 def _cluster(
     client: Client,
     database: Database,
-    stored: Stored,
+    stored: PlannedStudy,
     settings: dict[str, str],
     data_dir: Path | None,
     timing: list[str],
@@ -278,7 +278,7 @@ def _planned(
     storage: str | None,
     data_dir: Path | None,
     files: str | None,
-) -> tuple[Database, Stored]:
+) -> tuple[Database, PlannedStudy]:
     """Check the study's data, then plan it or find it planned; bad input changes nothing."""
     url = options.storage_url(storage)
     given = options.files_given(files)

@@ -7,7 +7,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound as ArtifactGoneError
 
 from lamsearch.storage.annotated import Shown
 from lamsearch.storage.annotations import Annotator, ArtifactKind, CurveOf
-from lamsearch.storage.claims import Claim, Heartbeat, Held, Wait
+from lamsearch.storage.claims import Claim, Heartbeat, LeasedTrial, Wait
 from lamsearch.storage.contents import Mode
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database
@@ -20,6 +20,7 @@ from lamsearch.storage.failures import (
     passes,
 )
 from lamsearch.storage.leases import Leases
+from lamsearch.storage.planned_study import PlannedStudy
 from lamsearch.storage.reading import read_study
 from lamsearch.storage.retries import RETRIED, retry
 from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
@@ -31,7 +32,6 @@ from lamsearch.storage.status import (
     WorkerStatus,
     read_status,
 )
-from lamsearch.storage.stored import Stored
 from lamsearch.storage.studies import create, damage_of, delete, load, names
 from lamsearch.storage.transition import advance
 from lamsearch.storage.urls import parse_url, sqlite_file
@@ -49,7 +49,7 @@ __all__ = [
     "Claim",
     "CurveOf",
     "Database",
-    "Held",
+    "LeasedTrial",
     "Leases",
     "Mode",
     "PlannedStage",
@@ -58,7 +58,7 @@ __all__ = [
     "Shown",
     "StageStatus",
     "Status",
-    "Stored",
+    "PlannedStudy",
     "Annotator",
     "View",
     "Wait",

@@ -45,11 +45,11 @@ class Shown(BaseStorage):
 
         What is planned stays until the study is over; renamed it would be lost to lamsearch.
         """
-        place = self._view.planned().get(number)
-        if place is None or (place.over and not renaming):
+        stage = self._view.planned().get(number)
+        if stage is None or (stage.over and not renaming):
             return None
         why = "belongs to lamsearch" if renaming else "is being worked on"
-        return f"study {place.study!r} {why}; to remove all of it: lamsearch delete {place.study}"
+        return f"study {stage.study!r} {why}; to remove all of it: lamsearch delete {stage.study}"
 
     def get_all_studies(self) -> list[FrozenStudy]:
         """Return all studies, those that lamsearch planned with what it knows of them."""
@@ -57,10 +57,10 @@ class Shown(BaseStorage):
         found = self._annotations.cache.get_all_studies()
         self._annotations.recognise(found, planned)
         for study in found:
-            if (place := planned.get(study_id(study))) is not None:
-                study.user_attrs = {**self._annotator.attributes(place), **study.user_attrs}
+            if (stage := planned.get(study_id(study))) is not None:
+                study.user_attrs = {**self._annotator.attributes(stage), **study.user_attrs}
                 study.system_attrs = self._annotations.attributes(
-                    place, planned, study.system_attrs
+                    stage, planned, study.system_attrs
                 )
         return found
 
@@ -68,14 +68,14 @@ class Shown(BaseStorage):
         """Return a study's system attributes, its note and figures among them."""
         base = self._annotations.cache.get_study_system_attrs(study_id)
         planned = self._view.planned()
-        place = planned.get(study_id)
-        return base if place is None else self._annotations.attributes(place, planned, base)
+        stage = planned.get(study_id)
+        return base if stage is None else self._annotations.attributes(stage, planned, base)
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         """Return a study's user attributes, ours among them."""
         base = self._annotations.cache.get_study_user_attrs(study_id)
-        place = self._view.planned().get(study_id)
-        return base if place is None else {**self._annotator.attributes(place), **base}
+        stage = self._view.planned().get(study_id)
+        return base if stage is None else {**self._annotator.attributes(stage), **base}
 
     def get_study_id_from_name(self, study_name: str) -> int:
         """Return a study's number."""
@@ -105,8 +105,8 @@ class Shown(BaseStorage):
         """Return a trial with its artifacts."""
         trial = self._annotations.cache.get_trial(trial_id)
         number = self._view.number_of(trial_id)
-        place = self._view.planned().get(number or 0)
-        return trial if place is None else self._annotations.shown(place, [trial])[0]
+        stage = self._view.planned().get(number or 0)
+        return trial if stage is None else self._annotations.shown(stage, [trial])[0]
 
     def create_new_study(
         self, directions: Sequence[StudyDirection], study_name: str | None = None

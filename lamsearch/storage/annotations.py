@@ -90,22 +90,22 @@ class Annotations:
         if parts is None:
             return None
         trial = int(parts[2], 16)
-        place = self._view.planned().get(self._view.number_of(trial) or 0)
-        row = None if place is None else self._view.study_row(place.study)
-        if place is None or row is None or not row["id"].startswith(parts[1]):
+        stage = self._view.planned().get(self._view.number_of(trial) or 0)
+        row = None if stage is None else self._view.study_row(stage.study)
+        if stage is None or row is None or not row["id"].startswith(parts[1]):
             return None
-        planned = [one for one in self._view.trials(place) if one.trial == trial]
+        planned = [one for one in self._view.trials(stage) if one.trial == trial]
         blobs = {
             (one.candidate, one.replicate): blob
             for one in planned
-            if (blob := self._view.curve(place, one)) is not None
+            if (blob := self._view.curve(stage, one)) is not None
         }
-        told = trial_records(planned, [self.cache.get_trial(trial)], blobs)
-        if not blobs or not told:
+        ended = trial_records(planned, [self.cache.get_trial(trial)], blobs)
+        if not blobs or not ended:
             return None
-        stage = StageRecord(name=place.stage, interval=place.interval, trials=told)
-        record = study_record(row, {place.stage: stage})
-        return CurveOf(kind=int(parts[3], 16), stage=place.stage, record=record)
+        found = StageRecord(name=stage.stage, interval=stage.interval, trials=ended)
+        record = study_record(row, {stage.stage: found})
+        return CurveOf(kind=int(parts[3], 16), stage=stage.stage, record=record)
 
     def renew(self) -> None:
         """Forget all that was read."""
@@ -136,28 +136,28 @@ class Annotations:
             if time.monotonic() < until:
                 return kept
             began = time.monotonic()
-            place = self._view.planned().get(number)
+            stage = self._view.planned().get(number)
             known = self._identities.get(number)
-            if place is not None and known is not None and known[1] != place.study_id:
+            if stage is not None and known is not None and known[1] != stage.study_id:
                 self.renew()  # the number was given out again since the studies were listed
             trials = self.cache.get_all_trials(number, deepcopy=False)
-            if place is not None:
-                trials = self.shown(place, trials)
+            if stage is not None:
+                trials = self.shown(stage, trials)
             now = time.monotonic()
             self._lists[number] = (now + max(_FRESH_SECONDS, 10 * (now - began)), trials)
             return trials
 
-    def shown(self, place: PlannedStage, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    def shown(self, stage: PlannedStage, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         """Return trials with artifacts; a running one says who trains it, and how far it is."""
         with self._lock:
             kept = self._trials_shown
             fresh = [one for one in trials if kept.get(trial_id(one), (None,))[0] is not one]
-            ours = self._done(place) if any(map(_is_finished, fresh)) else {}
+            ours = self._done(stage) if any(map(_is_finished, fresh)) else {}
             running = any(one.state == OptunaState.RUNNING for one in trials)
-            progress = self._view.progress(place.study) if running else {}
+            progress = self._view.progress(stage.study) if running else {}
             for one in fresh:
                 if one.state.is_finished():
-                    files = self._artifacts(place, one) if ours.get(trial_id(one)) else {}
+                    files = self._artifacts(stage, one) if ours.get(trial_id(one)) else {}
                     marks = {} if trial_id(one) in ours else {LEFT_OUT: _NOT_PLANNED}
                     kept[trial_id(one)] = (one, _with(one, user_attrs=marks, system_attrs=files))
             return [
@@ -166,19 +166,19 @@ class Annotations:
                 for one in trials
             ]  # fmt: skip
 
-    def _done(self, place: PlannedStage) -> dict[int, bool]:
+    def _done(self, stage: PlannedStage) -> dict[int, bool]:
         """By Optuna's ids of the planned trials that are done, whether they have curves."""
-        found = self._view.with_curves(place)
+        found = self._view.with_curves(stage)
         return {
             one.trial: (one.candidate, one.replicate) in found
-            for one in self._view.trials(place)
+            for one in self._view.trials(stage)
             if one.done
         }
 
-    def _artifacts(self, place: PlannedStage, trial: FrozenTrial) -> dict[str, str]:
+    def _artifacts(self, stage: PlannedStage, trial: FrozenTrial) -> dict[str, str]:
         found = {}
         for number, kind in enumerate(self._kinds):
-            name = f"{place.study_id[:12]}-{trial_id(trial):x}-{number:x}"
+            name = f"{stage.study_id[:12]}-{trial_id(trial):x}-{number:x}"
             meta = {
                 "artifact_id": name, "filename": kind.filename, "mimetype": kind.mimetype,
                 "encoding": None,
@@ -187,27 +187,34 @@ class Annotations:
         return found
 
     def attributes(
-        self, place: PlannedStage, planned: Mapping[int, PlannedStage], base: dict[str, Any]
+        self, stage: PlannedStage, planned: Mapping[int, PlannedStage], base: dict[str, Any]
     ) -> dict[str, Any]:
         """Return system attributes; note and figures are made when they are asked for."""
-        made = LazyAttributes(base, lambda: self._annotated(place, planned))
+        made = LazyAttributes(base, lambda: self._annotated(stage, planned))
         return cast("dict[str, Any]", made)  # read-only, which is all that is done to it
 
     def _annotated(
-        self, place: PlannedStage, planned: Mapping[int, PlannedStage]
+        self, stage: PlannedStage, planned: Mapping[int, PlannedStage]
     ) -> Mapping[str, Any]:
         """The note and the figures of a stage, made anew when something has changed."""
-        row = self._view.study_row(place.study)
+        row = self._view.study_row(stage.study)
         if row is None:
             return {}
-        found = self._stages_of(place.study, planned)
+        found = self._stages_of(stage.study, planned)
         counts = {one.stage: sum(map(_is_finished, trials)) for one, trials in found}
-        state = (row["id"], counts, place.over, row["selected"], row["final"], row["failure"])
+        state = (
+            row["id"],
+            counts,
+            stage.over,
+            row["selected"],
+            row["final"],
+            row["failure"],
+        )
         with self._lock:
-            known, made = self._made_of.get(place.number, (None, {}))
-            if known != state and place.stage in counts:
-                made = self._make(row, place.stage, found)
-                self._made_of[place.number] = (state, made)
+            known, made = self._made_of.get(stage.number, (None, {}))
+            if known != state and stage.stage in counts:
+                made = self._make(row, stage.stage, found)
+                self._made_of[stage.number] = (state, made)
             return made
 
     def _stages_of(

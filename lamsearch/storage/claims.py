@@ -11,7 +11,7 @@ from lamsearch.results import StageName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class LeasedTrial:
     """One trial of a claimed cohort: Optuna's id, the candidate, its log10 λ."""
 
     trial: int
@@ -33,8 +33,8 @@ class Claim:
     number: int
     replicate: int
     token: int
-    taken_over: bool
-    slots: tuple[Held, ...]
+    reclaimed: bool
+    trials: tuple[LeasedTrial, ...]
     replanned: tuple[str, ...] = ()
 
 

@@ -39,15 +39,15 @@ def end_trials(
 def write_curves(
     transaction: Transaction,
     cohort: tuple[str, StageName, int],
-    slots: Sequence[Sequence[Any]],
+    entries: Sequence[Sequence[Any]],
     outcomes: Sequence[Trained],
 ) -> None:
     """Write the curves of a cohort's trials; ``cohort`` is study's id, stage and replicate."""
     study_id, stage, replicate = cohort
     insert_rows(transaction, curves, [
-        {"study_id": study_id, "stage": stage, "candidate": slot[1], "replicate": replicate,
+        {"study_id": study_id, "stage": stage, "candidate": entry[1], "replicate": replicate,
          "arrays": blob, "model_sha256": one.model_sha256}
-        for slot, one in zip(slots, outcomes, strict=True)
+        for entry, one in zip(entries, outcomes, strict=True)
         if (blob := pack(one)) is not None
     ])  # fmt: skip
 

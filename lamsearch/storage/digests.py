@@ -69,7 +69,7 @@ def of_record(record: TrialRecord) -> str:
 
 def write_digests(
     transaction: Transaction,
-    slots: Sequence[Sequence[Any]],
+    entries: Sequence[Sequence[Any]],
     replicate: int,
     results: Sequence[Trained],
 ) -> None:
@@ -79,7 +79,7 @@ def write_digests(
             "trial_id": trial, "key": TRIAL_KEY,
             "value_json": json.dumps(of_result(candidate, replicate, value, result)),
         }
-        for (trial, candidate, value), result in zip(slots, results, strict=True)
+        for (trial, candidate, value), result in zip(entries, results, strict=True)
     ]  # fmt: skip
     transaction.connection.execute(sa.insert(SYSTEM_ATTRIBUTES), rows)
 

@@ -1,4 +1,4 @@
-"""Leases on cohorts: claim, renew, tell, give back.
+"""Leases on cohorts: claim, renew, report, complete, give back.
 
 Enters: a database, a study's name, an owner. Leaves: claims, each with a fencing token that grows
 with every claim of its cohort. Whatever a claim writes is written in a transaction that has first
@@ -16,14 +16,14 @@ import sqlalchemy as sa
 
 from lamsearch.errors import LeaseLostError
 from lamsearch.results import FinalScore, TestOpening, Trained, TrialState
-from lamsearch.storage.claims import Claim, Heartbeat, Held, Wait
+from lamsearch.storage.claims import Claim, Heartbeat, LeasedTrial, Wait
 from lamsearch.storage.completion import end_trials, finite, write_curves
 from lamsearch.storage.damage import check_cohort, damage_is_said
 from lamsearch.storage.digests import write_digests
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.held_out import open_test, write_final
 from lamsearch.storage.optuna_rows import set_intermediate_values
-from lamsearch.storage.planned import place_of, settle
+from lamsearch.storage.planned import read_stage_row, settle
 from lamsearch.storage.queue import (
     check_states,
     first_cohort,
@@ -127,14 +127,14 @@ class Leases(WorkerTransactions):
             row = self._fence(transaction, claim)
             if row["state"] == DONE:
                 return ()
-            _, slots, replanned = self._settle(transaction, claim, row)
-            pairs = zip(slots, accuracies, strict=True)
-            values = [(slot[0], cycle, float(one)) for slot, one in pairs if np.isfinite(one)]
+            _, entries, replanned = self._settle(transaction, claim, row)
+            pairs = zip(entries, accuracies, strict=True)
+            values = [(entry[0], cycle, float(one)) for entry, one in pairs if np.isfinite(one)]
             set_intermediate_values(transaction, values)
         return replanned
 
     @damage_is_said()
-    def tell(
+    def complete(
         self, claim: Claim, outcomes: Sequence[Trained], heartbeat: Heartbeat, seconds: float
     ) -> tuple[str, ...]:
         """Write the results of all trials of a claim, and that its cohort is done.
@@ -149,14 +149,14 @@ class Leases(WorkerTransactions):
             row = self._fence(transaction, claim)
             if row["state"] == DONE:
                 return ()
-            study_id, slots, replanned = self._settle(transaction, claim, row)
+            study_id, entries, replanned = self._settle(transaction, claim, row)
             results = [finite(trained) for trained in outcomes]
-            write_digests(transaction, slots, claim.replicate, results)
+            write_digests(transaction, entries, claim.replicate, results)
             facts = {"worker": self.owner, "environment": self._environment}
             share = round(seconds / len(outcomes), 3)
-            ended = [(slot[0], one) for slot, one in zip(slots, results, strict=True)]
+            ended = [(entry[0], one) for entry, one in zip(entries, results, strict=True)]
             end_trials(transaction, ended, {"seconds": share, **facts})
-            write_curves(transaction, (study_id, claim.stage, claim.replicate), slots, outcomes)
+            write_curves(transaction, (study_id, claim.stage, claim.replicate), entries, outcomes)
             self._finish(transaction, claim, {**asdict(heartbeat), "seconds": seconds})
         return replanned
 
@@ -171,7 +171,7 @@ class Leases(WorkerTransactions):
             return open_test(transaction, self._study, purpose, owner=self.owner, tests=claim.tests)
 
     @damage_is_said()
-    def tell_test(
+    def complete_test(
         self, claim: Claim, final: FinalScore, models: Mapping[int, str] = _NO_MODELS
     ) -> None:
         """Write the test accuracy, and that the work is done.
@@ -237,12 +237,12 @@ class Leases(WorkerTransactions):
         check_cohort(row)
         unacknowledged = self._unacknowledged and row["owner"] == self.owner
         again = row["state"] == LEASED and not unacknowledged
-        slots, replanned = start_cohort(transaction, self._study, row)
+        entries, replanned = start_cohort(transaction, self._study, row)
         # what was given back is recovered from nobody; a claim never heard of is the same claim
         whose = row["owner"] if again else row["taken_from"] if row["state"] == LEASED else None
         values = {
             **self._until(now), "state": LEASED, "owner": self.owner, "token": row["token"] + 1,
-            "slots": slots, "takeovers": row["takeovers"] + again, "taken_from": whose,
+            "slots": entries, "takeovers": row["takeovers"] + again, "taken_from": whose,
             "recovered": None,
         }  # fmt: skip
         key = (cohorts.c.study == self._study, cohorts.c.stage == row["stage"],
@@ -255,8 +255,10 @@ class Leases(WorkerTransactions):
             number=row["number"],
             replicate=row["replicate"],
             token=row["token"] + 1,
-            taken_over=again,
-            slots=tuple(Held(trial=t, candidate=c, log10_lambda=lam) for t, c, lam in slots),
+            reclaimed=again,
+            trials=tuple(
+                LeasedTrial(trial=t, candidate=c, log10_lambda=lam) for t, c, lam in entries
+            ),
             replanned=replanned,
         )
 
@@ -264,9 +266,9 @@ class Leases(WorkerTransactions):
         self, transaction: Transaction, claim: Claim, row: sa.RowMapping
     ) -> tuple[str, list[list[Any]], tuple[str, ...]]:
         """The study's id, and the slots of a claim as they are now, fit to be written to."""
-        place = place_of(transaction, self._study, claim.stage)
-        slots, replanned = settle(transaction, place, row, begun=True)
-        return place.study_id, slots, replanned
+        stage_row = read_stage_row(transaction, self._study, claim.stage)
+        entries, replanned = settle(transaction, stage_row, row, begun=True)
+        return stage_row.study_id, entries, replanned
 
     def _fence(self, transaction: Transaction, claim: Claim) -> sa.RowMapping:
         """Lock the cohort's row and find the token unchanged, or refuse; return the row.

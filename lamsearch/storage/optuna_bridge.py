@@ -144,7 +144,7 @@ def _constants(file: Path) -> dict[str, object]:
     }
 
 
-class PlannedStudy(optuna.Study):
+class PlannedTrialsStudy(optuna.Study):
     """A study as a sampler sees it: with the trials of the given ids, and no others.
 
     ``_get_trials`` is what every sampler and search space of Optuna's reads trials by.

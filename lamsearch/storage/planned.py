@@ -28,7 +28,7 @@ from lamsearch.storage.optuna_bridge import (
     STUDIES,
     TRIALS,
     USER_ATTRIBUTES,
-    PlannedStudy,
+    PlannedTrialsStudy,
     trial_id,
 )
 from lamsearch.storage.optuna_rows import start
@@ -38,7 +38,7 @@ LEFT_OUT = "lamsearch"  # the attribute of a trial that is planned no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedTrial:
     """One planned trial and Optuna's id of it; ``done`` means that its result is in."""
 
     trial: int
@@ -61,7 +61,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class StageRow:
     """A stage in the storage: our study's id, Optuna's number, the interval of log10 λ, and the
     decisions that its candidates are of."""
 
@@ -73,7 +73,7 @@ class Place:
     decisions: tuple[Decision, ...]
 
 
-def place_of(transaction: Transaction, study: str, stage: StageName) -> Place:
+def read_stage_row(transaction: Transaction, study: str, stage: StageName) -> StageRow:
     """Return where a planned stage is.
 
     Raises:
@@ -91,7 +91,7 @@ def place_of(transaction: Transaction, study: str, stage: StageName) -> Place:
     if row is None:
         raise removed(study, stage)
     interval = None if row.low is None else (row.low, row.high)
-    return Place(
+    return StageRow(
         study=study, study_id=row.id, stage=stage, number=row.optuna_study, interval=interval,
         decisions=decisions_from(row.decisions),
     )  # fmt: skip
@@ -112,7 +112,7 @@ def removed(study: str, stage: str) -> StudyStateError:
 
 def planned_trials(
     connection: Connection, study: str, stage: StageName | None = None
-) -> list[Planned]:
+) -> list[PlannedTrial]:
     """Return the planned trials of a study, or of one stage, in the order of the plan."""
     columns = (cohorts.c.stage, cohorts.c.number, cohorts.c.replicate, cohorts.c.slots,
                cohorts.c.state, cohorts.c.token)  # fmt: skip
@@ -120,7 +120,7 @@ def planned_trials(
     if stage is not None:
         query = query.where(cohorts.c.stage == stage)
     return [
-        Planned(
+        PlannedTrial(
             trial=trial, stage=row.stage, candidate=candidate, replicate=row.replicate,
             cohort=row.number, log10_lambda=value, begun=row.token > 0, done=row.state == DONE,
         )
@@ -132,49 +132,51 @@ def planned_trials(
 def planned_ids(dialect: str) -> sa.Select[Any]:
     """Return a query of Optuna's ids of the planned trials, for the database itself to use."""
     if dialect == "sqlite":
-        slot = sa.func.json_each(cohorts.c.slots).table_valued("value", name="slot")
-        trial: sa.ColumnElement[Any] = sa.func.json_extract(slot.c.value, "$[0]")
+        entry = sa.func.json_each(cohorts.c.slots).table_valued("value", name="slot")
+        trial: sa.ColumnElement[Any] = sa.func.json_extract(entry.c.value, "$[0]")
     else:
-        slot = sa.func.json_array_elements(cohorts.c.slots).table_valued("value", name="slot")
-        trial = slot.c.value.op("->>")(sa.literal_column("0"))
+        entry = sa.func.json_array_elements(cohorts.c.slots).table_valued("value", name="slot")
+        trial = entry.c.value.op("->>")(sa.literal_column("0"))
     ids = sa.select(sa.cast(trial, sa.Integer).label("trial"))
-    return ids.select_from(cohorts.join(slot, sa.true()))
+    return ids.select_from(cohorts.join(entry, sa.true()))
 
 
 def settle(
-    transaction: Transaction, place: Place, cohort: sa.RowMapping, *, begun: bool
+    transaction: Transaction, stage_row: StageRow, cohort: sa.RowMapping, *, begun: bool
 ) -> tuple[list[list[Any]], tuple[str, ...]]:
     """Make the trials of a cohort run, those planned anew that another program has had.
 
     Returns:
         The cohort's slots as they are now, and a sentence for each trial that was planned anew.
     """
-    slots = [list(slot) for slot in cohort["slots"]]
-    found = _states(transaction, place, [slot[0] for slot in slots])
+    entries = [list(entry) for entry in cohort["slots"]]
+    found = _states(transaction, stage_row, [entry[0] for entry in entries])
     lines, waiting = [], []
-    for slot in slots:
-        one = found.get(slot[0])
-        why = _objection(one, slot[1], cohort["replicate"], begun=begun)
+    for entry in entries:
+        one = found.get(entry[0])
+        why = _objection(one, entry[1], cohort["replicate"], begun=begun)
         if why is not None:
-            lines.append(_plan_anew(transaction, place, cohort, slot, one, why))
+            lines.append(_plan_anew(transaction, stage_row, cohort, entry, one, why))
         if why is not None or (one is not None and one.state == OptunaState.WAITING.name):
-            waiting.append(slot[0])
+            waiting.append(entry[0])
     start(transaction, waiting)
     if lines:
-        key = (cohorts.c.study == place.study, cohorts.c.stage == place.stage,
+        key = (cohorts.c.study == stage_row.study, cohorts.c.stage == stage_row.stage,
                cohorts.c.number == cohort["number"])  # fmt: skip
-        transaction.execute(sa.update(cohorts).where(*key).values(slots=slots))
-    return slots, tuple(lines)
+        transaction.execute(sa.update(cohorts).where(*key).values(slots=entries))
+    return entries, tuple(lines)
 
 
-def sample(transaction: Transaction, place: Place, trial: int, *, seed: int) -> float:
+def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: int) -> float:
     """Let an adaptive sampler choose log10 λ of a running trial, by what is planned alone."""
     query = sa.select(cohorts.c.slots).where(
-        cohorts.c.study == place.study, cohorts.c.stage == place.stage
+        cohorts.c.study == stage_row.study, cohorts.c.stage == stage_row.stage
     )
-    planned = {slot[0] for slots in transaction.connection.scalars(query) for slot in slots}
+    planned = {entry[0] for entries in transaction.connection.scalars(query) for entry in entries}
     sampler = optuna.samplers.TPESampler(seed=seed)
-    study = PlannedStudy(f"{place.study}/{place.stage}", transaction.optuna, sampler, planned)
+    study = PlannedTrialsStudy(
+        f"{stage_row.study}/{stage_row.stage}", transaction.optuna, sampler, planned
+    )
     study.get_trials(deepcopy=False)  # the cache must know a trial before it is asked for
     found = optuna.trial.Trial(study, trial)
     value = found.suggest_float("log10_lambda", *found.user_attrs["interval"])
@@ -182,26 +184,26 @@ def sample(transaction: Transaction, place: Place, trial: int, *, seed: int) -> 
     return value
 
 
-def template(slot: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
+def template(entry: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
     """Return a planned trial as it is given to Optuna: waiting, with λ unless a sampler chooses."""
-    known = slot.log10_lambda is not None
+    known = entry.log10_lambda is not None
     attributes: dict[str, Any] = {
-        "candidate": slot.candidate, "replicate": slot.replicate, "cohort": cohort
+        "candidate": entry.candidate, "replicate": entry.replicate, "cohort": cohort
     }  # fmt: skip
-    if slot.log10_lambda is not None:
-        attributes["lambda"] = 10.0**slot.log10_lambda
+    if entry.log10_lambda is not None:
+        attributes["lambda"] = 10.0**entry.log10_lambda
     else:  # the stage's own interval may grow before the sampler is asked
         attributes["interval"] = [bounds.low, bounds.high]
     return optuna.trial.create_trial(
         state=OptunaState.WAITING,
-        params={"log10_lambda": slot.log10_lambda} if known else {},
+        params={"log10_lambda": entry.log10_lambda} if known else {},
         distributions={"log10_lambda": bounds} if known else {},
         user_attrs=attributes,
     )
 
 
 def _states(
-    transaction: Transaction, place: Place, trials: Sequence[int]
+    transaction: Transaction, stage_row: StageRow, trials: Sequence[int]
 ) -> dict[int, sa.Row[Any]]:
     """State, number and our two attributes of trials of a stage, locked until its end."""
 
@@ -215,7 +217,7 @@ def _states(
         sa.cast(TRIALS.c.state, sa.String).label("state"),
         attribute("candidate"), attribute("replicate"),
     ).where(
-        TRIALS.c.study_id == place.number, TRIALS.c.trial_id.in_(trials)
+        TRIALS.c.study_id == stage_row.number, TRIALS.c.trial_id.in_(trials)
     ).with_for_update(of=TRIALS)  # fmt: skip
     return {row.trial_id: row for row in transaction.execute(query)}
 
@@ -237,38 +239,38 @@ def _objection(
 
 def _plan_anew(
     transaction: Transaction,
-    place: Place,
+    stage_row: StageRow,
     cohort: sa.RowMapping,
-    slot: list[Any],
+    entry: list[Any],
     one: sa.Row[Any] | None,
     why: str,
 ) -> str:
     """Put a fresh trial into a slot; what was there stays with whoever has had it."""
-    old = None if one is None else transaction.optuna.get_trial(slot[0])
-    wanted = Slot(candidate=slot[1], replicate=cohort["replicate"], log10_lambda=slot[2])
-    fresh = template(wanted, cohort["number"], _bounds(place, slot[2], old))
-    left, slot[0] = slot[0], transaction.optuna.create_new_trial(place.number, fresh)
-    number = transaction.optuna.get_trial(slot[0]).number
+    old = None if one is None else transaction.optuna.get_trial(entry[0])
+    wanted = Slot(candidate=entry[1], replicate=cohort["replicate"], log10_lambda=entry[2])
+    fresh = template(wanted, cohort["number"], _bounds(stage_row, entry[2], old))
+    left, entry[0] = entry[0], transaction.optuna.create_new_trial(stage_row.number, fresh)
+    number = transaction.optuna.get_trial(entry[0]).number
     if old is not None and not old.state.is_finished():
         note = f"planned anew as trial {number}; whatever becomes of this one is left out"
         transaction.optuna.set_trial_user_attr(left, LEFT_OUT, note)
     which = f"candidate {wanted.candidate}, replicate {wanted.replicate}"
     name = "a trial" if old is None else f"trial {old.number}"
     return (
-        f"{name} of {place.study}/{place.stage} ({which}) {why}: "
+        f"{name} of {stage_row.study}/{stage_row.stage} ({which}) {why}: "
         f"it is left out, and planned anew as trial {number}"
     )
 
 
-def _bounds(place: Place, value: float | None, old: FrozenTrial | None) -> FloatDistribution:
+def _bounds(stage_row: StageRow, value: float | None, old: FrozenTrial | None) -> FloatDistribution:
     """The interval of log10 λ that a fresh trial is given: its forerunner's, else the stage's."""
     if value is None and old is not None and _is_interval(old.user_attrs.get("interval")):
         return FloatDistribution(*old.user_attrs["interval"])
-    low, high = place.interval or (value, value)
+    low, high = stage_row.interval or (value, value)
     if low is None or high is None:
-        raise removed(place.study, place.stage)
+        raise removed(stage_row.study, stage_row.stage)
     known = None if old is None else old.distributions.get("log10_lambda")
-    if value is None or (low <= value <= high and place.interval is not None):
+    if value is None or (low <= value <= high and stage_row.interval is not None):
         return FloatDistribution(low, high)
     if isinstance(known, FloatDistribution) and known.low <= value <= known.high:
         return known

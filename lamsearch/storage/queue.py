@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from lamsearch.results import STAGES
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.expiry import holds
-from lamsearch.storage.planned import Place, place_of, sample, settle
+from lamsearch.storage.planned import StageRow, read_stage_row, sample, settle
 from lamsearch.storage.study_rows import deleted, planned_study_row
 from lamsearch.storage.tables import DONE, LEASED, OPEN, TEST, cohorts, studies
 
@@ -93,16 +93,16 @@ def start_cohort(
     """
     if row["stage"] == TEST:
         return [], ()
-    place = place_of(transaction, study, row["stage"])
-    slots, replanned = settle(transaction, place, row, begun=row["token"] > 0)
-    if any(slot[2] is None for slot in slots):
-        _sample(transaction, place, slots)
-    return slots, replanned
+    stage_row = read_stage_row(transaction, study, row["stage"])
+    entries, replanned = settle(transaction, stage_row, row, begun=row["token"] > 0)
+    if any(entry[2] is None for entry in entries):
+        _sample(transaction, stage_row, entries)
+    return entries, replanned
 
 
-def _sample(transaction: Transaction, place: Place, slots: list[list[Any]]) -> None:
-    seed = planned_study_row(transaction, place.study)["document"]["seed"]
-    for slot in slots:
-        entropy = (seed, STAGES.index(place.stage), slot[1])
+def _sample(transaction: Transaction, stage_row: StageRow, entries: list[list[Any]]) -> None:
+    seed = planned_study_row(transaction, stage_row.study)["document"]["seed"]
+    for entry in entries:
+        entropy = (seed, STAGES.index(stage_row.stage), entry[1])
         state = int(np.random.SeedSequence(entropy, spawn_key=(3,)).generate_state(1)[0])
-        slot[2] = sample(transaction, place, slot[0], seed=state)
+        entry[2] = sample(transaction, stage_row, entry[0], seed=state)

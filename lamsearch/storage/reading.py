@@ -15,7 +15,7 @@ from lamsearch.storage.damage import believed, check_row, damage_is_said
 from lamsearch.storage.digests import check_intervals, check_study
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.environments import environment_from, joined
-from lamsearch.storage.planned import place_of, planned_trials, removed
+from lamsearch.storage.planned import planned_trials, read_stage_row, removed
 from lamsearch.storage.retries import retried
 from lamsearch.storage.study_json import (
     elapsed,
@@ -86,17 +86,17 @@ def read_stage(
     Raises:
         StudyStateError: Trials whose results are in were removed past lamsearch.
     """
-    place = place_of(transaction, study, stage)
+    stage_row = read_stage_row(transaction, study, stage)
     blobs: Mapping[tuple[int, int], bytes] = {}
     images: int | None = None
     if curves_too:
         query = sa.select(curves.c.candidate, curves.c.replicate, curves.c.arrays)
-        query = query.where(curves.c.study_id == place.study_id, curves.c.stage == stage)
+        query = query.where(curves.c.study_id == stage_row.study_id, curves.c.stage == stage)
         blobs = {(row.candidate, row.replicate): row.arrays for row in transaction.execute(query)}
         sizes = sa.select(studies.c.validation_images).where(studies.c.name == study)
         found = transaction.connection.scalar(sizes)
         images = typed(int, found.get(stage)) if isinstance(found, dict) else None
-    trials = transaction.optuna.get_all_trials(place.number, deepcopy=False)
+    trials = transaction.optuna.get_all_trials(stage_row.number, deepcopy=False)
     planned = planned_trials(transaction.connection, study, stage)
     records = trial_records(planned, trials, blobs, images)
     if len(records) < len(planned):
@@ -105,7 +105,7 @@ def read_stage(
         digests = model_digests(transaction, study)
         records = tuple(replace(one, model_sha256=digests.get(one.replicate)) for one in records)
     return StageRecord(
-        name=stage, interval=place.interval, trials=records, decisions=place.decisions
+        name=stage, interval=stage_row.interval, trials=records, decisions=stage_row.decisions
     )
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from lamsearch.results import STAGES, Selected
 from lamsearch.storage.damage import believed, damage_is_said
 from lamsearch.storage.engine import Database, Transaction
-from lamsearch.storage.expiry import held
+from lamsearch.storage.expiry import lease_holds
 from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
 from lamsearch.storage.planned import is_ours, planned_ids
 from lamsearch.storage.retries import retried
@@ -136,7 +136,7 @@ def read_status(database: Database, name: str) -> Status:
     elif row["finished"] is not None:
         state = "done"
     else:
-        state = "running" if any(held(cohort, now) for cohort in leased) else "waiting"
+        state = "running" if any(lease_holds(cohort, now) for cohort in leased) else "waiting"
     return believed(
         Status(
             name=name,
@@ -198,24 +198,24 @@ def _points(
 
 def _points_query(name: str, dialect: str) -> sa.Select[Any]:
     """The database averages over replicates and joins what lies near: 10,000 trials stay few."""
-    trial, value, place = TRIALS.c, VALUES.c, PARAMS.c
+    trial, value, param = TRIALS.c, VALUES.c, PARAMS.c
     done = sa.and_(cohorts.c.study == name, cohorts.c.state == DONE)
     means = (
         sa.select(
             stages.c.name.label("stage"),
-            place.param_value.label("x"),
+            param.param_value.label("x"),
             sa.func.avg(value.value).label("y"),
         )
         .join(STUDIES, is_ours())
         .join(TRIALS, trial.study_id == stages.c.optuna_study)
         .join(VALUES, value.trial_id == trial.trial_id)
-        .join(PARAMS, place.trial_id == trial.trial_id)
+        .join(PARAMS, param.trial_id == trial.trial_id)
         .where(stages.c.name.in_(STAGES), stages.c.study == name)
         # a list of ids, not a join: SQLite would read the plan anew for every trial
         .where(trial.trial_id.in_(planned_ids(dialect).where(done)))
-        .where(sa.cast(trial.state, sa.String) == "COMPLETE", place.param_name == "log10_lambda")
+        .where(sa.cast(trial.state, sa.String) == "COMPLETE", param.param_name == "log10_lambda")
         .where(value.value.is_not(None))
-        .group_by(stages.c.name, place.param_value)
+        .group_by(stages.c.name, param.param_value)
         .subquery()
     )
     cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]
@@ -256,5 +256,5 @@ def _worker(cohort: sa.RowMapping, now: float) -> WorkerStatus:
         total=cohort["total"],
         per_second=cohort["per_second"],
         renewed_ago=elapsed(cohort["renewed"], now),
-        expired=not held(cohort, now),
+        expired=not lease_holds(cohort, now),
     )

@@ -21,8 +21,8 @@ from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import holds
 from lamsearch.storage.optuna_bridge import STUDIES
 from lamsearch.storage.planned import is_ours
+from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.retries import retried
-from lamsearch.storage.stored import Stored, stored_from
 from lamsearch.storage.study_rows import find_study_row
 from lamsearch.storage.tables import LEASED, cohorts, curves, environments, stages, studies
 from lamsearch.storage.transition import foreign, write_step
@@ -42,7 +42,7 @@ def create(
     files: str,
     facts: DataFacts | None = None,
     environment: Environment | None = None,
-) -> Stored:
+) -> PlannedStudy:
     """Plan a study, or find it planned already with the same file and the same data.
 
     Raises:
@@ -72,12 +72,12 @@ def create(
     database.checkpoint()
     assert row is not None  # noqa: S101 - written or found above
     _refuse_other(row, study, data_fingerprint)
-    return stored_from(row)
+    return planned_study_from(row)
 
 
 @retried
 @damage_is_said()
-def load(database: Database, name: str) -> Stored:
+def load(database: Database, name: str) -> PlannedStudy:
     """Return a planned study.
 
     Raises:
@@ -90,7 +90,7 @@ def load(database: Database, name: str) -> Stored:
             raise StudyStateError(
                 f"study: no study {name!r} in {database.redacted}; known: {known}"
             )
-    return stored_from(row)
+    return planned_study_from(row)
 
 
 @retried

@@ -34,9 +34,9 @@ from lamsearch.storage.decisions import decision_json
 from lamsearch.storage.digests import with_choice
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.optuna_rows import insert_rows, insert_waiting
-from lamsearch.storage.planned import place_of, template
+from lamsearch.storage.planned import read_stage_row, template
+from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.reading import read_stage
-from lamsearch.storage.stored import Stored, stored_from
 from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import DONE, OPEN, TEST, cohorts, stages, studies
 from lamsearch.study import Study
@@ -122,8 +122,8 @@ def _state(transaction: Transaction, row: sa.RowMapping) -> _State | None:
 
 def _standing(
     transaction: Transaction, row: sa.RowMapping, state: _State
-) -> tuple[Stored, Standing]:
-    stored, name = stored_from(row), row["name"]
+) -> tuple[PlannedStudy, Standing]:
+    stored, name = planned_study_from(row), row["name"]
     query = sa.select(stages.c.name, stages.c.rounds).where(stages.c.study == name)
     rounds: dict[StageName, int] = {one.name: one.rounds for one in transaction.execute(query)}
     standing = Standing(
@@ -162,7 +162,7 @@ def _extend(transaction: Transaction, study: Study, step: Plan) -> None:
     further = step.trials
     where = (stages.c.study == study.name, stages.c.name == further.stage)
     row = transaction.execute(sa.select(stages).where(*where)).mappings().one()
-    number = place_of(transaction, study.name, further.stage).number
+    number = read_stage_row(transaction, study.name, further.stage).number
     values: dict[str, object] = {
         "cohorts": row["cohorts"] + len(further.cohorts), "rounds": row["rounds"] + step.rounds
     }  # fmt: skip

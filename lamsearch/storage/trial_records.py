@@ -16,14 +16,14 @@ from lamsearch.results import TrialRecord, TrialState
 from lamsearch.storage.curve_blobs import unpack
 from lamsearch.storage.digests import check_record
 from lamsearch.storage.optuna_bridge import trial_id
-from lamsearch.storage.planned import Planned
+from lamsearch.storage.planned import PlannedTrial
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 def trial_records(
-    planned: Iterable[Planned],
+    planned: Iterable[PlannedTrial],
     trials: Iterable[FrozenTrial],
     blobs: Mapping[tuple[int, int], bytes],
     images: int | None = None,
@@ -47,7 +47,7 @@ def trial_records(
     return tuple(sorted(records, key=lambda one: (one.candidate, one.replicate)))
 
 
-def _unfinished(planned: Planned) -> TrialRecord:
+def _unfinished(planned: PlannedTrial) -> TrialRecord:
     """A trial without results: what Optuna's has by now may be another program's."""
     return TrialRecord(
         candidate=planned.candidate,
@@ -58,7 +58,7 @@ def _unfinished(planned: Planned) -> TrialRecord:
     )
 
 
-def _finished(planned: Planned, trial: FrozenTrial, curve: Mapping[str, Any]) -> TrialRecord:
+def _finished(planned: PlannedTrial, trial: FrozenTrial, curve: Mapping[str, Any]) -> TrialRecord:
     attributes, state = trial.user_attrs, TrialState(trial.state.name)
     complete = state is TrialState.COMPLETE
     done = complete or state is TrialState.PRUNED

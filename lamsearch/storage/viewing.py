@@ -21,7 +21,7 @@ from lamsearch.storage.connections import engine_options, prepare
 from lamsearch.storage.engine import Database
 from lamsearch.storage.optuna_bridge import STUDIES, TRIALS, storage_over
 from lamsearch.storage.planned import (
-    Planned,
+    PlannedTrial,
     is_ours,
     planned_trials,
 )
@@ -130,22 +130,22 @@ class View:
             for slot in row.slots
         }
 
-    def trials(self, place: PlannedStage) -> list[Planned]:
+    def trials(self, stage: PlannedStage) -> list[PlannedTrial]:
         """Return the planned trials of a stage: those that Optuna's are to be told from."""
         with self._connect() as connection:
-            return planned_trials(connection, place.study, place.stage)
+            return planned_trials(connection, stage.study, stage.stage)
 
-    def with_curves(self, place: PlannedStage) -> set[tuple[int, int]]:
+    def with_curves(self, stage: PlannedStage) -> set[tuple[int, int]]:
         """Return the trials of a stage, by candidate and replicate, that have learning curves."""
         query = sa.select(curves.c.candidate, curves.c.replicate)
-        query = query.where(curves.c.study_id == place.study_id, curves.c.stage == place.stage)
+        query = query.where(curves.c.study_id == stage.study_id, curves.c.stage == stage.stage)
         with self._connect() as connection:
             return {(row.candidate, row.replicate) for row in connection.execute(query)}
 
-    def curve(self, place: PlannedStage, planned: Planned) -> bytes | None:
+    def curve(self, stage: PlannedStage, planned: PlannedTrial) -> bytes | None:
         """Return the packed curve of a planned trial, None where it has none."""
         query = sa.select(curves.c.arrays).where(
-            curves.c.study_id == place.study_id, curves.c.stage == place.stage,
+            curves.c.study_id == stage.study_id, curves.c.stage == stage.stage,
             curves.c.candidate == planned.candidate, curves.c.replicate == planned.replicate,
         )  # fmt: skip
         with self._connect() as connection:

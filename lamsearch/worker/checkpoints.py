@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lamsearch.artifacts import Files
 from lamsearch.search import training_seed
-from lamsearch.storage import Claim, Stored
+from lamsearch.storage import Claim, PlannedStudy
 from lamsearch.trainer import STATE_VERSION, Trainer
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -30,7 +30,7 @@ class Checkpoints:
         claim: the lease on the cohort, with the λs of its candidates.
     """
 
-    def __init__(self, files: Files, stored: Stored, claim: Claim) -> None:
+    def __init__(self, files: Files, stored: PlannedStudy, claim: Claim) -> None:
         self._files, self._stage, self._cohort = files, claim.stage, claim.number
         self._identity = _identity(stored, claim)
 
@@ -82,7 +82,7 @@ def _restored(trainer: Trainer, state: Arrays) -> str | None:
     return None
 
 
-def _identity(stored: Stored, claim: Claim) -> dict[str, object]:
+def _identity(stored: PlannedStudy, claim: Claim) -> dict[str, object]:
     """All that the bits of a training follow from; the files' path says none of it for certain."""
     return {
         "version of the state": STATE_VERSION,
@@ -92,5 +92,5 @@ def _identity(stored: Stored, claim: Claim) -> dict[str, object]:
         "stage": claim.stage,
         "cohort": claim.number,
         "seed": list(training_seed(stored.study, claim.stage, claim.replicate)),
-        "candidates": [[held.candidate, held.log10_lambda] for held in claim.slots],
+        "candidates": [[held.candidate, held.log10_lambda] for held in claim.trials],
     }

@@ -22,7 +22,7 @@ from lamsearch.data import LabelledImages, TrainingData
 from lamsearch.errors import DataError, FilesError, InterruptedWorkError, LeaseLostError
 from lamsearch.results import FloatArray, IntArray, Model, StageName, TrialState
 from lamsearch.search import halving, training_seed
-from lamsearch.storage import Claim, Database, Heartbeat, Leases, Stored, Wait
+from lamsearch.storage import Claim, Database, Heartbeat, Leases, PlannedStudy, Wait
 from lamsearch.trainer import Progress, Trainer
 from lamsearch.worker import final
 from lamsearch.worker.checkpoints import Checkpoints
@@ -66,7 +66,7 @@ class Worker:
     def __init__(
         self,
         database: Database,
-        stored: Stored,
+        stored: PlannedStudy,
         settings: Settings,
         *,
         stop: threading.Event,
@@ -119,7 +119,7 @@ class Worker:
         return self._retried(lambda: store.join(database, name, found, mixed=mixed))
 
     def _work(self, claim: Claim) -> None:
-        if claim.taken_over:
+        if claim.reclaimed:
             self._say(f"took over {_title(claim)} from a worker that went silent")
         self._say_all(claim.replanned)
         with LeaseRenewer(self._leases, claim, self._retried) as renewer:
@@ -151,9 +151,11 @@ class Worker:
             )
         seconds = time.monotonic() - begun
         heartbeat = replace(renewer.heartbeat, updates=trainer.updates)
-        self._say_all(self._retried(lambda: self._leases.tell(claim, outcomes, heartbeat, seconds)))
+        self._say_all(
+            self._retried(lambda: self._leases.complete(claim, outcomes, heartbeat, seconds))
+        )
         checkpoints.drop()
-        for held, trained in zip(claim.slots, outcomes, strict=True):
+        for held, trained in zip(claim.trials, outcomes, strict=True):
             if trained.state is TrialState.FAIL:
                 self._say(f"{claim.stage} log10 λ {held.log10_lambda:.4g} failed: {trained.reason}")
 
@@ -228,7 +230,7 @@ class Worker:
             raise LeaseLostError("the test was given to another worker")
         result = final.score([model_from(content) for content in whole.values()], images)
         digests = {replicate: digest_of(content) for replicate, content in whole.items()}
-        self._retried(lambda: self._leases.tell_test(claim, result, digests))
+        self._retried(lambda: self._leases.complete_test(claim, result, digests))
 
     def _open_test(self, claim: Claim, purpose: str) -> LabelledImages:
         """Have the opening recorded, then read the test images: the one way to them."""
@@ -262,7 +264,7 @@ class Worker:
         if self._wants_test_curves(claim.stage):
             images = self._open_test(claim, _CURVES_TEST)
             test = (self._data.split("final").enter(images.x), images.y)
-        values = [held.log10_lambda for held in claim.slots]
+        values = [held.log10_lambda for held in claim.trials]
         return self._trainer_of(claim.stage, values, claim.replicate, test)
 
     def _trainer_of(
@@ -300,7 +302,7 @@ class Worker:
 
     def _saved(self, claim: Claim, model: Model) -> str:
         """Save the model of a claim of the final; return its digest."""
-        metadata = self._model_metadata(claim.replicate, claim.slots[0].log10_lambda)
+        metadata = self._model_metadata(claim.replicate, claim.trials[0].log10_lambda)
         return digest_of(self._files.save_model(claim.replicate, model, metadata))
 
     def _model_metadata(self, replicate: int, log10_lambda: float) -> dict[str, object]:
@@ -325,5 +327,5 @@ def _heartbeat(progress: Progress, claim: Claim, rate: float, before: Heartbeat)
     if not progress.cycle_end or accuracies is None or not np.isfinite(accuracies).any():
         return heartbeat
     best = int(np.nanargmax(accuracies))
-    value = claim.slots[best].log10_lambda
+    value = claim.trials[best].log10_lambda
     return replace(heartbeat, best=float(accuracies[best]), best_at=value)

@@ -183,7 +183,7 @@ def test_a_sampler_sees_the_planned_trials_alone(storage: RDBStorage) -> None:
     plain = optuna.load_study(study_name="one", storage=storage)
     plain.optimize(lambda trial: trial.suggest_float("foreign", 0, 1), n_trials=2)
     number = storage.create_new_trial(plain._study_id)
-    study = optuna_bridge.PlannedStudy("one", storage, Sampler(seed=1), [number])
+    study = optuna_bridge.PlannedTrialsStudy("one", storage, Sampler(seed=1), [number])
     assert [optuna_bridge.trial_id(one) for one in study.get_trials()] == [number], says(
         "how a study reads its trials"
     )

@@ -177,7 +177,7 @@ def test_a_study_that_the_first_version_began_goes_on(
     database = open_database(old_url)
     leases = Leases(database, "half", owner="b", seconds=20.0)
     claim = claimed(leases)
-    assert (claim.stage, claim.number, claim.taken_over, claim.token) == ("fine", 0, True, 3)
+    assert (claim.stage, claim.number, claim.reclaimed, claim.token) == ("fine", 0, True, 3)
     leases.give_back(claim)
     work(leases)
     planned(database, small_study(name="anew", **CHANGES))

@@ -22,7 +22,7 @@ _ID = re.compile(r"[0-9a-f]{32}")  # it is a directory's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class PlannedStudy:
     """A study as it was planned: all that a worker needs, wherever it runs."""
 
     study: Study
@@ -42,7 +42,7 @@ class Stored:
         return self.finished or self.failure is not None
 
 
-def stored_from(row: sa.RowMapping) -> Stored:
+def planned_study_from(row: sa.RowMapping) -> PlannedStudy:
     """Return the study of a row.
 
     Raises:
@@ -55,7 +55,7 @@ def stored_from(row: sa.RowMapping) -> Stored:
         )
     check_row(row)
     check_study(row)
-    return Stored(
+    return PlannedStudy(
         study=parse_study(row["document"], where=f"study {row['name']}"),
         id=row["id"],
         data_fingerprint=row["data_fingerprint"],
