@@ -1,6 +1,6 @@
-"""Trials: the only door to Optuna and its database.
+"""Storage: plans, results → leases, records; all that knows Optuna and its database.
 
-Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a cohort is trained.
+Enters: plans, results of claims. Leaves: claims, records. Refuses to know how a cohort is trained.
 """
 
 from optuna.artifacts.exceptions import ArtifactNotFound as ArtifactGoneError

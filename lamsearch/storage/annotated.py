@@ -174,7 +174,7 @@ class Shown(BaseStorage):
 
     def _unplanned(self, number: int | None) -> None:
         if self._view.planned().get(number or 0) is not None:
-            raise self._refuse("the trials are planned by lamsearch and told by its workers")
+            raise self._refuse("the trials are planned by lamsearch and completed by its workers")
 
     def _refuse(self, why: str) -> StudyStateError:
         self._view.refuse(why)  # Optuna's application keeps to itself what is raised

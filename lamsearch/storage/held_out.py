@@ -33,7 +33,7 @@ def open_test(
         return TestOpening(**row["openings"][0])
     curves_wanted = row["document"].get("final", {}).get("test_curves", False)
     if row["selected"] is None or not (tests or curves_wanted):
-        raise StudyStateError("test: no winner is trained, so the test set stays sealed")
+        raise StudyStateError("test: no winner is trained, so the test set stays held out")
     opening = TestOpening(
         study=study,
         study_id=row["id"],

@@ -27,6 +27,7 @@ from lamsearch.storage.planned import read_stage_row, settle
 from lamsearch.storage.queue import (
     check_states,
     first_cohort,
+    same_claim,
     start_cohort,
     unfinished,
     unless_over,
@@ -40,7 +41,7 @@ _NO_MODELS: Mapping[int, str] = {}
 
 
 class Leases(WorkerTransactions):
-    """One worker's door to the cohorts of one study; the worker holds one of them at a time.
+    """One worker's leases on the cohorts of one study; it has one of them at a time.
 
     Every call may be repeated where its answer was lost on the way: what is done stays done once.
 
@@ -68,8 +69,8 @@ class Leases(WorkerTransactions):
     def claim(self) -> Claim | Wait | None:
         """Claim the next cohort; None when the study is over.
 
-        Where a stage has just ended, the transition to the next is made first. Who has been told
-        to wait asks again without taking a lock, until there is something to take.
+        Where a stage has just ended, the transition to the next is made first. Who has to
+        wait asks again without taking a lock, until there is something to take.
         """
         if self._waiting and not self._has_work():
             return Wait(cohorts=self._waiting)
@@ -115,7 +116,7 @@ class Leases(WorkerTransactions):
 
     @damage_is_said()
     def report(self, claim: Claim, cycle: int, accuracies: Sequence[float]) -> tuple[str, ...]:
-        """Report each trial's validation accuracy at a cycle end; NaN for a net taken out.
+        """Report each trial's validation accuracy at a cycle end; NaN for a model taken out.
 
         Returns:
             A sentence for each trial that another program has ended, and that was planned anew.
@@ -265,7 +266,7 @@ class Leases(WorkerTransactions):
     def _settle(
         self, transaction: Transaction, claim: Claim, row: sa.RowMapping
     ) -> tuple[str, list[list[Any]], tuple[str, ...]]:
-        """The study's id, and the slots of a claim as they are now, fit to be written to."""
+        """The study's id, and the trials of a claim as they are now, fit to be written to."""
         stage_row = read_stage_row(transaction, self._study, claim.stage)
         entries, replanned = settle(transaction, stage_row, row, begun=True)
         return stage_row.study_id, entries, replanned
@@ -273,25 +274,16 @@ class Leases(WorkerTransactions):
     def _fence(self, transaction: Transaction, claim: Claim) -> sa.RowMapping:
         """Lock the cohort's row and find the token unchanged, or refuse; return the row.
 
-        It is done where this very claim is told already: that was committed, and the answer lost.
+        It is done where this very claim is complete: that was committed, and the answer lost.
         """
-        query = sa.select(cohorts).where(*self._claimed(claim)).with_for_update()
+        query = sa.select(cohorts).where(*same_claim(claim, self.owner)).with_for_update()
         row = transaction.execute(query).mappings().first()
         if row is None or row["state"] not in (LEASED, DONE):
             raise self._lost(claim)
         return row
 
     def _mine(self, claim: Claim) -> Iterable[sa.ColumnElement[bool]]:
-        return (*self._claimed(claim), cohorts.c.state == LEASED)
-
-    def _claimed(self, claim: Claim) -> Iterable[sa.ColumnElement[bool]]:
-        return (
-            cohorts.c.study == claim.study,
-            cohorts.c.stage == (TEST if claim.tests else claim.stage),
-            cohorts.c.number == claim.number,
-            cohorts.c.token == claim.token,
-            cohorts.c.owner == self.owner,  # tokens of a study deleted and made again begin anew
-        )
+        return (*same_claim(claim, self.owner), cohorts.c.state == LEASED)
 
     def _finish(self, transaction: Transaction, claim: Claim, values: dict[str, object]) -> None:
         done = {**values, "state": DONE, "owner": self.owner, "expires": None}

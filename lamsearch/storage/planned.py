@@ -147,7 +147,7 @@ def settle(
     """Make the trials of a cohort run, those planned anew that another program has had.
 
     Returns:
-        The cohort's slots as they are now, and a sentence for each trial that was planned anew.
+        The cohort's trials as they are now, and a sentence for each trial that was planned anew.
     """
     entries = [list(entry) for entry in cohort["slots"]]
     found = _states(transaction, stage_row, [entry[0] for entry in entries])
@@ -184,19 +184,19 @@ def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: i
     return value
 
 
-def template(entry: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
+def template(planned: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
     """Return a planned trial as it is given to Optuna: waiting, with λ unless a sampler chooses."""
-    known = entry.log10_lambda is not None
+    known = planned.log10_lambda is not None
     attributes: dict[str, Any] = {
-        "candidate": entry.candidate, "replicate": entry.replicate, "cohort": cohort
+        "candidate": planned.candidate, "replicate": planned.replicate, "cohort": cohort
     }  # fmt: skip
-    if entry.log10_lambda is not None:
-        attributes["lambda"] = 10.0**entry.log10_lambda
+    if planned.log10_lambda is not None:
+        attributes["lambda"] = 10.0**planned.log10_lambda
     else:  # the stage's own interval may grow before the sampler is asked
         attributes["interval"] = [bounds.low, bounds.high]
     return optuna.trial.create_trial(
         state=OptunaState.WAITING,
-        params={"log10_lambda": entry.log10_lambda} if known else {},
+        params={"log10_lambda": planned.log10_lambda} if known else {},
         distributions={"log10_lambda": bounds} if known else {},
         user_attrs=attributes,
     )
@@ -245,7 +245,7 @@ def _plan_anew(
     one: sa.Row[Any] | None,
     why: str,
 ) -> str:
-    """Put a fresh trial into a slot; what was there stays with whoever has had it."""
+    """Put a fresh trial into an entry; what was there stays with whoever has had it."""
     old = None if one is None else transaction.optuna.get_trial(entry[0])
     wanted = Slot(candidate=entry[1], replicate=cohort["replicate"], log10_lambda=entry[2])
     fresh = template(wanted, cohort["number"], _bounds(stage_row, entry[2], old))

@@ -1,7 +1,7 @@
 """The queue: which cohort of a study is to be claimed next, and its trials set running.
 
 Enters: a transaction, a study's name, the database's time. Leaves: a cohort's row, or that there is
-none. Refuses to know who claims it, and tokens.
+none. Refuses to know who claims it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from lamsearch.results import STAGES
+from lamsearch.storage.claims import Claim
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.expiry import holds
 from lamsearch.storage.planned import StageRow, read_stage_row, sample, settle
@@ -81,6 +82,17 @@ def first_cohort(
         if (row := transaction.execute(query).mappings().first()) is not None:
             return row
     return None
+
+
+def same_claim(claim: Claim, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions under which a cohort's row is that of a claim: the fence."""
+    return (
+        cohorts.c.study == claim.study,
+        cohorts.c.stage == (TEST if claim.tests else claim.stage),
+        cohorts.c.number == claim.number,
+        cohorts.c.token == claim.token,
+        cohorts.c.owner == owner,  # tokens of a study deleted and made again begin anew
+    )
 
 
 def start_cohort(

@@ -88,17 +88,17 @@ def read_stage(
     """
     stage_row = read_stage_row(transaction, study, stage)
     blobs: Mapping[tuple[int, int], bytes] = {}
-    images: int | None = None
+    examples: int | None = None
     if curves_too:
         query = sa.select(curves.c.candidate, curves.c.replicate, curves.c.arrays)
         query = query.where(curves.c.study_id == stage_row.study_id, curves.c.stage == stage)
         blobs = {(row.candidate, row.replicate): row.arrays for row in transaction.execute(query)}
         sizes = sa.select(studies.c.validation_images).where(studies.c.name == study)
         found = transaction.connection.scalar(sizes)
-        images = typed(int, found.get(stage)) if isinstance(found, dict) else None
+        examples = typed(int, found.get(stage)) if isinstance(found, dict) else None
     trials = transaction.optuna.get_all_trials(stage_row.number, deepcopy=False)
     planned = planned_trials(transaction.connection, study, stage)
-    records = trial_records(planned, trials, blobs, images)
+    records = trial_records(planned, trials, blobs, examples)
     if len(records) < len(planned):
         raise removed(study, stage)
     if curves_too and stage == "final":

@@ -43,12 +43,12 @@ def selected_from(value: dict[str, Any] | None) -> Selected | None:
 def restated_choice(record: StudyRecord, value: dict[str, Any] | None) -> StudyRecord:
     """Return the record, with the whole error of a prediction that an older version stored."""
     score = None if value is None else value["validation_accuracy"]
-    finalists, images = record.stages.get("finalists"), validation_images(record, "finalists")
-    if score is None or "kind" in score or finalists is None or images is None:
+    finalists, examples = record.stages.get("finalists"), validation_images(record, "finalists")
+    if score is None or "kind" in score or finalists is None or examples is None:
         return record
     if record.selected is None or not record.selected.rule.startswith(MODEL_RULE):
         return record
-    return replace(record, selected=restated(record.selected, finalists, images))
+    return replace(record, selected=restated(record.selected, finalists, examples))
 
 
 def facts_from(value: dict[str, Any] | None) -> DataFacts | None:

@@ -76,7 +76,7 @@ cohorts = Table(
     Column("renewed", Double),
     Column("lease_seconds", Double),  # how long the lease lasts that was renewed then
     Column("takeovers", Integer, nullable=False),
-    Column("taken_from", String(200)),  # whose work was last taken over
+    Column("taken_from", String(200)),  # whose work was last reclaimed
     # updates that its checkpoint saved when it was last resumed
     Column("resumed_update", Integer, key="recovered"),
     Column("updates", Integer, nullable=False),  # progress, for whoever watches

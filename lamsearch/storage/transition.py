@@ -62,17 +62,17 @@ def advance(database: Database, name: str) -> None:
         state = _state(transaction, row)
         if state is None:
             return
-        stored, standing = _standing(transaction, row, state)
+        planned, standing = _standing(transaction, row, state)
     steps: list[Step] = []
     failure: str | None = None
     try:
-        steps = list(next_steps(stored.study, standing))
+        steps = list(next_steps(planned.study, standing))
     except WorkFailedError as error:
         failure = str(error)
     with database.write() as transaction:
         if _state(transaction, planned_study_row(transaction, name, lock=True)) == state:
             for step in steps:
-                write_step(transaction, stored.study, step)
+                write_step(transaction, planned.study, step)
             if failure is not None:
                 _update(transaction, name, failure=failure)
     database.checkpoint()
@@ -89,7 +89,7 @@ def write_step(transaction: Transaction, study: Study, step: Step) -> None:
             chosen = with_choice(transaction, study.name, asdict(step.selected))
             _update(transaction, study.name, selected=chosen)
         case Test():
-            row = _cohort_row(study.name, TEST, 0, replicate=0, slots=[], total=0)
+            row = _cohort_row(study.name, TEST, 0, replicate=0, entries=[], total=0)
             insert_rows(transaction, cohorts, [row])
         case Done():
             _update(transaction, study.name, finished=transaction.now())
@@ -123,17 +123,17 @@ def _state(transaction: Transaction, row: sa.RowMapping) -> _State | None:
 def _standing(
     transaction: Transaction, row: sa.RowMapping, state: _State
 ) -> tuple[PlannedStudy, Standing]:
-    stored, name = planned_study_from(row), row["name"]
+    planned, name = planned_study_from(row), row["name"]
     query = sa.select(stages.c.name, stages.c.rounds).where(stages.c.study == name)
     rounds: dict[StageName, int] = {one.name: one.rounds for one in transaction.execute(query)}
     standing = Standing(
-        examples=stored.validation_images,
+        examples=planned.validation_images,
         stages={stage: read_stage(transaction, name, stage) for stage in rounds},
         rounds=rounds,
-        selected=stored.selected,
+        selected=planned.selected,
         tested=TEST in dict(state.cohorts),
     )
-    return stored, standing
+    return planned, standing
 
 
 def _insert(transaction: Transaction, study: Study, step: Plan) -> None:
@@ -181,13 +181,13 @@ def _insert_cohorts(
     bounds = _distribution(study, planned)
     total = study.training_of(planned.stage).updates
     templates = [
-        template(slot, cohort.number, bounds) for cohort in planned.cohorts for slot in cohort.slots
+        template(one, cohort.number, bounds) for cohort in planned.cohorts for one in cohort.slots
     ]
     ids = iter(insert_waiting(transaction, optuna_study, templates))
     rows = [
         _cohort_row(
             study.name, planned.stage, cohort.number, replicate=cohort.replicate, total=total,
-            slots=[[next(ids), slot.candidate, slot.log10_lambda] for slot in cohort.slots],
+            entries=[[next(ids), one.candidate, one.log10_lambda] for one in cohort.slots],
         )
         for cohort in planned.cohorts
     ]  # fmt: skip
@@ -198,7 +198,7 @@ def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
     """Optuna's distribution of log10 λ: the interval, else the span of all that is searched."""
     if planned.interval is not None:
         return FloatDistribution(*planned.interval)
-    values = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
+    values = [one.log10_lambda for cohort in planned.cohorts for one in cohort.slots]
     ends = [value for value in values if value is not None]
     for search in (study.coarse, study.fine):
         if search is not None and search.log10_lambda is not None:
@@ -207,10 +207,10 @@ def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
 
 
 def _cohort_row(
-    study: str, stage: str, number: int, *, replicate: int, slots: list[list[Any]], total: int
+    study: str, stage: str, number: int, *, replicate: int, entries: list[list[Any]], total: int
 ) -> dict[str, Any]:
     return {
-        "study": study, "stage": stage, "number": number, "replicate": replicate, "slots": slots,
+        "study": study, "stage": stage, "number": number, "replicate": replicate, "slots": entries,
         "state": OPEN, "token": 0, "takeovers": 0, "updates": 0, "total": total, "per_second": 0.0,
     }  # fmt: skip
 

@@ -26,11 +26,11 @@ def trial_records(
     planned: Iterable[PlannedTrial],
     trials: Iterable[FrozenTrial],
     blobs: Mapping[tuple[int, int], bytes],
-    images: int | None = None,
+    examples: int | None = None,
 ) -> tuple[TrialRecord, ...]:
     """Return the records of planned trials, with curves by (candidate, replicate) where given.
 
-    ``images`` is how many validation examples the stage has, if known.
+    ``examples`` is how many validation examples the stage has, if known.
     Trials that nobody planned are left out, and so are planned ones whose results are gone.
     """
     known = {trial_id(trial): trial for trial in trials}
@@ -40,7 +40,7 @@ def trial_records(
         if not one.done:
             records.append(_unfinished(one))
         elif trial is not None and one.is_that(trial):
-            curve = _unpacked(blobs.get((one.candidate, one.replicate)), images)
+            curve = _unpacked(blobs.get((one.candidate, one.replicate)), examples)
             record = _finished(one, trial, curve)
             check_record(record, one.stage, trial)
             records.append(record)
@@ -83,7 +83,7 @@ def typed(kind: type[T], value: object) -> T | None:
     return value if isinstance(value, kind) else None
 
 
-def _unpacked(blob: bytes | None, images: int | None) -> dict[str, Any]:
+def _unpacked(blob: bytes | None, examples: int | None) -> dict[str, Any]:
     """A trial's curve and correctness, or that they are damaged."""
     if blob is None:
         return {}
@@ -92,6 +92,6 @@ def _unpacked(blob: bytes | None, images: int | None) -> dict[str, Any]:
     except ValueError as error:
         _log.debug("a curve in the database is damaged: %s", error)
         return {"damaged": True}
-    if correct is not None and images is not None and len(correct) != images:
+    if correct is not None and examples is not None and len(correct) != examples:
         return {"curve": curve, "damaged": True}  # nothing can be paired with another split's
     return {"curve": curve, "correct": correct}

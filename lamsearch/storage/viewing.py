@@ -121,17 +121,17 @@ class View:
         """Return by Optuna's trial id how far the trials are that workers hold."""
         query = sa.select(cohorts.c.slots, cohorts.c.owner, cohorts.c.updates, cohorts.c.total)
         with self._connect() as connection:
-            held = connection.execute(
+            leased = connection.execute(
                 query.where(cohorts.c.study == name, cohorts.c.state == LEASED)
             ).all()
         return {
-            slot[0]: Progress(worker=row.owner, updates=row.updates, total=row.total)
-            for row in held
-            for slot in row.slots
+            entry[0]: Progress(worker=row.owner, updates=row.updates, total=row.total)
+            for row in leased
+            for entry in row.slots
         }
 
     def trials(self, stage: PlannedStage) -> list[PlannedTrial]:
-        """Return the planned trials of a stage: those that Optuna's are to be told from."""
+        """Return the planned trials of a stage: those by which ours are known among Optuna's."""
         with self._connect() as connection:
             return planned_trials(connection, stage.study, stage.stage)
 
