@@ -115,7 +115,7 @@ def find_compatible(storage: RDBStorage) -> None:
     Raises:
         RuntimeError: They are of another version, which it names.
     """
-    if storage.get_current_version() != head_revision():
+    if storage.get_current_version() != storage.get_head_version():
         storage._version_manager.check_table_schema_compatibility()
 
 
@@ -123,14 +123,15 @@ def find_compatible(storage: RDBStorage) -> None:
 def head_revision() -> str:
     """Return the revision of the tables that the installed Optuna needs.
 
-    It is read from the files of its revisions, each of which names the one before. The public way,
+    It is read from the files of its revisions, each of which names the one before; empty where
+    they do not tell, which is the revision of no storage. The public way,
     `RDBStorage.get_head_version`, needs a storage with its tables, and executes all of them anew
     at each call.
     """
     known = [_constants(file) for file in _REVISIONS.glob("*.py")]
-    former = {one["down_revision"] for one in known}
-    (head,) = {one["revision"] for one in known} - former
-    return str(head)
+    former = {one.get("down_revision") for one in known}
+    heads = {one.get("revision") for one in known} - former
+    return str(heads.pop()) if len(heads) == 1 else ""
 
 
 def _constants(file: Path) -> dict[str, object]:

@@ -13,7 +13,7 @@ from optuna.storages import RDBStorage, _rdb
 from optuna.trial import TrialState
 from sqlalchemy.orm import sessionmaker
 
-from lamsearch.storage import optuna_bridge
+from lamsearch.storage import Database, optuna_bridge
 
 # As they were when lamsearch was written for them: column, kind, whether null is allowed.
 COLUMNS = {
@@ -195,6 +195,25 @@ def test_a_sampler_sees_the_planned_trials_alone(storage: RDBStorage) -> None:
     )
     source = inspect.getsource(optuna.samplers.TPESampler)
     assert "study._get_trials(" in source, says("how the TPE sampler reads trials")
+
+
+def test_an_optuna_whose_files_do_not_tell_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the revision cannot be read from files, a storage is opened by Optuna's constructor,
+    which asks Alembic."""
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    Database(url).close()
+    asked: list[str] = []
+    real = RDBStorage.get_head_version
+    monkeypatch.setattr(RDBStorage, "get_head_version", lambda self: asked.append("") or real(self))
+    Database(url).close()
+    assert asked == []
+    monkeypatch.setattr(optuna_bridge, "_REVISIONS", tmp_path)
+    optuna_bridge.head_revision.cache_clear()
+    Database(url).close()
+    optuna_bridge.head_revision.cache_clear()
+    assert asked
 
 
 def test_the_revisions_are_where_they_are_looked_for() -> None:
