@@ -92,9 +92,9 @@ POINTS = {
     # tell: before it; its trials' attributes written, not their states; its cohort done;
     # committed, checkpoints still there
     "uploaded": Point(where="lamsearch.artifacts:Files.save_model"),
-    "telling": Point(where="lamsearch.storage.leases:set_attributes", often=True),
+    "telling": Point(where="lamsearch.storage.completion:set_attributes", often=True),
     "tell-finishing": Point(where=f"{_LEASES}._finish", only=_trains, often=True),
-    "told": Point(where=f"{_LEASES}.tell", often=True),
+    "told": Point(where=f"{_LEASES}.complete", often=True),
     # the stage transition: the stage's row written, its trials not; all written; committed
     "passing": Point(where=f"{_TRANSITION}:_insert_cohorts", when="before"),
     "transition-written": Point(where=f"{_TRANSITION}:write_step"),
@@ -103,7 +103,7 @@ POINTS = {
     "test-recorded": Point(where=f"{_LEASES}.open_test"),
     "test-open": Point(where="lamsearch.data:open_test"),
     "test-telling": Point(where=f"{_LEASES}._finish", only=_tests),
-    "test-told": Point(where=f"{_LEASES}.tell_test"),
+    "test-told": Point(where=f"{_LEASES}.complete_test"),
 }
 NONE = "none"
 

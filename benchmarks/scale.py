@@ -175,8 +175,8 @@ def _one(leases: Leases) -> float:
     claim = leases.claim()
     elapsed = time.perf_counter() - begun
     assert isinstance(claim, Claim), claim
-    outcomes = [stub_worker.outcome(held.log10_lambda) for held in claim.slots]
-    leases.tell(claim, outcomes, Heartbeat(updates=20, per_second=1.0), 1.0)
+    outcomes = [stub_worker.outcome(held.log10_lambda) for held in claim.trials]
+    leases.complete(claim, outcomes, Heartbeat(updates=20, per_second=1.0), 1.0)
     return elapsed
 
 
@@ -196,7 +196,7 @@ def _text(crowds: list[Crowd]) -> str:
         ["statements per trial", *(_total(one, "statements") for one in crowds)],
         ["commits per trial", *(_total(one, "commits") for one in crowds)],
         ["ms per claim, all at once", *(_milliseconds(one, "claim") for one in crowds)],
-        ["ms per tell, all at once", *(_milliseconds(one, "tell") for one in crowds)],
+        ["ms per complete, all at once", *(_milliseconds(one, "complete") for one in crowds)],
     ]
     return (
         f"{first.workers} worker processes, the real loop with a trainer that costs nothing, on "

@@ -26,7 +26,7 @@ from lamsearch.study import Study, parse_study
 from lamsearch.trainers import Progress, Task, TrainerKind, register
 from lamsearch.worker import Settings, Worker
 
-CALLS = ("claim", "renew", "report", "tell")
+CALLS = ("claim", "renew", "report", "complete")
 CALLING = "benchmark_call"
 EXAMPLES = 5000  # in the validation split
 _UPDATES = 20

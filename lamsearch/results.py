@@ -165,14 +165,55 @@ class TrialRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many trials of a stage had ended in each way."""
+
+    complete: int
+    pruned: int
+    failed: int
+
+
+class DecisionKind(StrEnum):
+    """Why candidates were added to a stage."""
+
+    FIRST = "first"
+    ROUND = "round"
+    EXTENSION = "extension"
+    FURTHER_FINALISTS = "further finalists"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One batch of candidates as it was decided: from ``candidates[0]`` to before the other.
+
+    ``interval`` is in log10 λ, None where λs were given or chosen one by one; ``inputs`` has by
+    stage the trials that had ended, on which it rests.
+    """
+
+    kind: DecisionKind
+    candidates: tuple[int, int]
+    interval: tuple[float, float] | None
+    inputs: Mapping[StageName, Counts] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many candidates there are."""
+        return self.candidates[1] - self.candidates[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageRecord:
     """One planned stage: its interval in log10 λ (None where λs were given) and its trials,
-    in the order (candidate, replicate)."""
+    in the order (candidate, replicate).
+
+    ``decisions`` are its batches in their order; studies of earlier versions have none.
+    """
 
     name: StageName
     interval: tuple[float, float] | None
     trials: tuple[TrialRecord, ...]
     warnings: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def planned(self) -> int:
@@ -213,13 +254,15 @@ class Score:
 class Selected:
     """The chosen candidate, the rule that chose it, and its validation accuracy.
 
-    ``validation_accuracy`` is None where the study file gave λ and nothing was selected.
+    ``validation_accuracy`` is None where the study file gave λ and nothing was selected; ``inputs``
+    has by stage the trials that had ended then, empty in studies of earlier versions.
     """
 
     log10_lambda: float
     rule: str
     validation_accuracy: Score | None
     warnings: tuple[str, ...] = ()
+    inputs: Mapping[StageName, Counts] = field(default_factory=dict)
 
     @property
     def lam(self) -> float:

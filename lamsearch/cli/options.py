@@ -19,7 +19,7 @@ from lamsearch.cli.locks import until_free
 from lamsearch.errors import InputError
 from lamsearch.locations import is_local, is_within, local_path
 from lamsearch.redaction import shown
-from lamsearch.storage import Database, Mode, Stored, parse_url, sqlite_file
+from lamsearch.storage import Database, Mode, PlannedStudy, parse_url, sqlite_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -156,11 +156,11 @@ def files_default(storage: str) -> str:
 
 def present(
     database: Database,
-    stored: Stored,
+    stored: PlannedStudy,
     given: str | None = None,
     *,
     quiet: bool = False,
-) -> Stored:
+) -> PlannedStudy:
     """Return a study with the places where its files and its data are now.
 
     Both were recorded when it was planned; an SQLite file may have been moved with them since.
@@ -194,7 +194,7 @@ def present(
     return replace(stored, files=place, origin=_origin(database, stored))
 
 
-def present_or_beside(database: Database, stored: Stored, files: str | None) -> Stored:
+def present_or_beside(database: Database, stored: PlannedStudy, files: str | None) -> PlannedStudy:
     """Do as `present` does; $LAMSEARCH_FILES is only used where the study's files are there.
 
     Raises:
@@ -208,7 +208,7 @@ def present_or_beside(database: Database, stored: Stored, files: str | None) -> 
     return present(database, stored)
 
 
-def _within(given: str, stored: Stored, found: str | None) -> str | None:
+def _within(given: str, stored: PlannedStudy, found: str | None) -> str | None:
     """Where a study's files are, if that is in the given place."""
     recorded = stored.files
     if given in (recorded, found):
@@ -220,7 +220,7 @@ def _within(given: str, stored: Stored, found: str | None) -> str | None:
     return given if holds(given, stored.id) else None
 
 
-def _origin(database: Database, stored: Stored) -> str:
+def _origin(database: Database, stored: PlannedStudy) -> str:
     """The directory of the study file, where that has moved with the database and its files."""
     recorded = Path(stored.files)
     try:

@@ -18,7 +18,7 @@ from lamsearch.cli.locks import until_free
 from lamsearch.cli.memory import lacking
 from lamsearch.data import TrainingData
 from lamsearch.errors import InputError
-from lamsearch.storage import Database, Mode, Stored
+from lamsearch.storage import Database, Mode, PlannedStudy
 from lamsearch.study import Study, cautions
 
 
@@ -28,7 +28,7 @@ def planned(
     storage: str | None,
     data_dir: Path | None,
     files: str | None,
-) -> tuple[Database, Stored]:
+) -> tuple[Database, PlannedStudy]:
     """Check the study's data, then plan it or find it planned; bad input changes nothing."""
     given = options.files_given(files)
     place = given or options.files_default(options.storage_url(storage))

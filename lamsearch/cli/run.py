@@ -24,7 +24,7 @@ from lamsearch.cli.signals import leaving
 from lamsearch.errors import InputError, WorkFailedError
 from lamsearch.pool import Cluster, LocalPool, connect
 from lamsearch.results import StudyRecord
-from lamsearch.storage import Database, Stored
+from lamsearch.storage import Database, PlannedStudy
 from lamsearch.study import read_study
 from lamsearch.terminal import Screen
 from lamsearch.worker import Retry
@@ -99,7 +99,7 @@ class _Setup:
     """A planned study and what its workers are started with."""
 
     database: Database
-    stored: Stored
+    stored: PlannedStudy
     data_dir: Path | None
     options: list[str]
     environment: dict[str, str]

@@ -14,7 +14,7 @@ from lamsearch import data as datasets
 from lamsearch.errors import DataError
 from lamsearch.locations import is_within
 from lamsearch.redaction import shown
-from lamsearch.storage import Database, Stored
+from lamsearch.storage import Database, PlannedStudy
 from lamsearch.study import Study
 
 
@@ -25,7 +25,9 @@ def given_by(study: Study, study_file: Path) -> Path:
     return (Path(path or "") if absolute else study_file.resolve()).parent
 
 
-def permitted(database: Database, stored: Stored, directory: Path, given: Path | None) -> Stored:
+def permitted(
+    database: Database, stored: PlannedStudy, directory: Path, given: Path | None
+) -> PlannedStudy:
     """Return a study whose examples are in a place that may be read.
 
     Args:

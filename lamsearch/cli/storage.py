@@ -27,7 +27,7 @@ def check(storage: str | None) -> None:
       lamsearch storage check
     """
     database = options.open_storage(storage)
-    echo(f"{database.redacted}: schema version {SCHEMA_VERSION}, which is current")
+    echo(f"{database.redacted}: {database.versions}")
 
 
 @storage.command()

@@ -1,8 +1,9 @@
 """How fine goes on: past an edge at which its best candidate lies, then into a further round.
 
 Enters: fine's finished trials, its settings, its first interval. Leaves: what it draws next. Pure.
-Refuses to know seeds and storages. Nothing is remembered from one transition to the next: what was
-drawn before is decided again from the candidates that were there then, which gives the same.
+Refuses to know seeds and storages. What was drawn before stands in the stage's decisions; where an
+earlier version stored none, it is decided again from the candidates that were there then, which
+gives the same.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lamsearch.errors import WorkFailedError
-from lamsearch.results import StageRecord
+from lamsearch.results import Decision, DecisionKind, StageRecord
 from lamsearch.search.finalists import rank_or_fail
 from lamsearch.statistics import rank
 from lamsearch.study import Fine
@@ -90,23 +91,67 @@ def further(
     the margin of the present interval and its draws. No round begins from an interval narrower
     than 0.001.
 
+    ``first`` is the interval of the first draws where no decision was stored.
+
     Raises:
         WorkFailedError: A further round is wanted, and no candidate ended well.
     """
+    present = _present(stage)
+    if present is not None:
+        return _after(stage, present, fine, within, examples)
+    return _derived(stage, fine, first, within, examples)
+
+
+def _present(stage: StageRecord) -> Batch | None:
+    """The round so far, as it was decided; None where not all of it is written down."""
+    numbers = [number for one in stage.decisions for number in range(*one.candidates)]
+    planned = len({trial.candidate for trial in stage.trials})
+    present: Batch | None = None
+    for one in stage.decisions:
+        if one.interval is None:
+            return None
+        present = _with(present, one, one.interval)
+    return present if numbers == list(range(planned)) else None
+
+
+def _with(present: Batch | None, decision: Decision, interval: tuple[float, float]) -> Batch:
+    """The round so far once one more batch was decided."""
+    if present is None or decision.kind is DecisionKind.FIRST:
+        return Batch(interval=interval, count=decision.count, round=1)
+    after = replace(present, interval=interval, count=decision.count)
+    if decision.kind is DecisionKind.EXTENSION:
+        return _joined(present, replace(after, extension=present.extension + 1))
+    return replace(after, round=present.round + 1, extension=0)
+
+
+def _derived(
+    stage: StageRecord,
+    fine: Fine,
+    first: tuple[float, float],
+    within: tuple[float, float],
+    examples: int,
+) -> Batch | None:
+    """What comes next where no decision was stored: all before it are made again."""
     planned = len({trial.candidate for trial in stage.trials})
     present, drawn = Batch(interval=first, count=fine.trials or 0, round=1), fine.trials or 0
     while True:
         so_far = replace(
-            stage,
-            interval=present.interval,
-            trials=tuple(trial for trial in stage.trials if trial.candidate < drawn),
+            stage, trials=tuple(trial for trial in stage.trials if trial.candidate < drawn)
         )
-        after = _beyond(so_far, present, within, examples) if fine.extend else None
-        after = after or _next_round(so_far, present, fine, examples)
+        after = _after(so_far, present, fine, within, examples)
         if after is None or drawn >= planned:
             return after
         drawn += after.count
         present = _joined(present, after) if after.extension else after
+
+
+def _after(
+    stage: StageRecord, present: Batch, fine: Fine, within: tuple[float, float], examples: int
+) -> Batch | None:
+    """What comes after the round so far, and all candidates so far."""
+    so_far = replace(stage, interval=present.interval)
+    after = _beyond(so_far, present, within, examples) if fine.extend else None
+    return after or _next_round(so_far, present, fine, examples)
 
 
 def _beyond(

@@ -10,7 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lamsearch.errors import WorkFailedError
-from lamsearch.results import Selected, StageName, StageRecord, TrialState
+from lamsearch.results import (
+    STAGES,
+    Counts,
+    Decision,
+    DecisionKind,
+    Selected,
+    StageName,
+    StageRecord,
+    TrialState,
+)
 from lamsearch.search.choice import winner
 from lamsearch.search.finalists import extension, finalists, proposals, spacing
 from lamsearch.search.narrowing import Batch, further, narrow, searched
@@ -40,6 +49,7 @@ class Plan:
     """Further trials: of a new stage, or ``extends`` one that has some. ``rounds`` are added."""
 
     trials: StagePlan
+    decision: Decision
     extends: bool = False
     rounds: int = 1
 
@@ -78,10 +88,12 @@ def next_step(study: Study, standing: Standing) -> Step:
         if more is not None:
             return more
         if todo and todo[0] != "final":
-            return Plan(trials=_plan_stage(study, todo[0], standing))
-        return Choose(selected=_choice(study, standing))
+            return _plan(_plan_stage(study, todo[0], standing), standing)
+        chosen = _choice(study, standing)
+        return Choose(selected=replace(chosen, inputs=_inputs(standing)))
     if todo:
-        return Plan(trials=plan_candidates(study, "final", [standing.selected.log10_lambda]))
+        given = [standing.selected.log10_lambda]
+        return _plan(plan_candidates(study, "final", given), standing)
     final = standing.stages.get("final")
     if final is None or standing.tested:
         return Done()
@@ -127,12 +139,38 @@ def _more(study: Study, standing: Standing) -> Plan | None:
             study, "fine", batch.interval,
             count=batch.count, part=batch.part, after=_planned(standing.stages["fine"]),
         )  # fmt: skip
-        return Plan(trials=trials, extends=True, rounds=0 if batch.extension else 1)
+        kind = DecisionKind.EXTENSION if batch.extension else DecisionKind.ROUND
+        return _plan(trials, standing, kind)
     if values := _extension(study, standing):
-        return Plan(trials=_further(study, standing, values), extends=True, rounds=0)
+        return _plan(_further(study, standing, values), standing, DecisionKind.EXTENSION)
     if values := _next_round(study, standing):
-        return Plan(trials=_further(study, standing, values), extends=True)
+        return _plan(_further(study, standing, values), standing, DecisionKind.FURTHER_FINALISTS)
     return None
+
+
+def _plan(trials: StagePlan, standing: Standing, kind: DecisionKind = DecisionKind.FIRST) -> Plan:
+    """The step that plans trials, with the decision that they are of."""
+    numbers = [slot.candidate for cohort in trials.cohorts for slot in cohort.slots]
+    decision = Decision(
+        kind=kind,
+        candidates=(min(numbers), max(numbers) + 1),
+        interval=trials.interval,
+        inputs=_inputs(standing),
+    )
+    extends, rounds = kind is not DecisionKind.FIRST, int(kind is not DecisionKind.EXTENSION)
+    return Plan(trials=trials, decision=decision, extends=extends, rounds=rounds)
+
+
+def _inputs(standing: Standing) -> dict[StageName, Counts]:
+    """How many trials had ended, by stage: what a decision is made from."""
+    return {
+        stage: Counts(
+            complete=record.count(TrialState.COMPLETE),
+            pruned=record.count(TrialState.PRUNED),
+            failed=record.count(TrialState.FAIL),
+        )
+        for stage, record in sorted(standing.stages.items(), key=lambda item: STAGES.index(item[0]))
+    }
 
 
 def _fine_batch(study: Study, standing: Standing) -> Batch | None:

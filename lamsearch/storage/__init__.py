@@ -1,9 +1,13 @@
-"""Trials: the only door to Optuna and its database.
+"""Storage: plans, results → leases, records; all that knows Optuna and its database.
 
-Enters: plans, claims' results. Leaves: claims, records. Refuses to know how a cohort is trained.
+Enters: plans, results of claims. Leaves: claims, records. Refuses to know how a cohort is trained.
 """
 
-from lamsearch.storage.annotated import Annotator, ArtifactGoneError, ArtifactKind, CurveOf, Shown
+from optuna.artifacts.exceptions import ArtifactNotFound as ArtifactGoneError
+
+from lamsearch.storage.annotated import Shown
+from lamsearch.storage.annotations import Annotator, ArtifactKind, CurveOf
+from lamsearch.storage.claims import Claim, Heartbeat, LeasedTrial, Wait
 from lamsearch.storage.contents import Mode
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database
@@ -15,19 +19,19 @@ from lamsearch.storage.failures import (
     is_read_only,
     passes,
 )
-from lamsearch.storage.leases import Claim, Heartbeat, Held, Leases, Wait
-from lamsearch.storage.reading import (
+from lamsearch.storage.leases import Leases
+from lamsearch.storage.planned_study import PlannedStudy
+from lamsearch.storage.reading import read_study
+from lamsearch.storage.retries import RETRIED, retry
+from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
+from lamsearch.storage.status import (
     Point,
     Recovery,
     StageStatus,
     Status,
     WorkerStatus,
     read_status,
-    read_study,
 )
-from lamsearch.storage.retries import RETRIED, retry
-from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
-from lamsearch.storage.stored import Stored
 from lamsearch.storage.studies import create, damage_of, delete, load, names
 from lamsearch.storage.transition import advance
 from lamsearch.storage.urls import parse_url, sqlite_file
@@ -45,7 +49,7 @@ __all__ = [
     "Claim",
     "CurveOf",
     "Database",
-    "Held",
+    "LeasedTrial",
     "Leases",
     "Mode",
     "PlannedStage",
@@ -54,7 +58,7 @@ __all__ = [
     "Shown",
     "StageStatus",
     "Status",
-    "Stored",
+    "PlannedStudy",
     "Annotator",
     "View",
     "Wait",

@@ -6,16 +6,14 @@ another program's. Refuses to know rows.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
 import sqlalchemy as sa
-from optuna.storages._rdb.models import BaseModel
 from sqlalchemy.engine import Connection
 
 from lamsearch.errors import StorageError
-from lamsearch.storage import tables
+from lamsearch.storage import optuna_bridge, tables
 
 
 class Mode(Enum):
@@ -36,10 +34,6 @@ _TABLES = {
     "AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND NOT EXISTS "
     "(SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')",
 }
-_ALEMBIC = "alembic_version"
-_OPTUNAS = frozenset(BaseModel.metadata.tables)
-_MARKS = frozenset({"studies", "trials", "version_info"})  # other programs have studies too
-_OPTUNAS_REVISION = re.compile(r"v\d+\.\d+\.\d+\.\w+")
 # Of SQL_ASCII the server looks at no byte: what is written in UTF-8 comes back.
 _ENCODINGS = ("UTF8", "SQL_ASCII")
 _OWN = "give lamsearch a database or schema of its own"
@@ -59,15 +53,17 @@ class Contents:
         Raises:
             StorageError: It is another program's, holds no studies, or cannot hold their words.
         """
-        if not all(map(_OPTUNAS_REVISION.fullmatch, self.revisions)):
+        if not all(map(optuna_bridge.REVISION.fullmatch, self.revisions)):
             raise StorageError(
-                f"storage: {_ALEMBIC} in this database belongs to another program; {_OWN}"
+                f"storage: {optuna_bridge.REVISION_TABLE} in this database belongs to another "
+                f"program; {_OWN}"
             )
         ours = tables.studies.name in self.tables
-        foreign = self.tables - _OPTUNAS - {_ALEMBIC} - frozenset(tables.metadata.tables)
+        known = {*optuna_bridge.TABLE_NAMES, optuna_bridge.REVISION_TABLE, *tables.metadata.tables}
+        foreign = self.tables - known
         if mode is not Mode.CREATE and not ours:
             raise StorageError(f"storage: {shown} holds no lamsearch studies")
-        if foreign and not ours and not self.tables >= _MARKS:
+        if foreign and not ours and not self.tables >= optuna_bridge.MARKS:
             some = ", ".join(map(repr, sorted(foreign)[:3]))
             raise StorageError(
                 f"storage: {shown} holds tables of another program ({some}"
@@ -84,8 +80,8 @@ def look(connection: Connection) -> Contents:
     kind = connection.dialect.name
     found = frozenset(connection.scalars(sa.text(_TABLES[kind])))
     revisions: list[str] = []
-    if _ALEMBIC in found:
-        noted = connection.scalars(sa.text(f"SELECT version_num FROM {_ALEMBIC}"))  # noqa: S608
+    if optuna_bridge.REVISION_TABLE in found:
+        noted = connection.scalars(optuna_bridge.REVISIONS_NOTED)
         revisions = [str(revision) for revision in noted]
     encoding = "UTF8"
     if kind == "postgresql":

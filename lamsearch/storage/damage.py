@@ -51,7 +51,7 @@ class _CohortRow(BaseModel):
     total: NonNegativeInt
 
 
-class _Slot(BaseModel):
+class _Planned(BaseModel):
     """One planned trial of a cohort."""
 
     model_config = ConfigDict(strict=True)
@@ -98,8 +98,8 @@ def check_cohort(row: Mapping[Any, Any]) -> None:
         ArithmeticError: A λ is beyond all numbers.
     """
     for trial, candidate, value in _CohortRow.model_validate(dict(row)).slots:
-        slot = _Slot(trial=trial, candidate=candidate, log10_lambda=value)
-        _ = 10.0 ** (slot.log10_lambda or 0.0)
+        planned = _Planned(trial=trial, candidate=candidate, log10_lambda=value)
+        _ = 10.0 ** (planned.log10_lambda or 0.0)
 
 
 def believed(value: T) -> T:

@@ -18,7 +18,9 @@ from optuna.trial import FrozenTrial
 
 from lamsearch.errors import StorageError
 from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
+from lamsearch.storage.decisions import decision_json
 from lamsearch.storage.engine import Transaction
+from lamsearch.storage.optuna_bridge import SYSTEM_ATTRIBUTES
 from lamsearch.storage.tables import stages, studies
 
 TRIAL_KEY = "lamsearch:sha256"  # of Optuna's system attributes of a trial
@@ -26,9 +28,6 @@ STUDY_KEY = "sha256"  # in the JSON of a study's choice
 _CHOSEN = ("log10_lambda", "rule", "validation_accuracy", "warnings")
 _FIXED = ("name", "data_fingerprint", "validation_images", "classes", "data_facts")
 _RESTORE = "the database is damaged; restore a copy of it"
-_attributes = sa.table(
-    "trial_system_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
-)
 
 
 def digest(*values: object) -> str:
@@ -70,7 +69,7 @@ def of_record(record: TrialRecord) -> str:
 
 def write_digests(
     transaction: Transaction,
-    slots: Sequence[Sequence[Any]],
+    entries: Sequence[Sequence[Any]],
     replicate: int,
     results: Sequence[Trained],
 ) -> None:
@@ -80,9 +79,9 @@ def write_digests(
             "trial_id": trial, "key": TRIAL_KEY,
             "value_json": json.dumps(of_result(candidate, replicate, value, result)),
         }
-        for (trial, candidate, value), result in zip(slots, results, strict=True)
+        for (trial, candidate, value), result in zip(entries, results, strict=True)
     ]  # fmt: skip
-    transaction.connection.execute(sa.insert(_attributes), rows)
+    transaction.connection.execute(sa.insert(SYSTEM_ATTRIBUTES), rows)
 
 
 def check_record(record: TrialRecord, stage: str, trial: FrozenTrial) -> None:
@@ -103,8 +102,14 @@ def check_record(record: TrialRecord, stage: str, trial: FrozenTrial) -> None:
 def with_choice(transaction: Transaction, name: str, selected: dict[str, Any]) -> dict[str, Any]:
     """Return a choice of λ with the digests of it, and of what it was made from."""
     row = transaction.execute(sa.select(studies).where(studies.c.name == name)).mappings().one()
-    query = sa.select(stages.c.name, stages.c.low, stages.c.high).where(stages.c.study == name)
-    known = {one.name: digest(one.low, one.high) for one in transaction.execute(query)}
+    query = sa.select(stages.c.name, stages.c.low, stages.c.high, stages.c.decisions).where(
+        stages.c.study == name
+    )
+    known: dict[str, str] = {}
+    for one in transaction.execute(query):
+        known[one.name] = digest(one.low, one.high)
+        if one.decisions is not None:
+            known[_decisions_key(one.name)] = digest(one.decisions)
     return {**selected, STUDY_KEY: {**known, "choice": _of_choice(row, selected)}}
 
 
@@ -135,7 +140,7 @@ def check_study(row: Mapping[Any, Any]) -> None:
 
 
 def check_intervals(row: Mapping[Any, Any], records: Mapping[StageName, StageRecord]) -> None:
-    """Refuse intervals of stages that are not as they were when λ was chosen.
+    """Refuse intervals and decisions of stages that are not as they were when λ was chosen.
 
     Raises:
         StorageError: One is not.
@@ -145,6 +150,9 @@ def check_intervals(row: Mapping[Any, Any], records: Mapping[StageName, StageRec
         low, high = record.interval or (None, None)
         if known.get(name) not in (None, digest(low, high)):
             raise _damaged(row, f"interval of {name}")
+        decisions = [decision_json(one) for one in record.decisions]
+        if decisions and known.get(_decisions_key(name)) not in (None, digest(decisions)):
+            raise _damaged(row, f"decisions of {name}")
 
 
 def _known(row: Mapping[Any, Any]) -> Mapping[str, Any]:
@@ -154,7 +162,13 @@ def _known(row: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 def _of_choice(row: Mapping[Any, Any], selected: Mapping[str, Any]) -> str:
     chosen = {name: selected.get(name) for name in _CHOSEN}
+    if "inputs" in selected:  # an earlier version wrote none
+        chosen["inputs"] = selected["inputs"]
     return digest(chosen, *(row[name] for name in _FIXED))
+
+
+def _decisions_key(stage: str) -> str:
+    return f"{stage} decisions"
 
 
 def _damaged(row: Mapping[Any, Any], what: str) -> StorageError:

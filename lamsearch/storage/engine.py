@@ -16,10 +16,11 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.orm import scoped_session, sessionmaker
+from sqlalchemy.orm import sessionmaker
 from sqlalchemy.orm.session import JoinTransactionMode
 
 from lamsearch.errors import StorageBusyError, StorageFailedError, StorageGoneError
+from lamsearch.storage import optuna_bridge, schema
 from lamsearch.storage.address import Address
 from lamsearch.storage.connections import engine_options, prepare
 from lamsearch.storage.contents import Mode
@@ -88,16 +89,12 @@ class Transaction:
     def close(self) -> None:
         """Let go of Optuna's sessions."""
         for bound in self._bound.values():
-            bound.scoped_session.remove()
+            bound.remove_session()
 
     def _joined(self, mode: JoinTransactionMode) -> RDBStorage:
         if mode not in self._bound:
             maker = sessionmaker(bind=self.connection, join_transaction_mode=mode)
-            # A second view of the same storage: its constructor would open another engine.
-            bound = object.__new__(RDBStorage)
-            bound.__dict__.update(self._storage.__dict__)
-            bound.scoped_session = scoped_session(maker)
-            self._bound[mode] = bound
+            self._bound[mode] = optuna_bridge.in_session(self._storage, maker)
         return self._bound[mode]
 
 
@@ -130,6 +127,14 @@ class Database:
         # who only reads opens the file anew each time, whichever has its name by then
         watched = self.file is not None and mode is not Mode.READ
         self._opened = OpenedFile(self.file) if watched and self.file is not None else None
+
+    @property
+    def versions(self) -> str:
+        """What the tables are, which are as they should be: no other storage is opened."""
+        return (
+            f"schema version {schema.VERSION}, which is current; Optuna's tables are "
+            f"{optuna_bridge.head_revision()}, as Optuna {optuna.__version__} needs them"
+        )
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

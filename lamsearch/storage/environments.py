@@ -17,7 +17,8 @@ from lamsearch.errors import StudyStateError
 from lamsearch.results import Joined
 from lamsearch.storage.damage import believed, damage_is_said
 from lamsearch.storage.engine import Database, Transaction
-from lamsearch.storage.tables import environments, studies
+from lamsearch.storage.study_rows import planned_study_row
+from lamsearch.storage.tables import environments
 
 
 @damage_is_said()
@@ -34,10 +35,7 @@ def join(database: Database, study: str, environment: Environment, *, mixed: boo
         StudyStateError: They could, and it is not; or the study was deleted.
     """
     with database.write() as transaction:
-        query = sa.select(studies).where(studies.c.name == study).with_for_update()
-        row = transaction.execute(query).mappings().first()
-        if row is None:
-            raise StudyStateError(f"study: no study {study!r}: it was deleted")
+        row = planned_study_row(transaction, study, lock=True)
         known = joined(transaction, row["id"])
         differing = differences(
             environment,

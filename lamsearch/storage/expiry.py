@@ -19,7 +19,7 @@ def holds(now: float) -> sa.ColumnElement[bool]:
     return sa.and_(cohorts.c.expires > now, cohorts.c.expires <= now + _LENGTH + _SLACK_SECONDS)
 
 
-def held(row: sa.RowMapping, now: float) -> bool:
+def lease_holds(row: sa.RowMapping, now: float) -> bool:
     """Whether the lease of a cohort that was read holds at that time."""
     length = row["lease_seconds"]
     if length is None:

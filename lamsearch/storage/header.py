@@ -129,8 +129,8 @@ def leave_alone(raw: Any) -> None:
 
 def _numbers_in(file: Path) -> tuple[int, int]:
     """The two numbers in the file itself, past its log; no lock is taken, and none let go."""
-    place = f"file:{quote(str(file))}?mode=ro&immutable=1"
-    connection = sqlite3.connect(place, uri=True)
+    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
+    connection = sqlite3.connect(uri, uri=True)
     try:
         return _numbers(connection)
     finally:

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
-from optuna.storages._rdb.models import BaseModel
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,7 +20,7 @@ from lamsearch.errors import (
     StorageError,
     StorageReadOnlyError,
 )
-from lamsearch.storage import schema, tables
+from lamsearch.storage import optuna_bridge, schema, tables
 from lamsearch.storage.address import Address
 from lamsearch.storage.connections import engine_options, prepare
 from lamsearch.storage.contents import Mode, look
@@ -50,6 +49,7 @@ class Opening:
     def __init__(self, address: Address, mode: Mode) -> None:
         self._address, self._mode = address, mode
         self._reached = False  # whether the server was there a moment ago
+        self._revisions: tuple[str, ...] = ()  # of Optuna's tables, as they are noted there
         self.upgraded: str | None = None
 
     def storage(self) -> RDBStorage:
@@ -112,7 +112,9 @@ class Opening:
         if self._address.file is not None and not self._address.file.exists():
             return  # it is made in a moment
         with self._address.looking() as connection:
-            look(connection).refuse(self._mode, self._address.redacted)
+            contents = look(connection)
+            contents.refuse(self._mode, self._address.redacted)
+            self._revisions = contents.revisions
             version = schema.check if self._mode is Mode.READ else schema.version_of
             if version(connection) == schema.VERSION:
                 self._find_columns(connection, tables.metadata.sorted_tables)
@@ -128,25 +130,33 @@ class Opening:
 
     def _reach(self) -> RDBStorage:
         """Open Optuna's storage, and see to our own tables beside its."""
-        write, url = self._mode is not Mode.READ, self._address.url
-        text, options = engine_options(url, write=write, create=self._mode is Mode.CREATE)
-        options["poolclass"] = sa.NullPool  # where its constructor fails, nothing stays open
-        storage = RDBStorage(
-            text,
-            engine_kwargs=options,
-            skip_table_creation=not write,
-            skip_compatibility_check=True,
-        )
+        write = self._mode is not Mode.READ
+        storage = self._optuna(write=write)
         try:
-            prepare(storage.engine, write=write)
-            _find_compatible(storage)
             if write:
                 self._find_writable(storage.engine)
                 self.upgraded = schema.prepare(storage.engine)
         finally:
             storage.remove_session()  # on a connection of its own, which is given back
         with storage.engine.connect() as connection:
-            self._find_columns(connection, BaseModel.metadata.sorted_tables)
+            self._find_columns(connection, optuna_bridge.ALL_TABLES)
+        return storage
+
+    def _optuna(self, *, write: bool) -> RDBStorage:
+        """Optuna's storage over its tables, which are made where they are not there."""
+        create = self._mode is Mode.CREATE
+        text, options = engine_options(self._address.url, write=write, create=create)
+        options["poolclass"] = sa.NullPool  # where its constructor fails, nothing stays open
+        if self._revisions == (optuna_bridge.head_revision(),):
+            engine = sa.create_engine(text, **options)
+            prepare(engine, write=write)
+            return optuna_bridge.storage_over(engine)
+        storage = optuna_bridge.new_storage(text, options, create=write)
+        try:
+            prepare(storage.engine, write=write)
+            optuna_bridge.find_compatible(storage)
+        finally:
+            storage.remove_session()
         return storage
 
     def _find_writable(self, engine: Engine) -> None:
@@ -156,16 +166,3 @@ class Opening:
         with engine.connect() as connection:
             if connection.scalar(sa.text(_READ_ONLY)):
                 raise StorageReadOnlyError("storage: read-only")
-
-
-def _find_compatible(storage: RDBStorage) -> None:
-    """Refuse Optuna's tables of another version, as its constructor would.
-
-    That asks within a transaction over a second connection: of a pooler that has none left, all
-    who begin at the same moment would wait for each other.
-
-    Raises:
-        RuntimeError: They are of another version, which it names.
-    """
-    if storage.get_current_version() != storage.get_head_version():
-        storage._version_manager.check_table_schema_compatibility()

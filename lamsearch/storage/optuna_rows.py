@@ -16,20 +16,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from optuna.distributions import distribution_to_json
-from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.dialects import postgresql, sqlite
 
+from lamsearch.storage import optuna_bridge
 from lamsearch.storage.engine import Transaction
+from lamsearch.storage.optuna_bridge import STEPS, STUDIES, TRIALS, USER_ATTRIBUTES, VALUES
 
 _Rows = Sequence[Mapping[str, Any]]
-_studies, _trials, _params, _attributes, _values, _steps = (
-    models.BaseModel.metadata.tables[name]
-    for name in ("studies", "trials", "trial_params", "trial_user_attributes", "trial_values",
-                 "trial_intermediate_values")
-)  # fmt: skip
-_value_of = models.TrialValueModel.value_to_stored_repr
-_step_of = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
 
 
 def insert_waiting(
@@ -42,9 +36,10 @@ def insert_waiting(
         study: Optuna's id of the study, which is locked until the transaction's end.
         templates: waiting trials with parameters and attributes of the user's.
     """
-    transaction.execute(sa.select(_studies.c.study_id).filter_by(study_id=study).with_for_update())
+    lock = sa.select(STUDIES.c.study_id).where(STUDIES.c.study_id == study).with_for_update()
+    transaction.execute(lock)
     there = transaction.connection.scalar(
-        sa.select(sa.func.count()).where(_trials.c.study_id == study)
+        sa.select(sa.func.count()).where(TRIALS.c.study_id == study)
     )
     rows = [
         {"number": number, "study_id": study, "state": TrialState.WAITING}
@@ -52,12 +47,12 @@ def insert_waiting(
     ]
     ids = _insert_trials(transaction, rows)
     known = [(number, one) for number, one in zip(ids, templates, strict=True)]
-    insert_rows(transaction, _params, [
+    insert_rows(transaction, optuna_bridge.PARAMS, [
         {"trial_id": number, "param_name": name, "distribution_json": distribution_to_json(kind),
          "param_value": kind.to_internal_repr(one.params[name])}
         for number, one in known for name, kind in one.distributions.items()
     ])  # fmt: skip
-    insert_rows(transaction, _attributes, [
+    insert_rows(transaction, USER_ATTRIBUTES, [
         {"trial_id": number, "key": key, "value_json": json.dumps(value)}
         for number, one in known for key, value in one.user_attrs.items()
     ])  # fmt: skip
@@ -68,15 +63,15 @@ def start(transaction: Transaction, trials: Sequence[int]) -> None:
     """Let waiting trials run."""
     if trials:
         values = {"state": TrialState.RUNNING, "datetime_start": _now()}
-        where = (_trials.c.trial_id.in_(trials), _trials.c.state == TrialState.WAITING)
-        transaction.execute(sa.update(_trials).where(*where).values(**values))
+        where = (TRIALS.c.trial_id.in_(trials), TRIALS.c.state == TrialState.WAITING)
+        transaction.execute(sa.update(TRIALS).where(*where).values(**values))
 
 
 def set_attributes(
     transaction: Transaction, found: Iterable[tuple[int, Mapping[str, object]]]
 ) -> None:
     """Set attributes of the user's, by the trial's id."""
-    _upsert(transaction, _attributes, ("trial_id", "key"), [
+    _upsert(transaction, USER_ATTRIBUTES, ("trial_id", "key"), [
         {"trial_id": number, "key": key, "value_json": json.dumps(value)}
         for number, attributes in found for key, value in attributes.items()
     ])  # fmt: skip
@@ -88,10 +83,10 @@ def set_intermediate_values(
     """Set intermediate values, each as the trial's id, step and value."""
     rows = []
     for number, step, value in found:
-        stored, kind = _step_of(value)
+        stored, kind = optuna_bridge.step_of(value)
         rows.append({"trial_id": number, "step": step, "intermediate_value": stored,
                      "intermediate_value_type": kind})  # fmt: skip
-    _upsert(transaction, _steps, ("trial_id", "step"), rows)
+    _upsert(transaction, STEPS, ("trial_id", "step"), rows)
 
 
 def end(transaction: Transaction, found: Sequence[tuple[int, TrialState, float | None]]) -> None:
@@ -99,13 +94,13 @@ def end(transaction: Transaction, found: Sequence[tuple[int, TrialState, float |
     rows = []
     for number, _, value in found:
         if value is not None:
-            stored, kind = _value_of(value)
+            stored, kind = optuna_bridge.value_of(value)
             rows.append({"trial_id": number, "objective": 0, "value": stored, "value_type": kind})
-    _upsert(transaction, _values, ("trial_id", "objective"), rows)
+    _upsert(transaction, VALUES, ("trial_id", "objective"), rows)
     now = _now()
     for state in sorted({one[1] for one in found}):
         ids = [one[0] for one in found if one[1] is state]
-        ended = sa.update(_trials).where(_trials.c.trial_id.in_(ids))
+        ended = sa.update(TRIALS).where(TRIALS.c.trial_id.in_(ids))
         transaction.execute(ended.values(state=state, datetime_complete=now))
 
 
@@ -145,10 +140,10 @@ def _insert_trials(transaction: Transaction, rows: _Rows) -> list[int]:
     """Write trials; return their ids in the same order."""
     if not rows:
         return []
-    insert = sa.insert(_trials)
+    insert = sa.insert(TRIALS)
     if transaction.connection.dialect.insert_executemany_returning:
         written = transaction.connection.execute(
-            insert.returning(_trials.c.number, _trials.c.trial_id), rows
+            insert.returning(TRIALS.c.number, TRIALS.c.trial_id), rows
         )
         return [number for _, number in sorted(map(tuple, written))]
     keys = [transaction.execute(insert.values(**row)).inserted_primary_key for row in rows]

@@ -20,25 +20,25 @@ from optuna.trial import TrialState as OptunaState
 from sqlalchemy.engine import Connection
 
 from lamsearch.errors import StudyStateError
-from lamsearch.results import StageName
+from lamsearch.results import Decision, StageName
 from lamsearch.search import Slot
+from lamsearch.storage.decisions import decisions_from
 from lamsearch.storage.engine import Transaction
+from lamsearch.storage.optuna_bridge import (
+    STUDIES,
+    TRIALS,
+    USER_ATTRIBUTES,
+    PlannedTrialsStudy,
+    trial_id,
+)
 from lamsearch.storage.optuna_rows import start
 from lamsearch.storage.tables import DONE, cohorts, stages, studies
 
-# Optuna's own tables, as far as they are read past it.
-optuna_studies = sa.table("studies", sa.column("study_id"), sa.column("study_name"))
-optuna_trials = sa.table(
-    "trials", sa.column("trial_id"), sa.column("study_id"), sa.column("number"), sa.column("state")
-)
-_attributes = sa.table(
-    "trial_user_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
-)
 LEFT_OUT = "lamsearch"  # the attribute of a trial that is planned no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedTrial:
     """One planned trial and Optuna's id of it; ``done`` means that its result is in."""
 
     trial: int
@@ -54,51 +54,54 @@ class Planned:
         """Whether Optuna's trial is this one, and not another that was given its id."""
         found = trial.user_attrs
         return (
-            trial._trial_id == self.trial
+            trial_id(trial) == self.trial
             and _same(found.get("candidate"), self.candidate)
             and _same(found.get("replicate"), self.replicate)
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A stage in the storage: our study's id, Optuna's number, and the interval of log10 λ."""
+class StageRow:
+    """A stage in the storage: our study's id, Optuna's number, the interval of log10 λ, and the
+    decisions that its candidates are of."""
 
     study: str
     study_id: str
     stage: StageName
     number: int
     interval: tuple[float, float] | None
+    decisions: tuple[Decision, ...]
 
 
-def place_of(transaction: Transaction, study: str, stage: StageName) -> Place:
+def read_stage_row(transaction: Transaction, study: str, stage: StageName) -> StageRow:
     """Return where a planned stage is.
 
     Raises:
         StudyStateError: Optuna's study of it was removed.
     """
     query = (
-        sa.select(studies.c.id, stages.c.optuna_study, stages.c.low, stages.c.high)
+        sa.select(
+            studies.c.id, stages.c.optuna_study, stages.c.low, stages.c.high, stages.c.decisions
+        )
         .join(stages, stages.c.study == studies.c.name)
-        .join(optuna_studies, is_ours())
+        .join(STUDIES, is_ours())
         .where(stages.c.study == study, stages.c.name == stage)
     )
     row = transaction.execute(query).first()
     if row is None:
         raise removed(study, stage)
     interval = None if row.low is None else (row.low, row.high)
-    return Place(
-        study=study, study_id=row.id, stage=stage, number=row.optuna_study, interval=interval
-    )
+    return StageRow(
+        study=study, study_id=row.id, stage=stage, number=row.optuna_study, interval=interval,
+        decisions=decisions_from(row.decisions),
+    )  # fmt: skip
 
 
 def is_ours() -> sa.ColumnElement[bool]:
     """Whether a study of Optuna's is the one of a stage: by number and name, for each may be
     another's by now."""
     title = stages.c.study + "/" + stages.c.name
-    return sa.and_(
-        optuna_studies.c.study_id == stages.c.optuna_study, optuna_studies.c.study_name == title
-    )
+    return sa.and_(STUDIES.c.study_id == stages.c.optuna_study, STUDIES.c.study_name == title)
 
 
 def removed(study: str, stage: str) -> StudyStateError:
@@ -109,7 +112,7 @@ def removed(study: str, stage: str) -> StudyStateError:
 
 def planned_trials(
     connection: Connection, study: str, stage: StageName | None = None
-) -> list[Planned]:
+) -> list[PlannedTrial]:
     """Return the planned trials of a study, or of one stage, in the order of the plan."""
     columns = (cohorts.c.stage, cohorts.c.number, cohorts.c.replicate, cohorts.c.slots,
                cohorts.c.state, cohorts.c.token)  # fmt: skip
@@ -117,7 +120,7 @@ def planned_trials(
     if stage is not None:
         query = query.where(cohorts.c.stage == stage)
     return [
-        Planned(
+        PlannedTrial(
             trial=trial, stage=row.stage, candidate=candidate, replicate=row.replicate,
             cohort=row.number, log10_lambda=value, begun=row.token > 0, done=row.state == DONE,
         )
@@ -129,44 +132,51 @@ def planned_trials(
 def planned_ids(dialect: str) -> sa.Select[Any]:
     """Return a query of Optuna's ids of the planned trials, for the database itself to use."""
     if dialect == "sqlite":
-        slot = sa.func.json_each(cohorts.c.slots).table_valued("value", name="slot")
-        trial: sa.ColumnElement[Any] = sa.func.json_extract(slot.c.value, "$[0]")
+        entry = sa.func.json_each(cohorts.c.slots).table_valued("value", name="slot")
+        trial: sa.ColumnElement[Any] = sa.func.json_extract(entry.c.value, "$[0]")
     else:
-        slot = sa.func.json_array_elements(cohorts.c.slots).table_valued("value", name="slot")
-        trial = slot.c.value.op("->>")(sa.literal_column("0"))
+        entry = sa.func.json_array_elements(cohorts.c.slots).table_valued("value", name="slot")
+        trial = entry.c.value.op("->>")(sa.literal_column("0"))
     ids = sa.select(sa.cast(trial, sa.Integer).label("trial"))
-    return ids.select_from(cohorts.join(slot, sa.true()))
+    return ids.select_from(cohorts.join(entry, sa.true()))
 
 
 def settle(
-    transaction: Transaction, place: Place, cohort: sa.RowMapping, *, begun: bool
+    transaction: Transaction, stage_row: StageRow, cohort: sa.RowMapping, *, begun: bool
 ) -> tuple[list[list[Any]], tuple[str, ...]]:
     """Make the trials of a cohort run, those planned anew that another program has had.
 
     Returns:
-        The cohort's slots as they are now, and a sentence for each trial that was planned anew.
+        The cohort's trials as they are now, and a sentence for each trial that was planned anew.
     """
-    slots = [list(slot) for slot in cohort["slots"]]
-    found = _states(transaction, place, [slot[0] for slot in slots])
+    entries = [list(entry) for entry in cohort["slots"]]
+    found = _states(transaction, stage_row, [entry[0] for entry in entries])
     lines, waiting = [], []
-    for slot in slots:
-        one = found.get(slot[0])
-        why = _objection(one, slot[1], cohort["replicate"], begun=begun)
+    for entry in entries:
+        one = found.get(entry[0])
+        why = _objection(one, entry[1], cohort["replicate"], begun=begun)
         if why is not None:
-            lines.append(_plan_anew(transaction, place, cohort, slot, one, why))
+            lines.append(_plan_anew(transaction, stage_row, cohort, entry, one, why))
         if why is not None or (one is not None and one.state == OptunaState.WAITING.name):
-            waiting.append(slot[0])
+            waiting.append(entry[0])
     start(transaction, waiting)
     if lines:
-        key = (cohorts.c.study == place.study, cohorts.c.stage == place.stage,
+        key = (cohorts.c.study == stage_row.study, cohorts.c.stage == stage_row.stage,
                cohorts.c.number == cohort["number"])  # fmt: skip
-        transaction.execute(sa.update(cohorts).where(*key).values(slots=slots))
-    return slots, tuple(lines)
+        transaction.execute(sa.update(cohorts).where(*key).values(slots=entries))
+    return entries, tuple(lines)
 
 
-def sample(transaction: Transaction, place: Place, trial: int, *, seed: int) -> float:
+def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: int) -> float:
     """Let an adaptive sampler choose log10 λ of a running trial, by what is planned alone."""
-    study = _PlannedStudy(transaction, place, optuna.samplers.TPESampler(seed=seed))
+    query = sa.select(cohorts.c.slots).where(
+        cohorts.c.study == stage_row.study, cohorts.c.stage == stage_row.stage
+    )
+    planned = {entry[0] for entries in transaction.connection.scalars(query) for entry in entries}
+    sampler = optuna.samplers.TPESampler(seed=seed)
+    study = PlannedTrialsStudy(
+        f"{stage_row.study}/{stage_row.stage}", transaction.optuna, sampler, planned
+    )
     study.get_trials(deepcopy=False)  # the cache must know a trial before it is asked for
     found = optuna.trial.Trial(study, trial)
     value = found.suggest_float("log10_lambda", *found.user_attrs["interval"])
@@ -174,61 +184,41 @@ def sample(transaction: Transaction, place: Place, trial: int, *, seed: int) -> 
     return value
 
 
-def template(slot: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
+def template(planned: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
     """Return a planned trial as it is given to Optuna: waiting, with λ unless a sampler chooses."""
-    known = slot.log10_lambda is not None
+    known = planned.log10_lambda is not None
     attributes: dict[str, Any] = {
-        "candidate": slot.candidate, "replicate": slot.replicate, "cohort": cohort
+        "candidate": planned.candidate, "replicate": planned.replicate, "cohort": cohort
     }  # fmt: skip
-    if slot.log10_lambda is not None:
-        attributes["lambda"] = 10.0**slot.log10_lambda
+    if planned.log10_lambda is not None:
+        attributes["lambda"] = 10.0**planned.log10_lambda
     else:  # the stage's own interval may grow before the sampler is asked
         attributes["interval"] = [bounds.low, bounds.high]
     return optuna.trial.create_trial(
         state=OptunaState.WAITING,
-        params={"log10_lambda": slot.log10_lambda} if known else {},
+        params={"log10_lambda": planned.log10_lambda} if known else {},
         distributions={"log10_lambda": bounds} if known else {},
         user_attrs=attributes,
     )
 
 
-class _PlannedStudy(optuna.Study):
-    """A stage as a sampler sees it: with the planned trials, and no others."""
-
-    def __init__(
-        self, transaction: Transaction, place: Place, sampler: optuna.samplers.BaseSampler
-    ) -> None:
-        super().__init__(f"{place.study}/{place.stage}", transaction.optuna, sampler=sampler)
-        query = sa.select(cohorts.c.slots).where(
-            cohorts.c.study == place.study, cohorts.c.stage == place.stage
-        )
-        self._planned = {
-            slot[0] for slots in transaction.connection.scalars(query) for slot in slots
-        }
-
-    def _get_trials(self, *arguments: Any, **options: Any) -> list[FrozenTrial]:
-        # what every sampler and search space of Optuna's reads trials by
-        found = super()._get_trials(*arguments, **options)
-        return [one for one in found if one._trial_id in self._planned]
-
-
 def _states(
-    transaction: Transaction, place: Place, trials: Sequence[int]
+    transaction: Transaction, stage_row: StageRow, trials: Sequence[int]
 ) -> dict[int, sa.Row[Any]]:
     """State, number and our two attributes of trials of a stage, locked until its end."""
 
     def attribute(key: str) -> sa.Label[Any]:
-        query = sa.select(_attributes.c.value_json)
-        query = query.where(_attributes.c.trial_id == optuna_trials.c.trial_id)
-        return query.where(_attributes.c.key == key).scalar_subquery().label(key)
+        query = sa.select(USER_ATTRIBUTES.c.value_json)
+        query = query.where(USER_ATTRIBUTES.c.trial_id == TRIALS.c.trial_id)
+        return query.where(USER_ATTRIBUTES.c.key == key).scalar_subquery().label(key)
 
     query = sa.select(
-        optuna_trials.c.trial_id, optuna_trials.c.number,
-        sa.cast(optuna_trials.c.state, sa.String).label("state"),
+        TRIALS.c.trial_id, TRIALS.c.number,
+        sa.cast(TRIALS.c.state, sa.String).label("state"),
         attribute("candidate"), attribute("replicate"),
     ).where(
-        optuna_trials.c.study_id == place.number, optuna_trials.c.trial_id.in_(trials)
-    ).with_for_update(of=optuna_trials)  # fmt: skip
+        TRIALS.c.study_id == stage_row.number, TRIALS.c.trial_id.in_(trials)
+    ).with_for_update(of=TRIALS)  # fmt: skip
     return {row.trial_id: row for row in transaction.execute(query)}
 
 
@@ -249,38 +239,38 @@ def _objection(
 
 def _plan_anew(
     transaction: Transaction,
-    place: Place,
+    stage_row: StageRow,
     cohort: sa.RowMapping,
-    slot: list[Any],
+    entry: list[Any],
     one: sa.Row[Any] | None,
     why: str,
 ) -> str:
-    """Put a fresh trial into a slot; what was there stays with whoever has had it."""
-    old = None if one is None else transaction.optuna.get_trial(slot[0])
-    wanted = Slot(candidate=slot[1], replicate=cohort["replicate"], log10_lambda=slot[2])
-    fresh = template(wanted, cohort["number"], _bounds(place, slot[2], old))
-    left, slot[0] = slot[0], transaction.optuna.create_new_trial(place.number, fresh)
-    number = transaction.optuna.get_trial(slot[0]).number
+    """Put a fresh trial into an entry; what was there stays with whoever has had it."""
+    old = None if one is None else transaction.optuna.get_trial(entry[0])
+    wanted = Slot(candidate=entry[1], replicate=cohort["replicate"], log10_lambda=entry[2])
+    fresh = template(wanted, cohort["number"], _bounds(stage_row, entry[2], old))
+    left, entry[0] = entry[0], transaction.optuna.create_new_trial(stage_row.number, fresh)
+    number = transaction.optuna.get_trial(entry[0]).number
     if old is not None and not old.state.is_finished():
         note = f"planned anew as trial {number}; whatever becomes of this one is left out"
         transaction.optuna.set_trial_user_attr(left, LEFT_OUT, note)
     which = f"candidate {wanted.candidate}, replicate {wanted.replicate}"
     name = "a trial" if old is None else f"trial {old.number}"
     return (
-        f"{name} of {place.study}/{place.stage} ({which}) {why}: "
+        f"{name} of {stage_row.study}/{stage_row.stage} ({which}) {why}: "
         f"it is left out, and planned anew as trial {number}"
     )
 
 
-def _bounds(place: Place, value: float | None, old: FrozenTrial | None) -> FloatDistribution:
+def _bounds(stage_row: StageRow, value: float | None, old: FrozenTrial | None) -> FloatDistribution:
     """The interval of log10 λ that a fresh trial is given: its forerunner's, else the stage's."""
     if value is None and old is not None and _is_interval(old.user_attrs.get("interval")):
         return FloatDistribution(*old.user_attrs["interval"])
-    low, high = place.interval or (value, value)
+    low, high = stage_row.interval or (value, value)
     if low is None or high is None:
-        raise removed(place.study, place.stage)
+        raise removed(stage_row.study, stage_row.stage)
     known = None if old is None else old.distributions.get("log10_lambda")
-    if value is None or (low <= value <= high and place.interval is not None):
+    if value is None or (low <= value <= high and stage_row.interval is not None):
         return FloatDistribution(low, high)
     if isinstance(known, FloatDistribution) and known.low <= value <= known.high:
         return known

@@ -19,9 +19,11 @@ from lamsearch.search import Standing, next_steps
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import holds
-from lamsearch.storage.planned import is_ours, optuna_studies
+from lamsearch.storage.optuna_bridge import STUDIES
+from lamsearch.storage.planned import is_ours
+from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.retries import retried
-from lamsearch.storage.stored import Stored, row_of, stored_from
+from lamsearch.storage.study_rows import find_study_row
 from lamsearch.storage.tables import LEASED, cohorts, curves, environments, stages, studies
 from lamsearch.storage.transition import foreign, write_step
 from lamsearch.study import Study, differences
@@ -40,7 +42,7 @@ def create(
     files: str,
     facts: DataFacts | None = None,
     environment: Environment | None = None,
-) -> Stored:
+) -> PlannedStudy:
     """Plan a study, or find it planned already with the same file and the same data.
 
     Raises:
@@ -49,7 +51,7 @@ def create(
     first = list(next_steps(study, Standing(examples=validation_images)))
     try:
         with database.write() as transaction:
-            row = row_of(transaction, study.name)
+            row = find_study_row(transaction, study.name)
             if row is None:
                 values = {
                     "name": study.name, "id": uuid.uuid4().hex, "document": study.canonical(),
@@ -63,32 +65,32 @@ def create(
                 _refuse_foreign(transaction, study)
                 for step in first:
                     write_step(transaction, study, step)
-                row = row_of(transaction, study.name)
+                row = find_study_row(transaction, study.name)
     except sa.exc.IntegrityError:  # another process planned it at the same moment
         with database.read() as transaction:
-            row = row_of(transaction, study.name)
+            row = find_study_row(transaction, study.name)
     database.checkpoint()
     assert row is not None  # noqa: S101 - written or found above
     _refuse_other(row, study, data_fingerprint)
-    return stored_from(row)
+    return planned_study_from(row)
 
 
 @retried
 @damage_is_said()
-def load(database: Database, name: str) -> Stored:
+def load(database: Database, name: str) -> PlannedStudy:
     """Return a planned study.
 
     Raises:
         StudyStateError: There is none of that name; the message lists those that are.
     """
     with database.read() as transaction:
-        row = row_of(transaction, name)
+        row = find_study_row(transaction, name)
         if row is None:
             known = ", ".join(transaction.connection.scalars(sa.select(studies.c.name))) or "none"
             raise StudyStateError(
                 f"study: no study {name!r} in {database.redacted}; known: {known}"
             )
-    return stored_from(row)
+    return planned_study_from(row)
 
 
 @retried
@@ -150,7 +152,7 @@ def _remove(database: Database, name: str, study_id: object) -> None:
         if owner is not None:
             raise StudyStateError(f"study: {name!r} is being worked on by {owner}; stop it first")
         # the dashboard may have removed one, and SQLite gives its number to another
-        there = sa.select(stages.c.optuna_study).join(optuna_studies, is_ours())
+        there = sa.select(stages.c.optuna_study).join(STUDIES, is_ours())
         for number in transaction.connection.scalars(there.where(stages.c.study == name)).all():
             transaction.optuna.delete_study(number)
         for table in (cohorts, stages):

@@ -1,7 +1,7 @@
 """Our tables beside Optuna's: studies, stages, cohorts with their leases, curves.
 
 Times are seconds since 1970 UTC by the database's clock. What changes here needs a step in
-`schema`, which brings the tables of earlier versions up to these.
+`migrations`, which brings the tables of earlier versions up to these.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ stages = Table(
     Column("high", Double),
     Column("cohorts", Integer, nullable=False),
     Column("rounds", Integer, nullable=False),  # of candidates, the first by the stage before
+    Column("decisions", JSON),  # each batch; null in stages that an earlier version planned
 )
 
 cohorts = Table(
@@ -75,7 +76,7 @@ cohorts = Table(
     Column("renewed", Double),
     Column("lease_seconds", Double),  # how long the lease lasts that was renewed then
     Column("takeovers", Integer, nullable=False),
-    Column("taken_from", String(200)),  # whose work was last taken over
+    Column("taken_from", String(200)),  # whose work was last reclaimed
     # updates that its checkpoint saved when it was last resumed
     Column("resumed_update", Integer, key="recovered"),
     Column("updates", Integer, nullable=False),  # progress, for whoever watches

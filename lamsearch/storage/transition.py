@@ -30,12 +30,14 @@ from lamsearch.search import (
     next_steps,
 )
 from lamsearch.storage.damage import damage_is_said
+from lamsearch.storage.decisions import decision_json
 from lamsearch.storage.digests import with_choice
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.optuna_rows import insert_rows, insert_waiting
-from lamsearch.storage.planned import place_of, template
+from lamsearch.storage.planned import read_stage_row, template
+from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.reading import read_stage
-from lamsearch.storage.stored import Stored, row_of, stored_from
+from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import DONE, OPEN, TEST, cohorts, stages, studies
 from lamsearch.study import Study
 
@@ -56,21 +58,21 @@ class _State:
 def advance(database: Database, name: str) -> None:
     """Make the next transition of a study whose present stage is done; otherwise do nothing."""
     with database.read() as transaction:
-        row = _row_of(transaction, name)
+        row = planned_study_row(transaction, name)
         state = _state(transaction, row)
         if state is None:
             return
-        stored, standing = _standing(transaction, row, state)
+        planned, standing = _standing(transaction, row, state)
     steps: list[Step] = []
     failure: str | None = None
     try:
-        steps = list(next_steps(stored.study, standing))
+        steps = list(next_steps(planned.study, standing))
     except WorkFailedError as error:
         failure = str(error)
     with database.write() as transaction:
-        if _state(transaction, _row_of(transaction, name, lock=True)) == state:
+        if _state(transaction, planned_study_row(transaction, name, lock=True)) == state:
             for step in steps:
-                write_step(transaction, stored.study, step)
+                write_step(transaction, planned.study, step)
             if failure is not None:
                 _update(transaction, name, failure=failure)
     database.checkpoint()
@@ -80,14 +82,14 @@ def write_step(transaction: Transaction, study: Study, step: Step) -> None:
     """Write what a search does next."""
     match step:
         case Plan(extends=False):
-            _insert(transaction, study, step.trials)
+            _insert(transaction, study, step)
         case Plan():
-            _extend(transaction, study, step.trials, rounds=step.rounds)
+            _extend(transaction, study, step)
         case Choose():
             chosen = with_choice(transaction, study.name, asdict(step.selected))
             _update(transaction, study.name, selected=chosen)
         case Test():
-            row = _cohort_row(study.name, TEST, 0, replicate=0, slots=[], total=0)
+            row = _cohort_row(study.name, TEST, 0, replicate=0, entries=[], total=0)
             insert_rows(transaction, cohorts, [row])
         case Done():
             _update(transaction, study.name, finished=transaction.now())
@@ -99,13 +101,6 @@ def foreign(title: str) -> StudyStateError:
         f"study: the storage holds an Optuna study {title!r} that lamsearch did not make; "
         "choose another name"
     )
-
-
-def _row_of(transaction: Transaction, name: str, *, lock: bool = False) -> sa.RowMapping:
-    row = row_of(transaction, name, lock=lock)
-    if row is None:
-        raise StudyStateError(f"study: no study {name!r}: it was deleted")
-    return row
 
 
 def _state(transaction: Transaction, row: sa.RowMapping) -> _State | None:
@@ -127,22 +122,23 @@ def _state(transaction: Transaction, row: sa.RowMapping) -> _State | None:
 
 def _standing(
     transaction: Transaction, row: sa.RowMapping, state: _State
-) -> tuple[Stored, Standing]:
-    stored, name = stored_from(row), row["name"]
+) -> tuple[PlannedStudy, Standing]:
+    planned, name = planned_study_from(row), row["name"]
     query = sa.select(stages.c.name, stages.c.rounds).where(stages.c.study == name)
     rounds: dict[StageName, int] = {one.name: one.rounds for one in transaction.execute(query)}
     standing = Standing(
-        examples=stored.validation_images,
+        examples=planned.validation_images,
         stages={stage: read_stage(transaction, name, stage) for stage in rounds},
         rounds=rounds,
-        selected=stored.selected,
+        selected=planned.selected,
         tested=TEST in dict(state.cohorts),
     )
-    return stored, standing
+    return planned, standing
 
 
-def _insert(transaction: Transaction, study: Study, planned: StagePlan) -> None:
+def _insert(transaction: Transaction, study: Study, step: Plan) -> None:
     """Write a stage: Optuna's study, its waiting trials, and our cohorts."""
+    planned = step.trials
     title = f"{study.name}/{planned.stage}"
     try:
         optuna_study = transaction.optuna_may_refuse.create_new_study(
@@ -155,17 +151,23 @@ def _insert(transaction: Transaction, study: Study, planned: StagePlan) -> None:
         sa.insert(stages).values(
             study=study.name, name=planned.stage, optuna_study=optuna_study,
             low=low, high=high, cohorts=len(planned.cohorts), rounds=1,
+            decisions=[decision_json(step.decision)],
         )
     )  # fmt: skip
     _insert_cohorts(transaction, study, planned, optuna_study)
 
 
-def _extend(transaction: Transaction, study: Study, further: StagePlan, *, rounds: int = 0) -> None:
+def _extend(transaction: Transaction, study: Study, step: Plan) -> None:
     """Add cohorts to a stage that is planned already; its interval grows to hold theirs."""
+    further = step.trials
     where = (stages.c.study == study.name, stages.c.name == further.stage)
     row = transaction.execute(sa.select(stages).where(*where)).mappings().one()
-    number = place_of(transaction, study.name, further.stage).number
-    values = {"cohorts": row["cohorts"] + len(further.cohorts), "rounds": row["rounds"] + rounds}
+    number = read_stage_row(transaction, study.name, further.stage).number
+    values: dict[str, object] = {
+        "cohorts": row["cohorts"] + len(further.cohorts), "rounds": row["rounds"] + step.rounds
+    }  # fmt: skip
+    if row["decisions"] is not None:  # a stage of an earlier version has none, and gets none
+        values["decisions"] = [*row["decisions"], decision_json(step.decision)]
     if further.interval is not None:
         low, high = further.interval
         values |= {"low": min(low, row["low"]), "high": max(high, row["high"])}
@@ -179,13 +181,13 @@ def _insert_cohorts(
     bounds = _distribution(study, planned)
     total = study.training_of(planned.stage).updates
     templates = [
-        template(slot, cohort.number, bounds) for cohort in planned.cohorts for slot in cohort.slots
+        template(one, cohort.number, bounds) for cohort in planned.cohorts for one in cohort.slots
     ]
     ids = iter(insert_waiting(transaction, optuna_study, templates))
     rows = [
         _cohort_row(
             study.name, planned.stage, cohort.number, replicate=cohort.replicate, total=total,
-            slots=[[next(ids), slot.candidate, slot.log10_lambda] for slot in cohort.slots],
+            entries=[[next(ids), one.candidate, one.log10_lambda] for one in cohort.slots],
         )
         for cohort in planned.cohorts
     ]  # fmt: skip
@@ -196,7 +198,7 @@ def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
     """Optuna's distribution of log10 λ: the interval, else the span of all that is searched."""
     if planned.interval is not None:
         return FloatDistribution(*planned.interval)
-    values = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
+    values = [one.log10_lambda for cohort in planned.cohorts for one in cohort.slots]
     ends = [value for value in values if value is not None]
     for search in (study.coarse, study.fine):
         if search is not None and search.log10_lambda is not None:
@@ -205,10 +207,10 @@ def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
 
 
 def _cohort_row(
-    study: str, stage: str, number: int, *, replicate: int, slots: list[list[Any]], total: int
+    study: str, stage: str, number: int, *, replicate: int, entries: list[list[Any]], total: int
 ) -> dict[str, Any]:
     return {
-        "study": study, "stage": stage, "number": number, "replicate": replicate, "slots": slots,
+        "study": study, "stage": stage, "number": number, "replicate": replicate, "slots": entries,
         "state": OPEN, "token": 0, "takeovers": 0, "updates": 0, "total": total, "per_second": 0.0,
     }  # fmt: skip
 

@@ -19,11 +19,10 @@ from sqlalchemy.engine import Connection, ExceptionContext
 from lamsearch.results import STAGES, StageName
 from lamsearch.storage.connections import engine_options, prepare
 from lamsearch.storage.engine import Database
+from lamsearch.storage.optuna_bridge import STUDIES, TRIALS, storage_over
 from lamsearch.storage.planned import (
-    Planned,
+    PlannedTrial,
     is_ours,
-    optuna_studies,
-    optuna_trials,
     planned_trials,
 )
 from lamsearch.storage.tables import DONE, LEASED, cohorts, curves, stages, studies
@@ -122,31 +121,31 @@ class View:
         """Return by Optuna's trial id how far the trials are that workers hold."""
         query = sa.select(cohorts.c.slots, cohorts.c.owner, cohorts.c.updates, cohorts.c.total)
         with self._connect() as connection:
-            held = connection.execute(
+            leased = connection.execute(
                 query.where(cohorts.c.study == name, cohorts.c.state == LEASED)
             ).all()
         return {
-            slot[0]: Progress(worker=row.owner, updates=row.updates, total=row.total)
-            for row in held
-            for slot in row.slots
+            entry[0]: Progress(worker=row.owner, updates=row.updates, total=row.total)
+            for row in leased
+            for entry in row.slots
         }
 
-    def trials(self, place: PlannedStage) -> list[Planned]:
-        """Return the planned trials of a stage: those that Optuna's are to be told from."""
+    def trials(self, stage: PlannedStage) -> list[PlannedTrial]:
+        """Return the planned trials of a stage: those by which ours are known among Optuna's."""
         with self._connect() as connection:
-            return planned_trials(connection, place.study, place.stage)
+            return planned_trials(connection, stage.study, stage.stage)
 
-    def with_curves(self, place: PlannedStage) -> set[tuple[int, int]]:
+    def with_curves(self, stage: PlannedStage) -> set[tuple[int, int]]:
         """Return the trials of a stage, by candidate and replicate, that have learning curves."""
         query = sa.select(curves.c.candidate, curves.c.replicate)
-        query = query.where(curves.c.study_id == place.study_id, curves.c.stage == place.stage)
+        query = query.where(curves.c.study_id == stage.study_id, curves.c.stage == stage.stage)
         with self._connect() as connection:
             return {(row.candidate, row.replicate) for row in connection.execute(query)}
 
-    def curve(self, place: PlannedStage, planned: Planned) -> bytes | None:
+    def curve(self, stage: PlannedStage, planned: PlannedTrial) -> bytes | None:
         """Return the packed curve of a planned trial, None where it has none."""
         query = sa.select(curves.c.arrays).where(
-            curves.c.study_id == place.study_id, curves.c.stage == place.stage,
+            curves.c.study_id == stage.study_id, curves.c.stage == stage.stage,
             curves.c.candidate == planned.candidate, curves.c.replicate == planned.replicate,
         )  # fmt: skip
         with self._connect() as connection:
@@ -155,7 +154,7 @@ class View:
     def number_of(self, trial: int) -> int | None:
         """Return Optuna's study of one of its trials."""
         with self._connect() as connection:
-            table = optuna_trials
+            table = TRIALS
             return connection.scalar(
                 sa.select(table.c.study_id).where(table.c.trial_id == trial)
             )  # fmt: skip
@@ -174,17 +173,10 @@ class View:
         )
         if options.get("poolclass") is not sa.NullPool:
             options |= {"pool_size": connections, "pool_pre_ping": True}
-        storage = RDBStorage(
-            text,
-            engine_kwargs=options,
-            skip_compatibility_check=True,  # the database was opened before, and is as it should be
-            skip_table_creation=True,
-        )
-        prepare(storage.engine, write=write)
-        storage.remove_session()
-        storage.engine.dispose()  # what Optuna opened to look at its version knows no mode
-        sa.event.listen(storage.engine, "handle_error", self._note)
-        return storage
+        engine = sa.create_engine(text, **options)
+        prepare(engine, write=write)
+        sa.event.listen(engine, "handle_error", self._note)
+        return storage_over(engine)  # the database was opened before, and is as it should be
 
     def _note(self, context: ExceptionContext) -> None:
         self._trouble.error = context.sqlalchemy_exception or context.original_exception
@@ -209,6 +201,6 @@ def _planned_query() -> sa.Select[Any]:
             totals.c.planned, totals.c.finished, totals.c.best,
         )
         .join(studies, studies.c.name == stages.c.study)
-        .join(optuna_studies, is_ours())
+        .join(STUDIES, is_ours())
         .outerjoin(totals, same)
     )  # fmt: skip

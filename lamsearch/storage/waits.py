@@ -71,9 +71,9 @@ def holder(connection: Connection) -> str:
     row = connection.execute(sa.text(_HOLDERS)).first()
     if row is None:
         return "another transaction"
-    place = f" at {row.host}" if row.host else ""
+    where = f" at {row.host}" if row.host else ""
     since = "" if row.seconds is None else f", {row.state} for {max(row.seconds, 0.0):.0f} s"
     return (
         f"the transaction of server process {row.pid} "
-        f"({row.application_name or 'unnamed'}{place}{since})"
+        f"({row.application_name or 'unnamed'}{where}{since})"
     )

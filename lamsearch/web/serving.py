@@ -16,12 +16,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 from wsgiref.types import WSGIApplication
 
 from lamsearch.artifacts import Files
 from lamsearch.errors import InputError
-from lamsearch.storage import Database, Shown, View
+from lamsearch.storage import Database, Shown, View, dashboard_bridge
 from lamsearch.web.access_control import AccessControl, Rules
 from lamsearch.web.attempts import Attempts
 
@@ -174,19 +173,14 @@ def _url(host: str, port: int) -> str:
 
 def _application(view: View, files: Files, say: Callable[[str], None]) -> WSGIApplication:
     """Optuna's application on the storage as we show it."""
-    import optuna_dashboard
-
     from lamsearch.web.annotations import Words
     from lamsearch.web.artifacts import KINDS, Artifacts
     from lamsearch.web.error_handling import ErrorHandling, FirstLine
 
     artifacts = Artifacts(files)
     shown = artifacts.shown = Shown(view, Words(), KINDS)
-    application: Any = optuna_dashboard.wsgi(shown, artifacts)
-    application.catchall = False  # what goes wrong is said by ErrorHandling
-    for name in ("optuna_dashboard._bottle_util", "optuna_dashboard._app"):
-        logging.getLogger(name).addFilter(FirstLine(view))
-    return ErrorHandling(application, view, shown, say)
+    application = dashboard_bridge.application(shown, artifacts, FirstLine(view))
+    return ErrorHandling(application, view, shown, say)  # which says what goes wrong
 
 
 def _run(door: AccessControl, listening: socket.socket, announce: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lamsearch.artifacts import Files
 from lamsearch.search import training_seed
-from lamsearch.storage import Claim, Stored
+from lamsearch.storage import Claim, PlannedStudy
 from lamsearch.trainers import Guarded, kind_of
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -30,7 +30,7 @@ class Checkpoints:
         claim: the lease on the cohort, with the λs of its candidates.
     """
 
-    def __init__(self, files: Files, stored: Stored, claim: Claim) -> None:
+    def __init__(self, files: Files, stored: PlannedStudy, claim: Claim) -> None:
         self._files, self._stage, self._cohort = files, claim.stage, claim.number
         self._identity = _identity(stored, claim)
 
@@ -86,7 +86,7 @@ def _restored(trainer: Guarded, state: Arrays) -> str | None:
     return None
 
 
-def _identity(stored: Stored, claim: Claim) -> dict[str, object]:
+def _identity(stored: PlannedStudy, claim: Claim) -> dict[str, object]:
     """All that the bits of a training follow from; the files' path says none of it for certain."""
     return {
         "version of the state": kind_of(stored.study).state_version,
@@ -96,5 +96,5 @@ def _identity(stored: Stored, claim: Claim) -> dict[str, object]:
         "stage": claim.stage,
         "cohort": claim.number,
         "seed": list(training_seed(stored.study, claim.stage, claim.replicate)),
-        "candidates": [[trial.candidate, trial.log10_lambda] for trial in claim.slots],
+        "candidates": [[trial.candidate, trial.log10_lambda] for trial in claim.trials],
     }

@@ -17,7 +17,7 @@ from lamsearch.data import LabelledImages, TrainingData
 from lamsearch.errors import DataError
 from lamsearch.results import FloatArray, IntArray, Model, StageName
 from lamsearch.search import training_seed
-from lamsearch.storage import Claim, Leases, Stored
+from lamsearch.storage import Claim, Leases, PlannedStudy
 from lamsearch.study import Study
 from lamsearch.trainers import Guarded, trainer_for
 from lamsearch.worker.renewer import Retry
@@ -44,7 +44,7 @@ class Settings:
 class Context:
     """A study with all that it is worked on with; ``stop`` is set when the worker is to leave."""
 
-    stored: Stored
+    stored: PlannedStudy
     settings: Settings
     data: TrainingData
     files: Files
@@ -103,7 +103,7 @@ class Context:
         return self.files.save_model(replicate, model, metadata)
 
 
-def loaded(stored: Stored, settings: Settings) -> TrainingData:
+def loaded(stored: PlannedStudy, settings: Settings) -> TrainingData:
     """Return the data of a study, which must be those that it was planned with.
 
     Raises:

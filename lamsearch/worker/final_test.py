@@ -31,7 +31,7 @@ def evaluate_final(context: Context, claim: Claim, renewer: LeaseRenewer) -> Non
         raise LeaseLostError("the test was given to another worker")
     result = final.score([model_from(content) for content in whole.values()], examples)
     digests = {replicate: digest_of(content) for replicate, content in whole.items()}
-    retried(lambda: leases.tell_test(claim, result, digests))
+    retried(lambda: leases.complete_test(claim, result, digests))
 
 
 def _model(context: Context, replicate: int, sha256: str | None) -> bytes | None:

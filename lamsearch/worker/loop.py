@@ -23,7 +23,7 @@ from lamsearch.data import TrainingData
 from lamsearch.errors import FilesError, InterruptedWorkError, LeaseLostError
 from lamsearch.results import Model, Trained, TrialState
 from lamsearch.search import halving
-from lamsearch.storage import Claim, Database, Heartbeat, Leases, Stored, Wait
+from lamsearch.storage import Claim, Database, Heartbeat, Leases, PlannedStudy, Wait
 from lamsearch.trainers import Guarded, Progress, TrainerFailedError, check
 from lamsearch.worker.checkpoints import Checkpoints
 from lamsearch.worker.context import CURVES_TEST, Context, Settings, loaded
@@ -53,7 +53,7 @@ class Worker:
     def __init__(
         self,
         database: Database,
-        stored: Stored,
+        stored: PlannedStudy,
         settings: Settings,
         *,
         stop: threading.Event,
@@ -110,7 +110,7 @@ class Worker:
         return self._retried(lambda: store.join(database, name, found, mixed=mixed))
 
     def _work(self, claim: Claim) -> None:
-        if claim.taken_over:
+        if claim.reclaimed:
             self._say(f"took over {_title(claim)} from a worker that went silent")
         self._say_all(claim.replanned)
         with LeaseRenewer(self._leases, claim, self._retried) as renewer:
@@ -135,11 +135,13 @@ class Worker:
             failed = Trained(
                 state=TrialState.FAIL, reason=str(error), updates=renewer.heartbeat.updates
             )
-            outcomes = (failed,) * len(claim.slots)
+            outcomes = (failed,) * len(claim.trials)
         seconds, heartbeat = time.monotonic() - begun, renewer.heartbeat
-        self._say_all(self._retried(lambda: self._leases.tell(claim, outcomes, heartbeat, seconds)))
+        self._say_all(
+            self._retried(lambda: self._leases.complete(claim, outcomes, heartbeat, seconds))
+        )
         checkpoints.drop()
-        for trial, trained in zip(claim.slots, outcomes, strict=True):
+        for trial, trained in zip(claim.trials, outcomes, strict=True):
             if trained.state is TrialState.FAIL:
                 point = f"log10 λ {trial.log10_lambda:.4g}"
                 self._say(f"{claim.stage} {point} failed: {trained.reason}")
@@ -225,12 +227,12 @@ class Worker:
         if claim.stage == "final" and context.wants_test_curves:
             examples = context.open_test(claim, CURVES_TEST)
             test = (context.data.split("final").enter(examples.x), examples.y)
-        points = [trial.log10_lambda for trial in claim.slots]
+        points = [trial.log10_lambda for trial in claim.trials]
         return context.trainer(claim.stage, points, claim.replicate, test)
 
     def _saved(self, claim: Claim, model: Model) -> str:
         """Save the model of a claim of the final; return its digest."""
-        log10_lambda = claim.slots[0].log10_lambda
+        log10_lambda = claim.trials[0].log10_lambda
         return digest_of(self._context.save_model(claim.replicate, model, log10_lambda))
 
 
@@ -245,5 +247,5 @@ def _heartbeat(progress: Progress, claim: Claim, rate: float, before: Heartbeat)
     if not progress.cycle_end or accuracies is None or not np.isfinite(accuracies).any():
         return heartbeat
     best = int(np.nanargmax(accuracies))
-    value = claim.slots[best].log10_lambda
+    value = claim.trials[best].log10_lambda
     return replace(heartbeat, best=float(accuracies[best]), best_at=value)

@@ -22,7 +22,7 @@ from lamsearch.errors import FilesError, InputError
 from lamsearch.local_files import write_whole
 from lamsearch.results import Model
 
-Stored = dict[str, np.ndarray]
+PlannedStudy = dict[str, np.ndarray]
 
 
 def state(seed: int = 0) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def state(seed: int = 0) -> dict[str, Any]:
     }
 
 
-def same(one: Stored | None, other: Stored) -> bool:
+def same(one: PlannedStudy | None, other: PlannedStudy) -> bool:
     """Whether both hold the same arrays, to the bit."""
     return (
         one is not None

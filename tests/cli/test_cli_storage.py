@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 # written by the first version: the study `whole` is done
 DUMP = Path(__file__).parents[1] / "storage/storages/version-1.sql"
 OLD = (
-    "Error: storage: must have schema version 3, got 1, which an earlier lamsearch wrote; "
+    "Error: storage: must have schema version 4, got 1, which an earlier lamsearch wrote; "
     "upgrade it with: lamsearch storage upgrade\n"
 )
 
@@ -49,12 +50,15 @@ def test_upgrade_is_said_once_and_the_study_is_reported(lamsearch: Any, old: Pat
     url = ("--storage", f"sqlite:///{old}")
     first, second = lamsearch("storage", "upgrade", *url), lamsearch("storage", "upgrade", *url)
     assert (first.returncode, first.stdout, first.stderr) == (
-        0, "", "storage: upgraded from schema version 1 to 3\n",
+        0, "", "storage: upgraded from schema version 1 to 4\n",
     )  # fmt: skip
-    assert second.stderr == f"sqlite:///{old}: schema version 3 already\n"
+    assert second.stderr == f"sqlite:///{old}: schema version 4 already\n"
     result = lamsearch("storage", "check", *url)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"sqlite:///{old}: schema version 3, which is current\n"
+    assert result.stdout == (
+        f"sqlite:///{old}: schema version 4, which is current; "
+        f"Optuna's tables are v3.2.0.a, as Optuna {metadata.version('optuna')} needs them\n"
+    )
     told = lamsearch("report", "whole", "--json", *url)
     assert told.returncode == 0, told.stderr
     stages = json.loads(told.stdout)["stages"]
@@ -66,7 +70,7 @@ def test_whoever_plans_upgrades_in_passing(lamsearch: Any, old: Path, study_file
     url = ("--storage", f"sqlite:///{old}")
     result = lamsearch("create", study_file(), *url)
     assert result.returncode == 0, result.stderr
-    assert result.stderr == "storage: upgraded from schema version 1 to 3\n"
+    assert result.stderr == "storage: upgraded from schema version 1 to 4\n"
 
 
 @pytest.mark.parametrize("verb", ["check", "upgrade"])
@@ -83,7 +87,7 @@ def test_what_a_newer_version_wrote_is_one_sentence(
     result = lamsearch("storage", verb, *url)
     assert result.returncode == 2
     assert result.stderr == (
-        "Error: storage: was written by a newer lamsearch: must have schema version 3 or earlier, "
+        "Error: storage: was written by a newer lamsearch: must have schema version 4 or earlier, "
         "got 99\n"
     )
     missing = tmp_path / "missing.db"

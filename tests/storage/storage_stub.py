@@ -14,7 +14,16 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
 from lamsearch.results import Curve, FinalScore, Trained, TrialState
-from lamsearch.storage import Claim, Database, Heartbeat, Held, Leases, Stored, Wait, create
+from lamsearch.storage import (
+    Claim,
+    Database,
+    Heartbeat,
+    LeasedTrial,
+    Leases,
+    PlannedStudy,
+    Wait,
+    create,
+)
 from lamsearch.study import Study, parse_study
 
 BEAT = Heartbeat(updates=30, per_second=12.5, best=0.8, best_at=-3.0)
@@ -24,7 +33,7 @@ FINAL = FinalScore(
 )  # fmt: skip
 
 
-def planned(database: Database, study: Study, **changes: Any) -> Stored:
+def planned(database: Database, study: Study, **changes: Any) -> PlannedStudy:
     """Plan a study with made-up data facts."""
     facts: dict[str, Any] = {
         "data_fingerprint": "d" * 64,
@@ -41,7 +50,7 @@ def accuracy(log10_lambda: float, replicate: int = 0) -> float:
     return 0.9 - 0.02 * (log10_lambda + 3.0) ** 2 + 0.001 * replicate
 
 
-def trained(held: Held, replicate: int = 0, **changes: Any) -> Trained:
+def trained(held: LeasedTrial, replicate: int = 0, **changes: Any) -> Trained:
     """Return the made-up outcome of a trial: two cycles, a curve, 100 validation images."""
     score = accuracy(held.log10_lambda, replicate)
     rng = np.random.default_rng(held.candidate)
@@ -69,7 +78,7 @@ def failed(reason: str = "cost is nan at update 7") -> Trained:
 
 def outcomes(claim: Claim) -> list[Trained]:
     """Return the made-up outcomes of a cohort."""
-    return [trained(held, claim.replicate) for held in claim.slots]
+    return [trained(held, claim.replicate) for held in claim.trials]
 
 
 def claimed(leases: Leases) -> Claim:
@@ -83,9 +92,9 @@ def finish(leases: Leases, claim: Claim, told: Sequence[Trained] | None = None) 
     """Do the work of a claim."""
     if claim.tests:
         leases.open_test(claim, "a test")
-        leases.tell_test(claim, FINAL)
+        leases.complete_test(claim, FINAL)
     else:
-        leases.tell(claim, outcomes(claim) if told is None else told, BEAT, 1.5)
+        leases.complete(claim, outcomes(claim) if told is None else told, BEAT, 1.5)
 
 
 def work(leases: Leases, *, until: str | None = None) -> list[Claim]:

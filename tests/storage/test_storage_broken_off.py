@@ -82,7 +82,7 @@ def test_a_connection_that_ends_at_any_statement_of_any_call(
     while (claim := storm.through(leases.claim)) is not None:
         assert isinstance(claim, Claim), claim
         if not claim.tests:
-            values = [0.5] * len(claim.slots)
+            values = [0.5] * len(claim.trials)
             storm.through(partial(leases.report, claim, 1, values))
         storm.through(partial(finish, leases, claim))
         done.append(claim)

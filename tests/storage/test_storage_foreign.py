@@ -134,7 +134,7 @@ def test_planned_trials_that_another_program_has_had_are_planned_anew(
         f"program: it is left out, and planned anew as trial {number + 5}"
         for number, what in enumerate(["was ended (COMPLETE)", "was ended (FAIL)", "was taken"])
     )
-    assert leases.tell(claim, outcomes(claim), BEAT, 1.5) == ()
+    assert leases.complete(claim, outcomes(claim), BEAT, 1.5) == ()
     assert read_study(database, "small").stages["coarse"].count(TrialState.COMPLETE) == 3
     foreign.tell(running, 0.99)  # its own process ends it without an error
     assert not any(one.replanned for one in work(leases))
@@ -155,9 +155,9 @@ def test_a_trial_that_is_ended_while_it_is_trained_is_planned_anew(
         "trial 0 of small/coarse (candidate 0, replicate 0) was ended (COMPLETE)"
     )
     plain().tell(2, state=FAIL)
-    (line,) = leases.tell(claim, outcomes(claim), BEAT, 1.5)
+    (line,) = leases.complete(claim, outcomes(claim), BEAT, 1.5)
     assert line.endswith("by another program: it is left out, and planned anew as trial 6")
-    assert leases.tell(claim, outcomes(claim), BEAT, 1.5) == ()
+    assert leases.complete(claim, outcomes(claim), BEAT, 1.5) == ()
     work(leases)
     assert answer(database) == right
 
@@ -172,8 +172,8 @@ def test_a_trial_that_is_ended_after_its_worker_died_is_planned_anew(
     plain().tell(1, state=FAIL)
     window.expire()
     again = claimed(leases)
-    assert [one.trial for one in again.slots][::2] == [one.trial for one in first.slots][::2]
-    assert again.slots[1].trial != first.slots[1].trial
+    assert [one.trial for one in again.trials][::2] == [one.trial for one in first.trials][::2]
+    assert again.trials[1].trial != first.trials[1].trial
     assert len(again.replanned) == 1
     finish(leases, again)
     work(leases)
@@ -227,7 +227,7 @@ def test_odd_attributes_hurt_nobody(
     """Attributes of odd types on trials that are being trained change neither plan nor results."""
     claim = claimed(leases)
     storage = plain()._storage
-    for held, key in zip(claim.slots, ("candidate", "reason", "updates"), strict=True):
+    for held, key in zip(claim.trials, ("candidate", "reason", "updates"), strict=True):
         storage.set_trial_user_attr(held.trial, key, {"odd": [None]})
         storage.set_trial_user_attr(held.trial, "validation_loss", "low")
     finish(leases, claim)
@@ -245,7 +245,7 @@ def test_a_sampler_learns_nothing_from_trials_that_nobody_planned(
         planned(database, wanted)
         leases, found = Leases(database, "small", owner="a", seconds=60.0), list[float]()
         while (claim := claimed(leases)).stage == "coarse":
-            found += [held.log10_lambda for held in claim.slots]
+            found += [held.log10_lambda for held in claim.trials]
             finish(leases, claim)
             if meddled:
                 study = plain()

@@ -54,7 +54,7 @@ def test_a_worker_reclaims_its_own_expired_lease_as_anybody_s(
     claimed(leases)
     window.expire()
     again = claimed(leases)
-    assert (again.number, again.token, again.taken_over) == (0, 2, True)
+    assert (again.number, again.token, again.reclaimed) == (0, 2, True)
     assert window.column("taken_from") == ["a", None]
     assert window.column("takeovers") == [1, 0]
 
@@ -62,9 +62,11 @@ def test_a_worker_reclaims_its_own_expired_lease_as_anybody_s(
 def test_a_completed_trial_carries_these_attributes(leases: Leases, window: Window) -> None:
     """What is known of a trial's training stands in its attributes by these names."""
     claim = claimed(leases)
-    score = trained(claim.slots[0])
-    pruned = trained(claim.slots[1], state=TrialState.PRUNED, updates=15, reason="halving: place 2")
-    leases.tell(claim, [score, pruned, trained(claim.slots[2])], BEAT, 3 * 1.23456)
+    score = trained(claim.trials[0])
+    pruned = trained(
+        claim.trials[1], state=TrialState.PRUNED, updates=15, reason="halving: place 2"
+    )
+    leases.complete(claim, [score, pruned, trained(claim.trials[2])], BEAT, 3 * 1.23456)
     first, second, *_ = window.trials()["small/coarse"]
     ours = {key: value for key, value in first.user_attrs.items() if key != "lambda"}
     assert ours == {
@@ -78,9 +80,9 @@ def test_a_completed_trial_carries_these_attributes(leases: Leases, window: Wind
 def test_a_trial_that_failed_fails_whatever_it_scored(leases: Leases, window: Window) -> None:
     """A result that says that it failed ends as failed, though it has a score."""
     claim = claimed(leases)
-    outcomes = [trained(held) for held in claim.slots]
-    outcomes[1] = trained(claim.slots[1], state=TrialState.FAIL, reason="cost is nan at update 7")
-    leases.tell(claim, outcomes, BEAT, 1.0)
+    outcomes = [trained(held) for held in claim.trials]
+    outcomes[1] = trained(claim.trials[1], state=TrialState.FAIL, reason="cost is nan at update 7")
+    leases.complete(claim, outcomes, BEAT, 1.0)
     states = [trial.state.name for trial in window.trials()["small/coarse"]]
     assert states[:3] == ["COMPLETE", "FAIL", "COMPLETE"]
 
@@ -90,9 +92,9 @@ def test_a_loss_that_is_no_number_fails_with_what_was_learnt_until_then(
 ) -> None:
     """Such a trial fails with its reason, after how many updates, and keeps its curve."""
     claim = claimed(leases)
-    outcomes = [trained(held) for held in claim.slots]
-    outcomes[0] = trained(claim.slots[0], validation_loss=math.nan, updates=30, correct=None)
-    leases.tell(claim, outcomes, BEAT, 1.0)
+    outcomes = [trained(held) for held in claim.trials]
+    outcomes[0] = trained(claim.trials[0], validation_loss=math.nan, updates=30, correct=None)
+    leases.complete(claim, outcomes, BEAT, 1.0)
     found = window.trials()["small/coarse"][0]
     assert found.state.name == "FAIL"
     assert found.user_attrs["reason"] == "validation loss is nan"
@@ -132,7 +134,7 @@ def test_a_database_that_is_there_makes_nobody_lenient(
             leases.claim()
     window.expire()
     again = claimed(leases)
-    assert (again.number, again.taken_over) == (held.number, True)
+    assert (again.number, again.reclaimed) == (held.number, True)
 
 
 def test_a_deleted_study_is_named(database: Database, leases: Leases) -> None:

@@ -74,9 +74,9 @@ def test_claims_are_disjoint_in_order_and_then_there_is_only_waiting(
     """Workers get the cohorts in their order, each once; after the last they are told to wait."""
     first, second = claimed(worker("a")), claimed(worker("b"))
     assert (first.stage, first.number, second.number) == ("coarse", 0, 1)
-    assert (first.token, first.taken_over, first.tests, first.replicate) == (1, False, False, 0)
-    assert [held.candidate for held in first.slots] == [0, 1, 2]
-    assert [held.candidate for held in second.slots] == [3, 4]
+    assert (first.token, first.reclaimed, first.tests, first.replicate) == (1, False, False, 0)
+    assert [held.candidate for held in first.trials] == [0, 1, 2]
+    assert [held.candidate for held in second.trials] == [3, 4]
     assert worker("c").claim() == Wait(cohorts=2)
     finish(worker("a"), first)
     assert worker("c").claim() == Wait(cohorts=1)
@@ -87,7 +87,7 @@ def test_claimed_trials_run_with_their_lambda(worker: Worker, window: Window) ->
     """A claim sets its trials, and no others, running; each has the λ that the claim says."""
     claim = claimed(worker("a"))
     trials = {trial._trial_id: trial for trial in window.trials()["small/coarse"]}
-    for held in claim.slots:
+    for held in claim.trials:
         trial = trials[held.trial]
         assert trial.state.name == "RUNNING"
         assert trial.params == {"log10_lambda": held.log10_lambda}
@@ -115,7 +115,7 @@ def test_an_expired_lease_is_taken_over_with_the_same_trials(
     old.report(first, 1, [0.5, 0.5, 0.5])
     window.expire()
     new = claimed(worker("b"))
-    assert new == replace(first, token=2, taken_over=True)
+    assert new == replace(first, token=2, reclaimed=True)
     assert window.column("takeovers") == [1, 0]
     assert window.states() == {"small/coarse": {"RUNNING": 5}}
     with lost_without_a_trace(window):
@@ -123,15 +123,15 @@ def test_an_expired_lease_is_taken_over_with_the_same_trials(
     with lost_without_a_trace(window):
         old.report(first, 2, [0.6, 0.6, 0.6])
     with lost_without_a_trace(window):
-        old.tell(first, outcomes(first), BEAT, 1.0)
+        old.complete(first, outcomes(first), BEAT, 1.0)
     with lost_without_a_trace(window):
         old.open_test(first, "too early")
     before = window.tables()
     old.give_back(first)
     assert window.tables() == before
-    worker("b").tell(new, outcomes(new), BEAT, 1.0)
+    worker("b").complete(new, outcomes(new), BEAT, 1.0)
     with lost_without_a_trace(window):
-        old.tell(first, outcomes(first), BEAT, 1.0)
+        old.complete(first, outcomes(first), BEAT, 1.0)
     assert window.states() == {"small/coarse": {"COMPLETE": 3, "RUNNING": 2}}
 
 
@@ -143,11 +143,11 @@ def test_every_takeover_raises_the_token(worker: Worker, window: Window) -> None
         claims.append(claimed(worker(owner)))
         window.expire()
     assert [claim.token for claim in claims] == [1, 2, 3, 4]
-    assert len({claim.slots for claim in claims}) == 1
+    assert len({claim.trials for claim in claims}) == 1
     assert window.column("takeovers") == [3, 0]
     again = claimed(worker("a"))
     with lost_without_a_trace(window):  # the same worker's own first claim is no longer one
-        worker("a").tell(claims[0], outcomes(claims[0]), BEAT, 1.0)
+        worker("a").complete(claims[0], outcomes(claims[0]), BEAT, 1.0)
     worker("a").renew(again, BEAT)
 
 
@@ -194,7 +194,7 @@ def test_a_study_made_again_is_not_told_by_workers_of_the_deleted_one(
     with lost_without_a_trace(window):
         old.renew(first, BEAT)
     with lost_without_a_trace(window):
-        old.tell(first, outcomes(first), BEAT, 1.0)
+        old.complete(first, outcomes(first), BEAT, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -209,9 +209,9 @@ def test_telling_is_all_or_nothing(statement: str, worker: Worker, window: Windo
     claim = claimed(leases)
     before = window.tables()
     with pytest.raises(KeyboardInterrupt), death_at(statement):
-        leases.tell(claim, outcomes(claim), BEAT, 1.0)
+        leases.complete(claim, outcomes(claim), BEAT, 1.0)
     assert window.tables() == before
-    leases.tell(claim, outcomes(claim), BEAT, 1.0)
+    leases.complete(claim, outcomes(claim), BEAT, 1.0)
     assert window.states() == {"small/coarse": {"COMPLETE": 3, "WAITING": 2}}
 
 
@@ -220,14 +220,14 @@ def test_told_trials_are_complete_with_their_values(worker: Worker, window: Wind
     its cycle ends; its scores and worker stand beside it."""
     leases = worker("a")
     claim = claimed(leases)
-    leases.report(claim, 1, [accuracy(held.log10_lambda) - 0.1 for held in claim.slots])
+    leases.report(claim, 1, [accuracy(held.log10_lambda) - 0.1 for held in claim.trials])
     assert all(
         list(t.intermediate_values) == [1]
         for t in window.trials()["small/coarse"] if t.state.name == "RUNNING"
     )  # fmt: skip
-    leases.tell(claim, outcomes(claim), BEAT, 3.0)
+    leases.complete(claim, outcomes(claim), BEAT, 3.0)
     trials = {trial._trial_id: trial for trial in window.trials()["small/coarse"]}
-    for held in claim.slots:
+    for held in claim.trials:
         trial, score = trials[held.trial], accuracy(held.log10_lambda)
         assert (trial.state.name, trial.value) == ("COMPLETE", score)
         assert trial.intermediate_values == {1: score - 0.1, 2: score}
@@ -252,7 +252,7 @@ def test_a_failed_trial_ends_with_its_reason(worker: Worker, window: Window) -> 
     """A net that was taken out is FAIL at once with the reason; its cohort's others complete."""
     leases = worker("a")
     claim = claimed(leases)
-    leases.tell(claim, [failed("why"), *outcomes(claim)[1:]], BEAT, 1.0)
+    leases.complete(claim, [failed("why"), *outcomes(claim)[1:]], BEAT, 1.0)
     trials = window.trials()["small/coarse"]
     assert [t.state.name for t in trials[:3]] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert (trials[0].user_attrs["reason"], trials[0].values) == ("why", None)
@@ -266,11 +266,11 @@ def test_what_is_not_finite_never_completes(
     leases = worker("a")
     claim = claimed(leases)
     told = [
-        trained(claim.slots[0], validation_accuracy=bad),
-        trained(claim.slots[1], validation_loss=bad),
-        trained(claim.slots[2]),
+        trained(claim.trials[0], validation_accuracy=bad),
+        trained(claim.trials[1], validation_loss=bad),
+        trained(claim.trials[2]),
     ]
-    leases.tell(claim, told, BEAT, 1.0)
+    leases.complete(claim, told, BEAT, 1.0)
     states = [(t.state.name, t.values is None) for t in window.trials()["small/coarse"][:3]]
     assert states == [("FAIL", True), ("FAIL", True), ("COMPLETE", False)]
     first, second, _, *_ = read_study(database, "small").stages["coarse"].trials
@@ -313,7 +313,7 @@ def test_the_test_set_is_opened_once(worker: Worker, window: Window, database: D
     leases = worker("a")
     work(leases, until="test")
     claim = claimed(leases)
-    assert (claim.stage, claim.tests, claim.slots) == ("final", True, ())
+    assert (claim.stage, claim.tests, claim.trials) == ("final", True, ())
     opening = leases.open_test(claim, "the first purpose")
     assert (opening.study, opening.owner) == ("small", "a")
     assert read_study(database, "small").openings == (opening,)
@@ -322,13 +322,13 @@ def test_the_test_set_is_opened_once(worker: Worker, window: Window, database: D
     assert window.tables() == before
     window.expire()
     again = claimed(worker("b"))
-    assert (again.tests, again.taken_over) == (True, True)
+    assert (again.tests, again.reclaimed) == (True, True)
     assert worker("b").open_test(again, "a third purpose") == opening
     with lost_without_a_trace(window):
         leases.open_test(claim, "too late")
     with lost_without_a_trace(window):
-        leases.tell_test(claim, FINAL)
-    worker("b").tell_test(again, FINAL)
+        leases.complete_test(claim, FINAL)
+    worker("b").complete_test(again, FINAL)
     assert worker("b").claim() is None
     assert read_study(database, "small").openings == (opening,)
 
@@ -349,9 +349,9 @@ def test_a_crash_in_telling_the_test_leaves_it_to_be_told(
     with monkeypatch.context() as patch:
         patch.setattr(Leases, "_finish", broken)
         with pytest.raises(KeyboardInterrupt):
-            leases.tell_test(claim, FINAL)
+            leases.complete_test(claim, FINAL)
     assert window.tables() == before
-    leases.tell_test(claim, FINAL)
+    leases.complete_test(claim, FINAL)
     assert leases.claim() is None
     assert read_study(database, "small").final == FINAL
 
@@ -372,17 +372,17 @@ def test_an_adaptive_sampler_chooses_at_the_claim_and_never_again(
     takeover adopts unchanged."""
     assert all(trial.params == {} for trial in window.trials()["small/coarse"])
     claim = claimed(Leases(database, "small", owner="a", seconds=60.0))
-    chosen = [held.log10_lambda for held in claim.slots]
+    chosen = [held.log10_lambda for held in claim.trials]
     assert all(-5.0 <= value <= -1.0 for value in chosen)
     assert len(set(chosen)) == 3
     found = {t._trial_id: t for t in window.trials()["small/coarse"]}
-    for held in claim.slots:
+    for held in claim.trials:
         assert found[held.trial].params == {"log10_lambda": held.log10_lambda}
         assert found[held.trial].user_attrs["lambda"] == 10.0**held.log10_lambda
     assert sum(trial.params == {} for trial in found.values()) == 11
     window.expire()
     again = claimed(Leases(database, "small", owner="b", seconds=60.0))
-    assert again.slots == claim.slots
+    assert again.trials == claim.trials
 
 
 @pytest.mark.usefixtures("tpe")
@@ -525,7 +525,7 @@ def test_a_claim_whose_answer_was_lost_is_claimed_again_at_once(
     with pytest.raises(OperationalError):
         leases.claim()
     again = claimed(leases)
-    assert (again.number, again.token, again.taken_over) == (0, 2, False)
+    assert (again.number, again.token, again.reclaimed) == (0, 2, False)
     assert window.column("takeovers") == [0, 0]
     assert window.states() == {"small/coarse": {"RUNNING": 3, "WAITING": 2}}
     finish(leases, again)
@@ -545,9 +545,13 @@ def test_a_tell_whose_answer_was_lost_may_be_repeated(
         leases.open_test(claim, "a test")
     unacknowledged(leases)
     with pytest.raises(OperationalError):
-        leases.tell_test(claim, FINAL) if last else leases.tell(claim, outcomes(claim), BEAT, 1.5)
+        leases.complete_test(claim, FINAL) if last else leases.complete(
+            claim, outcomes(claim), BEAT, 1.5
+        )
     told = window.tables()
-    leases.tell_test(claim, FINAL) if last else leases.tell(claim, outcomes(claim), BEAT, 1.5)
+    leases.complete_test(claim, FINAL) if last else leases.complete(
+        claim, outcomes(claim), BEAT, 1.5
+    )
     assert window.tables() == told
 
 
@@ -568,7 +572,7 @@ def test_who_was_cut_off_takes_nothing_over_for_one_lease(
     real = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: real() + 31.0)
     taken = claimed(back)
-    assert (taken.number, taken.taken_over) == (0, True)
+    assert (taken.number, taken.reclaimed) == (0, True)
 
 
 def test_waiting_takes_no_lock(url: str, worker: Worker, open_database: Open) -> None:
@@ -615,7 +619,7 @@ def test_an_expiry_far_ahead_alone_holds_nothing(worker: Worker, window: Window)
     """What counts is how long the lease was to last, not when its row says it was renewed."""
     claimed(worker("a"))
     window.execute("UPDATE lamsearch_cohort SET expires = expires + 7200 WHERE number = 0")
-    assert claimed(worker("b")).taken_over
+    assert claimed(worker("b")).reclaimed
 
 
 def test_a_server_that_started_in_the_future_spares_nobody(
@@ -627,7 +631,7 @@ def test_a_server_that_started_in_the_future_spares_nobody(
     monkeypatch.setattr(
         engine.Transaction, "server_started", lambda transaction: transaction.now() + 7200.0
     )
-    assert claimed(worker("b")).taken_over
+    assert claimed(worker("b")).reclaimed
 
 
 class Away:
@@ -690,7 +694,7 @@ def test_every_access_notices_an_outage(
     assert isinstance(back.claim(), Wait)
     now = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: now() + 31.0)
-    assert claimed(back).taken_over
+    assert claimed(back).reclaimed
 
 
 @pytest.mark.usefixtures("long_up")
@@ -705,5 +709,5 @@ def test_a_claim_never_heard_of_is_the_worker_s_own_though_it_only_read_since(
     with pytest.raises(KeyError):
         leases.chosen()  # a read that gets through, though there is no winner yet
     again = claimed(leases)
-    assert (again.number, again.token, again.taken_over) == (0, 2, False)
+    assert (again.number, again.token, again.reclaimed) == (0, 2, False)
     assert window.column("takeovers") == [0, 0]

@@ -207,7 +207,7 @@ def test_a_reader_follows_writers_that_come_and_go(
         assert name in names(reading)
         claim = claimed(leases)
         finish(leases, claim)
-        assert read_status(reading, name).stages[0].finished == len(claim.slots)
+        assert read_status(reading, name).stages[0].finished == len(claim.trials)
         work(leases)
         assert read_status(reading, name).state == "done"
         writing.close()

@@ -43,7 +43,7 @@ def test_a_whole_study_leaves_its_neighbour_as_it_is(
     leases = Leases(database, "small", owner="a", seconds=60.0)
     claim = claimed(leases)
     leases.renew(claim, BEAT)
-    leases.report(claim, 1, [0.5] * len(claim.slots))
+    leases.report(claim, 1, [0.5] * len(claim.trials))
     leases.give_back(claim)
     work(leases)
     assert read_study(database, "small").done
@@ -73,7 +73,7 @@ def test_who_waited_makes_the_transition_once_the_others_are_done(
     finish(one, claimed(one))
     last = claimed(one)
     assert other.claim() == Wait(cohorts=1)
-    one.tell(last, outcomes(last), BEAT, 1.0)
+    one.complete(last, outcomes(last), BEAT, 1.0)
     assert claimed(other).stage == "fine"
 
 
@@ -95,7 +95,7 @@ def test_an_adaptive_sampler_is_seeded_by_study_stage_and_candidate(
     study = small_study(coarse={"sampler": "tpe", "trials": 2}, fine=None, finalists=None)
     planned(database, study)
     claim = claimed(Leases(database, "small", owner="a", seconds=60.0))
-    for held in claim.slots:
+    for held in claim.trials:
         entropy = np.random.SeedSequence((study.seed, 0, held.candidate), spawn_key=(3,))
         sampler = optuna.samplers.TPESampler(seed=int(entropy.generate_state(1)[0]))
         alone = optuna.create_study(sampler=sampler, direction="maximize").ask()

@@ -85,7 +85,7 @@ def test_a_file_that_was_overwritten_is_named_and_left_alone(
     before = path.read_bytes()
     acts: dict[str, Callable[[], object]] = {
         "renew": lambda: leases.renew(claim, BEAT),
-        "complete": lambda: leases.tell(claim, outcomes(claim), BEAT, 1.0),
+        "complete": lambda: leases.complete(claim, outcomes(claim), BEAT, 1.0),
         "claim": leases.claim,
         "read": lambda: names(leases._database),
     }

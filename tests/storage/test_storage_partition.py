@@ -114,6 +114,6 @@ def test_who_waits_notices_that_it_was_cut_off(
     assert window.column("takeovers") == [0, 0]
     now = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: now() + 61.0)
-    assert claimed(waiting).taken_over
+    assert claimed(waiting).reclaimed
     far.close()
     near.close()

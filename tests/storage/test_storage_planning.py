@@ -254,9 +254,9 @@ def test_finalists_are_extended_until_the_best_is_inside(
     leases = worker(database)
     work(leases, until="finalists")
     claims = [claimed(leases), claimed(leases)]
-    first = {held.candidate for held in claims[0].slots}
+    first = {held.candidate for held in claims[0].trials}
     for claim in claims:  # at the schedule of the final a larger λ is better
-        told = [trained(h, validation_accuracy=0.6 + 0.1 * h.log10_lambda) for h in claim.slots]
+        told = [trained(h, validation_accuracy=0.6 + 0.1 * h.log10_lambda) for h in claim.trials]
         finish(leases, claim, told)
     before = window.tables()
     with pytest.raises(KeyboardInterrupt), death_at("INSERT INTO trial_user_attributes "):
@@ -264,7 +264,7 @@ def test_finalists_are_extended_until_the_best_is_inside(
     assert window.tables() == before
     further = claimed(leases)
     assert (further.stage, further.number, further.replicate) == ("finalists", 2, 0)
-    assert first.isdisjoint(held.candidate for held in further.slots)
+    assert first.isdisjoint(held.candidate for held in further.trials)
     leases.give_back(further)
     work(leases)
     stage = read_study(database, "small").stages["finalists"]
@@ -333,7 +333,7 @@ def test_a_stage_that_failed_whole_ends_the_study_with_its_reason(
     work(leases, until=stage)
     for _ in range(2):
         claim = claimed(leases)
-        finish(leases, claim, [failed() for _ in claim.slots])
+        finish(leases, claim, [failed() for _ in claim.trials])
     assert leases.claim() is None
     record, status = read_study(database, "small"), read_status(database, "small")
     assert record.failure is not None
@@ -351,7 +351,7 @@ def test_a_failed_candidate_is_left_behind(database: Database, small_study: Buil
     coarse = [claimed(leases), claimed(leases)]
     best = min((h for c in coarse for h in c.slots), key=lambda h: abs(h.log10_lambda + 3.0))
     for claim in coarse:
-        told = [failed() if held == best else trained(held) for held in claim.slots]
+        told = [failed() if held == best else trained(held) for held in claim.trials]
         finish(leases, claim, told)
     work(leases)
     record = read_study(database, "small")
@@ -462,7 +462,7 @@ def further_fine(leases: Leases, peak: float) -> list[Claim]:
     while (claim := claimed(leases)).stage == "fine":
         finish(leases, claim, [
             trained(held, validation_accuracy=0.9 - 0.02 * (held.log10_lambda - peak) ** 2)
-            for held in claim.slots
+            for held in claim.trials
         ])  # fmt: skip
         done.append(claim)
     leases.give_back(claim)
@@ -543,7 +543,9 @@ def test_a_crash_as_fine_goes_on_leaves_nothing(
         leases = worker(database, name=name)
         for _ in range(2):
             claim = claimed(leases)
-            told = [trained(h, validation_accuracy=0.5 + 0.1 * h.log10_lambda) for h in claim.slots]
+            told = [
+                trained(h, validation_accuracy=0.5 + 0.1 * h.log10_lambda) for h in claim.trials
+            ]
             finish(leases, claim, told)
     leases = worker(database)
     before = window.tables()
@@ -553,8 +555,8 @@ def test_a_crash_as_fine_goes_on_leaves_nothing(
     claims = [claimed(worker(database, "b", name)) for name in ("small", "twin")]
     for claim in claims:
         assert (claim.stage, claim.number) == ("fine", 2)
-        assert claim.slots[0].candidate == 4
-    values = [[held.log10_lambda for held in claim.slots] for claim in claims]
+        assert claim.trials[0].candidate == 4
+    values = [[held.log10_lambda for held in claim.trials] for claim in claims]
     assert values[0] == values[1]
 
 

@@ -84,7 +84,7 @@ def test_a_file_that_was_deleted_is_noticed_by_whatever_comes_next(
         one.unlink()
     acts: dict[str, Callable[[], object]] = {
         "renew": lambda: leases.renew(claim, BEAT),
-        "complete": lambda: leases.tell(claim, outcomes(claim), BEAT, 1.0),
+        "complete": lambda: leases.complete(claim, outcomes(claim), BEAT, 1.0),
         "report": lambda: leases.report(claim, 1, [0.5, 0.5]),
         "claim": leases.claim,
         "read": lambda: names(leases._database),

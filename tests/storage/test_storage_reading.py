@@ -60,7 +60,7 @@ def test_a_study_reads_back_what_was_told(database: Database, leases: Leases) ->
     told: dict[int, Trained] = {}
     for _ in range(2):
         claim = claimed(leases)
-        outcomes = [trained(held) for held in claim.slots]
+        outcomes = [trained(held) for held in claim.trials]
         outcomes[0] = failed(f"reason {claim.number}")
         odd = outcomes[1].curve
         assert odd is not None
@@ -70,7 +70,7 @@ def test_a_study_reads_back_what_was_told(database: Database, leases: Leases) ->
             test_accuracy=np.array([0.1, 0.2, 0.3], np.float32),
         )
         outcomes[1] = replace(outcomes[1], curve=odd)
-        told |= {held.candidate: one for held, one in zip(claim.slots, outcomes, strict=True)}
+        told |= {held.candidate: one for held, one in zip(claim.trials, outcomes, strict=True)}
         finish(leases, claim, outcomes)
     record = read_study(database, "small").stages["coarse"]
     assert [trial.candidate for trial in record.trials] == [0, 1, 2, 3, 4]
@@ -183,13 +183,13 @@ def test_status_tells_what_was_recovered(
     window.expire()
     other = Leases(database, "small", owner="b", seconds=60.0)
     second = claimed(other)
-    assert second.taken_over
+    assert second.reclaimed
     other.renew(second, replace(BEAT, updates=20, recovered=20))
     expected = Recovery(stage="coarse", cohort=0, taken_from="a", owner="b", updates=20, total=30)
     assert recovered() == expected
     other.give_back(second)
     third = claimed(leases)
-    assert not third.taken_over
+    assert not third.reclaimed
     assert read_status(database, "small").recovered == ()  # nothing yet by this one
     leases.renew(third, replace(BEAT, updates=25, recovered=25))
     assert recovered() == replace(expected, taken_from=None, owner="a", updates=25)
@@ -219,11 +219,11 @@ def test_status_has_the_means_of_the_candidates(database: Database, leases: Leas
     """A candidate is a point once a trial of it is complete: its mean over replicates by stage."""
     claim = claimed(leases)
     assert read_status(database, "small").points == ()
-    told = [trained(held) for held in claim.slots]
+    told = [trained(held) for held in claim.trials]
     finish(leases, claim, [failed(), *told[1:]])
     first = read_status(database, "small").points
     expected = {
-        round(held.log10_lambda, 6): accuracy(held.log10_lambda) for held in claim.slots[1:]
+        round(held.log10_lambda, 6): accuracy(held.log10_lambda) for held in claim.trials[1:]
     }
     assert {round(p.log10_lambda, 6): p.validation_accuracy for p in first} == pytest.approx(
         expected

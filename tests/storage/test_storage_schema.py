@@ -151,7 +151,7 @@ def test_what_the_first_version_wrote_is_upgraded_and_nothing_lost(
     expected = curves_by_attributes(old)
     assert len(expected) == 13
     database = open_database(old_url)
-    assert database.upgraded == "storage: upgraded from schema version 1 to 3"
+    assert database.upgraded == "storage: upgraded from schema version 1 to 4"
     window = Window(old_url)
     assert curves_now(window) == expected
     assert window.column("version", "lamsearch_schema") == [schema.VERSION]
@@ -177,7 +177,7 @@ def test_a_study_that_the_first_version_began_goes_on(
     database = open_database(old_url)
     leases = Leases(database, "half", owner="b", seconds=20.0)
     claim = claimed(leases)
-    assert (claim.stage, claim.number, claim.taken_over, claim.token) == ("fine", 0, True, 3)
+    assert (claim.stage, claim.number, claim.reclaimed, claim.token) == ("fine", 0, True, 3)
     leases.give_back(claim)
     work(leases)
     planned(database, small_study(name="anew", **CHANGES))
@@ -221,7 +221,7 @@ Database(sys.argv[1])
 
 @pytest.mark.parametrize(
     "words", ["ADD COLUMN data_facts", "RENAME TO", "INSERT INTO lamsearch_curve", "DROP TABLE",
-              "INSERT INTO lamsearch_schema"],
+              "ADD COLUMN decisions", "INSERT INTO lamsearch_schema"],
 )  # fmt: skip
 def test_a_process_killed_in_the_upgrade_leaves_what_was_there(
     words: str, old_url: str, old: sqlite3.Connection, open_database: Open
@@ -268,12 +268,12 @@ def test_tables_of_another_version_are_one_sentence(url: str, open_database: Ope
     """A storage that a later version wrote is refused and left as it is, also to those who only
     read; one of an earlier version is refused to those who only read, with what to do."""
     window = Window(url)
-    window.execute("UPDATE lamsearch_schema SET version = 4")
+    window.execute("UPDATE lamsearch_schema SET version = 5")
     before = window.tables()
     with pytest.raises(StorageError) as caught:
         open_database(url)
     assert str(caught.value) == (
-        "storage: was written by a newer lamsearch: must have schema version 3 or earlier, got 4"
+        "storage: was written by a newer lamsearch: must have schema version 4 or earlier, got 5"
     )
     with window.engine.connect() as connection, pytest.raises(StorageError, match="newer"):
         schema.check(connection)
@@ -282,7 +282,7 @@ def test_tables_of_another_version_are_one_sentence(url: str, open_database: Ope
     with window.engine.connect() as connection, pytest.raises(StorageError) as caught:
         schema.check(connection)
     assert str(caught.value) == (
-        "storage: must have schema version 3, got 1, which an earlier lamsearch wrote; "
+        "storage: must have schema version 4, got 1, which an earlier lamsearch wrote; "
         "upgrade it with: lamsearch storage upgrade"
     )
 

@@ -61,7 +61,7 @@ def test_a_stage_takes_as_many_statements_however_many_trials_it_has(
         finish(leases, claimed(leases))
         with counted() as passing:
             next_claim = claimed(leases)
-        assert (next_claim.stage, len(next_claim.slots)) == ("fine", trials // 2)
+        assert (next_claim.stage, len(next_claim.trials)) == ("fine", trials // 2)
         found[trials] = [len(one) for one in (creating, claiming, completing, passing)]
     assert found[4] == found[120]
     creating, claiming, completing, passing = found[120]

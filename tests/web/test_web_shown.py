@@ -195,7 +195,7 @@ def test_running_trials(database: Database, look: Callable[..., Shown], small_st
     shown = look()
     trials = shown.get_all_trials(shown.get_study_id_from_name("small/coarse"))
     running = [one for one in trials if one.state.name == "RUNNING"]
-    assert len(running) == len(claim.slots)
+    assert len(running) == len(claim.trials)
     for one in running:
         assert one.user_attrs["worker"] == "somebody"
         assert one.user_attrs["updates"] == "0 of 30"
@@ -340,11 +340,11 @@ def test_failed_trials_have_pictures(
     told = [
         trained(held, state=TrialState.FAIL, validation_accuracy=None, validation_loss=None,
                 train_accuracy=None, cycle_accuracies=(), reason="cost is nan")
-        for held in claim.slots
+        for held in claim.trials
     ]  # fmt: skip
-    leases.tell(claim, told, BEAT, 1.0)
+    leases.complete(claim, told, BEAT, 1.0)
     shown = look()
-    trial = shown.get_trial(claim.slots[0].trial)
+    trial = shown.get_trial(claim.trials[0].trial)
     names = [key.partition(":")[2] for key in trial.system_attrs if key.startswith("artifacts:")]
     found = shown.curve_of(names[0])
     assert found is not None

@@ -90,7 +90,7 @@ def test_a_worker_that_was_given_up_drops_its_result_and_goes_on(
     """A worker whose cohort was given to another tells nothing of it, and the answer stays."""
     right, one = bench(), bench(storage_url)
     right.worker().run()
-    real, robbed = Leases.tell, []
+    real, robbed = Leases.complete, []
 
     def give_away_first(self: Leases, claim: Any, *rest: Any) -> tuple[str, ...]:
         if not robbed:
@@ -101,7 +101,7 @@ def test_a_worker_that_was_given_up_drops_its_result_and_goes_on(
                 transaction.execute(sa.update(cohorts).where(*where).values(**lost))
         return real(self, claim, *rest)
 
-    monkeypatch.setattr(Leases, "tell", give_away_first)
+    monkeypatch.setattr(Leases, "complete", give_away_first)
     one.worker().run()
     assert [line for line in one.said if line.endswith("; dropped")] == [
         "lease: coarse cohort 0 was given to another worker; dropped"
@@ -250,7 +250,7 @@ def test_a_lost_lease_is_noticed_in_training(
 
     for name in ("save_checkpoint", "save_model"):
         monkeypatch.setattr(Files, name, lambda *_, name=name: done.append(name))
-    for name in ("tell", "report"):
+    for name in ("complete", "report"):
         monkeypatch.setattr(Leases, name, lambda *_, name=name: done.append(name) or ())
     monkeypatch.setattr(LeaseRenewer, "__enter__", entering)
     monkeypatch.setattr(NetworkTrainer, "run", robbed)

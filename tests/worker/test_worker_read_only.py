@@ -159,7 +159,7 @@ def test_a_conflict_is_done_again_in_silence(standby: Standby, leases: Leases) -
     other = Leases(database, "small", owner="b", seconds=60.0)
     claim = Retry(threading.Event(), said.append)(other.claim)
     assert isinstance(claim, Claim)
-    assert claim.taken_over
+    assert claim.reclaimed
     assert said == []
     assert window.column("token") == [2, 1]
     database.close()

@@ -13,7 +13,7 @@ import pytest
 from lamsearch import data as datasets
 from lamsearch import storage as store
 from lamsearch.results import StudyRecord
-from lamsearch.storage import Claim, Database, Leases, Stored
+from lamsearch.storage import Claim, Database, Leases, PlannedStudy
 from lamsearch.study import Study
 from lamsearch.worker import Settings, Worker
 
@@ -33,7 +33,7 @@ class Bench:
         self._end.daemon = True
         self._end.start()
         found = datasets.load(study, directory)
-        self.stored: Stored = store.create(
+        self.stored: PlannedStudy = store.create(
             self.database,
             study,
             data_fingerprint=found.fingerprint,

@@ -13,18 +13,16 @@ import sqlalchemy as sa
 
 from lamsearch.errors import StorageError, shown
 from lamsearch.results import Selected, StageName
-from lamsearch.storage import reading
 from lamsearch.storage.damage import check_row
 from lamsearch.storage.digests import check_study
-from lamsearch.storage.engine import Transaction
-from lamsearch.storage.tables import studies
+from lamsearch.storage.study_json import selected_from
 from lamsearch.study import Study, parse_study
 
 _ID = re.compile(r"[0-9a-f]{32}")  # it is a directory's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class PlannedStudy:
     """A study as it was planned: all that a worker needs, wherever it runs."""
 
     study: Study
@@ -44,13 +42,7 @@ class Stored:
         return self.finished or self.failure is not None
 
 
-def row_of(transaction: Transaction, name: str, *, lock: bool = False) -> sa.RowMapping | None:
-    """Return a study's row, None where there is none; ``lock`` holds it until the end."""
-    query = sa.select(studies).where(studies.c.name == name)
-    return transaction.execute(query.with_for_update() if lock else query).mappings().first()
-
-
-def stored_from(row: sa.RowMapping) -> Stored:
+def planned_study_from(row: sa.RowMapping) -> PlannedStudy:
     """Return the study of a row.
 
     Raises:
@@ -63,7 +55,7 @@ def stored_from(row: sa.RowMapping) -> Stored:
         )
     check_row(row)
     check_study(row)
-    return Stored(
+    return PlannedStudy(
         study=parse_study(row["document"], where=f"study {row['name']}"),
         id=row["id"],
         data_fingerprint=row["data_fingerprint"],
@@ -73,5 +65,5 @@ def stored_from(row: sa.RowMapping) -> Stored:
         files=row["files"],
         finished=row["finished"] is not None,
         failure=row["failure"],
-        selected=reading.selected_from(row["selected"]),
+        selected=selected_from(row["selected"]),
     )

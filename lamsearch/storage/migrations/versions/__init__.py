@@ -1,0 +1,1 @@
+"""A module per schema version: what leads to it from the one before."""

@@ -1,0 +1,120 @@
+"""The queue: which cohort of a study is to be claimed next, and its trials set running.
+
+Enters: a transaction, a study's name, the database's time. Leaves: a cohort's row, or that there is
+none. Refuses to know who claims it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from lamsearch.results import STAGES
+from lamsearch.storage.claims import Claim
+from lamsearch.storage.engine import Transaction
+from lamsearch.storage.expiry import holds
+from lamsearch.storage.planned import StageRow, read_stage_row, sample, settle
+from lamsearch.storage.study_rows import deleted, planned_study_row
+from lamsearch.storage.tables import DONE, LEASED, OPEN, TEST, cohorts, studies
+
+
+def unless_over(transaction: Transaction, study: str) -> float | None:
+    """Return the database's time, or None where the study is over.
+
+    Raises:
+        StudyStateError: It was deleted.
+    """
+    query = sa.select(studies.c.finished, studies.c.failure, transaction.clock.label("now"))
+    row = transaction.execute(query.where(studies.c.name == study)).first()
+    if row is None:
+        raise deleted(study)
+    return float(row.now) if row.finished is None and row.failure is None else None
+
+
+def unfinished(transaction: Transaction, study: str) -> int:
+    """Return how many cohorts are not done."""
+    left = cohorts.c.state.in_((OPEN, LEASED))
+    query = sa.select(sa.func.count()).where(cohorts.c.study == study, left)
+    return int(transaction.connection.scalar(query) or 0)
+
+
+def check_states(transaction: Transaction, study: str) -> None:
+    """Refuse cohorts that nobody could claim and nobody has done: they end no stage.
+
+    Raises:
+        ValueError: There is one.
+    """
+    known = cohorts.c.state.in_((OPEN, LEASED, DONE))
+    query = sa.select(cohorts.c.state).where(cohorts.c.study == study, sa.not_(known))
+    for state in transaction.connection.scalars(query.limit(1)):
+        raise ValueError(f"a cohort's state must be {OPEN}, {LEASED} or {DONE}, got {state!r}")
+
+
+def first_cohort(
+    transaction: Transaction,
+    study: str,
+    *,
+    now: float | None,
+    own: str | None = None,
+    lock: bool = False,
+) -> sa.RowMapping | None:
+    """Return the first cohort whose lease has run out, else the first that is open.
+
+    Two queries: each walks an index no further than to its first row.
+
+    Args:
+        transaction: the transaction.
+        study: its name.
+        now: the database's time; None where no lease is taken to have run out.
+        own: an owner whose leases do not count either.
+        lock: whether the row is locked, past rows that others have locked.
+    """
+    late = sa.false() if now is None else sa.not_(holds(now))
+    if own is not None:
+        late = sa.or_(late, cohorts.c.owner == own)
+    for where in (sa.and_(cohorts.c.state == LEASED, late), cohorts.c.state == OPEN):
+        query = sa.select(cohorts).where(cohorts.c.study == study, where)
+        query = query.order_by(cohorts.c.number).limit(1)
+        if lock:
+            query = query.with_for_update(skip_locked=True)
+        if (row := transaction.execute(query).mappings().first()) is not None:
+            return row
+    return None
+
+
+def same_claim(claim: Claim, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions under which a cohort's row is that of a claim: the fence."""
+    return (
+        cohorts.c.study == claim.study,
+        cohorts.c.stage == (TEST if claim.tests else claim.stage),
+        cohorts.c.number == claim.number,
+        cohorts.c.token == claim.token,
+        cohorts.c.owner == owner,  # tokens of a study deleted and made again begin anew
+    )
+
+
+def start_cohort(
+    transaction: Transaction, study: str, row: sa.RowMapping
+) -> tuple[list[list[Any]], tuple[str, ...]]:
+    """Set the trials of a cohort running, and let an adaptive sampler choose where it has to.
+
+    Returns:
+        The trials as `settle` does.
+    """
+    if row["stage"] == TEST:
+        return [], ()
+    stage_row = read_stage_row(transaction, study, row["stage"])
+    entries, replanned = settle(transaction, stage_row, row, begun=row["token"] > 0)
+    if any(entry[2] is None for entry in entries):
+        _sample(transaction, stage_row, entries)
+    return entries, replanned
+
+
+def _sample(transaction: Transaction, stage_row: StageRow, entries: list[list[Any]]) -> None:
+    seed = planned_study_row(transaction, stage_row.study)["document"]["seed"]
+    for entry in entries:
+        entropy = (seed, STAGES.index(stage_row.stage), entry[1])
+        state = int(np.random.SeedSequence(entropy, spawn_key=(3,)).generate_state(1)[0])
+        entry[2] = sample(transaction, stage_row, entry[0], seed=state)

@@ -1,0 +1,260 @@
+"""A study at a glance: how far it is, who works on it, and the best so far.
+
+Enters: a study's name. Leaves: a frozen record, whose numbers the database adds up, so that it is
+as cheap for ten thousand trials as for ten. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+
+from lamsearch.results import STAGES, Selected
+from lamsearch.storage.damage import believed, damage_is_said
+from lamsearch.storage.engine import Database, Transaction
+from lamsearch.storage.expiry import lease_holds
+from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
+from lamsearch.storage.planned import is_ours, planned_ids
+from lamsearch.storage.retries import retried
+from lamsearch.storage.study_json import elapsed, selected_from
+from lamsearch.storage.study_rows import study_row
+from lamsearch.storage.tables import DONE, LEASED, TEST, cohorts, stages
+
+_RECOVERIES = 5
+# How near each other candidates are one point of a status: in log10 λ, and in accuracy.
+_NEAR = (0.02, 0.005)
+_WATCHED = [column for column in cohorts.c if column.name != "slots"]
+# By database: of which study at how many finished trials, and its points then.
+_POINTS: WeakKeyDictionary[Database, tuple[tuple[str, int], tuple[Point, ...]]] = (
+    WeakKeyDictionary()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageStatus:
+    """How far a stage is: trials planned and finished, updates done of all its cohorts'."""
+
+    name: str
+    planned: int
+    finished: int
+    updates: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """Who holds a cohort: its updates, their rate, and seconds since the lease was renewed."""
+
+    owner: str
+    stage: str
+    cohort: int
+    updates: int
+    total: int
+    per_second: float
+    renewed_ago: float
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """A cohort that was resumed: whose work it was, and how many updates were not lost.
+
+    ``taken_from`` is None where it was given back gracefully.
+    """
+
+    stage: str
+    cohort: int
+    taken_from: str | None
+    owner: str | None
+    updates: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A candidate's mean validation accuracy over its complete trials so far.
+
+    Candidates that lie very near each other in both are one point, with the best one's accuracy.
+    """
+
+    stage: str
+    log10_lambda: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A study at a glance; cheap to read, whatever its size in trials and updates.
+
+    ``best`` is (log10 λ, validation accuracy) of the latest stage that has one. ``recovered`` are
+    the latest few cohorts that were resumed, the newest first. ``points`` are in the order of the
+    stages, then of λ.
+    """
+
+    name: str
+    state: str
+    stages: tuple[StageStatus, ...]
+    workers: tuple[WorkerStatus, ...]
+    takeovers: int
+    recovered: tuple[Recovery, ...]
+    best: tuple[float, float] | None
+    failure: str | None
+    selected: Selected | None
+    elapsed: float
+    points: tuple[Point, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do, well or not."""
+        return self.state in ("done", "failed")
+
+
+@retried
+@damage_is_said()
+def read_status(database: Database, name: str) -> Status:
+    """Return a study at a glance.
+
+    Raises:
+        StudyStateError: There is none of that name.
+    """
+    with database.read() as transaction:
+        now, row = transaction.now(), study_row(transaction, name)
+        totals = _totals(transaction, name)
+        query = sa.select(*_WATCHED).where(cohorts.c.study == name)
+        working = query.where(cohorts.c.state == LEASED).order_by(cohorts.c.number)
+        leased = transaction.execute(working).mappings().all()
+        resumed = query.where(cohorts.c.recovered.is_not(None))
+        resumed = resumed.order_by(cohorts.c.renewed.desc()).limit(_RECOVERIES)
+        recovered = transaction.execute(resumed).mappings().all()
+        best = _best(transaction, name, totals)
+        points = _points(transaction, database, row, totals)
+    if row["failure"]:
+        state = "failed"
+    elif row["finished"] is not None:
+        state = "done"
+    else:
+        state = "running" if any(lease_holds(cohort, now) for cohort in leased) else "waiting"
+    return believed(
+        Status(
+            name=name,
+            state=state,
+            stages=tuple(_stage_status(one) for one in totals),
+            workers=tuple(_worker(cohort, now) for cohort in leased),
+            takeovers=sum(one.takeovers for one in totals),
+            recovered=tuple(_recovery(cohort) for cohort in recovered),
+            best=best,
+            failure=row["failure"],
+            selected=selected_from(row["selected"]),
+            elapsed=elapsed(row["created"], row["finished"] or now),
+            points=points,
+        )
+    )
+
+
+def _totals(transaction: Transaction, name: str) -> list[sa.Row[Any]]:
+    """A row per planned stage, in their order; the database adds up."""
+    trials = sa.func.json_array_length(cohorts.c.slots, type_=sa.Integer)
+    query = sa.select(
+        cohorts.c.stage,
+        sa.func.sum(trials).label("planned"),
+        sa.func.sum(sa.case((cohorts.c.state == DONE, trials), else_=0)).label("finished"),
+        sa.func.sum(cohorts.c.updates).label("updates"),
+        sa.func.sum(cohorts.c.total).label("total"),
+        sa.func.sum(cohorts.c.takeovers).label("takeovers"),
+        sa.func.max(cohorts.c.best).label("best"),
+    )
+    rows = transaction.execute(query.where(cohorts.c.study == name).group_by(cohorts.c.stage)).all()
+    return sorted(rows, key=lambda one: (*STAGES, TEST).index(one.stage))
+
+
+def _best(
+    transaction: Transaction, name: str, totals: list[sa.Row[Any]]
+) -> tuple[float, float] | None:
+    latest = next((one for one in reversed(totals) if one.best is not None), None)
+    if latest is None:
+        return None
+    query = sa.select(sa.func.max(cohorts.c.best_at)).where(
+        cohorts.c.study == name, cohorts.c.stage == latest.stage, cohorts.c.best == latest.best
+    )
+    return float(transaction.connection.scalar(query) or 0.0), float(latest.best)
+
+
+def _points(
+    transaction: Transaction, database: Database, row: sa.RowMapping, totals: list[sa.Row[Any]]
+) -> tuple[Point, ...]:
+    """The points of a study, read again only when a further trial of it has finished."""
+    finished = (row["id"], sum(int(one.finished) for one in totals))
+    known = _POINTS.get(database)
+    if known is None or known[0] != finished:
+        query = _points_query(row["name"], transaction.connection.dialect.name)
+        points = [Point(**one) for one in transaction.execute(query).mappings()]
+        points.sort(key=lambda one: (STAGES.index(one.stage), one.log10_lambda))
+        _POINTS[database] = known = (finished, tuple(points))
+    return known[1]
+
+
+def _points_query(name: str, dialect: str) -> sa.Select[Any]:
+    """The database averages over replicates and joins what lies near: 10,000 trials stay few."""
+    trial, value, param = TRIALS.c, VALUES.c, PARAMS.c
+    done = sa.and_(cohorts.c.study == name, cohorts.c.state == DONE)
+    means = (
+        sa.select(
+            stages.c.name.label("stage"),
+            param.param_value.label("x"),
+            sa.func.avg(value.value).label("y"),
+        )
+        .join(STUDIES, is_ours())
+        .join(TRIALS, trial.study_id == stages.c.optuna_study)
+        .join(VALUES, value.trial_id == trial.trial_id)
+        .join(PARAMS, param.trial_id == trial.trial_id)
+        .where(stages.c.name.in_(STAGES), stages.c.study == name)
+        # a list of ids, not a join: SQLite would read the plan anew for every trial
+        .where(trial.trial_id.in_(planned_ids(dialect).where(done)))
+        .where(sa.cast(trial.state, sa.String) == "COMPLETE", param.param_name == "log10_lambda")
+        .where(value.value.is_not(None))
+        .group_by(stages.c.name, param.param_value)
+        .subquery()
+    )
+    cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]
+    return sa.select(
+        means.c.stage,
+        sa.func.avg(means.c.x).label("log10_lambda"),
+        sa.func.max(means.c.y).label("validation_accuracy"),
+    ).group_by(means.c.stage, *cell)
+
+
+def _stage_status(row: sa.Row[Any]) -> StageStatus:
+    return StageStatus(
+        name=row.stage,
+        planned=int(row.planned),
+        finished=int(row.finished),
+        updates=int(row.updates),
+        total=int(row.total),
+    )
+
+
+def _recovery(cohort: sa.RowMapping) -> Recovery:
+    return Recovery(
+        stage=cohort["stage"],
+        cohort=cohort["number"],
+        taken_from=cohort["taken_from"],
+        owner=cohort["owner"],
+        updates=cohort["recovered"],
+        total=cohort["total"],
+    )
+
+
+def _worker(cohort: sa.RowMapping, now: float) -> WorkerStatus:
+    return WorkerStatus(
+        owner=cohort["owner"],
+        stage=cohort["stage"],
+        cohort=cohort["number"],
+        updates=cohort["updates"],
+        total=cohort["total"],
+        per_second=cohort["per_second"],
+        renewed_ago=elapsed(cohort["renewed"], now),
+        expired=not lease_holds(cohort, now),
+    )

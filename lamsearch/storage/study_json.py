@@ -1,0 +1,82 @@
+"""Columns of a study's row that hold JSON, as records: the choice, data facts, the final score.
+
+Enters: what anybody may have written there. Leaves: records whose types fit, or an error that says
+where they do not. Knows what earlier versions wrote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from lamsearch.results import (
+    MODEL_RULE,
+    DataFacts,
+    FinalScore,
+    Score,
+    ScoreKind,
+    Selected,
+    StudyRecord,
+)
+from lamsearch.search import restated
+from lamsearch.statistics import validation_images
+from lamsearch.storage.damage import believed
+from lamsearch.storage.decisions import inputs_from
+
+
+def selected_from(value: dict[str, Any] | None) -> Selected | None:
+    """Return the committed choice from its JSON form."""
+    if value is None:
+        return None
+    score = value["validation_accuracy"]
+    return believed(
+        Selected(
+            log10_lambda=value["log10_lambda"],
+            rule=value["rule"],
+            validation_accuracy=None if score is None else _score(score, value["rule"]),
+            warnings=tuple(value["warnings"]),
+            inputs=inputs_from(value.get("inputs")),
+        )
+    )
+
+
+def restated_choice(record: StudyRecord, value: dict[str, Any] | None) -> StudyRecord:
+    """Return the record, with the whole error of a prediction that an older version stored."""
+    score = None if value is None else value["validation_accuracy"]
+    finalists, examples = record.stages.get("finalists"), validation_images(record, "finalists")
+    if score is None or "kind" in score or finalists is None or examples is None:
+        return record
+    if record.selected is None or not record.selected.rule.startswith(MODEL_RULE):
+        return record
+    return replace(record, selected=restated(record.selected, finalists, examples))
+
+
+def facts_from(value: dict[str, Any] | None) -> DataFacts | None:
+    """Return what was seen of the data, from its JSON form."""
+    if value is None:
+        return None
+    return believed(DataFacts(**{**value, "warnings": tuple(value["warnings"])}))
+
+
+def final_from(value: dict[str, Any] | None) -> FinalScore | None:
+    """Return the final score from its JSON form."""
+    if value is None:
+        return None
+    low, high = value["interval95"]
+    confusion = tuple(tuple(row) for row in value["confusion"])
+    rest = {"interval95": (low, high), "accuracies": tuple(value["accuracies"])}
+    return believed(FinalScore(**{**value, **rest, "confusion": confusion}))
+
+
+def elapsed(then: float, now: float) -> float:
+    """Return the seconds between two times of the database's clock, which may be set back."""
+    return max(0.0, now - then)
+
+
+def _score(value: dict[str, Any], rule: str) -> Score:
+    """The chosen λ's score; an older version did not say that a model's was predicted."""
+    if "kind" in value:
+        return Score(**{**value, "kind": ScoreKind(value["kind"])})
+    if rule.startswith(MODEL_RULE):
+        return Score(mean=value["mean"], se=value["se"], n=0, kind=ScoreKind.PREDICTED)
+    return Score(**value)

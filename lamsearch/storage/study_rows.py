@@ -1,0 +1,49 @@
+"""A study's row in our tables. Enters: its name. Leaves: the row as it is, or that there is none.
+
+Refuses to know what the columns mean.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from lamsearch.errors import StudyStateError
+from lamsearch.storage.engine import Transaction
+from lamsearch.storage.tables import studies
+
+
+def find_study_row(
+    transaction: Transaction, name: str, *, lock: bool = False
+) -> sa.RowMapping | None:
+    """Return a study's row, None where there is none; ``lock`` keeps it until the end."""
+    query = sa.select(studies).where(studies.c.name == name)
+    return transaction.execute(query.with_for_update() if lock else query).mappings().first()
+
+
+def study_row(transaction: Transaction, name: str, *, lock: bool = False) -> sa.RowMapping:
+    """Return a study's row; ``lock`` keeps it until the end.
+
+    Raises:
+        StudyStateError: There is none of that name.
+    """
+    row = find_study_row(transaction, name, lock=lock)
+    if row is None:
+        raise StudyStateError(f"study: no study {name!r}")
+    return row
+
+
+def planned_study_row(transaction: Transaction, name: str, *, lock: bool = False) -> sa.RowMapping:
+    """Return the row of a study that was there a moment ago; ``lock`` keeps it until the end.
+
+    Raises:
+        StudyStateError: It was deleted.
+    """
+    row = find_study_row(transaction, name, lock=lock)
+    if row is None:
+        raise deleted(name)
+    return row
+
+
+def deleted(name: str) -> StudyStateError:
+    """Return the error that says that a study was there, and is no more."""
+    return StudyStateError(f"study: no study {name!r}: it was deleted")

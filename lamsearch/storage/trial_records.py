@@ -1,0 +1,97 @@
+"""Planned trials as records, each from our row of it, Optuna's trial and its packed curve.
+
+Enters: what the tables hold. Leaves: records in the order (candidate, replicate). Refuses a result
+that is not as it was completed, and leaves out what nobody planned.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from optuna.trial import FrozenTrial
+
+from lamsearch.results import TrialRecord, TrialState
+from lamsearch.storage.curve_blobs import unpack
+from lamsearch.storage.digests import check_record
+from lamsearch.storage.optuna_bridge import trial_id
+from lamsearch.storage.planned import PlannedTrial
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+def trial_records(
+    planned: Iterable[PlannedTrial],
+    trials: Iterable[FrozenTrial],
+    blobs: Mapping[tuple[int, int], bytes],
+    examples: int | None = None,
+) -> tuple[TrialRecord, ...]:
+    """Return the records of planned trials, with curves by (candidate, replicate) where given.
+
+    ``examples`` is how many validation examples the stage has, if known.
+    Trials that nobody planned are left out, and so are planned ones whose results are gone.
+    """
+    known = {trial_id(trial): trial for trial in trials}
+    records = []
+    for one in planned:
+        trial = known.get(one.trial)
+        if not one.done:
+            records.append(_unfinished(one))
+        elif trial is not None and one.is_that(trial):
+            curve = _unpacked(blobs.get((one.candidate, one.replicate)), examples)
+            record = _finished(one, trial, curve)
+            check_record(record, one.stage, trial)
+            records.append(record)
+    return tuple(sorted(records, key=lambda one: (one.candidate, one.replicate)))
+
+
+def _unfinished(planned: PlannedTrial) -> TrialRecord:
+    """A trial without results: what Optuna's has by now may be another program's."""
+    return TrialRecord(
+        candidate=planned.candidate,
+        replicate=planned.replicate,
+        cohort=planned.cohort,
+        log10_lambda=planned.log10_lambda,
+        state=TrialState.RUNNING if planned.begun else TrialState.WAITING,
+    )
+
+
+def _finished(planned: PlannedTrial, trial: FrozenTrial, curve: Mapping[str, Any]) -> TrialRecord:
+    attributes, state = trial.user_attrs, TrialState(trial.state.name)
+    complete = state is TrialState.COMPLETE
+    done = complete or state is TrialState.PRUNED
+    return TrialRecord(
+        candidate=planned.candidate,
+        replicate=planned.replicate,
+        cohort=planned.cohort,
+        log10_lambda=planned.log10_lambda,
+        state=state,
+        reason=None if complete else typed(str, attributes.get("reason")),
+        updates=None if complete else typed(int, attributes.get("updates")),
+        validation_accuracy=trial.values[0] if done and trial.values else None,
+        validation_loss=typed(float, attributes.get("validation_loss")) if done else None,
+        train_accuracy=typed(float, attributes.get("train_accuracy")) if done else None,
+        environment=typed(int, attributes.get("environment")),
+        **curve,
+    )
+
+
+def typed(kind: type[T], value: object) -> T | None:
+    """Return an attribute of that type; other programs may have set it to anything."""
+    return value if isinstance(value, kind) else None
+
+
+def _unpacked(blob: bytes | None, examples: int | None) -> dict[str, Any]:
+    """A trial's curve and correctness, or that they are damaged."""
+    if blob is None:
+        return {}
+    try:
+        curve, correct = unpack(blob)
+    except ValueError as error:
+        _log.debug("a curve in the database is damaged: %s", error)
+        return {"damaged": True}
+    if correct is not None and examples is not None and len(correct) != examples:
+        return {"curve": curve, "damaged": True}  # nothing can be paired with another split's
+    return {"curve": curve, "correct": correct}
