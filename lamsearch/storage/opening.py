@@ -35,6 +35,7 @@ from lamsearch.storage.failures import (
     waits_for_a_lock,
 )
 from lamsearch.storage.retries import SHORT_WAIT, retry
+from lamsearch.storage.transactions import SHARED
 
 # A database that cannot be used is said within 10 s, each attempt to connect included.
 _ANSWER_SECONDS, _SILENCE_SECONDS = 8.0, 2.0
@@ -168,4 +169,6 @@ def _find_compatible(storage: RDBStorage) -> None:
         RuntimeError: They are of another version, which it names.
     """
     if storage.get_current_version() != storage.get_head_version():
+        storage.engine.update_execution_options(**{SHARED: False})  # two that write would be locked
         storage._version_manager.check_table_schema_compatibility()
+        storage.engine.update_execution_options(**{SHARED: True})
