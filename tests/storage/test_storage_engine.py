@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -178,10 +180,38 @@ def test_who_only_reads_a_file_that_is_gone_is_told_in_a_sentence(
     reading.close()
 
 
-def test_a_storage_keeps_one_connection(database: Database) -> None:
-    """Transactions that follow each other share a connection, and no second one is ever opened."""
+def test_a_storage_has_one_connection_and_its_threads_take_turns(database: Database) -> None:
+    """Transactions that follow each other share a connection; a thread that asks meanwhile waits
+    for it and opens no second one: ninety workers fit a server of a hundred connections."""
     opened: list[object] = []
-    sa.event.listen(database.engine, "connect", lambda connection, _: opened.append(connection))
-    for _ in range(3):
-        assert names(database) == []
+    second = threading.Event()
+
+    def note(connection: object, _record: object) -> None:
+        opened.append(connection)
+        if len(opened) > 1:
+            second.set()
+
+    sa.event.listen(database.engine, "connect", note)
+    assert names(database) == []
+    with ThreadPoolExecutor() as threads:
+        with database.read() as transaction:
+            waiting = threads.submit(names, database)
+            assert not second.wait(0.5)
+            assert transaction.now() > 0.0
+        assert waiting.result(60) == []
     assert len(opened) == 1
+
+
+def test_who_only_reads_a_file_opens_it_anew_each_time(sqlite_url: str) -> None:
+    """Over an SQLite file each reading transaction has a connection of its own, which sees what
+    has the file's name by then, and leaves nothing open."""
+    reading = Database(sqlite_url, Mode.READ)
+    opened: list[object] = []
+    sa.event.listen(reading.engine, "connect", lambda connection, _: opened.append(connection))
+    for _ in range(2):
+        assert names(reading) == []
+    assert len(opened) == 2
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    assert not any(link.resolve() == path for link in Path("/proc/self/fd").iterdir())
+    reading.checkpoint()  # it has nothing to bring in
+    reading.close()
