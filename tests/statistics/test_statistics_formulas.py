@@ -294,8 +294,8 @@ def test_what_is_dropped_by_examples_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variance", "single"), [(0.01, 0.004), (0.0001, 0.0), (0.002, 0.5)],
-    ids=["seeds", "examples", "single answers"],
+    ("variance", "single"), [(0.01, 0.004), (0.0001, 0.0), (0.002, 0.5), (0.05, 0.5)],
+    ids=["seeds", "examples", "less than examples", "less than seeds"],
 )  # fmt: skip
 def test_what_is_dropped_by_seeds_and_examples(variance: float, single: float) -> None:
     """With seed noise the variance is that of the examples and twice that of a seed, less what
@@ -310,7 +310,7 @@ def test_what_is_dropped_by_seeds_and_examples(variance: float, single: float) -
 
 
 @pytest.mark.parametrize(
-    ("best", "other", "variance"), [("1", "0", 0.25), ("11", "01", 0.25)], ids=["one", "two"]
+    ("best", "other", "variance"), [("1", "0", 0.25), ("11", "11", 0.0)], ids=["one", "two"]
 )
 def test_what_is_dropped_on_hardly_an_example(best: str, other: str, variance: float) -> None:
     """One example says nothing of its variance, which is taken to be the largest one of an
