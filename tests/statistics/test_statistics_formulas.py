@@ -171,24 +171,40 @@ def half_widths(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.array(found)
 
 
-def answers(rng: np.random.Generator, replicates: int, hard: float, seeds: float) -> Rows:
-    """Right answers of three λs to 120 examples; each λ finds others of them ``hard``."""
+def answers(
+    rng: np.random.Generator, replicates: int, hard: float, seeds: float, worse: float
+) -> Rows:
+    """Right answers of three λs to 120 examples; each λ finds others of them ``hard``, and is so
+    much ``worse`` than the one before it."""
     found: Rows = {}
     for value in (-4.0, -3.0, -2.0):
-        chance = 0.6 + hard * rng.choice([-1, 1], 120) + seeds * rng.normal(size=(replicates, 1))
+        chance = (
+            0.6
+            - worse * (value + 4.0)
+            + hard * rng.choice([-1, 1], 120)
+            + seeds * rng.normal(size=(replicates, 1))
+        )
         found[value] = rng.random((replicates, 120)) < chance
     return found
 
 
 @pytest.mark.parametrize(
-    ("replicates", "hard", "seeds"), [(2, 0.0, 0.0), (2, 0.3, 0.05), (3, 0.1, 0.2), (5, 0.3, 0.0)]
+    ("replicates", "hard", "seeds", "worse"),
+    [
+        (2, 0.0, 0.0, 0.0),
+        (2, 0.3, 0.05, 0.0),
+        (3, 0.1, 0.2, 0.0),
+        (5, 0.3, 0.0, 0.0),
+        (2, 0.0, 0.0, 0.3),
+    ],
 )
 def test_intervals_of_differences_are_as_wide_as_their_parts_say(
-    replicates: int, hard: float, seeds: float
+    replicates: int, hard: float, seeds: float, worse: float
 ) -> None:
     """The half-width is that of max-t over resampled replicates and examples, times the error of
     the analysis of variance, times Student's quantile over the normal one."""
-    rows = answers(np.random.default_rng(int(100 * hard) + replicates), replicates, hard, seeds)
+    rng = np.random.default_rng(int(100 * hard) + replicates)
+    rows = answers(rng, replicates, hard, seeds, worse)
     first, *others = (np.asarray(row).astype(float) for row in rows.values())
     expected = half_widths(np.stack([first - other for other in others]))
     found = differences(stage(rows), -4.0)
