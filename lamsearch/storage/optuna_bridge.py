@@ -25,6 +25,8 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from lamsearch.storage.transactions import SHARED
+
 # The tables: Optuna's API reads and writes trial by trial, and has nothing for a whole cohort in
 # one statement, nor for a question that the database can answer.
 _known = models.BaseModel.metadata
@@ -116,7 +118,9 @@ def find_compatible(storage: RDBStorage) -> None:
         RuntimeError: They are of another version, which it names.
     """
     if storage.get_current_version() != storage.get_head_version():
+        storage.engine.update_execution_options(**{SHARED: False})  # two that write would be locked
         storage._version_manager.check_table_schema_compatibility()
+        storage.engine.update_execution_options(**{SHARED: True})
 
 
 @cache
