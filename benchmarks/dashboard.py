@@ -51,24 +51,28 @@ def fill(url: str, trials: int) -> None:
     leases = Leases(database, study.name, owner="benchmark", seconds=3600.0)
     rng = np.random.default_rng(0)
     while isinstance(claim := leases.claim(), Claim):
-        told = [_made_up(held.log10_lambda, rng) for held in claim.trials]
+        told = [_made_up(held.point[0], rng) for held in claim.trials]
         leases.complete(claim, told, Heartbeat(updates=2000, per_second=1000.0), 1.0)
     database.close()
 
 
 def _made_up(log10_lambda: float, rng: np.random.Generator) -> Trained:
     score = 0.9 - 0.02 * (log10_lambda + 3.0) ** 2 + 0.005 * float(rng.standard_normal())
-    names = ("learning_rate", "training_loss", "training_cost", "training_accuracy",
+    names = ("training_loss", "training_cost", "training_accuracy",
              "validation_loss", "validation_cost", "validation_accuracy")  # fmt: skip
     curves = {name: rng.random(POINTS) for name in names}
     return Trained(
         state=TrialState.COMPLETE,
-        validation_accuracy=score,
+        score=score,
         validation_loss=1.0 - score,
-        train_accuracy=score + 0.03,
-        cycle_accuracies=(score - 0.1, score),
-        curve=Curve(updates=np.linspace(0, 2000, POINTS).astype(int), **curves),
-        correct=rng.random(100) < score,
+        train_score=score + 0.03,
+        cycle_scores=(score - 0.1, score),
+        curve=Curve(
+            updates=np.linspace(0, 2000, POINTS).astype(int),
+            learning_rate=rng.random(POINTS),
+            values=curves,
+        ),
+        scores=rng.random(100) < score,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,7 @@ def ended(url: str, name: str) -> Ended:
         answer={key: document[key] for key in ANSWER},
         arrays={
             f"{name} {one.candidate} {one.replicate}": (
-                None if one.curve is None else asdict(one.curve), one.correct
+                None if one.curve is None else one.curve.columns(), one.scores
             )
             for name, stage in record.stages.items() for one in stage.trials
         },

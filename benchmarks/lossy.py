@@ -82,9 +82,9 @@ def complete(leases: Leases) -> None:
     """Complete the cohorts of the coarse stage with made-up results."""
     heartbeat = Heartbeat(updates=30, per_second=1.0)
     while isinstance(claim := leases.claim(), Claim) and claim.stage == "coarse":
-        scores = [0.9 - 0.02 * (held.log10_lambda + 3.0) ** 2 for held in claim.trials]
-        told = [Trained(state=TrialState.COMPLETE, validation_accuracy=s, validation_loss=1 - s,
-                        train_accuracy=s) for s in scores]  # fmt: skip
+        scores = [0.9 - 0.02 * (held.point[0] + 3.0) ** 2 for held in claim.trials]
+        told = [Trained(state=TrialState.COMPLETE, score=s, validation_loss=1 - s,
+                        train_score=s) for s in scores]  # fmt: skip
         leases.complete(claim, told, heartbeat, 1.0)
         row = "SELECT count(*) FROM lamsearch_cohort WHERE state <> 2"
         with leases._database.read() as transaction:

@@ -72,14 +72,14 @@ def main() -> None:
         for share in range(arguments.processes)
     ]
     for place, slot in enumerate(slots):
-        shares[place % len(shares)].enqueue_trial({"log10_lambda": slot.log10_lambda})
+        shares[place % len(shares)].enqueue_trial({"log10_lambda": slot.point[0]})
     if len(shares) == 1:
         _work(study, arguments, 0)
     else:
         _start(len(shares))
     trials = [trial for share in shares for trial in share.trials]
     values = {trial.params["log10_lambda"]: trial.value for trial in trials}
-    print(json.dumps([values[slot.log10_lambda] for slot in slots]))
+    print(json.dumps([values[slot.point[0]] for slot in slots]))
     return None
 
 

@@ -57,7 +57,7 @@ def train(directory: Path, components: int | None, replicate: int, quick: bool) 
         )
         for _ in trainer.run():
             pass
-        return [one.validation_accuracy or math.nan for one in trainer.outcomes()]
+        return [one.score or math.nan for one in trainer.outcomes()]
 
 
 def measure(directory: Path, components: int | None, quick: bool) -> tuple[np.ndarray, float]:

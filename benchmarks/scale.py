@@ -135,8 +135,7 @@ def _wrong(database: Database, url: str, name: str, trials: int) -> str:
     engine.dispose()
     states = Counter(trial.state.value for trial in record)
     values = sum(
-        trial.log10_lambda is None
-        or trial.validation_accuracy != stub_worker.accuracy(trial.log10_lambda)
+        trial.point is None or trial.score != stub_worker.accuracy(trial.point[0])
         for trial in record
     )
     lost, beyond = trials - states["COMPLETE"], max(rows) - trials
@@ -175,7 +174,7 @@ def _one(leases: Leases) -> float:
     claim = leases.claim()
     elapsed = time.perf_counter() - begun
     assert isinstance(claim, Claim), claim
-    outcomes = [stub_worker.outcome(held.log10_lambda) for held in claim.trials]
+    outcomes = [stub_worker.outcome(held.point[0]) for held in claim.trials]
     leases.complete(claim, outcomes, Heartbeat(updates=20, per_second=1.0), 1.0)
     return elapsed
 

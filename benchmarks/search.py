@@ -91,7 +91,7 @@ def _round(
         _, seconds, document = runs.timed(command, directory / "cache")
         held = found.setdefault(name, Contender(seconds=[], accuracies=[]))
         held.seconds.append(seconds)
-        held.accuracies.append(_accuracies(document))
+        held.scores.append(_accuracies(document))
         print(f"round {turn}: {name}: {seconds:.1f} s", file=sys.stderr)
 
 
@@ -127,9 +127,7 @@ def _text(study: Study, found: dict[str, Contender], fast: Path | None, options:
         parts.append("`studies/cifar10-fast.toml`: not there.")
     if THREADS in found:
         parts.append(_noise(found))
-    candidates = [
-        slot.log10_lambda for one in plan_search(study, "coarse").cohorts for slot in one.slots
-    ]
+    candidates = [slot.point for one in plan_search(study, "coarse").cohorts for slot in one.slots]
     return "\n\n".join([*parts, _side_by_side(candidates, found)])
 
 
@@ -150,13 +148,13 @@ def _times(found: dict[str, Contender]) -> str:
 
 def _noise(found: dict[str, Contender]) -> str:
     """Differences per λ, beside those of PyTorch against itself with other seeds."""
-    means = {name: np.array(held.accuracies).mean(axis=0) for name, held in found.items()}
-    single = {name: np.array(held.accuracies[0]) for name, held in found.items()}
+    means = {name: np.array(held.scores).mean(axis=0) for name, held in found.items()}
+    single = {name: np.array(held.scores[0]) for name, held in found.items()}
     count = len(means[OURS])
     # both of PyTorch's ways have seeds of their own for every λ: √2 of one net's spread
     other = np.concatenate([
         np.subtract(one, two)
-        for one, two in zip(found[THREADS].accuracies, found[PROCESSES].accuracies, strict=True)
+        for one, two in zip(found[THREADS].scores, found[PROCESSES].scores, strict=True)
     ])  # fmt: skip
     sigma = float(np.sqrt(np.mean(other**2) / 2))
     rounds = len(found[THREADS].seconds)
@@ -195,7 +193,7 @@ def _pair(name: str, difference: Floats, allowed: float | None) -> list[str]:
 
 
 def _side_by_side(candidates: list[float | None], found: dict[str, Contender]) -> str:
-    means = [np.array(held.accuracies).mean(axis=0) for held in found.values()]
+    means = [np.array(held.scores).mean(axis=0) for held in found.values()]
     places = sorted(range(len(means[0])), key=lambda place: candidates[place] or 0.0)
     rows = [
         [f"{candidates[place]:.3f}", *(f"{100 * column[place]:.2f}" for column in means)]

@@ -29,7 +29,8 @@ from benchmarks.common import CORES, publish, read_options, table
 from benchmarks.selection_bank import LAMBDAS, SEEDS, Bank
 from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
 from lamsearch.search import Rule, extension, finalists, narrow, proposals, spacing, winner
-from lamsearch.search.halving import leavers, net_cycles
+from lamsearch.search.halving import leavers, model_cycles
+from lamsearch.space import Bounds
 
 HALVES, REPLAYS = 80, 8  # of the bank; searches in each
 MATCHED = 20  # single-seed searches beside each of them
@@ -124,20 +125,20 @@ def nearest(values: npt.ArrayLike) -> list[int]:
 
 def stage(
     half: Half, name: StageName, schedule: str, places: Sequence[int], seeds: Sequence[int],
-    interval: tuple[float, float] | None,
+    bounds: Bounds | None,
 ) -> StageRecord:  # fmt: skip
     """A stage as the storage would tell it, with the bank's accuracies."""
     seen = half.seen[schedule]
     trials = [
         TrialRecord(
-            candidate=candidate, replicate=replicate, cohort=0, log10_lambda=float(GRID[place]),
-            state=TrialState.COMPLETE, validation_accuracy=float(seen[place, seed, -1]),
+            candidate=candidate, replicate=replicate, cohort=0, point=(float(GRID[place]),),
+            state=TrialState.COMPLETE, score=float(seen[place, seed, -1]),
             validation_loss=0.0,
         )
         for candidate, place in enumerate(places)
         for replicate, seed in enumerate(seeds)
     ]  # fmt: skip
-    return StageRecord(name=name, interval=interval, trials=tuple(trials))
+    return StageRecord(name=name, bounds=bounds, trials=tuple(trials))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,34 +174,35 @@ class Search:
     def extended(self) -> Search:
         """Go on while the best finalist is the outermost."""
         further = extension(
-            self.finalists, step=spacing(self.fine), within=INTERVAL,
+            self.finalists, step=spacing(self.fine), within=(INTERVAL,),
             examples=IMAGES,
         )  # fmt: skip
-        larger = self.with_more(further)
+        larger = self.with_more([at for (at,) in further])
         return self if larger.places == self.places else larger.extended()
 
     def refined(self, count: int) -> Search:
         """A second round: what a model of the finalists proposes."""
-        return self.with_more(proposals(self.finalists, count=count, examples=IMAGES))
+        found = proposals(self.finalists, count=count, examples=IMAGES)
+        return self.with_more([at for (at,) in found])
 
     def choice(self, rule: Rule) -> float:
         """The rule's log10 λ."""
         found = winner(self.finalists, [], examples=IMAGES, rule=rule)
-        return found.log10_lambda
+        return found.point[0]
 
 
 def search(half: Half, budget: Budget, rng: np.random.Generator) -> Search:
     """Run coarse and fine and choose the finalists."""
     seeds = [int(seed) for seed in rng.permutation(SEEDS // 2)]
     places = nearest(draw(budget.coarse, INTERVAL, budget, rng))
-    coarse = stage(half, "coarse", budget.schedule, places, seeds[:1], INTERVAL)
-    interval = narrow(coarse, keep=KEEP, examples=IMAGES)
-    places = nearest(draw(budget.fine, interval, budget, rng))
-    fine = stage(half, "fine", budget.schedule, places, seeds[1:2], interval)
+    coarse = stage(half, "coarse", budget.schedule, places, seeds[:1], (INTERVAL,))
+    bounds = narrow(coarse, keep=KEEP, examples=IMAGES)
+    places = nearest(draw(budget.fine, bounds[0], budget, rng))
+    fine = stage(half, "fine", budget.schedule, places, seeds[1:2], bounds)
     kept = finalists(fine, keep=budget.keep, examples=IMAGES)
     replicates = tuple(seeds[2 : 2 + budget.replicates])
     searched = (budget.coarse + budget.fine) * half.updates[budget.schedule]
-    return Search(half, searched, fine, tuple(nearest(kept)), replicates)
+    return Search(half, searched, fine, tuple(nearest([at for (at,) in kept])), replicates)
 
 
 def draw(
@@ -268,7 +270,7 @@ def halving(half: Half, stratified: bool, rng: np.random.Generator) -> dict[str,
     cycles, per_cycle = seen.shape[1], half.updates["long"] // seen.shape[1]
     left, spent = seen.copy(), 0
     for cohort in np.array_split(np.arange(STAGE), -(-STAGE // COHORT)):
-        spent += net_cycles(len(cohort), cycles=cycles) * per_cycle
+        spent += model_cycles(len(cohort), cycles=cycles) * per_cycle
         for cycle in range(1, cycles):
             scores = left[cohort, cycle - 1]
             gone = leavers(scores, -scores, cycle=cycle, cycles=cycles)

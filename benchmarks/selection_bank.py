@@ -122,7 +122,7 @@ def _part(work: Path, data: Path, schedule: str, seed: int, quick: bool) -> str:
             if progress.cycle_end:
                 correct = trainer.state()["correct"]
                 right.append(correct.reshape(len(LAMBDAS), BLOCKS, -1).sum(axis=2))
-        train = [one.train_accuracy for one in trainer.outcomes()]
+        train = [one.train_score for one in trainer.outcomes()]
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
         np.savez(

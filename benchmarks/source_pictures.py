@@ -103,7 +103,7 @@ def _curves(done: Done) -> list[Curve]:
 
 def _draw_curves(axes: Axes, curves: Sequence[Curve], measure: str) -> None:
     for split, colour, style in SPLITS:
-        rows = np.array([getattr(one, f"{split}_{measure}") for one in curves], float)
+        rows = np.array([one.values[f"{split}_{measure}"] for one in curves], float)
         rows *= 100.0 if measure == "accuracy" else 1.0
         x, mean = curves[0].updates, rows.mean(axis=0)
         axes.plot(x, mean, linestyle=style, color=colour, linewidth=1.7, label=split)

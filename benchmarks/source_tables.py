@@ -264,8 +264,8 @@ def _given(done: Done) -> float:
     """Return the λ that a study was given; no other study has a test accuracy to be read here."""
     final = done.run.study.final
     assert final is not None
-    assert final.log10_lambda is not None
-    return float(10**final.log10_lambda)
+    assert final.point is not None
+    return float(10 ** final.point[0])
 
 
 def _choices(found: Found) -> str:

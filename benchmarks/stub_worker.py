@@ -59,13 +59,15 @@ def accuracy(log10_lambda: float) -> float:
 def outcome(log10_lambda: float, examples: int = EXAMPLES) -> Trained:
     """Return a made-up outcome with a curve of usual size (12 points)."""
     score, points = accuracy(log10_lambda), np.zeros(12, np.float32)
-    names = ("learning_rate", "training_loss", "training_cost", "training_accuracy",
+    names = ("training_loss", "training_cost", "training_accuracy",
              "validation_loss", "validation_cost", "validation_accuracy")  # fmt: skip
     return Trained(
-        state=TrialState.COMPLETE, validation_accuracy=score, validation_loss=1.0 - score,
-        train_accuracy=score, cycle_accuracies=(score,),
-        curve=Curve(updates=np.arange(12), **dict.fromkeys(names, points)),
-        correct=np.zeros(examples, np.bool_),
+        state=TrialState.COMPLETE, score=score, validation_loss=1.0 - score,
+        train_score=score, cycle_scores=(score,),
+        curve=Curve(
+            updates=np.arange(12), learning_rate=points, values=dict.fromkeys(names, points)
+        ),
+        scores=np.zeros(examples, np.bool_),
     )  # fmt: skip
 
 
@@ -73,7 +75,7 @@ class StubTrainer:
     """A trainer that is done at once."""
 
     def __init__(self, task: Task) -> None:
-        self._points, self.updates = task.points, 0
+        self._points, self.updates = [point[0] for point in task.points], 0
         self._examples = len(task.splits.validation_y)
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -97,7 +99,7 @@ class StubTrainer:
             total=_UPDATES,
             cycles=1,
             cycle_end=True,
-            accuracies=scores,
+            scores=scores,
             losses=1.0 - scores,
         )
 

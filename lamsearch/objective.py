@@ -1,6 +1,6 @@
 """Any trainer as a plain Optuna objective, for `study.optimize` in people's own scripts.
 
-Enters: a study file and an Optuna trial. Leaves: its validation accuracy. Knows no storage, plan
+Enters: a study file and an Optuna trial. Leaves: its validation score. Knows no storage, plan
 or test set: budgets, pruning and parallelism are the caller's.
 """
 
@@ -15,15 +15,16 @@ from lamsearch import data as datasets
 from lamsearch.errors import InputError
 from lamsearch.results import StageName, Trained, TrialState
 from lamsearch.search import training_seed
+from lamsearch.space import SPACE, Bounds, Point
 from lamsearch.study import Study, read_study
 from lamsearch.trainers import TrainerFailedError, check, trainer_for
 
 
 class Objective:
-    """An objective that samples ``log10_lambda`` and maximises validation accuracy.
+    """An objective that samples a point of the space and maximises its validation score.
 
     Every call trains one model with the same initial weights and mini-batches (common random
-    numbers), at the settings of the study's ``[coarse]`` (or of ``stage``). Validation accuracy is
+    numbers), at the settings of the study's ``[coarse]`` (or of ``stage``). The score is
     reported at every cycle end, and the trial pruned where its study's pruner says so. A cost that
     is no longer finite, or a trainer that raises, makes the trial FAIL (NaN is returned, the reason
     is a user attribute).
@@ -34,7 +35,7 @@ class Objective:
         stage: the stage whose settings and interval are used.
 
     Raises:
-        InputError: The study file has issues, or the stage no interval of log10 λ.
+        InputError: The study file has issues, or the stage no bounds.
         DataError: The data cannot be used.
 
     Example:
@@ -53,31 +54,35 @@ class Objective:
         origin = None if isinstance(study, Study) else Path(study).parent
         self.study = check(study if isinstance(study, Study) else read_study(study))
         section = getattr(self.study, stage)
-        interval = getattr(section, "log10_lambda", None)
-        if not isinstance(interval, tuple):
-            raise InputError(f"{stage}.log10_lambda: is required for an objective")
-        self.interval: tuple[float, float] = interval
+        bounds: Bounds | None = getattr(section, "bounds", None)
+        if bounds is None:
+            raise InputError(f"{stage}.{SPACE.dimensions[0].name}: is required for an objective")
+        self.bounds = bounds
         self.stage = stage
         data = datasets.load(self.study, Path(data_dir), origin=origin)
         self._classes, self._splits = len(data.classes), data.split(stage)
 
     def __call__(self, trial: optuna.trial.Trial) -> float:
-        """Train at the trial's λ and return the validation accuracy, a fraction."""
-        point = trial.suggest_float("log10_lambda", *self.interval)
+        """Train at the trial's point and return the validation score."""
+        point = self._suggested(trial)
         try:
             with threadpool_limits(limits=1):
                 trained = self._trained(point, trial)
         except TrainerFailedError as error:
             trial.set_user_attr("reason", str(error))
             return float("nan")
-        if trained.state is TrialState.FAIL or trained.validation_accuracy is None:
+        if trained.state is TrialState.FAIL or trained.score is None:
             trial.set_user_attr("reason", trained.reason)
             return float("nan")
         trial.set_user_attr("validation_loss", trained.validation_loss)
-        trial.set_user_attr("train_accuracy", trained.train_accuracy)
-        return trained.validation_accuracy
+        trial.set_user_attr(f"train_{self.study.metric}", trained.train_score)
+        return trained.score
 
-    def _trained(self, point: float, trial: optuna.trial.Trial) -> Trained:
+    def _suggested(self, trial: optuna.trial.Trial) -> Point:
+        pairs = zip(SPACE.dimensions, self.bounds, strict=True)
+        return tuple(trial.suggest_float(one.name, *interval) for one, interval in pairs)
+
+    def _trained(self, point: Point, trial: optuna.trial.Trial) -> Trained:
         trainer = trainer_for(
             self.study,
             self.stage,
@@ -87,8 +92,8 @@ class Objective:
             seed=training_seed(self.study, self.stage, 0),
         )
         for progress in trainer.run():
-            if progress.cycle_end and progress.accuracies is not None:
-                trial.report(float(progress.accuracies[0]), progress.cycles)
+            if progress.cycle_end and progress.scores is not None:
+                trial.report(float(progress.scores[0]), progress.cycles)
                 if progress.updates < progress.total and trial.should_prune():
                     raise optuna.TrialPruned(f"pruned after cycle {progress.cycles}")
         return trainer.outcomes()[0]

@@ -1,4 +1,4 @@
-"""Registries: the sources and verbs that a name may mean, lamsearch's own and installed packages'.
+"""Registries: sources, metrics, samplers, verbs: what a name may mean, here or by a package.
 
 Enters: a name from a study file, a database or a command line. Leaves: what is registered under it,
 loaded when it is first asked for, or one sentence. A name is only ever looked up: nothing here
@@ -22,6 +22,11 @@ SOURCES = {
     "digits": "lamsearch.data.sources.digits:SOURCE",
     "cifar10": "lamsearch.data.sources.cifar10:SOURCE",
     "npz": "lamsearch.data.sources.npz:SOURCE",
+}
+SAMPLERS = {
+    "random": "lamsearch.search.samplers:RANDOM",
+    "stratified": "lamsearch.search.samplers:STRATIFIED",
+    "tpe": "lamsearch.search.samplers:TPE",
 }
 VERBS = {
     "check": "lamsearch.cli.check:check",

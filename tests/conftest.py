@@ -19,7 +19,7 @@ from lamsearch.study import Study, parse_study
 
 DISTRIBUTED = "PYTEST_XDIST_WORKER" in os.environ  # this is one of several processes of pytest
 # Rooms whose files take longest begin first, so that none of them is left over at the end.
-LONGEST = ("worker", "launch", "readme", "dashboard", "cli", "trials", "files")
+LONGEST = ("worker", "pool", "readme", "web", "cli", "storage", "artifacts")
 
 # Small enough to be searched in about a second, with every stage, two cohorts and a real choice.
 SMALL: dict[str, Any] = {

@@ -19,8 +19,11 @@ from lamsearch.cli.memory import lacking
 from lamsearch.errors import DataError
 from lamsearch.results import StageName
 from lamsearch.search import Cohort, StagePlan, halving, plan_candidates, plan_search
+from lamsearch.space import SPACE
 from lamsearch.study import Study, cautions, read_study
 from lamsearch.terminal import print_table
+
+_DIMENSIONS = len(SPACE.dimensions)
 
 
 @click.command()
@@ -34,7 +37,7 @@ def check(study_file: Path, data_dir: Path | None) -> None:
       lamsearch check studies/cifar10.toml
     """
     study = trainers.check(read_study(study_file), str(study_file))
-    features, classes, told = _seen(study, data_dir, study_file.resolve().parent)
+    features, classes, seen = _seen(study, data_dir, study_file.resolve().parent)
     small = list(lacking(study, features, classes))
     rows, seconds = [], 0.0
     costs = _Costs(study, features, classes, measured=not small and study.uses_network)
@@ -50,7 +53,7 @@ def check(study_file: Path, data_dir: Path | None) -> None:
                    "evaluation and start-up not counted")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
         echo(f"more where {' or '.join(growing)} is extended")
-    for text in [*cautions(study), *small, *told]:
+    for text in [*cautions(study), *small, *seen]:
         echo(f"Warning: {text}")
 
 
@@ -131,21 +134,22 @@ def _once(study: Study, stage: StageName) -> StagePlan:
     if stage == "coarse":
         return plan_search(study, stage)
     if stage == "fine" and study.fine is not None:
-        given = study.fine.values or study.fine.log10_lambda
-        return plan_search(study, stage, None if given else (-1.0, 1.0))
+        given = study.fine.values or study.fine.bounds
+        return plan_search(study, stage, None if given else ((-1.0, 1.0),) * _DIMENSIONS)
     count = study.finalists.keep if stage == "finalists" and study.finalists else 1
-    return plan_candidates(study, stage, [float(index) for index in range(count)])
+    return plan_candidates(study, stage, [(float(index),) * _DIMENSIONS for index in range(count)])
 
 
 def _interval(study: Study, planned: StagePlan) -> str:
     section = getattr(study, planned.stage)
     if getattr(section, "values", None):
         return f"{len(section.values)} given"
-    bounds = getattr(section, "log10_lambda", None)
-    if isinstance(bounds, tuple):
-        return f"{bounds[0]:g} to {bounds[1]:g}"
-    if isinstance(bounds, float):
-        return f"{bounds:g}"
+    bounds = getattr(section, "bounds", None)
+    if bounds is not None:
+        return ", ".join(f"{low:g} to {high:g}" for low, high in bounds)
+    point = getattr(section, "point", None)
+    if point is not None:
+        return SPACE.numbers(point, "g")
     return {"fine": "span of coarse's best", "finalists": "best apart"}.get(planned.stage, "winner")
 
 

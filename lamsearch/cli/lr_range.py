@@ -19,6 +19,7 @@ from lamsearch.errors import FilesError, InputError
 from lamsearch.local_files import write_whole
 from lamsearch.report import check_output
 from lamsearch.results import FloatArray, RateRamp, RateRange
+from lamsearch.space import SPACE
 from lamsearch.study import Study, read_study
 from lamsearch.terminal import print_json, print_table
 
@@ -124,13 +125,13 @@ def _measured(
 
     stage = rate_ramp.stage_of(study)
     splits, batch_size = found.split(stage), study.settings_of(stage).training.batch_size
-    lam = rate_ramp.log10_lambda_of(study) if log10_lambda is None else log10_lambda
+    lam = rate_ramp.point_of(study)[0] if log10_lambda is None else log10_lambda
     length = epochs or rate_ramp.epochs_of(len(splits.train_y) // batch_size)
     ramp = rate_ramp.run_ramp(
         splits,
         study,
         classes=len(found.classes),
-        log10_lambda=lam,
+        point=(lam,),
         low=low,
         high=high,
         epochs=length,
@@ -148,7 +149,7 @@ def _measured(
         "to": high,
         "epochs": length,
         "replicates": replicates,
-        "untrained": {"loss": ramp.untrained_loss, "accuracy": ramp.untrained_accuracy},
+        "untrained": {"loss": ramp.untrained_loss, "accuracy": ramp.untrained_score},
         "points": _points(ramp),
         "suggested": {
             "eta_min": suggested.eta_min,
@@ -168,7 +169,7 @@ def _points(ramp: RateRamp) -> list[dict[str, Any]]:
             "learning_rate": float(ramp.learning_rate[place]),
             "training_loss": _plain(ramp.training_loss[:, place]),
             "validation_loss": _plain(ramp.validation_loss[:, place]),
-            "validation_accuracy": _plain(ramp.validation_accuracy[:, place]),
+            "validation_accuracy": _plain(ramp.validation_score[:, place]),
         }
         for place in range(len(ramp.updates))
     ]
@@ -184,7 +185,8 @@ def _pictures(
 ) -> dict[str, bytes]:
     from lamsearch.figures import rate_range, render
 
-    figure = rate_range(ramp, suggested, name=name, log10_lambda=log10_lambda)
+    at = SPACE.words((log10_lambda,), ".3g")
+    figure = rate_range(ramp, suggested, name=name, at=at)
     drawn = {}
     for form in ("png", "svg"):
         buffer = io.BytesIO()
@@ -224,7 +226,7 @@ def _count(number: int, word: str) -> str:
 
 
 def _row(ramp: RateRamp, place: int) -> list[str]:
-    accuracy = 100 * ramp.validation_accuracy[:, place]
+    accuracy = 100 * ramp.validation_score[:, place]
     spread = float(np.std(accuracy, ddof=1)) if len(accuracy) > 1 else math.nan
     cells = [
         (float(ramp.training_loss[:, place].mean()), ".4g"),

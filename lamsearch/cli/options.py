@@ -165,8 +165,8 @@ def present(
 
     Both were recorded when it was planned; an SQLite file may have been moved with them since.
     Whoever can write to the database chooses what is recorded: it is followed only within the place
-    that ``given`` names, or beside the database. Unless ``quiet``, files that are left to another
-    database are told of.
+    that ``given`` names, or beside the database. Unless ``quiet``, it is said when files are left
+    to another database.
 
     Raises:
         InputError: The study's files are not where they are said to be, or are recorded where

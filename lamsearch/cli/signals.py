@@ -53,49 +53,63 @@ def leaving(
     A thread hears them. Python's own handlers run between two steps of the main thread, which may
     be waiting inside a database's code, or hold the very lock that its own handler would need.
     """
-    stop = threading.Event()
+    heard = _Signals(say, within, at_once, saves=saves)
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield heard.stop
         return
     ear, mouth = socket.socketpair()
     mouth.setblocking(False)
-
-    def leave_at_once() -> None:
-        if at_once is not None:
-            at_once()
-        os._exit(InterruptedWorkError.exit_code)
-
-    def too_late() -> None:
-        late = f"; saving took more than {within:g} s: left without" if saves else ""
-        say(f"Error: interrupted{late}")
-        leave_at_once()
-
-    deadline = threading.Timer(within, too_late)
-    deadline.daemon = True
-
-    def listen() -> None:
-        while number := ear.recv(1):
-            if number[0] not in _LEAVE:
-                continue
-            if stop.is_set():
-                leave_at_once()
-            stop.set()
-            deadline.start()
-            if saves:
-                say("leaving: saving what is in work; once more to leave at once")
-
-    listener = threading.Thread(target=listen, name="signals", daemon=True)
+    listener = threading.Thread(target=heard.listen, args=(ear,), name="signals", daemon=True)
     listener.start()
     woken = signal.set_wakeup_fd(mouth.fileno())
     # a handler must be there for the number to be written to the socket
     before = {number: signal.signal(number, lambda *_: None) for number in _LEAVE}
     try:
-        yield stop
+        yield heard.stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(woken)
-        deadline.cancel()
+        heard.deadline.cancel()
         mouth.close()
         listener.join()
         ear.close()
+
+
+class _Signals:
+    """What the first signal begins, and the second, or the deadline, ends."""
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        within: float,
+        at_once: Callable[[], None] | None,
+        *,
+        saves: bool,
+    ) -> None:
+        self.stop = threading.Event()
+        self.deadline = threading.Timer(within, self._too_late)
+        self.deadline.daemon = True
+        self._say, self._within, self._at_once, self._saves = say, within, at_once, saves
+
+    def listen(self, ear: socket.socket) -> None:
+        """Read the numbers of signals until the other end is closed."""
+        while number := ear.recv(1):
+            if number[0] not in _LEAVE:
+                continue
+            if self.stop.is_set():
+                self._leave()
+            self.stop.set()
+            self.deadline.start()
+            if self._saves:
+                self._say("leaving: saving what is in work; once more to leave at once")
+
+    def _too_late(self) -> None:
+        late = f"; saving took more than {self._within:g} s: left without" if self._saves else ""
+        self._say(f"Error: interrupted{late}")
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._at_once is not None:
+            self._at_once()
+        os._exit(InterruptedWorkError.exit_code)

@@ -6,9 +6,6 @@ Enters: a study's name, or none for all. Leaves: a table or a document; changes 
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict
-from typing import Any
 
 import click
 
@@ -38,7 +35,9 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
         raise click.UsageError("--watch and --json do not go together")
     found = watch_studies(database, name) if watch else until_free(lambda: read(database, name))
     if as_json:
-        documents = [_finite(asdict(one)) for one in found]
+        from lamsearch.report.status import status_document
+
+        documents = [status_document(one) for one in found]
         print_json(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
         return
     with store.damage_is_said():
@@ -46,12 +45,3 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
             print_status(one, plotted=len(found) == 1)
     if not found:
         echo("no studies", err=True)
-
-
-def _finite(value: Any) -> Any:
-    """A document with null where a number is none: JSON has no infinity."""
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

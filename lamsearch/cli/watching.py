@@ -29,9 +29,9 @@ def watch(database: Database, name: str | None) -> list[Status]:
         Screen() as screen,
         leaving(screen.say, within=_LEAVE_SECONDS, at_once=screen.close, saves=False) as stop,
     ):
-        patiently = Retry(stop, screen.say)
+        retry = Retry(stop, screen.say)
         while True:
-            found = patiently(lambda: read(database, name))
+            found = retry(lambda: read(database, name))
             if name:
                 screen.show(found[0])
             else:

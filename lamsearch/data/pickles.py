@@ -8,6 +8,7 @@ is as it must be.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -36,10 +37,12 @@ def read_dictionary(raw: bytes, where: str) -> dict[str, object]:
         DataError: ``where``: the pickle is cut off, or holds anything but what CIFAR-10 needs.
     """
     try:
-        value = Machine().run(raw)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # an escape that Python only warns of is damage too
+            value = Machine().run(raw)
     except RefusedError as error:
         raise DataError(f"{where}: {error}") from error
-    except (ValueError, IndexError, KeyError) as error:
+    except (ValueError, IndexError, KeyError, Warning) as error:
         raise DataError(f"{where}: must be a whole pickle, but it is cut off or damaged") from error
     if not isinstance(value, dict):
         raise DataError(f"{where}: must hold a dictionary, got {type(value).__name__}")

@@ -47,7 +47,7 @@ class Splits:
                 getattr(self, one.name).setflags(write=False)
 
     def enter(self, raw: Raw) -> Float32:
-        """Return raw images (n, features) as the nets of this split see them."""
+        """Return raw images (n, features) as the models of this split see them."""
         x = normalise(raw, self.mean, self.std)
         return x if self.projection is None else project(x, self.projection)
 

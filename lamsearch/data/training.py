@@ -162,12 +162,7 @@ def load(
 
     facts = _remembered(shared, places, None, lambda: _facts(contents()), _are_facts)
     test = count_test_images(study, facts["name"], facts["images"], facts["test"])
-    seen = None
-    if look:
-        found = _remembered(
-            shared, places, _about(study), lambda: asdict(looked(study, contents())), _are_seen
-        )
-        seen = DataFacts(**found | {"warnings": tuple(found["warnings"])})
+    seen = _seen(study, shared, places, contents) if look else None
     pool = parted(study, held[0])[0] if held else None
     return TrainingData(
         fingerprint=facts["fingerprint"],
@@ -186,6 +181,16 @@ def load(
         cache=shared,
         seen=seen,
     )
+
+
+def _seen(
+    study: Study, cache: Cache | None, places: Sequence[Path], contents: Callable[[], Contents]
+) -> DataFacts:
+    """What of the data bears on the answer, remembered where it was looked at before."""
+    found = _remembered(
+        cache, places, _about(study), lambda: asdict(looked(study, contents())), _are_seen
+    )
+    return DataFacts(**found | {"warnings": tuple(found["warnings"])})
 
 
 def _remembered(

@@ -47,8 +47,8 @@ def verify(name: str, directory: Path) -> Verification:
     except ValidationError as error:
         raise InputError(f"{name}: is known by a study file only: its table needs more") from error
     contents = source.read(table, directory, None)
-    published, told = source.compared(directory, contents)
-    lines = [_summary(name, contents), *contents.notes, *told]
+    published, said = source.compared(directory, contents)
+    lines = [_summary(name, contents), *contents.notes, *said]
     if not published:
         lines += _counts(contents)
         lines += _repeats(contents)

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from lamsearch.diagnostics.rate_range import DIVERGED
 from lamsearch.results import STAGES, Curve, RateRamp, StageName
 from lamsearch.schedules import linear
+from lamsearch.space import Point
 from lamsearch.study import Study, Training
 from lamsearch.trainers import Splits
 from lamsearch.trainers.network import NetworkTrainer, evaluate
@@ -26,25 +27,27 @@ from lamsearch.trainers.network import NetworkTrainer, evaluate
 _POINTS = 200  # sampled over a whole ramp
 _EPOCHS, _LEAST_UPDATES = 8, 1000
 _STAGE = len(STAGES)  # in the seed: that of no stage
-_MEASURES = ("training_loss", "validation_loss", "validation_accuracy")
+_CURVES = ("training_loss", "validation_loss", "validation_accuracy")
 
 
 def stage_of(study: Study) -> StageName:
     """Return the stage whose split, batch size and components are used.
 
-    The last one that judges λ, for it has the schedule of the final; else the final itself.
+    The last that scores candidates, for it has the schedule of the final; else the final itself.
     """
     return [name for name in study.stages if name != "final" or not study.selects][-1]
 
 
-def log10_lambda_of(study: Study) -> float:
-    """Return the final's given log10 λ, else the middle of what the first stage searches."""
-    if study.final is not None and study.final.log10_lambda is not None:
-        return study.final.log10_lambda
+def point_of(study: Study) -> Point:
+    """Return the final's given point, else the middle of what the first stage searches."""
+    if study.final is not None and study.final.point is not None:
+        return study.final.point
     search = study.coarse or study.fine
     assert search is not None  # noqa: S101  # a rule of study files: λ is given or searched
-    candidates = search.values or search.log10_lambda or ()
-    return (min(candidates) + max(candidates)) / 2
+    bounds = search.bounds or tuple(
+        (min(xs), max(xs)) for xs in zip(*(search.points or ()), strict=True)
+    )
+    return tuple((low + high) / 2 for low, high in bounds)
 
 
 def epochs_of(per_epoch: int) -> int:
@@ -60,7 +63,7 @@ def run_ramp(
     study: Study,
     *,
     classes: int,
-    log10_lambda: float,
+    point: Point,
     low: float,
     high: float,
     epochs: int,
@@ -84,7 +87,7 @@ def run_ramp(
             trainer = NetworkTrainer(
                 splits,
                 training,
-                [log10_lambda],
+                [point[0]],
                 hidden=study.network.hidden,
                 classes=classes,
                 seed=(study.seed, _STAGE, replicate),
@@ -93,20 +96,34 @@ def run_ramp(
             before = evaluate(trainer.weights, splits.validation_x, splits.validation_y)
             untrained.append((float(before.loss[0]), float(before.accuracy[0])))
             curves.append(_run(trainer, every, DIVERGED * untrained[-1][0]))
-    loss, accuracy = np.mean(untrained, axis=0)
+    return _ramp(curves, untrained, training, rate, every)
+
+
+def _ramp(
+    curves: list[Curve],
+    untrained: list[tuple[float, float]],
+    training: Training,
+    rate: Callable[[int], float],
+    every: int,
+) -> RateRamp:
+    """The replicates side by side, up to the first point that none of them reached."""
+    loss, score = np.mean(untrained, axis=0)
     updates = np.arange(every, training.updates + 1, every)
-    tables = {name: _table(curves, name, len(updates)) for name in _MEASURES}
-    # the first point that no replicate reached is where the ramp ended
-    ended = np.isnan(tables["training_loss"]).all(axis=0)
+    training_loss, validation_loss, validation_score = (
+        _table(curves, name, len(updates)) for name in _CURVES
+    )
+    ended = np.isnan(training_loss).all(axis=0)
     points = int(ended.argmax()) + 1 if ended.any() else len(updates)
     return RateRamp(
-        low=low,
-        high=high,
+        low=training.eta_min,
+        high=training.eta_max,
         updates=updates[:points],
         learning_rate=np.array([rate(int(update)) for update in updates[:points]]),
         untrained_loss=float(loss),
-        untrained_accuracy=float(accuracy),
-        **{name: table[:, :points] for name, table in tables.items()},
+        untrained_score=float(score),
+        training_loss=training_loss[:, :points],
+        validation_loss=validation_loss[:, :points],
+        validation_score=validation_score[:, :points],
     )
 
 
@@ -131,7 +148,7 @@ def _run(trainer: NetworkTrainer, every: int, too_much: float) -> Curve:
     for progress in trainer.run():
         if progress.updates % every == 0:
             (curve,) = trainer.curves()
-            if len(curve.updates) and curve.training_loss[-1] > too_much:
+            if len(curve.updates) and curve.values["training_loss"][-1] > too_much:
                 break
     return trainer.curves()[0]
 
@@ -140,6 +157,6 @@ def _table(curves: list[Curve], name: str, points: int) -> npt.NDArray[np.float6
     """The curves as (replicates, points), NaN where one has ended."""
     table = np.full((len(curves), points), np.nan)
     for row, curve in zip(table, curves, strict=True):
-        values = getattr(curve, name)
+        values = curve.values[name]
         row[: len(values)] = values
     return table

@@ -4,7 +4,7 @@ Enters: a `RateRamp`. Leaves: a `RateRange`. Pure; refuses to know how the ramp 
 
 1. A replicate has diverged at the first point where its training loss is no longer finite or
    above 1.5 times the untrained models' loss. Points from the first such one on are left out.
-2. Read are the means over replicates of training loss and validation accuracy; where their best is
+2. Read are the means over replicates of training loss and validation score; where their best is
    looked for, as running medians of five points. Their noise σ comes from second differences,
    which a trend leaves alone: σ = 1.4826 · median|Δ²| / √6.
 3. The loss must have fallen, from the untrained models' to its lowest, by 2 % and by 5σ, or nothing
@@ -12,12 +12,12 @@ Enters: a `RateRamp`. Leaves: a `RateRange`. Pure; refuses to know how the ramp 
 4. eta_min: the rate of the last point before the loss has fallen, for three points running, by a
    tenth of its whole fall; the ramp's start where it has at the first.
 5. A curve turns once it is worse than its best so far by more than a tenth of its whole change and
-   3σ; falling and ragged accuracies both do so. The rate of that best is where it turned.
-6. eta_max: the lowest of where the loss turned, where the accuracy turned, and half the rate of
+   3σ; falling and ragged scores both do so. The rate of that best is where it turned.
+6. eta_max: the lowest of where the loss turned, where the score turned, and half the rate of
    divergence; the ramp's end where there is none of these.
 
 Source: Smith (2015), Cyclical Learning Rates for Training Neural Networks, arXiv:1506.01186,
-section 3.3: the rates where accuracy starts to rise, and where it becomes ragged or falls. The
+section 3.3: the rates where the score starts to rise, and where it becomes ragged or falls. The
 numbers in the rule are ours.
 """
 
@@ -88,7 +88,7 @@ def _divergence(ramp: RateRamp) -> int | None:
     """The first point at which a replicate has diverged."""
     with np.errstate(invalid="ignore"):
         well = ramp.training_loss <= DIVERGED * ramp.untrained_loss
-    lost = np.flatnonzero(~(well & np.isfinite(ramp.validation_accuracy)).all(axis=0))
+    lost = np.flatnonzero(~(well & np.isfinite(ramp.validation_score)).all(axis=0))
     return int(lost[0]) if len(lost) else None
 
 
@@ -96,11 +96,16 @@ def _upper(
     ramp: RateRamp, rates: FloatArray, loss: _Doubles, diverged_at: float | None
 ) -> tuple[float, str | None]:
     """The lowest rate that is called too high, and why; the ramp's end and None without one."""
-    accuracy = ramp.validation_accuracy[:, : len(rates)].mean(axis=0)
+    score = ramp.validation_score[:, : len(rates)].mean(axis=0)
     found: list[tuple[float, str]] = []
+    fell = f"the validation {ramp.metric.title} falls or becomes ragged"
     for curve, start, why in (
         (loss, ramp.untrained_loss, "the training loss turns up"),
-        (-accuracy, -ramp.untrained_accuracy, "the validation accuracy falls or becomes ragged"),
+        (
+            -score,
+            -ramp.untrained_score,
+            fell,
+        ),
     ):
         best = _turn(curve, start)
         if best is not None:

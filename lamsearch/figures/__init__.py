@@ -4,15 +4,15 @@ Refuses to know where records are kept and where figures go. matplotlib is impor
 figure, by its object interface alone: no window system, no global state left changed.
 """
 
+from lamsearch.figures.candidates import scores_over_space
 from lamsearch.figures.curves import SHOWN, has_curves, learning_curves
-from lamsearch.figures.lambdas import accuracy_over_lambda
 from lamsearch.figures.plotly import stage_figure, stages_figure
 from lamsearch.figures.rates import rate_range
 from lamsearch.figures.style import Format, render
 from lamsearch.statistics import CandidateScore, candidate_scores, validation_images
 
 __all__ = [
-    "accuracy_over_lambda",
+    "scores_over_space",
     "learning_curves",
     "rate_range",
     "render",

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 SHOWN = 4  # candidates in one figure; more are a tangle
 _LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "D"), (PURPLE, "^"))
-_MEASURES = (("accuracy", "accuracy (%)"), ("loss", "loss (nats)"), ("cost", "cost (nats)"))
+_UNITS = {"accuracy": ("%", 100.0), "loss": ("nats", 1.0), "cost": ("nats", 1.0)}
+_QUANTITIES = 3  # panels of curves, above that of the learning rate
 _SPLITS: tuple[tuple[str, Literal["--", "-", ":"]], ...] = (
     ("training", "--"),
     ("validation", "-"),
@@ -53,11 +54,11 @@ def has_curves(record: StudyRecord, name: StageName) -> bool:
 
 
 def learning_curves(record: StudyRecord, stage: StageName) -> Figure:
-    """Draw accuracy, loss and cost over updates for a stage's candidates, the learning rate below.
+    """Draw what a stage's curves carry over updates, the learning rate below.
 
     Thick lines are means over a candidate's complete replicates, thin ones the replicates (a band
     of ± one standard deviation where they are many). Beyond four candidates the best four by mean
-    validation accuracy are drawn, and the title says so.
+    validation score are drawn, and the title says so.
     """
     found = _with_curves(record, stage)
     shown = found[:SHOWN]
@@ -66,11 +67,13 @@ def learning_curves(record: StudyRecord, stage: StageName) -> Figure:
         panels = list(
             figure.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2.4, 2.4, 1.6]})
         )
-        for axes, (measure, label) in zip(panels[:3], _MEASURES, strict=True):
+        for axes, quantity in zip(panels[:_QUANTITIES], _quantities(shown), strict=False):
+            unit, factor = _UNITS.get(quantity, ("", 1.0))
+            label = f"{quantity} ({unit})" if unit else quantity
             axes.set_ylabel(label)
-            for place, score in enumerate(shown):
-                _draw_candidate(axes, _curves(score), measure, place)
-            if measure != "accuracy":
+            for index, score in enumerate(shown):
+                _draw_candidate(axes, _curves(score), quantity, index, factor)
+            if factor == 1.0:
                 _log_if_wide(axes, label)
         _draw_rate(panels[3], shown)
         _mark_cycles(panels, record, stage, shown)
@@ -83,6 +86,13 @@ def _with_curves(record: StudyRecord, name: StageName) -> list[CandidateScore]:
     return [score for score in candidate_scores(record, name) if _curves(score)]
 
 
+def _quantities(shown: Sequence[CandidateScore]) -> list[str]:
+    """What the curves carry, shares first: without curves what they are going to."""
+    names = [name for score in shown for curve in _curves(score) for name in curve.values]
+    found = list(dict.fromkeys(name.partition("_")[2] for name in names)) or list(_UNITS)
+    return sorted(found, key=lambda one: _UNITS.get(one, ("", 1.0))[1] == 1.0)
+
+
 def _curves(score: CandidateScore) -> list[Curve]:
     curves = [trial.curve for trial in score.complete if trial.curve is not None]
     return [curve for curve in curves if len(curve.updates)]
@@ -91,22 +101,27 @@ def _curves(score: CandidateScore) -> list[Curve]:
 def _title(record: StudyRecord, stage: StageName, count: int) -> str:
     title = f"Learning curves of {_WORDS[stage]}: {shortened(record.name)}"
     if count > SHOWN:
-        title += f"\nthe best {SHOWN} of {count} λ by mean validation accuracy"
+        title += (
+            f"\nthe best {SHOWN} of {count} {record.space.symbol} by mean validation "
+            f"{record.metric.title}"
+        )
     return title
 
 
-def _draw_candidate(axes: Axes, curves: Sequence[Curve], measure: str, place: int) -> None:
-    colour, mark = _LOOKS[place]
+def _draw_candidate(
+    axes: Axes, curves: Sequence[Curve], quantity: str, index: int, factor: float
+) -> None:
+    colour, mark = _LOOKS[index]
     for split, style in _SPLITS:
-        values = _values(curves, f"{split}_{measure}")
+        values = _values(curves, f"{split}_{quantity}", factor)
         if values is None:
             continue
         x = curves[0].updates
         thick = 1.9 if split == "validation" else 1.5
         axes.plot(
             x, values.mean(axis=0), linestyle=style, color=colour, linewidth=thick, marker=mark,
-            markevery=_marked(len(x), place), markersize=5.5, markeredgecolor="white",
-            markeredgewidth=0.6, zorder=4 + place / 10, label=f"_{split}-{measure}",
+            markevery=_marked(len(x), index), markersize=5.5, markeredgecolor="white",
+            markeredgewidth=0.6, zorder=4 + index / 10, label=f"_{split}-{quantity}",
         )  # fmt: skip
         if 1 < len(values) <= _LINES_AT_MOST:
             axes.plot(x, values.T, linestyle=style, color=colour, linewidth=0.5, alpha=0.35)
@@ -115,27 +130,26 @@ def _draw_candidate(axes: Axes, curves: Sequence[Curve], measure: str, place: in
             axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
 
 
-def _marked(points: int, place: int) -> tuple[int, int]:
+def _marked(points: int, index: int) -> tuple[int, int]:
     """Return the first marked point and the step to the next.
 
     Every candidate has points of its own: curves that coincide, as of λs too small to matter, are
     all seen on one another.
     """
     step = max(SHOWN, points // 4)
-    return (step // 2 + place * step // SHOWN) % step % points, step
+    return (step // 2 + index * step // SHOWN) % step % points, step
 
 
-def _values(curves: Sequence[Curve], name: str) -> FloatArray | None:
+def _values(curves: Sequence[Curve], name: str, factor: float) -> FloatArray | None:
     """Return the replicates' values, (replicates, points), None where one has none.
 
     Replicates of a stage are sampled at the same updates; should one not be, it is interpolated.
     """
-    arrays = [getattr(curve, name) for curve in curves]
-    if any(array is None for array in arrays):
+    if any(name not in curve.values for curve in curves):
         return None
     x = curves[0].updates
-    rows = [np.interp(x, c.updates, a) for c, a in zip(curves, arrays, strict=True)]
-    return np.stack(rows) * (100.0 if name.endswith("accuracy") else 1.0)
+    rows = [np.interp(x, curve.updates, curve.values[name]) for curve in curves]
+    return np.stack(rows) * factor
 
 
 def _log_if_wide(axes: Axes, label: str) -> None:
@@ -204,19 +218,20 @@ def _handles(record: StudyRecord, shown: Sequence[CandidateScore]) -> list[Artis
                    markeredgecolor="white", markeredgewidth=0.6, label=_label(record, score))
         )  # fmt: skip
     for split, style in _SPLITS:
-        if any(getattr(c, f"{split}_accuracy") is not None for s in shown for c in _curves(s)):
+        curves = [curve for score in shown for curve in _curves(score)]
+        if any(name.startswith(f"{split}_") for curve in curves for name in curve.values):
             handles.append(Line2D([], [], color=INK, linestyle=style, linewidth=1.6, label=split))
     return handles
 
 
 def _label(record: StudyRecord, score: CandidateScore) -> str:
-    if score.log10_lambda is None:
+    if score.point is None:
         return f"candidate {score.candidate}"
-    label = f"λ = {10**score.log10_lambda:.3g} (log₁₀ λ = {score.log10_lambda:.3f})"
-    label = label.replace("-", "−")
+    value = f"{record.space.symbol} = {record.space.value_words(score.point, '.3g')}"
+    label = f"{value} ({record.space.words(score.point, '.3f')})".replace("-", "−")
     if score.n > 1:
         label += f", mean of {score.n}"
     selected = record.selected
-    if selected is not None and selected.log10_lambda == score.log10_lambda:
-        label += ", given" if selected.validation_accuracy is None else ", chosen"
+    if selected is not None and selected.point == score.point:
+        label += ", given" if selected.score is None else ", chosen"
     return label

@@ -20,6 +20,7 @@ from lamsearch.figures.style import (
     shortened,
     styled,
 )
+from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.results import FloatArray, RateRamp, RateRange
 
 if TYPE_CHECKING:
@@ -27,37 +28,41 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_HEADROOM = 1.12  # of the untrained nets' loss: what lies above has diverged
+_HEADROOM = 1.12  # of the untrained models' loss: what lies above has diverged
 
 
-def rate_range(ramp: RateRamp, found: RateRange, *, name: str, log10_lambda: float) -> Figure:
-    """Draw accuracy (%) and loss (nats) over the learning rate, and the suggested bounds.
+def rate_range(
+    ramp: RateRamp, found: RateRange, *, name: str, at: str, metric: Metric = DEFAULT_METRIC
+) -> Figure:
+    """Draw score and loss (nats) over the learning rate, and the suggested bounds.
+
+    ``at`` says at which point of the space the models were trained.
 
     Thick lines are means over the replicates while all are in training, thin ones the replicates.
     """
     with styled():
         figure = new_figure(7.4)
         panels = list(figure.subplots(2, 1, sharex=True))
-        _draw(panels[0], ramp, 100 * ramp.validation_accuracy, BLUE, "-", "validation accuracy")
+        score = f"validation {metric.title}"
+        _draw(panels[0], ramp, metric.number(1.0) * ramp.validation_score, BLUE, "-", score)
         _draw(panels[1], ramp, ramp.training_loss, VERMILION, "-", "training loss")
         _draw(panels[1], ramp, ramp.validation_loss, PURPLE, "--", "validation loss")
-        panels[0].set_ylabel("validation accuracy (%)")
+        panels[0].set_ylabel(f"{score} ({metric.unit.strip()})")
         panels[1].set_ylabel("loss (nats)")
         panels[1].set_xlabel("learning rate η (no unit)")
         _limit(panels, ramp)
         for axes in panels:
             _mark(axes, found)
-        panels[0].set_title(_title(ramp, name, log10_lambda), parse_math=False)
+        panels[0].set_title(_title(ramp, name, at), parse_math=False)
         figure.align_ylabels(panels)
         figure.legend(handles=_handles(panels), loc="outside lower center", ncols=2)
     return figure
 
 
-def _title(ramp: RateRamp, name: str, log10_lambda: float) -> str:
+def _title(ramp: RateRamp, name: str, at: str) -> str:
     count = len(ramp.training_loss)
-    lam = f"{log10_lambda:.3g}".replace("-", "−")
-    nets = "1 net" if count == 1 else f"mean of {count} nets"
-    return f"Learning-rate range test: {shortened(name)}\n{nets}, log₁₀ λ = {lam}"
+    models = "1 model" if count == 1 else f"mean of {count} models"
+    return f"Learning-rate range test: {shortened(name)}\n{models}, {at.replace('-', '−')}"
 
 
 def _draw(
@@ -100,7 +105,7 @@ def _mark(axes: Axes, found: RateRange) -> None:
     if found.diverged_at is not None:
         axes.axvline(
             found.diverged_at, color=GREY, linewidth=1.6, linestyle=":", zorder=3,
-            label=f"first net diverged at {_number(found.diverged_at)}",
+            label=f"first model diverged at {_number(found.diverged_at)}",
         )  # fmt: skip
 
 

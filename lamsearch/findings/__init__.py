@@ -6,19 +6,19 @@ pages and storages: a report and a dashboard say the same because they ask here.
 
 from lamsearch.findings import uncertainty, versions
 from lamsearch.findings.baseline import Baseline, baseline, baseline_sentences
-from lamsearch.findings.choice import accuracy_words, chosen_score, nearest_trained
+from lamsearch.findings.choice import chosen_score, nearest_trained, score_words
 from lamsearch.findings.stages import deciding, finished
-from lamsearch.findings.warned import warnings
+from lamsearch.findings.warnings import warnings
 
 __all__ = [
     "Baseline",
-    "accuracy_words",
     "baseline",
     "baseline_sentences",
     "chosen_score",
     "deciding",
     "finished",
     "nearest_trained",
+    "score_words",
     "uncertainty",
     "versions",
     "warnings",

@@ -14,7 +14,7 @@ from lamsearch.results import StudyRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """The most frequent class of the training labels, and the accuracy of always answering it.
+    """The most frequent class of the training labels, and what share always answering it gets.
 
     ``validation`` is the deciding stage's (the final's where nothing was selected), ``test`` is
     known once the final has been scored; fractions, None where not known.
@@ -26,8 +26,8 @@ class Baseline:
 
 
 def baseline(record: StudyRecord) -> Baseline | None:
-    """Return the study's baseline; None where an earlier version planned it."""
-    if record.data is None:
+    """Return the study's baseline; None where an earlier version planned it, or it is no share."""
+    if record.data is None or not record.metric.proportion:
         return None
     stage = deciding(record)
     validation = record.data.baseline.get("final" if stage is None else stage.name)

@@ -1,4 +1,4 @@
-"""The chosen λ's validation accuracy in words: measured there, or predicted by a model.
+"""The chosen candidate's validation score in words: measured there, or predicted by a model.
 
 Enters: a study's record. Leaves: a label, a value, and how it was come by.
 """
@@ -14,7 +14,7 @@ from lamsearch.statistics import CandidateScore, candidate_scores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """A score as one reads it: its name, its value in %, and what stands behind the ±."""
+    """A score as one reads it: its name, its value, and what stands behind the ±."""
 
     label: str
     value: str
@@ -22,38 +22,40 @@ class Words:
 
 
 def chosen_score(record: StudyRecord) -> Words | None:
-    """Return the chosen λ's validation accuracy; None where nothing was selected by one."""
+    """Return the chosen candidate's validation score; None where nothing was selected by one."""
     selected = record.selected
-    score = None if selected is None else selected.validation_accuracy
+    score = None if selected is None else selected.score
     if score is None:
         return None
-    value = f"{100 * score.mean:.2f} ± {100 * score.se:.2f} %"
+    value = record.metric.words(score.mean, score.se)
     if score.kind is ScoreKind.MEASURED:
-        return Words(label="Validation accuracy", value=value, detail=_error(score.n))
-    return Words(
-        label="Predicted validation accuracy", value=value, detail=_prediction(record, score)
-    )
+        label, detail = f"Validation {record.metric.title}", _error(record, score.n)
+    else:
+        label = f"Predicted validation {record.metric.title}"
+        detail = _prediction(record, score)
+    return Words(label=label, value=value, detail=detail)
 
 
 def nearest_trained(record: StudyRecord) -> CandidateScore | None:
-    """Return the deciding stage's ranked candidate nearest to the chosen λ."""
+    """Return the deciding stage's ranked candidate nearest to the chosen one."""
     stage, selected = deciding(record), record.selected
     if stage is None or selected is None:
         return None
-    at = selected.log10_lambda
+    at = selected.point
+
+    def distance(one: CandidateScore) -> float:
+        return max(abs(x - y) for x, y in zip(one.point or at, at, strict=True))
+
     return min(
         (one for one in candidate_scores(record, stage.name) if one.mean is not None),
-        key=lambda one: (one.lost, abs((one.log10_lambda or 0.0) - at)),
+        key=lambda one: (one.lost, distance(one)),
         default=None,
     )
 
 
-def accuracy_words(score: CandidateScore) -> str:
-    """Return a candidate's mean validation accuracy in %, with its standard error if known."""
-    if score.mean is None:
-        return "–"
-    spread = "" if score.se is None else f" ± {100 * score.se:.2f}"
-    return f"{100 * score.mean:.2f}{spread} %"
+def score_words(record: StudyRecord, score: CandidateScore) -> str:
+    """Return a candidate's mean validation score, with its standard error if known."""
+    return record.metric.words(score.mean, score.se)
 
 
 def _prediction(record: StudyRecord, score: Score) -> str:
@@ -66,13 +68,13 @@ def _prediction(record: StudyRecord, score: Score) -> str:
             f"± 1 standard deviation of a Gaussian process fitted to {len(ranked)} candidates' "
             f"{runs}"
         )
-    what += "; no network was trained at this λ in the search"
-    if near is None or near.log10_lambda is None:
+    what += f"; no model was trained at this {record.space.symbol} in the search"
+    if near is None or near.point is None:
         return what
-    at = f"log₁₀ λ = {near.log10_lambda:.4f}"
-    return f"{what}; the nearest trained, {at}, has {accuracy_words(near)}"
+    at = record.space.words(near.point)
+    return f"{what}; the nearest trained, {at}, has {score_words(record, near)}"
 
 
-def _error(n: int) -> str:
-    kind = "binomial standard error of one run"
+def _error(record: StudyRecord, n: int) -> str:
+    kind = f"{'binomial ' * record.metric.proportion}standard error of one run"
     return f"± 1 {kind}" if n == 1 else f"± 1 standard error over {n} replicates"

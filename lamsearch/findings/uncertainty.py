@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from lamsearch.findings.choice import nearest_trained
 from lamsearch.findings.stages import deciding, finished
 from lamsearch.results import StageName, StageRecord, StudyRecord, TrialState
+from lamsearch.space import Point
 from lamsearch.statistics import (
     Bias,
     Difference,
@@ -47,22 +48,22 @@ def compared(record: StudyRecord) -> tuple[Difference, ...]:
     A λ that a model chose between those tried is compared by the trained one that is nearest.
     """
     stage, selected, nearest = deciding(record), record.selected, nearest_trained(record)
-    if stage is None or nearest is None or nearest.log10_lambda is None:
+    if stage is None or nearest is None or nearest.point is None:
         return ()
-    if selected is None or selected.validation_accuracy is None:
+    if selected is None or selected.score is None:
         return ()
-    return differences(stage, nearest.log10_lambda)
+    return differences(stage, nearest.point)
 
 
 def not_carried(record: StudyRecord) -> NotCarried | None:
     """Return what the search did not carry forward; None where that is not known (yet)."""
     final, chosen = deciding(record), record.selected
-    if final is None or chosen is None or chosen.validation_accuracy is None:
+    if final is None or chosen is None or chosen.score is None:
         return None
     searched = [s for name in _SEARCHES if (s := record.stages.get(name)) and finished(s)]
-    carried = {one.log10_lambda for one in final.trials if one.log10_lambda is not None}
+    carried = {one.point for one in final.trials if one.point is not None}
     if final in searched:
-        carried = {chosen.log10_lambda}
+        carried = {chosen.point}
     noise = seed_noise(final)
     found = [one for stage in searched for one in dropped(stage, carried, noise)]
     if not found:
@@ -96,7 +97,7 @@ def differing(record: StudyRecord, one: StageName, other: StageName) -> tuple[st
 
 
 def selection_bias(record: StudyRecord) -> tuple[StageName, Bias] | None:
-    """Return how much of the score by which the finalists were picked was luck, and in which stage.
+    """Return how much of the score by which the finalists were picked was bias, and in which stage.
 
     None before the choice, and where no finalist's score was one that picked it.
     """
@@ -112,16 +113,17 @@ def title(record: StudyRecord) -> str:
     nearest = _stand_in(record)
     if nearest is None:
         return "The chosen λ against the others"
-    return f"The nearest λ tried, log₁₀ λ = {nearest:.3f}, against the others"
+    return f"The nearest λ tried, {record.space.words(nearest, '.3f')}, against the others"
 
 
-def rows(found: tuple[Difference, ...]) -> tuple[tuple[str, ...], ...]:
-    """Return a row per difference: log10 λ, points better, interval, verdict."""
+def rows(record: StudyRecord, found: tuple[Difference, ...]) -> tuple[tuple[str, ...], ...]:
+    """Return a row per difference: the point, how much better, interval, verdict."""
+    gain = record.metric.gain
     return tuple(
         (
-            f"{one.log10_lambda:.4f}",
-            f"{100 * one.mean:+.2f}",
-            f"{100 * one.interval95[0]:+.2f} to {100 * one.interval95[1]:+.2f}",
+            record.space.numbers(one.point),
+            gain(one.mean),
+            f"{gain(one.interval95[0])} to {gain(one.interval95[1])}",
             _verdict(one),
         )
         for one in found
@@ -129,14 +131,14 @@ def rows(found: tuple[Difference, ...]) -> tuple[tuple[str, ...], ...]:
 
 
 def sentences(record: StudyRecord) -> Iterator[str]:
-    """Say what the choice cannot be distinguished from, and how much of the picking was luck."""
+    """Say what the choice cannot be distinguished from, and the selection bias of the picking."""
     found, whose = compared(record), _subject(record)
-    close = [one.log10_lambda for one in found if not one.apart]
+    close = [one.point for one in found if not one.distinguishable]
     if found and close:
-        values = ", ".join(f"{value:.3f}" for value in close)
+        values = ", ".join(record.space.numbers(point, ".3f") for point in close)
         yield (
-            f"{whose} cannot be distinguished from log₁₀ λ = {values}: 0 lies in the 95 % "
-            "intervals of their paired differences, over seeds and validation examples."
+            f"{whose} cannot be distinguished from {record.space.label} = {values}: 0 lies in the "
+            "95 % intervals of their paired differences, over seeds and validation examples."
         )
     elif found:
         yield f"{whose} is distinguishable from every other one of its stage, at 95 %."
@@ -149,19 +151,20 @@ def _subject(record: StudyRecord) -> str:
     nearest = _stand_in(record)
     if nearest is None:
         return "The chosen λ"
-    return f"The chosen λ lies between those tried; the nearest of them, log₁₀ λ = {nearest:.3f},"
+    at = record.space.words(nearest, ".3f")
+    return f"The chosen λ lies between those tried; the nearest of them, {at},"
 
 
-def _stand_in(record: StudyRecord) -> float | None:
-    """Return the tried log10 λ that stands for the chosen one; None where that was tried itself."""
+def _stand_in(record: StudyRecord) -> Point | None:
+    """Return the tried point that stands for the chosen one; None where that was tried itself."""
     chosen, nearest = record.selected, nearest_trained(record)
-    if chosen is None or nearest is None or nearest.log10_lambda == chosen.log10_lambda:
+    if chosen is None or nearest is None or nearest.point == chosen.point:
         return None
-    return nearest.log10_lambda
+    return nearest.point
 
 
 def _verdict(one: Difference) -> str:
-    return "distinguishable" if one.apart else "cannot be distinguished"
+    return "distinguishable" if one.distinguishable else "cannot be distinguished"
 
 
 def _not_carried(record: StudyRecord) -> Iterator[str]:
@@ -169,14 +172,16 @@ def _not_carried(record: StudyRecord) -> Iterator[str]:
     found = not_carried(record)
     if found is None:
         return
-    left = [one.log10_lambda for one in found.candidates if not one.excluded]
+    left = [one.point for one in found.candidates if not one.excluded]
     count, which = len(found.candidates), _which(record, found)
     how = f"paired differences, simultaneous 95 %{_limits(found)}"
     if not left:
         yield f"All {count} λs {which} are excluded ({how})."
         return
-    ends = f"{min(left):.3f}" if len(left) == 1 else f"{min(left):.3f} to {max(left):.3f}"
-    yield f"{len(left)} of {count} λs {which} cannot be excluded: log₁₀ λ = {ends} ({how})."
+    low, high = (record.space.numbers(end(left), ".3f") for end in (min, max))
+    ends = low if len(left) == 1 else f"{low} to {high}"
+    what = f"{record.space.label} = {ends}"
+    yield f"{len(left)} of {count} λs {which} cannot be excluded: {what} ({how})."
 
 
 def _which(record: StudyRecord, found: NotCarried) -> str:
@@ -205,13 +210,14 @@ def _selection_bias(record: StudyRecord) -> Iterator[str]:
     gain = -found.mean
     who = f"the {found.count} λs" if found.count > 1 else "the one λ"
     what = (
-        f"{who} picked from {name} scored {100 * abs(gain):.2f} points "
+        f"{who} picked from {name} scored {record.metric.gain(abs(gain))[1:]} "
+        f"{record.metric.points} "
         f"{'more' if gain > 0 else 'less'} on fresh seeds{', on average' * (found.count > 1)}"
     )
     interval = found.interval95
     if interval is not None:
         low, high = -interval[1], -interval[0]
-        what += f" (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"
+        what += f" (95 % interval {record.metric.gain(low)} to {record.metric.gain(high)})"
     others = differing(record, name, "finalists")
     if others:
         yield (

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lamsearch.report import view
-from lamsearch.report.rendering import Picture, figures
+from lamsearch.report import answer, view
+from lamsearch.report.lines import one_line
+from lamsearch.report.rendering import RenderedFigure, figures
 from lamsearch.report.settings import settings_toml
 from lamsearch.results import STAGES, StudyRecord
 
@@ -17,7 +18,7 @@ _TEMPLATE = "page.html.jinja"
 _SHOWN = 10
 
 
-def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
+def page(record: StudyRecord, drawn: Sequence[RenderedFigure] | None = None) -> str:
     """Return the page; ``drawn`` saves drawing the figures again where they are at hand."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -26,10 +27,10 @@ def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     return environment.get_template(_TEMPLATE).render(
-        name=view.one_line(record.name),
+        name=one_line(record.name),
         status=view.status(record),
         failed=record.failure is not None,
-        facts=view.facts(record),
+        facts=answer.facts(record),
         notes=view.notes(record),
         figures=list(figures(record)) if drawn is None else drawn,
         overview=view.overview(record),
@@ -41,8 +42,8 @@ def page(record: StudyRecord, drawn: Sequence[Picture] | None = None) -> str:
         repeatability=view.repeatability(record),
         settings=settings_toml(record.settings),
         fingerprints=[
-            ("Fingerprint of the study", view.one_line(record.study_fingerprint)),
-            ("Fingerprint of the data", view.one_line(record.data_fingerprint)),
+            ("Fingerprint of the study", one_line(record.study_fingerprint)),
+            ("Fingerprint of the data", one_line(record.data_fingerprint)),
             ("Seed", str(record.seed)),
             *view.computing(record),
         ],

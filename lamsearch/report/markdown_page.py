@@ -9,9 +9,11 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 
-from lamsearch.report import view
+from lamsearch.report import answer, view
+from lamsearch.report.answer import Fact
+from lamsearch.report.lines import one_line
 from lamsearch.report.settings import settings_toml
-from lamsearch.report.view import Fact, Table
+from lamsearch.report.view import Table
 from lamsearch.results import STAGES, StudyRecord
 
 _SHOWN = 10  # rows of a stage's table; the rest is in trials.csv
@@ -21,11 +23,11 @@ _MARKS = re.compile(r"([\\`*_\[\]|~#$])")
 def markdown(record: StudyRecord) -> str:
     """Return report.md: the answer first, then figures, tables, settings, fingerprints."""
     blocks = [
-        f"# λ for {escaped(record.name)}",
+        f"# {record.space.symbol} for {escaped(record.name)}",
         escaped(view.status(record)),
-        "\n".join(_fact(fact) for fact in view.facts(record)),
+        "\n".join(_fact(fact) for fact in answer.facts(record)),
         "\n>\n".join(f"> {escaped(note)}" for note in view.notes(record)),
-        *_pictures(record),
+        *_figures(record),
         *_tables(record),
         *_provenance(record),
     ]
@@ -34,7 +36,7 @@ def markdown(record: StudyRecord) -> str:
 
 def escaped(text: object) -> str:
     """Return text as Markdown that shows exactly it: no markup, no HTML, no link."""
-    safe = _MARKS.sub(r"\\\1", html.escape(view.one_line(text), quote=False))
+    safe = _MARKS.sub(r"\\\1", html.escape(one_line(text), quote=False))
     # GitHub makes links of these by itself
     return safe.replace("://", "&#58;//").replace("www.", "www&#46;").replace("@", "&#64;")
 
@@ -44,9 +46,11 @@ def _fact(fact: Fact) -> str:
     return f"- **{escaped(fact.label)}: {escaped(fact.value)}**{detail}"
 
 
-def _pictures(record: StudyRecord) -> Iterator[str]:
-    yield "## Accuracy over λ"
-    yield "![Validation accuracy over log₁₀ λ, all stages](figures/accuracy_over_lambda.png)"
+def _figures(record: StudyRecord) -> Iterator[str]:
+    title, first = record.metric.title, record.space.dimensions[0]
+    yield f"## {title.capitalize()} over {first.symbol}"
+    alt = f"Validation {title} over {first.label}, all stages"
+    yield f"![{alt}](figures/{view.scores_name(record)}.png)"
     stage = view.curve_stage(record)
     if stage is not None:
         yield "## Learning curves"

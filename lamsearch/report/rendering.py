@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lamsearch.figures import Format, accuracy_over_lambda, learning_curves, render
-from lamsearch.report.view import curve_stage
+from lamsearch.figures import Format, learning_curves, render, scores_over_space
+from lamsearch.report.view import curve_stage, scores_name
 from lamsearch.results import StudyRecord
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class RenderedFigure:
     """One figure in both forms; ``alt`` says what it shows to those who cannot see it."""
 
     name: str
@@ -38,27 +38,29 @@ class Picture:
         return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def figures(record: StudyRecord) -> Iterator[Picture]:
-    """Draw accuracy over λ and, once there are any, learning curves."""
-    yield _picture(
-        accuracy_over_lambda(record),
-        name="accuracy_over_lambda",
-        title="Accuracy over λ",
-        alt="Validation accuracy in percent over log₁₀ λ, all stages, with standard errors; "
-        "the numbers are in the tables below",
+def figures(record: StudyRecord) -> Iterator[RenderedFigure]:
+    """Draw scores over what is searched and, once there are any, learning curves."""
+    metric, first = record.metric, record.space.dimensions[0]
+    unit = "percent" if metric.unit == " %" else metric.unit.strip()
+    yield _rendered(
+        scores_over_space(record),
+        name=scores_name(record),
+        title=f"{metric.title.capitalize()} over {first.symbol}",
+        alt=f"Validation {metric.title} in {unit} over {first.label}, all stages, with standard "
+        "errors; the numbers are in the tables below",
     )
     stage = curve_stage(record)
     if stage is not None:
-        yield _picture(
+        yield _rendered(
             learning_curves(record, stage),
             name="learning_curves",
             title="Learning curves",
-            alt=f"Accuracy, loss, cost and learning rate over updates of stage {stage}",
+            alt=f"Learning curves and learning rate over updates of stage {stage}",
         )
 
 
-def _picture(figure: Figure, *, name: str, title: str, alt: str) -> Picture:
-    return Picture(
+def _rendered(figure: Figure, *, name: str, title: str, alt: str) -> RenderedFigure:
+    return RenderedFigure(
         name=name, title=title, alt=alt, png=_bytes(figure, "png"), svg=_bytes(figure, "svg")
     )
 

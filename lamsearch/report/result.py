@@ -31,7 +31,7 @@ from lamsearch.visible import cell
 
 COLUMNS = (
     "stage", "candidate", "replicate", "cohort", "log10_lambda", "lambda", "state",
-    "validation_accuracy", "validation_loss", "train_accuracy", "reason",
+    "validation_accuracy", "validation_loss", "train_accuracy", "reason", "score",
 )  # fmt: skip
 
 
@@ -46,9 +46,10 @@ def document(record: StudyRecord) -> dict[str, Any]:
         "seed": record.seed,
         "fingerprint": {"study": record.study_fingerprint, "data": record.data_fingerprint},
         "environment": versions.document(record),
+        "metric": record.metric.name,
         "stages": [_stage(name, record) for name in STAGES],
         "selected": None if record.selected is None else _selected(record, record.selected),
-        "final": None if record.final is None else _final(record.final),
+        "final": None if record.final is None else _final(record, record.final),
         "baseline": _baseline(record),
         "uncertainty": _uncertainty(record),
         "warnings": warnings(record),
@@ -69,7 +70,7 @@ def trials_csv(record: StudyRecord) -> str:
     writer.writerow(COLUMNS)
     for name in STAGES:
         for trial in sorted_trials(record.stages.get(name)):
-            writer.writerow(["" if value is None else value for value in _row(name, trial)])
+            writer.writerow(["" if value is None else value for value in _row(record, name, trial)])
     return text.getvalue()
 
 
@@ -86,7 +87,7 @@ def finite(value: float | None) -> float | None:
 
 def _stage(name: StageName, record: StudyRecord) -> dict[str, Any]:
     stage, updates = record.stages.get(name), stage_updates(record, name)
-    interval = None if stage is None else stage.interval
+    interval = None if stage is None or stage.bounds is None else stage.bounds[0]
     count = (lambda state: 0) if stage is None else stage.count
     return {
         "name": name,
@@ -98,32 +99,38 @@ def _stage(name: StageName, record: StudyRecord) -> dict[str, Any]:
         "updates": None
         if updates is None
         else {"planned": updates.planned, "trained": updates.trained},
-        "trials": [_trial(trial) for trial in sorted_trials(stage)],
+        "trials": [_trial(record, trial) for trial in sorted_trials(stage)],
     }
 
 
-def _trial(trial: TrialRecord) -> dict[str, Any]:
+def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
+    params = None if trial.point is None else record.space.params(trial.point)
+    shares = record.metric.proportion
     values: dict[str, Any] = {
         "candidate": trial.candidate,
         "replicate": trial.replicate,
         "cohort": trial.cohort,
-        "log10_lambda": finite(trial.log10_lambda),
+        "log10_lambda": None if params is None else finite(params["log10_lambda"]),
+        "params": None if params is None else {key: finite(x) for key, x in params.items()},
         "state": trial.state.value,
-        "validation_accuracy": finite(trial.validation_accuracy),
+        "score": finite(trial.score),
+        "validation_accuracy": finite(trial.score) if shares else None,
         "validation_loss": finite(trial.validation_loss),
-        "train_accuracy": finite(trial.train_accuracy),
+        "train_accuracy": finite(trial.train_score) if shares else None,
     }
     left = trial.state in (TrialState.FAIL, TrialState.PRUNED)
     return {**values, "reason": trial.reason} if left else values
 
 
 def _selected(record: StudyRecord, selected: Selected) -> dict[str, Any]:
-    score = selected.validation_accuracy
+    score, params = selected.score, record.space.params(selected.point)
     values: dict[str, Any] = {
-        "log10_lambda": float(selected.log10_lambda),
-        "lambda": selected.lam,
+        "log10_lambda": float(params["log10_lambda"]),
+        "lambda": record.space.values(selected.point)[0],
+        "params": {key: float(x) for key, x in params.items()},
         "rule": selected.rule,
-        "validation_accuracy": None if score is None else _score(score),
+        "score": None if score is None else _score(score),
+        "validation_accuracy": _score(score) if score and record.metric.proportion else None,
     }
     if score is not None and score.kind is ScoreKind.PREDICTED:
         values["nearest_trained"] = _nearest(nearest_trained(record))
@@ -139,8 +146,8 @@ def _nearest(near: CandidateScore | None) -> dict[str, Any] | None:
     """What was measured at the λ nearest to a predicted one."""
     if near is None:
         return None
-    at, mean, error = finite(near.log10_lambda), finite(near.mean), finite(near.se)
-    return {"log10_lambda": at, "mean": mean, "se": error, "n": near.n}
+    at = finite(near.point[0]) if near.point else None
+    return {"log10_lambda": at, "mean": finite(near.mean), "se": finite(near.se), "n": near.n}
 
 
 def _baseline(record: StudyRecord) -> dict[str, Any] | None:
@@ -155,13 +162,13 @@ def _uncertainty(record: StudyRecord) -> dict[str, Any]:
     """What the chosen λ (or the nearest trained one) cannot be distinguished from, in numbers."""
     near, rest = nearest_trained(record), uncertainty.not_carried(record)
     return {
-        "compared": None if near is None else finite(near.log10_lambda),
+        "compared": None if near is None or near.point is None else finite(near.point[0]),
         "differences": [
             {
-                "log10_lambda": one.log10_lambda,
+                "log10_lambda": one.point[0],
                 "mean": finite(one.mean),
                 "interval95": [finite(end) for end in one.interval95],
-                "distinguishable": one.apart,
+                "distinguishable": one.distinguishable,
             }
             for one in uncertainty.compared(record)
         ],
@@ -173,7 +180,7 @@ def _uncertainty(record: StudyRecord) -> dict[str, Any]:
 def _dropped(one: Dropped) -> dict[str, Any]:
     return {
         "stage": one.stage,
-        "log10_lambda": one.log10_lambda,
+        "log10_lambda": one.point[0],
         "difference": finite(one.difference),
         "critical_difference": finite(one.critical_difference),
         "excluded": one.excluded,
@@ -195,25 +202,33 @@ def _bias(record: StudyRecord) -> dict[str, Any] | None:
     }
 
 
-def _final(final: FinalScore) -> dict[str, Any]:
+def _final(record: StudyRecord, final: FinalScore) -> dict[str, Any]:
+    score = {
+        "mean": finite(final.mean),
+        "sd": finite(final.sd),
+        "n": final.n,
+        "interval95": [finite(end) for end in final.interval95],
+    }
+    scores, shares = [finite(one) for one in final.scores], record.metric.proportion
     return {
-        "test_accuracy": {
-            "mean": finite(final.mean),
-            "sd": finite(final.sd),
-            "n": final.n,
-            "interval95": [finite(end) for end in final.interval95],
-        },
-        "ensemble_test_accuracy": finite(final.ensemble),
-        "accuracies": [finite(accuracy) for accuracy in final.accuracies],
+        "test_score": score,
+        "test_accuracy": score if shares else None,
+        "ensemble_test_score": finite(final.ensemble),
+        "ensemble_test_accuracy": finite(final.ensemble) if shares else None,
+        "scores": scores,
+        "accuracies": scores if shares else None,
         "test_images": final.test_images,
     }
 
 
-def _row(name: StageName, trial: TrialRecord) -> tuple[object, ...]:
-    x = trial.log10_lambda
+def _row(record: StudyRecord, name: StageName, trial: TrialRecord) -> tuple[object, ...]:
+    x = None if trial.point is None else trial.point[0]
+    value = None if trial.point is None else record.space.values(trial.point)[0]
+    shares = record.metric.proportion
     return (
         name, trial.candidate, trial.replicate, trial.cohort,
-        finite(x), None if x is None else float(10.0**x), trial.state.value,
-        finite(trial.validation_accuracy), finite(trial.validation_loss),
-        finite(trial.train_accuracy), None if trial.reason is None else cell(trial.reason),
+        finite(x), value, trial.state.value,
+        finite(trial.score) if shares else None, finite(trial.validation_loss),
+        finite(trial.train_score) if shares else None,
+        None if trial.reason is None else cell(trial.reason), finite(trial.score),
     )  # fmt: skip

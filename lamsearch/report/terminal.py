@@ -9,8 +9,10 @@ import textwrap
 from collections.abc import Iterator
 
 from lamsearch.figures import candidate_scores
-from lamsearch.findings import accuracy_words
+from lamsearch.findings import score_words
 from lamsearch.report import view
+from lamsearch.report.answer import facts
+from lamsearch.report.lines import one_line
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
 
 _WIDTH = 80
@@ -19,13 +21,13 @@ _ROW = "{:<10}{:>8}{:>10}{:>8}{:>8}{:>15}{:>21}"
 
 def summary(record: StudyRecord) -> str:
     """Return the stages' table and the answer; of an unfinished study also what is missing."""
-    lines = [*_wrapped(f"Study {view.one_line(record.name)} (seed {record.seed})"), ""]
-    lines.append(
-        _ROW.format("stage", "trials", "complete", "failed", "pruned", "best log10 λ", "validation")
-    )
+    lines = [*_wrapped(f"Study {one_line(record.name)} (seed {record.seed})"), ""]
+    best = f"best {record.space.dimensions[0].plain_label}"
+    head = ("stage", "trials", "complete", "failed", "pruned", best, "validation")
+    lines.append(_ROW.format(*head))
     lines += [_stage(record, name) for name in STAGES if _belongs(record, name)]
     lines.append("")
-    for fact in view.facts(record):
+    for fact in facts(record):
         lines += _wrapped(f"{fact.label}: {fact.value}", fact.detail)
     for note in view.notes(record):
         lines += _wrapped(note)
@@ -43,11 +45,11 @@ def _stage(record: StudyRecord, name: StageName) -> str:
     if stage is None:
         return f"{name:<10}  not planned yet"
     best = next((s for s in candidate_scores(record, name) if s.mean is not None), None)
-    at = "-" if best is None or best.log10_lambda is None else f"{best.log10_lambda:.4f}"
+    at = "-" if best is None or best.point is None else record.space.numbers(best.point)
     states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
     counts = [stage.count(state) for state in states]
     return _ROW.format(
-        name, stage.planned, *counts, at, "-" if best is None else accuracy_words(best)
+        name, stage.planned, *counts, at, "-" if best is None else score_words(record, best)
     )
 
 

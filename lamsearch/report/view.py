@@ -12,26 +12,18 @@ from dataclasses import dataclass
 
 from lamsearch.figures import CandidateScore, candidate_scores, has_curves
 from lamsearch.findings import (
-    accuracy_words,
     baseline_sentences,
-    chosen_score,
+    score_words,
     uncertainty,
     versions,
     warnings,
 )
+from lamsearch.report.lines import one_line
 from lamsearch.report.updates import stage_updates
-from lamsearch.results import STAGES, FinalScore, StageName, StudyRecord, TrialState
+from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
+from lamsearch.space import Bounds
 
 _CLASSES_AT_MOST = 20  # a wider table is read by nobody
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One line of the answer: what it is, the number people quote, and how it was come by."""
-
-    label: str
-    value: str
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +34,6 @@ class Table:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     lost: tuple[str, ...] = ()
-
-
-def one_line(text: object) -> str:
-    """Return text from outside on one line, without control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -64,11 +51,6 @@ def status(record: StudyRecord) -> str:
     return f"The study is not finished: {'; '.join(parts) or 'nothing is planned'}."
 
 
-def facts(record: StudyRecord) -> tuple[Fact, ...]:
-    """Return the answer: λ, its validation accuracy, test accuracy, ensemble."""
-    return (_lambda(record), _validation(record), *_test(record))
-
-
 def notes(record: StudyRecord) -> tuple[str, ...]:
     """Return what a reader must know beside the answer, one sentence each."""
     return (
@@ -82,18 +64,19 @@ def notes(record: StudyRecord) -> tuple[str, ...]:
 
 def overview(record: StudyRecord) -> Table:
     """Return a row per stage of the study: how many trials, how they ended, the best."""
-    head = ("stage", "trials", "complete", "failed", "pruned", "log₁₀ λ from … to", "best log₁₀ λ",
-            "its validation accuracy")  # fmt: skip
+    head = ("stage", "trials", "complete", "failed", "pruned", f"{record.space.label} from … to",
+            f"best {record.space.label}", f"its validation {record.metric.title}")  # fmt: skip
     names = [name for name in STAGES if name in record.settings or name in record.stages]
     return Table(title="Stages", head=head, rows=tuple(_stage_row(record, n) for n in names))
 
 
 def candidates(record: StudyRecord, name: StageName) -> Table:
     """Return a row per candidate of the stage that has a score, best first."""
-    head = ("log₁₀ λ", "λ", "validation accuracy", "validation loss", "training accuracy",
-            "complete replicates")  # fmt: skip
+    title = record.metric.title
+    head = (record.space.label, record.space.symbol, f"validation {title}", "validation loss",
+            f"training {title}", "complete replicates")  # fmt: skip
     scores = candidate_scores(record, name)
-    rows = tuple(_candidate_row(score) for score in scores if score.mean is not None)
+    rows = tuple(_candidate_row(record, score) for score in scores if score.mean is not None)
     return Table(title=name.capitalize(), head=head, rows=rows, lost=tuple(_lost(record, name)))
 
 
@@ -120,8 +103,9 @@ def comparison(record: StudyRecord) -> Table | None:
     found = uncertainty.compared(record)
     if not found:
         return None
-    head = ("log₁₀ λ", "better than it by, points", "95 % interval", "verdict")
-    return Table(title=uncertainty.title(record), head=head, rows=uncertainty.rows(found))
+    points = record.metric.points
+    head = (record.space.label, f"better than it by, {points}", "95 % interval", "verdict")
+    return Table(title=uncertainty.title(record), head=head, rows=uncertainty.rows(record, found))
 
 
 def openings(record: StudyRecord) -> Table:
@@ -176,73 +160,24 @@ def _progress(record: StudyRecord, name: StageName) -> str:
     return f"{ended} of {stage.planned} trials of {name} have ended"
 
 
-def _unknown(record: StudyRecord) -> str:
-    return "not known yet" if record.failure is None else "none"
-
-
-def _lambda(record: StudyRecord) -> Fact:
-    selected = record.selected
-    if selected is None:
-        return Fact(label="Chosen λ", value=_unknown(record))
-    label = "Given λ" if selected.validation_accuracy is None else "Chosen λ"
-    detail = f"log₁₀ λ = {selected.log10_lambda:.4f}; rule: {one_line(selected.rule)}"
-    return Fact(label=label, value=f"{selected.lam:.4g}", detail=detail)
-
-
-def _validation(record: StudyRecord) -> Fact:
-    if record.selected is None:
-        return Fact(label="Validation accuracy", value=_unknown(record))
-    score = chosen_score(record)
-    if score is None:
-        return Fact(label="Validation accuracy", value="–", detail="λ was given, not selected")
-    return Fact(label=score.label, value=score.value, detail=score.detail)
-
-
-def _test(record: StudyRecord) -> Iterator[Fact]:
-    final = record.final
-    if final is None:
-        planned = "final" in record.settings or "final" in record.stages
-        value = _unknown(record) if planned else "–"
-        detail = "" if planned else "this study has no final stage: the test set stays sealed"
-        yield Fact(label="Test accuracy", value=value, detail=detail)
-        return
-    low, high = final.interval95
-    yield Fact(
-        label="Test accuracy",
-        value=percent(final.mean),
-        detail=f"95 % interval {100 * low:.2f} to {100 * high:.2f} %, {_covers(final)}",
-    )
-    if final.n > 1:
-        yield Fact(
-            label=f"Test accuracy of the ensemble of {final.n}",
-            value=percent(final.ensemble),
-            detail="mean of the replicates' softmax probabilities",
-        )
-
-
-def _covers(final: FinalScore) -> str:
-    """Say what the test accuracy's interval is for."""
-    draw = f"the draw of {_count(final.test_images, 'example')}"
-    if final.n == 1:
-        return f"for {draw} alone; 1 replicate shows no noise of seeds"
-    return (
-        f"for the mean over seeds and {draw}; standard deviation {percent(final.sd)} over "
-        f"{final.n} replicates"
-    )
+def scores_name(record: StudyRecord) -> str:
+    """Return the name of the files of the figure of all scores."""
+    return f"{record.metric.name}_over_{record.space.dimensions[0].parameter}"
 
 
 def _optimism(record: StudyRecord) -> Iterator[str]:
-    if record.selected is None or record.selected.validation_accuracy is None:
+    if record.selected is None or record.selected.score is None:
         return
     if "finalists" in record.stages:
         why = "The finalists share their validation examples with the search before them"
     else:
-        why = "The chosen λ scored best of several on the same examples"
-    yield f"{why}: the validation accuracy is optimistic in expectation, test accuracy is not."
+        why = f"The chosen {record.space.symbol} scored best of several on the same examples"
+    title = record.metric.title
+    yield f"{why}: the validation {title} is optimistic in expectation, test {title} is not."
 
 
 def _spared(record: StudyRecord) -> Iterator[str]:
-    """Say what halving saved: updates of single nets, against those of a stage without it."""
+    """Say what halving saved: updates of single models, against those of a stage without it."""
     for name in STAGES:
         updates = stage_updates(record, name)
         if updates is None or not updates.spared:
@@ -251,7 +186,7 @@ def _spared(record: StudyRecord) -> Iterator[str]:
         so_far = "" if all(trial.state.finished for trial in stage.trials) else " so far"
         yield (
             f"Halving spared {name} {updates.spared:,} of {updates.planned:,} planned updates "
-            f"of single nets{so_far}, {updates.planned / rest:.2f} times fewer: "
+            f"of single models{so_far}, {updates.planned / rest:.2f} times fewer: "
             f"{stage.count(TrialState.PRUNED)} of {stage.planned} trials left at the end of a "
             "cycle, the worse ones of their cohorts, and were not ranked."
         )
@@ -267,27 +202,33 @@ def _stage_row(record: StudyRecord, name: StageName) -> tuple[str, ...]:
         name,
         str(stage.planned),
         *(str(stage.count(state)) for state in states),
-        "–" if stage.interval is None else "{:.3f} … {:.3f}".format(*stage.interval),
-        "–" if best is None or best.log10_lambda is None else f"{best.log10_lambda:.4f}",
-        "–" if best is None else accuracy_words(best),
+        "–" if stage.bounds is None else bounds_words(stage.bounds),
+        "–" if best is None or best.point is None else record.space.numbers(best.point),
+        "–" if best is None else score_words(record, best),
     )
 
 
-def _candidate_row(score: CandidateScore) -> tuple[str, ...]:
-    x = score.log10_lambda
+def bounds_words(bounds: Bounds) -> str:
+    """Return bounds as text: ``-3.412 … -1.921``."""
+    return ", ".join(f"{low:.3f} … {high:.3f}" for low, high in bounds)
+
+
+def _candidate_row(record: StudyRecord, score: CandidateScore) -> tuple[str, ...]:
+    point = score.point
+    loss = _mean([trial.validation_loss for trial in score.complete])
     return (
-        "–" if x is None else f"{x:.4f}",
-        "–" if x is None else f"{10**x:.4g}",
-        accuracy_words(score),
-        _mean([trial.validation_loss for trial in score.complete], "{:.4f}", 1),
-        _mean([trial.train_accuracy for trial in score.complete], "{:.2f} %", 100),
+        "–" if point is None else record.space.numbers(point),
+        "–" if point is None else record.space.value_words(point),
+        score_words(record, score),
+        "–" if loss is None else f"{loss:.4f}",
+        record.metric.words(_mean([trial.train_score for trial in score.complete])),
         f"{score.n} of {len(score.trials)}",
     )
 
 
-def _mean(values: list[float | None], form: str, factor: float) -> str:
+def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None and math.isfinite(value)]
-    return form.format(factor * math.fsum(known) / len(known)) if known else "–"
+    return math.fsum(known) / len(known) if known else None
 
 
 def _lost(record: StudyRecord, name: StageName) -> Iterator[str]:
@@ -295,13 +236,9 @@ def _lost(record: StudyRecord, name: StageName) -> Iterator[str]:
     for score in sorted(candidate_scores(record, name), key=lambda s: s.candidate):
         for trial in score.trials:
             if trial.state in words:
-                at = "" if trial.log10_lambda is None else f" (log₁₀ λ = {trial.log10_lambda:.4f})"
+                at = "" if trial.point is None else f" ({record.space.words(trial.point)})"
                 reason = f": {one_line(trial.reason)}" if trial.reason else ""
                 yield (
                     f"Candidate {trial.candidate}, replicate {trial.replicate}{at} "
                     f"{words[trial.state]}{reason}"
                 )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -1,7 +1,7 @@
 """The search: a study and what is known of it → what comes next. Pure: knows no database.
 
 Enters: a checked study and the records of its finished stages. Leaves: plans of further trials, the
-choice of λ. By validation alone: nothing here can read a test accuracy.
+choice of λ. By validation alone: nothing here can read a test score.
 """
 
 from lamsearch.search.choice import Rule, restated, winner

@@ -1,19 +1,22 @@
-"""The choice: which λ a finished stage's results speak for, by a rule.
+"""The choice: which candidate a finished stage's results speak for, by a rule.
 
-Enters: finished stages as records. Leaves: the chosen λ, its score, and the rule in words. Pure.
-Refuses to know the test set, training accuracy, storages and plans.
+Enters: finished stages as records. Leaves: the chosen point, its score, and the rule in words.
+Pure. Refuses to know the test set, scores on training examples, storages and plans.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.results import MODEL_RULE, Score, ScoreKind, Selected, StageRecord
-from lamsearch.search.finalists import MODELLED, rank_or_fail
+from lamsearch.search.finalists import MODELLED, rank_or_fail, span
+from lamsearch.space import SPACE, Point, Space
 from lamsearch.statistics import Candidate, model, paired_differences, rank, standard_error
+from lamsearch.statistics.candidates import mean_error
 
 Rule = Literal["best", "one_standard_error", "model"]
 
@@ -24,14 +27,16 @@ def winner(
     *,
     examples: int,
     rule: Rule = "best",
+    metric: Metric = DEFAULT_METRIC,
+    space: Space = SPACE,
 ) -> Selected:
-    """Return the λ that a rule chooses from ``deciding``, by mean validation accuracy.
+    """Return the candidate that a rule chooses from ``deciding``, by mean validation score.
 
-    ``best``: the candidate with the best mean. ``one_standard_error``: the largest λ whose mean is
-    within one standard error of the best, of their difference over paired replicates (Breiman et
-    al. 1984 for unpaired ones): the simpler model where the data do not object. ``model``: the top
-    of a Gaussian process through all means, which need not be a λ that was tried; where it was not,
-    the score is a prediction.
+    ``best``: the candidate with the best mean. ``one_standard_error``: the one with the largest λ
+    whose mean is within one standard error of the best, of their difference over paired replicates
+    (Breiman et al. 1984 for unpaired ones): the simpler model where the data do not object.
+    ``model``: the top of a Gaussian process through all means, which need not be a point that was
+    tried; where it was not, the score is a prediction.
 
     A winner at the edge of what ``deciding``, or the first of the ``searched`` stages, tried gets
     a warning.
@@ -40,16 +45,16 @@ def winner(
         WorkFailedError: No candidate ended well.
     """
     ranked = rank_or_fail(deciding, examples)
-    value, score, why = _chosen(deciding, ranked, rule, examples)
+    point, score, why = _chosen(deciding, ranked, rule, examples, metric.title, space)
     replicates = "1 run" if ranked[0].n == 1 else f"{ranked[0].n} replicates"
     return Selected(
-        log10_lambda=value,
+        point=point,
         rule=f"{why} over {replicates} among {len(ranked)} candidates of {deciding.name}",
-        validation_accuracy=score,
+        score=score,
         warnings=tuple(
             warning
             for stage in [*(first for first in searched[:1] if first is not deciding), deciding]
-            if (warning := _edge_warning(stage, value)) is not None
+            for warning in _edge_warnings(stage, point, space)
         ),
     )
 
@@ -59,46 +64,56 @@ def restated(selected: Selected, deciding: StageRecord, examples: int) -> Select
 
     As it is where too little of the deciding stage is at hand to have been modelled.
     """
-    score, ranked = selected.validation_accuracy, rank(deciding, examples)
+    score, ranked = selected.score, rank(deciding, examples)
     if score is None or len(ranked) < MODELLED:
         return selected
-    stated = _stated(selected.log10_lambda, score.mean, score.se, deciding, examples)
-    return replace(selected, validation_accuracy=stated)
+    stated = _stated(selected.point, score.mean, score.se, deciding, examples)
+    return replace(selected, score=stated)
 
 
 def _chosen(
-    stage: StageRecord, ranked: Sequence[Candidate], rule: Rule, examples: int
-) -> tuple[float, Score, str]:
-    """The rule's λ, its score, and the rule in words."""
+    stage: StageRecord,
+    ranked: Sequence[Candidate],
+    rule: Rule,
+    examples: int,
+    title: str,
+    space: Space,
+) -> tuple[Point, Score, str]:
+    """The rule's point, its score, and the rule in words; ``title`` is the metric's."""
     best = ranked[0]
     if rule == "model" and len(ranked) >= MODELLED:
-        value, score = _modelled(stage, ranked, examples)
-        return value, score, f"{MODEL_RULE} through mean validation accuracies"
+        point, score = _modelled(stage, ranked, examples, space)
+        return point, score, f"{MODEL_RULE} through mean validation {_plural(title)}"
     if rule == "one_standard_error" and best.n > 1:
         close = [one for one in ranked if one is best or _within_one(stage, best, one)]
-        best = max(close, key=lambda one: one.log10_lambda)
-        why = "largest λ within one paired standard error of the best mean validation accuracy"
-        return best.log10_lambda, _measured(best), why
-    return best.log10_lambda, _measured(best), "best mean validation accuracy"
+        best = max(close, key=lambda one: one.point)
+        largest = space.dimensions[0].symbol
+        why = f"largest {largest} within one paired standard error of the best mean"
+        return best.point, _measured(best), f"{why} validation {title}"
+    return best.point, _measured(best), f"best mean validation {title}"
+
+
+def _plural(title: str) -> str:
+    return f"{title[:-1]}ies" if title.endswith("y") else f"{title}es"
 
 
 def _modelled(
-    stage: StageRecord, ranked: Sequence[Candidate], examples: int
-) -> tuple[float, Score]:
+    stage: StageRecord, ranked: Sequence[Candidate], examples: int, space: Space
+) -> tuple[Point, Score]:
     """The top of the model, and its score."""
-    values = [one.log10_lambda for one in ranked]
     found = model.scores(stage, examples)
-    value, mean, sd = model.fit(found, (min(values), max(values))).best
-    return value, _stated(value, mean, sd, stage, examples)
+    point, mean, sd = model.fit(found, span([one.point for one in ranked]), space).best
+    return point, _stated(point, mean, sd, stage, examples)
 
 
-def _stated(value: float, mean: float, sd: float, stage: StageRecord, examples: int) -> Score:
-    """A model's choice: measured where that very λ was trained, else predicted."""
+def _stated(point: Point, mean: float, sd: float, stage: StageRecord, examples: int) -> Score:
+    """A model's choice: measured where that very point was trained, else predicted."""
     ranked = rank(stage, examples)
-    trained = next((one for one in ranked if one.log10_lambda == value), None)
+    trained = next((one for one in ranked if one.point == point), None)
     if trained is not None:
         return _measured(trained)
-    mean = min(max(mean, 0.0), 1.0)
+    if mean_error(stage.trials) is None:  # a share
+        mean = min(max(mean, 0.0), 1.0)
     error = model.level_error(sd, mean, stage, examples)
     return Score(mean=mean, se=error, n=0, kind=ScoreKind.PREDICTED)
 
@@ -113,16 +128,17 @@ def _within_one(stage: StageRecord, best: Candidate, other: Candidate) -> bool:
     return math.fsum(gaps) / best.n <= (standard_error(gaps, None) or 0.0)
 
 
-def _edge_warning(stage: StageRecord, chosen: float) -> str | None:
-    """Say that a stage tried nothing on one side of the chosen λ."""
-    values = sorted({t.log10_lambda for t in stage.trials if t.log10_lambda is not None})
-    if len(values) < (2 if stage.name == "finalists" else 3):
-        return None
-    for edge, beyond, word in ((values[0], chosen <= values[0], "below"),
-                               (values[-1], chosen >= values[-1], "above")):  # fmt: skip
-        if beyond:
-            return (
-                f"the chosen log10 λ {chosen:.4g} lies at the edge of {stage.name}, which tried "
-                f"nothing {word} {edge:.4g}: the best may lie outside"
-            )
-    return None
+def _edge_warnings(stage: StageRecord, chosen: Point, space: Space) -> Iterator[str]:
+    """Say in which dimensions a stage tried nothing on one side of the chosen point."""
+    points = {trial.point for trial in stage.trials if trial.point is not None}
+    for index, dimension in enumerate(space.dimensions):
+        values, at = sorted({point[index] for point in points}), chosen[index]
+        if len(values) < (2 if stage.name == "finalists" else 3):
+            continue
+        edge, word = (values[0], "below") if at <= values[0] else (values[-1], "above")
+        if values[0] < at < values[-1]:
+            continue
+        yield (
+            f"the chosen {dimension.plain_label} {at:.4g} lies at the edge of {stage.name}, which "
+            f"tried nothing {word} {edge:.4g}: the best may lie outside"
+        )

@@ -1,77 +1,97 @@
-"""Which λs are trained again with more replicates: the best ones, further ones, proposed ones.
+"""Which points are trained again with more replicates: the best, further ones, proposed ones.
 
-Enters: finished stages as records. Leaves: log10 λs. Pure.
-Refuses to know the test set, training accuracy, storages and plans.
+Enters: finished stages as records. Leaves: points. Pure.
+Refuses to know the test set, scores on training examples, storages and plans.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import StageRecord
+from lamsearch.space import SPACE, Bounds, Point, Space
 from lamsearch.statistics import Candidate, model, rank
 
 MODELLED = 3  # candidates that a model needs at least
 
 
-def spacing(stage: StageRecord) -> float:
-    """Return the least distance of finalists in log10 λ: a quarter of the interval's width."""
-    low, high = stage.interval or (0.0, 0.0)
-    return (high - low) / 4
+def spacing(stage: StageRecord) -> tuple[float, ...]:
+    """Return the least distance of finalists: in each dimension a quarter of the bounds' width.
+
+    0 where candidates were given.
+    """
+    if stage.bounds is None:
+        given = next((trial.point for trial in stage.trials if trial.point is not None), ())
+        return (0.0,) * len(given)
+    return tuple((high - low) / 4 for low, high in stage.bounds)
 
 
-def finalists(stage: StageRecord, *, keep: int, examples: int) -> list[float]:
-    """Return log10 λ of at most ``keep`` best candidates that lie apart.
+def finalists(stage: StageRecord, *, keep: int, examples: int) -> list[Point]:
+    """Return at most ``keep`` best candidates' points that lie apart.
 
-    Greedily from the best, each at least a quarter of the interval's width from those before:
-    neighbours would tell the same thing twice.
+    Greedily from the best, each at least a quarter of the bounds' width in some dimension from
+    those before: neighbours would say the same thing twice.
 
     Raises:
         WorkFailedError: No candidate of the stage ended well.
     """
-    chosen: list[float] = []
+    chosen: list[Point] = []
+    steps = spacing(stage)
     for one in rank_or_fail(stage, examples):
-        if len(chosen) < keep and all(
-            abs(one.log10_lambda - other) >= spacing(stage) for other in chosen
-        ):
-            chosen.append(one.log10_lambda)
+        if len(chosen) < keep and all(model.are_apart(one.point, other, steps) for other in chosen):
+            chosen.append(one.point)
     return chosen
 
 
 def extension(
-    stage: StageRecord, *, step: float, within: tuple[float, float], examples: int
-) -> list[float]:
-    """Return log10 λ of further finalists, where the best one so far is the outermost.
+    stage: StageRecord, *, step: tuple[float, ...], within: Bounds, examples: int
+) -> list[Point]:
+    """Return the points of further finalists, where the best one so far is the outermost.
 
-    The stages before were trained at another schedule, so the best λ at the final's may lie
-    beyond all that they passed on. Two more are tried, one and two steps beyond the best, as far
-    as they lie ``within`` the searched interval; none where the best has worse ones on both sides.
+    The stages before were trained at another schedule, so the best point at the final's may lie
+    outside all that they passed on. Two more are tried in the first dimension in which the best is
+    the outermost, one and two steps outside it, as far as they lie ``within`` the searched bounds;
+    none where the best has worse ones on both sides in every dimension.
 
     Raises:
         WorkFailedError: No candidate of the stage ended well.
     """
-    best = rank_or_fail(stage, examples)[0].log10_lambda
-    tried = [trial.log10_lambda for trial in stage.trials if trial.log10_lambda is not None]
-    beyond: list[float] = []
-    if step > 0 and best == max(tried):
-        beyond += [best + step, best + 2 * step]
-    if step > 0 and best == min(tried):
-        beyond += [best - step, best - 2 * step]
-    return [value for value in beyond if within[0] <= value <= within[1]]
+    best = rank_or_fail(stage, examples)[0].point
+    tried = [trial.point for trial in stage.trials if trial.point is not None]
+    for dimension, (low, high) in enumerate(within):
+        at, width = best[dimension], step[dimension]
+        ends = [point[dimension] for point in tried]
+        outside: list[float] = []
+        if width > 0 and at == max(ends):
+            outside += [at + width, at + 2 * width]
+        if width > 0 and at == min(ends):
+            outside += [at - width, at - 2 * width]
+        if found := [x for x in outside if low <= x <= high]:
+            return [(*best[:dimension], x, *best[dimension + 1 :]) for x in found]
+    return []
 
 
-def proposals(stage: StageRecord, *, count: int, examples: int) -> list[float]:
-    """Return log10 λ of further finalists that a model of the stage's scores thinks may be best.
+def proposals(
+    stage: StageRecord, *, count: int, examples: int, space: Space = SPACE
+) -> list[Point]:
+    """Return the points of further finalists that a model of the scores expects may be best.
 
     They lie between those tried; none where fewer than three candidates ended well.
 
     Raises:
         WorkFailedError: No candidate of the stage ended well.
     """
-    values = [one.log10_lambda for one in rank_or_fail(stage, examples)]
-    if len(values) < MODELLED:
+    points = [one.point for one in rank_or_fail(stage, examples)]
+    if len(points) < MODELLED:
         return []
-    fitted = model.fit(model.scores(stage, examples), (min(values), max(values)))
-    return model.propose(fitted, values, count)
+    fitted = model.fit(model.scores(stage, examples), span(points), space)
+    return model.propose(fitted, points, count, space)
+
+
+def span(points: Sequence[Point]) -> Bounds:
+    """Return the least and the greatest coordinate of points in each dimension."""
+    return tuple((min(xs), max(xs)) for xs in zip(*points, strict=True))
 
 
 def rank_or_fail(stage: StageRecord, examples: int) -> list[Candidate]:
@@ -82,8 +102,9 @@ def rank_or_fail(stage: StageRecord, examples: int) -> list[Candidate]:
     """
     found = rank(stage, examples)
     if not found:
+        names = " or ".join(one.name for one in SPACE.dimensions)
         raise WorkFailedError(
             f"{stage.name}: nothing to select from, no candidate of {stage.planned} trials ended "
-            "with a finite cost; lower eta_max or the upper bound of log10_lambda"
+            f"with a finite cost; lower eta_max or the upper bound of {names}"
         )
     return found

@@ -1,6 +1,6 @@
 """How fine goes on: past an edge at which its best candidate lies, then into a further round.
 
-Enters: fine's finished trials, its settings, its first interval. Leaves: what it draws next. Pure.
+Enters: fine's finished trials, its settings, its first bounds. Leaves: what it draws next. Pure.
 Refuses to know seeds and storages. What was drawn before stands in the stage's decisions; where an
 earlier version stored none, it is decided again from the candidates that were there then, which
 gives the same.
@@ -12,22 +12,23 @@ from dataclasses import dataclass, replace
 
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import Decision, DecisionKind, StageRecord
-from lamsearch.search.finalists import rank_or_fail
+from lamsearch.search.finalists import rank_or_fail, span
+from lamsearch.space import Bounds
 from lamsearch.statistics import rank
 from lamsearch.study import Fine
 
-_WIDER = 0.5  # of the present interval, by which an extension goes on
-_NARROWEST = 1e-3  # λs that differ by 0.2 % have nothing to be told apart by
+_WIDER = 0.5  # of the present bounds, by which an extension goes on
+_NARROWEST = 1e-3  # λs that differ by 0.2 % have nothing to be distinguished by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Candidates to be drawn at once: how many, in which interval of log10 λ, and why.
+    """Candidates to be drawn at once: how many, within which bounds, and why.
 
     ``round`` counts from 1. ``extension`` counts those of the round from 1; 0 is the round's own.
     """
 
-    interval: tuple[float, float]
+    bounds: Bounds
     count: int
     round: int
     extension: int = 0
@@ -38,60 +39,61 @@ class Batch:
         return (self.round, self.extension) if self.extension else (self.round,)
 
 
-def narrow(
-    coarse: StageRecord, *, keep: int, examples: int, drawn: int | None = None
-) -> tuple[float, float]:
-    """Return the fine interval: the span of the best ``keep`` of coarse, widened and clipped.
+def narrow(coarse: StageRecord, *, keep: int, examples: int, drawn: int | None = None) -> Bounds:
+    """Return the bounds of fine: the span of the best ``keep`` of coarse, widened and clipped.
 
-    Each end is widened by half the mean distance of coarse's candidates, (hi − lo) / (2·trials)
-    of the coarse interval, because the optimum may lie beside the best draw as well as between
-    two; then clipped to that interval. ``drawn`` is how many candidates were drawn in the interval
-    where that is not all of them: a further round of fine has those of the rounds before as well.
+    In each of d dimensions both ends are widened by half the mean distance of coarse's candidates,
+    (hi − lo) / (2·trials^(1/d)) of the coarse bounds, because the optimum may lie beside the best
+    draw as well as between two; then clipped to those bounds. ``drawn`` is how many candidates were
+    drawn within them where that is not all: a further round of fine has those before as well.
 
     Raises:
         WorkFailedError: No candidate of coarse ended well.
     """
-    best = rank_or_fail(coarse, examples)[:keep]
-    values = [one.log10_lambda for one in best]
-    low, high = searched(coarse)
-    margin = (high - low) / (2 * (drawn or len({trial.candidate for trial in coarse.trials})))
-    interval = (max(low, min(values) - margin), min(high, max(values) + margin))
-    if interval[0] == interval[1]:  # one given value: there is no width to widen by
+    best = [one.point for one in rank_or_fail(coarse, examples)[:keep]]
+    outer = searched(coarse)
+    count = drawn or len({trial.candidate for trial in coarse.trials})
+    per_dimension = count ** (1 / len(outer))
+    bounds = []
+    for (low, high), (least, greatest) in zip(outer, span(best), strict=True):
+        margin = (high - low) / (2 * per_dimension)
+        bounds.append((max(low, least - margin), min(high, greatest + margin)))
+    if any(low == high for low, high in bounds):  # one given point: there is no width to widen by
+        one = best[0][0] if len(outer) == 1 else best[0]
         raise WorkFailedError(
-            f"fine: coarse has the one candidate {values[0]!r} and no interval; "
+            f"fine: coarse has the one candidate {one!r} and no interval; "
             "give fine.values or more candidates"
         )
-    return interval
+    return tuple(bounds)
 
 
-def searched(stage: StageRecord) -> tuple[float, float]:
-    """Return the interval in log10 λ that a stage searched, or the span of its given values."""
-    values = [one.log10_lambda for one in stage.trials if one.log10_lambda is not None]
-    return stage.interval or (min(values), max(values))
+def searched(stage: StageRecord) -> Bounds:
+    """Return the bounds that a stage searched, or the span of its given candidates."""
+    return stage.bounds or span([one.point for one in stage.trials if one.point is not None])
 
 
 def further(
     stage: StageRecord,
     fine: Fine,
-    first: tuple[float, float],
+    first: Bounds,
     *,
-    within: tuple[float, float],
+    within: Bounds,
     examples: int,
 ) -> Batch | None:
     """Return what fine draws after all that it has drawn, or None where it is over.
 
-    With ``extend``, while the best candidate so far is the outermost of all and the present
-    interval ends before ``within`` (coarse's) does: draws in an interval beyond that end, half as
-    wide as the present one and clipped to ``within``. They are as many as make it as dense as the
-    present one, at least one: so λs beyond the edge get the chance that those before it had, the
+    With ``extend``, while the best candidate so far is the outermost of all in a dimension and the
+    present bounds end before ``within`` (coarse's) do: draws outside that end, half as wide as the
+    present bounds and clipped to ``within``. They are as many as make it as dense as the present
+    bounds, at least one: so points outside the edge get the chance that those inside had, the
     margin of a further round stays the same, and the cost is bounded by that of all of ``within``
-    at this density. The present interval grows by it.
+    at this density. The present bounds grow by it.
 
     Then, while there are ``rounds`` left: `narrow` on the best ``keep`` of all candidates, with
-    the margin of the present interval and its draws. No round begins from an interval narrower
-    than 0.001.
+    the margin of the present bounds and their draws. No round begins from bounds narrower than
+    0.001 in every dimension.
 
-    ``first`` is the interval of the first draws where no decision was stored.
+    ``first`` are the bounds of the first draws where no decision was stored.
 
     Raises:
         WorkFailedError: A further round is wanted, and no candidate ended well.
@@ -108,17 +110,17 @@ def _present(stage: StageRecord) -> Batch | None:
     planned = len({trial.candidate for trial in stage.trials})
     present: Batch | None = None
     for one in stage.decisions:
-        if one.interval is None:
+        if one.bounds is None:
             return None
-        present = _with(present, one, one.interval)
+        present = _with(present, one, one.bounds)
     return present if numbers == list(range(planned)) else None
 
 
-def _with(present: Batch | None, decision: Decision, interval: tuple[float, float]) -> Batch:
+def _with(present: Batch | None, decision: Decision, bounds: Bounds) -> Batch:
     """The round so far once one more batch was decided."""
     if present is None or decision.kind is DecisionKind.FIRST:
-        return Batch(interval=interval, count=decision.count, round=1)
-    after = replace(present, interval=interval, count=decision.count)
+        return Batch(bounds=bounds, count=decision.count, round=1)
+    after = replace(present, bounds=bounds, count=decision.count)
     if decision.kind is DecisionKind.EXTENSION:
         return _joined(present, replace(after, extension=present.extension + 1))
     return replace(after, round=present.round + 1, extension=0)
@@ -127,13 +129,13 @@ def _with(present: Batch | None, decision: Decision, interval: tuple[float, floa
 def _derived(
     stage: StageRecord,
     fine: Fine,
-    first: tuple[float, float],
-    within: tuple[float, float],
+    first: Bounds,
+    within: Bounds,
     examples: int,
 ) -> Batch | None:
     """What comes next where no decision was stored: all before it are made again."""
     planned = len({trial.candidate for trial in stage.trials})
-    present, drawn = Batch(interval=first, count=fine.trials or 0, round=1), fine.trials or 0
+    present, drawn = Batch(bounds=first, count=fine.trials or 0, round=1), fine.trials or 0
     while True:
         so_far = replace(
             stage, trials=tuple(trial for trial in stage.trials if trial.candidate < drawn)
@@ -146,44 +148,49 @@ def _derived(
 
 
 def _after(
-    stage: StageRecord, present: Batch, fine: Fine, within: tuple[float, float], examples: int
+    stage: StageRecord, present: Batch, fine: Fine, within: Bounds, examples: int
 ) -> Batch | None:
     """What comes after the round so far, and all candidates so far."""
-    so_far = replace(stage, interval=present.interval)
-    after = _beyond(so_far, present, within, examples) if fine.extend else None
+    so_far = replace(stage, bounds=present.bounds)
+    after = _extension(so_far, present, within, examples) if fine.extend else None
     return after or _next_round(so_far, present, fine, examples)
 
 
-def _beyond(
-    stage: StageRecord, present: Batch, within: tuple[float, float], examples: int
-) -> Batch | None:
+def _extension(stage: StageRecord, present: Batch, within: Bounds, examples: int) -> Batch | None:
     """The extension on the side where the best is the outermost; above, where it is on both."""
     ranked = rank(stage, examples)
     if not ranked:
         return None
-    best, (low, high) = ranked[0].log10_lambda, present.interval
-    tried = [trial.log10_lambda for trial in stage.trials if trial.log10_lambda is not None]
-    width = high - low
-    if best == max(tried) and high < within[1]:
-        interval = (high, min(within[1], high + _WIDER * width))
-    elif best == min(tried) and low > within[0]:
-        interval = (max(within[0], low - _WIDER * width), low)
-    else:
-        return None
-    count = max(1, round(present.count * (interval[1] - interval[0]) / width))
-    return replace(present, interval=interval, count=count, extension=present.extension + 1)
+    best = ranked[0].point
+    tried = span([trial.point for trial in stage.trials if trial.point is not None])
+    for dimension, ((low, high), (least, most)) in enumerate(
+        zip(present.bounds, within, strict=True)
+    ):
+        width = high - low
+        if best[dimension] == tried[dimension][1] and high < most:
+            interval = (high, min(most, high + _WIDER * width))
+        elif best[dimension] == tried[dimension][0] and low > least:
+            interval = (max(least, low - _WIDER * width), low)
+        else:
+            continue
+        count = max(1, round(present.count * (interval[1] - interval[0]) / width))
+        bounds = (*present.bounds[:dimension], interval, *present.bounds[dimension + 1 :])
+        return replace(present, bounds=bounds, count=count, extension=present.extension + 1)
+    return None
 
 
 def _next_round(stage: StageRecord, present: Batch, fine: Fine, examples: int) -> Batch | None:
-    low, high = present.interval
-    if present.round >= fine.rounds or high - low < _NARROWEST:
+    narrowed = all(high - low < _NARROWEST for low, high in present.bounds)
+    if present.round >= fine.rounds or narrowed:
         return None
-    interval = narrow(stage, keep=fine.kept, examples=examples, drawn=present.count)
-    return Batch(interval=interval, count=fine.trials or 0, round=present.round + 1)
+    bounds = narrow(stage, keep=fine.kept, examples=examples, drawn=present.count)
+    return Batch(bounds=bounds, count=fine.trials or 0, round=present.round + 1)
 
 
 def _joined(present: Batch, extension: Batch) -> Batch:
-    """The round so far as one batch: the whole interval, and all that was drawn in it."""
-    ends = (*present.interval, *extension.interval)
-    count = present.count + extension.count
-    return replace(extension, interval=(min(ends), max(ends)), count=count)
+    """The round so far as one batch: the whole bounds, and all that was drawn within them."""
+    bounds = tuple(
+        (min(*one, *other), max(*one, *other))
+        for one, other in zip(present.bounds, extension.bounds, strict=True)
+    )
+    return replace(extension, bounds=bounds, count=present.count + extension.count)

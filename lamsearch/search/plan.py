@@ -13,18 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamsearch.results import STAGES, StageName
+from lamsearch.space import Bounds, Point
 from lamsearch.study import Coarse, Fine, Study
+from lamsearch.study.samplers import SAMPLERS, Draw
 
 _CANDIDATES = 2  # spawn key of the candidates' draws; the trainer's are 0 and 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One planned trial; ``log10_lambda`` is None where an adaptive sampler will choose it."""
+    """One planned trial; ``point`` is None where an adaptive sampler will choose it."""
 
     candidate: int
     replicate: int
-    log10_lambda: float | None
+    point: Point | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +40,10 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagePlan:
-    """A stage's interval in log10 λ (None where candidates are given) and its cohorts."""
+    """A stage's bounds (None where candidates are given) and its cohorts."""
 
     stage: StageName
-    interval: tuple[float, float] | None
+    bounds: Bounds | None
     cohorts: tuple[Cohort, ...]
 
     @property
@@ -53,13 +55,13 @@ class StagePlan:
 def plan_search(
     study: Study,
     stage: StageName,
-    interval: tuple[float, float] | None = None,
+    bounds: Bounds | None = None,
     *,
     count: int | None = None,
     part: tuple[int, ...] = (),
     after: tuple[int, int] = (0, 0),
 ) -> StagePlan:
-    """Plan coarse or fine; ``interval`` is what earlier stages left, if there were any.
+    """Plan coarse or fine; ``bounds`` are what earlier stages left, if there were any.
 
     Where a stage goes on, ``count`` candidates are drawn instead of ``trials``; ``part`` says
     which of its draws they are (round, then extension; none for the first), so that no two repeat
@@ -68,50 +70,39 @@ def plan_search(
     search: Coarse | Fine | None = study.coarse if stage == "coarse" else study.fine
     if search is None:
         raise ValueError(f"the study has no stage {stage!r}")
-    if search.values is not None:
-        return plan_candidates(study, stage, search.values)
-    bounds = interval or search.log10_lambda
+    if search.points is not None:
+        return plan_candidates(study, stage, search.points)
+    bounds = bounds or search.bounds
     if bounds is None or search.trials is None:
-        raise ValueError(f"{stage}: an interval and a number of trials are needed")
-    drawn: Sequence[float | None]
-    if search.sampler == "tpe":
-        drawn = [None] * (count or search.trials)
-    else:
-        drawn = draw(
-            count or search.trials, bounds, seed=(study.seed, STAGES.index(stage), *part),
-            stratified=search.sampler == "stratified",
-        )  # fmt: skip
+        raise ValueError(f"{stage}: bounds and a number of trials are needed")
+    sampler, number = SAMPLERS.get(search.sampler), count or search.trials
+    drawn: Sequence[Point | None] = [None] * number
+    if sampler.draw is not None:
+        seed = (study.seed, STAGES.index(stage), *part)
+        drawn = draw(number, bounds, seed=seed, sampler=sampler.draw)
     cohorts = _cohorts(drawn, 1, study.cohort, after)
-    return StagePlan(stage=stage, interval=bounds, cohorts=cohorts)
+    return StagePlan(stage=stage, bounds=bounds, cohorts=cohorts)
 
 
 def plan_candidates(
-    study: Study, stage: StageName, candidates: Sequence[float], *, after: tuple[int, int] = (0, 0)
+    study: Study, stage: StageName, candidates: Sequence[Point], *, after: tuple[int, int] = (0, 0)
 ) -> StagePlan:
-    """Plan a stage whose candidates (log10 λ) are given, each over the stage's replicates.
+    """Plan a stage whose candidates are given, each over the stage's replicates.
 
     ``after`` counts the candidates and cohorts that the stage has already, where it is extended.
     """
     settings = getattr(study, stage)
     replicates = getattr(settings, "replicates", 1)
     cohorts = _cohorts(candidates, replicates, study.cohort, after)
-    return StagePlan(stage=stage, interval=None, cohorts=cohorts)
+    return StagePlan(stage=stage, bounds=None, cohorts=cohorts)
 
 
-def draw(
-    count: int, interval: tuple[float, float], *, seed: Sequence[int], stratified: bool
-) -> list[float]:
-    """Draw ``count`` values of log10 λ, uniform in the interval.
-
-    Stratified: the interval is cut into ``count`` equal strata, one draw in each, ascending.
-    Otherwise the first n of a longer search are the n of a shorter one.
-    """
+def draw(count: int, bounds: Bounds, *, seed: Sequence[int], sampler: Draw) -> list[Point]:
+    """Draw ``count`` points within the bounds, by a sampler's shares of them."""
     rng = np.random.default_rng(np.random.SeedSequence(tuple(seed), spawn_key=(_CANDIDATES,)))
-    low, high = interval
-    shares = rng.random(count)
-    if stratified:
-        shares = (np.arange(count) + shares) / count
-    return [float(value) for value in low + (high - low) * shares]
+    shares = sampler(count, len(bounds), rng)
+    lows, highs = np.array(bounds, np.float64).T
+    return [tuple(map(float, point)) for point in lows + (highs - lows) * shares]
 
 
 def training_seed(study: Study, stage: StageName, replicate: int) -> tuple[int, int, int]:
@@ -120,7 +111,7 @@ def training_seed(study: Study, stage: StageName, replicate: int) -> tuple[int, 
 
 
 def _cohorts(
-    candidates: Sequence[float | None],
+    candidates: Sequence[Point | None],
     replicates: int,
     size: int,
     after: tuple[int, int] = (0, 0),
@@ -144,7 +135,7 @@ def _cohorts(
                 Slot(
                     candidate=after[0] + int(place),
                     replicate=replicate,
-                    log10_lambda=candidates[place],
+                    point=candidates[place],
                 )
                 for place in piece
             ),

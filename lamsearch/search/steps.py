@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lamsearch.errors import WorkFailedError
+from lamsearch.metrics import metric_of
 from lamsearch.results import (
     STAGES,
     Counts,
@@ -24,6 +25,7 @@ from lamsearch.search.choice import winner
 from lamsearch.search.finalists import extension, finalists, proposals, spacing
 from lamsearch.search.narrowing import Batch, further, narrow, searched
 from lamsearch.search.plan import StagePlan, plan_candidates, plan_search
+from lamsearch.space import Point
 from lamsearch.study import Study
 
 GIVEN = "given in the study file"
@@ -56,7 +58,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choose:
-    """The choice of λ."""
+    """The choice of a candidate."""
 
     selected: Selected
 
@@ -92,8 +94,7 @@ def next_step(study: Study, standing: Standing) -> Step:
         chosen = _choice(study, standing)
         return Choose(selected=replace(chosen, inputs=_inputs(standing)))
     if todo:
-        given = [standing.selected.log10_lambda]
-        return _plan(plan_candidates(study, "final", given), standing)
+        return _plan(plan_candidates(study, "final", [standing.selected.point]), standing)
     final = standing.stages.get("final")
     if final is None or standing.tested:
         return Done()
@@ -124,8 +125,8 @@ def _plan_stage(study: Study, stage: StageName, standing: Standing) -> StagePlan
         return plan_candidates(study, stage, chosen)
     fine = study.fine
     if stage == "fine" and fine is not None and fine.values is None and "coarse" in done:
-        interval = narrow(done["coarse"], keep=fine.kept, examples=examples["coarse"])
-        return plan_search(study, stage, interval)
+        bounds = narrow(done["coarse"], keep=fine.kept, examples=examples["coarse"])
+        return plan_search(study, stage, bounds)
     return plan_search(study, stage)
 
 
@@ -136,15 +137,15 @@ def _more(study: Study, standing: Standing) -> Plan | None:
     """
     if (batch := _fine_batch(study, standing)) is not None:
         trials = plan_search(
-            study, "fine", batch.interval,
+            study, "fine", batch.bounds,
             count=batch.count, part=batch.part, after=_planned(standing.stages["fine"]),
         )  # fmt: skip
         kind = DecisionKind.EXTENSION if batch.extension else DecisionKind.ROUND
         return _plan(trials, standing, kind)
-    if values := _extension(study, standing):
-        return _plan(_further(study, standing, values), standing, DecisionKind.EXTENSION)
-    if values := _next_round(study, standing):
-        return _plan(_further(study, standing, values), standing, DecisionKind.FURTHER_FINALISTS)
+    if points := _extension(study, standing):
+        return _plan(_further(study, standing, points), standing, DecisionKind.EXTENSION)
+    if points := _next_round(study, standing):
+        return _plan(_further(study, standing, points), standing, DecisionKind.FURTHER_FINALISTS)
     return None
 
 
@@ -154,7 +155,7 @@ def _plan(trials: StagePlan, standing: Standing, kind: DecisionKind = DecisionKi
     decision = Decision(
         kind=kind,
         candidates=(min(numbers), max(numbers) + 1),
-        interval=trials.interval,
+        bounds=trials.bounds,
         inputs=_inputs(standing),
     )
     extends, rounds = kind is not DecisionKind.FIRST, int(kind is not DecisionKind.EXTENSION)
@@ -188,13 +189,13 @@ def _fine_batch(study: Study, standing: Standing) -> Batch | None:
     return further(done["fine"], fine, first, within=within, examples=examples["fine"])
 
 
-def _extension(study: Study, standing: Standing) -> Sequence[float]:
+def _extension(study: Study, standing: Standing) -> Sequence[Point]:
     """Further finalists, where the best one is the outermost."""
     done = standing.stages
     if study.finalists is None or not study.finalists.extend or "finalists" not in done:
         return ()
     source = done.get("fine") or done["coarse"]
-    within = done.get("coarse", source).interval or source.interval
+    within = done.get("coarse", source).bounds or source.bounds
     if within is None:
         return ()
     return extension(
@@ -203,7 +204,7 @@ def _extension(study: Study, standing: Standing) -> Sequence[float]:
     )  # fmt: skip
 
 
-def _next_round(study: Study, standing: Standing) -> Sequence[float]:
+def _next_round(study: Study, standing: Standing) -> Sequence[Point]:
     """Further finalists that a model of those before proposes, as many rounds as are wanted."""
     settings, done = study.finalists, standing.stages
     if settings is None or "finalists" not in done:
@@ -214,9 +215,9 @@ def _next_round(study: Study, standing: Standing) -> Sequence[float]:
     return proposals(done["finalists"], count=settings.keep, examples=examples)
 
 
-def _further(study: Study, standing: Standing, values: Sequence[float]) -> StagePlan:
+def _further(study: Study, standing: Standing, points: Sequence[Point]) -> StagePlan:
     """The plan of more finalists, numbered after those there are, with the replicates' seeds."""
-    return plan_candidates(study, "finalists", values, after=_planned(standing.stages["finalists"]))
+    return plan_candidates(study, "finalists", points, after=_planned(standing.stages["finalists"]))
 
 
 def _planned(stage: StageRecord) -> tuple[int, int]:
@@ -227,10 +228,13 @@ def _planned(stage: StageRecord) -> tuple[int, int]:
 
 def _choice(study: Study, standing: Standing) -> Selected:
     final, done = study.final, standing.stages
-    if final is not None and final.log10_lambda is not None:
-        return Selected(log10_lambda=final.log10_lambda, rule=GIVEN, validation_accuracy=None)
+    if final is not None and final.point is not None:
+        return Selected(point=final.point, rule=GIVEN, score=None)
     stages = [done[stage] for stage in ("coarse", "fine") if stage in done]
     deciding = done.get("finalists") or stages[-1]
     settings = study.finalists
     rule = "best" if settings is None or deciding.name != "finalists" else settings.rule
-    return winner(deciding, stages, examples=standing.examples[deciding.name], rule=rule)
+    return winner(
+        deciding, stages,
+        examples=standing.examples[deciding.name], rule=rule, metric=metric_of(study.metric),
+    )  # fmt: skip

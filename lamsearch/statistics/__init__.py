@@ -3,13 +3,6 @@
 Pure. Refuses to know where records are kept, what a search decides, and how anything is shown.
 """
 
-from lamsearch.statistics.accuracy import (
-    binomial_error,
-    interval95,
-    standard_error,
-    unseen_variance,
-    wilson95,
-)
 from lamsearch.statistics.candidates import (
     Candidate,
     CandidateScore,
@@ -18,6 +11,13 @@ from lamsearch.statistics.candidates import (
     score_candidates,
 )
 from lamsearch.statistics.differences import Bias, Difference, Drop, bias, differences, drops
+from lamsearch.statistics.errors import (
+    binomial_error,
+    interval95,
+    standard_error,
+    unseen_variance,
+    wilson95,
+)
 from lamsearch.statistics.exclusion import Dropped, SeedNoise, dropped, seed_noise
 from lamsearch.statistics.scores import candidate_scores, cycle_length, validation_images
 

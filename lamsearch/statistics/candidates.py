@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lamsearch.results import StageRecord, TrialRecord, TrialState
-from lamsearch.statistics.accuracy import standard_error
+from lamsearch.space import Point
+from lamsearch.statistics.errors import standard_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A candidate's mean validation accuracy (a fraction) and loss over ``n`` complete replicates.
+    """A candidate's mean validation score and loss over ``n`` complete replicates.
 
-    ``se`` is the `standard_error` of the mean accuracy, None where it is not known.
+    ``se`` is the `standard_error` of the mean score, None where it is not known.
     """
 
     candidate: int
-    log10_lambda: float
+    point: Point
     mean: float
     loss: float
     se: float | None
@@ -30,7 +31,7 @@ class Candidate:
 
     @property
     def order(self) -> tuple[float, float, int]:
-        """What candidates are sorted by, best first: accuracy, then lower loss, then number."""
+        """What candidates are sorted by, best first: score, then lower loss, then number."""
         return -self.mean, self.loss, self.candidate
 
 
@@ -42,13 +43,13 @@ class CandidateScore:
     """
 
     candidate: int
-    log10_lambda: float | None
+    point: Point | None
     measured: Candidate | None
     trials: tuple[TrialRecord, ...]
 
     @property
     def mean(self) -> float | None:
-        """The mean validation accuracy over the complete replicates."""
+        """The mean validation score over the complete replicates."""
         return None if self.measured is None else self.measured.mean
 
     @property
@@ -80,9 +81,9 @@ class CandidateScore:
 
 
 def rank(stage: StageRecord, examples: int) -> list[Candidate]:
-    """Return the candidates, best first: by accuracy, then lower loss, then candidate number.
+    """Return the candidates, best first: by score, then lower loss, then candidate number.
 
-    A candidate with a replicate that failed is not ranked: its λ is one that can fail.
+    A candidate with a replicate that failed is not ranked: its point is one that can fail.
     ``examples`` is how many validation examples there are.
     """
     whole = [
@@ -102,44 +103,53 @@ def score_candidates(stage: StageRecord, examples: int | None) -> list[Candidate
     return sorted(scores, key=lambda one: one.order)
 
 
-def complete_replicates(stage: StageRecord) -> dict[float, tuple[TrialRecord, ...]]:
-    """Return trials by log10 λ in the order of replicates; only where every one ended well."""
-    found: dict[float, list[TrialRecord]] = {}
+def complete_replicates(stage: StageRecord) -> dict[Point, tuple[TrialRecord, ...]]:
+    """Return trials by point in the order of replicates; only where every one ended well."""
+    found: dict[Point, list[TrialRecord]] = {}
     for trial in stage.trials:
-        if trial.log10_lambda is not None:
-            found.setdefault(trial.log10_lambda, []).append(trial)
+        if trial.point is not None:
+            found.setdefault(trial.point, []).append(trial)
     return {
-        value: tuple(sorted(trials, key=lambda one: one.replicate))
-        for value, trials in found.items()
+        point: tuple(sorted(trials, key=lambda one: one.replicate))
+        for point, trials in found.items()
         if all(is_complete(trial) for trial in trials)
     }
 
 
 def paired_differences(stage: StageRecord, one: int, other: int) -> list[float]:
-    """Return how much more accurate candidate ``one`` was than ``other``, in each replicate."""
+    """Return how much better candidate ``one`` scored than ``other``, in each replicate."""
     found = {(trial.candidate, trial.replicate): trial for trial in stage.trials}
     replicates = sorted(replicate for candidate, replicate in found if candidate == one)
     return [
-        accuracy_of(found[one, replicate]) - accuracy_of(found[other, replicate])
+        score_of(found[one, replicate]) - score_of(found[other, replicate])
         for replicate in replicates
     ]
 
 
-def mean_accuracy(trials: Sequence[TrialRecord]) -> float:
-    """Return the mean validation accuracy of complete ``trials``, at least one."""
-    return math.fsum(accuracy_of(trial) for trial in trials) / len(trials)
+def mean_score(trials: Sequence[TrialRecord]) -> float:
+    """Return the mean validation score of complete ``trials``, at least one."""
+    return math.fsum(score_of(trial) for trial in trials) / len(trials)
 
 
-def accuracy_of(trial: TrialRecord) -> float:
-    """Return the validation accuracy of a complete trial."""
-    value = trial.validation_accuracy
+def mean_error(trials: Sequence[TrialRecord]) -> float | None:
+    """Return the mean of what their scores' errors over the draw of examples are.
+
+    None where they are shares, whose errors follow from them.
+    """
+    known = [trial.score_error for trial in trials if trial.score_error is not None]
+    return math.fsum(known) / len(known) if known else None
+
+
+def score_of(trial: TrialRecord) -> float:
+    """Return the validation score of a complete trial."""
+    value = trial.score
     assert value is not None  # noqa: S101 - see is_complete
     return float(value)
 
 
 def is_complete(trial: TrialRecord) -> bool:
-    """Whether a trial ended well, with a finite validation accuracy."""
-    value = trial.validation_accuracy
+    """Whether a trial ended well, with a finite validation score."""
+    value = trial.score
     return trial.state is TrialState.COMPLETE and value is not None and math.isfinite(value)
 
 
@@ -154,20 +164,20 @@ def _score(trials: Sequence[TrialRecord], examples: int | None) -> CandidateScor
     complete = [trial for trial in trials if is_complete(trial)]
     return CandidateScore(
         candidate=trials[0].candidate,
-        log10_lambda=next((t.log10_lambda for t in trials if t.log10_lambda is not None), None),
+        point=next((t.point for t in trials if t.point is not None), None),
         measured=_measured(complete, examples) if complete else None,
         trials=tuple(trials),
     )
 
 
 def _measured(complete: Sequence[TrialRecord], examples: int | None) -> Candidate:
-    value, n = complete[0].log10_lambda, len(complete)
-    assert value is not None  # noqa: S101 - a complete trial has been given its λ
+    point, n = complete[0].point, len(complete)
+    assert point is not None  # noqa: S101 - a complete trial has been given its point
     return Candidate(
         candidate=complete[0].candidate,
-        log10_lambda=value,
-        mean=mean_accuracy(complete),
+        point=point,
+        mean=mean_score(complete),
         loss=math.fsum(trial.validation_loss or 0.0 for trial in complete) / n,
-        se=standard_error([accuracy_of(trial) for trial in complete], examples),
+        se=standard_error([score_of(trial) for trial in complete], examples, mean_error(complete)),
         n=n,
     )

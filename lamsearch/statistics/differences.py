@@ -1,20 +1,23 @@
 """How far candidates can be distinguished: paired differences, and selection bias.
 
-Enters: finished stages as records, with per-example correctness. Leaves: differences with
+Enters: finished stages as records, with their scores per example. Leaves: differences with
 intervals. Pure but for a generator with a fixed seed. Refuses to know the test set.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
 from lamsearch.results import FloatArray, StageRecord
-from lamsearch.statistics.candidates import accuracy_of, complete_replicates, mean_accuracy
+from lamsearch.space import Point
+from lamsearch.statistics.candidates import complete_replicates, mean_score, score_of
 
 _RESAMPLES = 2000
 _SEED = 20080229
@@ -22,23 +25,23 @@ _SEED = 20080229
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """How much better the chosen candidate is than another, in accuracy, over paired replicates.
+    """How much better the chosen candidate scores than another, over paired replicates.
 
-    ``interval95`` holds for all of a stage's candidates at the same time. ``apart`` says that it
-    excludes 0.
+    ``interval95`` holds for all of a stage's candidates at the same time. ``distinguishable`` says
+    that it excludes 0.
     """
 
-    log10_lambda: float
+    point: Point
     mean: float
     interval95: tuple[float, float]
-    apart: bool
+    distinguishable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
     """A candidate's score where it was picked by it, and on fresh seeds that picked nobody."""
 
-    log10_lambda: float
+    point: Point
     picked: float
     fresh: float
 
@@ -47,7 +50,7 @@ class Drop:
 class Bias:
     """How much more the picked candidates scored where they were picked than on fresh seeds.
 
-    ``mean`` is over ``count`` candidates, in accuracy. ``interval95`` is its 95 % interval; None
+    ``mean`` is over ``count`` candidates. ``interval95`` is its 95 % interval; None
     where the fresh scores have one replicate, which tells nothing of the spread of seeds.
     """
 
@@ -56,8 +59,8 @@ class Bias:
     interval95: tuple[float, float] | None
 
 
-def differences(stage: StageRecord, chosen: float) -> tuple[Difference, ...]:
-    """Return the differences between ``chosen`` (its log10 λ) and every other candidate.
+def differences(stage: StageRecord, chosen: Point) -> tuple[Difference, ...]:
+    """Return the differences between ``chosen`` and every other candidate.
 
     Both the noise of the seeds and that of the draw of examples is in the interval. The
     differences' joint distribution comes from resampling replicates and examples independently
@@ -65,39 +68,39 @@ def differences(stage: StageRecord, chosen: float) -> tuple[Difference, ...]:
     three times, so its width is set to the unbiased one of a two-way analysis of variance, seeds +
     examples − single predictions, and widened by Student's t for the few replicates (Satterthwaite
     1946). The intervals are simultaneous (max-t): the chance that all of them hold is 95 %,
-    however many candidates there are. Empty where a stage has one replicate, or no per-example
-    correctness.
+    however many candidates there are. Empty where a stage has one replicate, or no scores per
+    example.
     """
-    scored = correctness(stage)
+    scored = example_scores(stage)
     mine = scored.pop(chosen, None)
     if mine is None or len(mine) < 2:
         return ()
-    others = {value: rows for value, rows in scored.items() if rows.shape == mine.shape}
+    others = {point: rows for point, rows in scored.items() if rows.shape == mine.shape}
     if not others:
         return ()
-    # (other, replicate, image): 1 where only the chosen is right, -1 where only the other is
-    gaps = np.stack([mine.astype(np.int8) - rows for rows in others.values()]).astype(np.float32)
+    # (other, replicate, example): of shares 1 where only the chosen is right, -1 where the other is
+    gaps = stacked_gaps(mine, list(others.values()))
     means = gaps.mean(axis=(1, 2), dtype=np.float64)
     resampled = _resampled(gaps) - means[:, None]
     scale = np.maximum(resampled.std(axis=1), 1e-12)
     bound = float(np.quantile((np.abs(resampled) / scale[:, None]).max(axis=0), 0.95))
     halves = bound * _errors(gaps)
     found = []
-    for value, mean, half in zip(others, means, halves, strict=True):
+    for point, mean, half in zip(others, means, halves, strict=True):
         low, high = float(mean - half), float(mean + half)
         found.append(
             Difference(
-                log10_lambda=value, mean=float(mean), interval95=(low, high),
-                apart=low > 0 or high < 0,
+                point=point, mean=float(mean), interval95=(low, high),
+                distinguishable=low > 0 or high < 0,
             )
         )  # fmt: skip
-    return tuple(sorted(found, key=lambda one: one.log10_lambda))
+    return tuple(sorted(found, key=lambda one: one.point))
 
 
 def bias(picked: StageRecord, fresh: StageRecord) -> Bias | None:
     """Return the selection bias of those that ``fresh`` took over from ``picked``; None if none.
 
-    A replicate's mean accuracy over these candidates has over seeds the variance s², seen over the
+    A replicate's mean score over these candidates has over seeds the variance s², seen over the
     J replicates of ``fresh``. If nothing had been picked, that of R replicates before would differ
     from it by chance alone, with the variance s²·(1/R + 1/J); so the interval is Student's, with
     J − 1 degrees of freedom. It holds what a replicate adds to all candidates alike. Where the two
@@ -107,8 +110,8 @@ def bias(picked: StageRecord, fresh: StageRecord) -> Bias | None:
     if not found:
         return None
     mean = math.fsum(one.picked - one.fresh for one in found) / len(found)
-    values = {one.log10_lambda for one in found}
-    before, after = (_table(stage, values) for stage in (picked, fresh))
+    points = {one.point for one in found}
+    before, after = (_table(stage, points) for stage in (picked, fresh))
     if before is None or after is None or after.shape[1] < 2:
         return Bias(count=len(found), mean=mean, interval95=None)
     replicates = after.shape[1]
@@ -124,34 +127,40 @@ def drops(picked: StageRecord, fresh: StageRecord) -> tuple[Drop, ...]:
     """
     before = _means(picked)
     return tuple(
-        Drop(log10_lambda=value, picked=before[value], fresh=mean)
-        for value, mean in sorted(_means(fresh).items())
-        if value in before
+        Drop(point=point, picked=before[point], fresh=mean)
+        for point, mean in sorted(_means(fresh).items())
+        if point in before
     )
 
 
-def correctness(stage: StageRecord) -> dict[float, npt.NDArray[np.bool_]]:
-    """Per candidate (by log10 λ): whether each replicate was right on each image (R, images)."""
-    found: dict[float, npt.NDArray[np.bool_]] = {}
-    for value, trials in complete_replicates(stage).items():
-        rows = [trial.correct for trial in trials if trial.correct is not None]
+def example_scores(stage: StageRecord) -> dict[Point, npt.NDArray[Any]]:
+    """Per candidate: what each replicate scored on each example (R, examples); bool or float32."""
+    found: dict[Point, npt.NDArray[Any]] = {}
+    for point, trials in complete_replicates(stage).items():
+        rows = [trial.scores for trial in trials if trial.scores is not None]
         if len(rows) == len(trials) and len({len(row) for row in rows}) == 1:
-            found[value] = np.stack(rows)
+            found[point] = np.stack(rows)
     return found
 
 
-def _table(stage: StageRecord, values: set[float]) -> npt.NDArray[np.float64] | None:
-    """Accuracies of some candidates (candidates, replicates); None where some lack a replicate."""
+def stacked_gaps(mine: npt.NDArray[Any], others: Sequence[npt.NDArray[Any]]) -> FloatArray:
+    """Return ``mine`` (R, examples) less each of ``others``: (others, R, examples), float32."""
+    mine = mine.astype(np.int8) if mine.dtype == np.bool_ else mine
+    return np.stack([mine - rows for rows in others]).astype(np.float32)
+
+
+def _table(stage: StageRecord, points: set[Point]) -> npt.NDArray[np.float64] | None:
+    """Scores of some candidates (candidates, replicates); None where some lack a replicate."""
     rows = [
-        [accuracy_of(trial) for trial in trials]
-        for value, trials in complete_replicates(stage).items()
-        if value in values
+        [score_of(trial) for trial in trials]
+        for point, trials in complete_replicates(stage).items()
+        if point in points
     ]
     return np.array(rows) if len({len(row) for row in rows}) == 1 else None
 
 
-def _means(stage: StageRecord) -> dict[float, float]:
-    return {value: mean_accuracy(trials) for value, trials in complete_replicates(stage).items()}
+def _means(stage: StageRecord) -> dict[Point, float]:
+    return {point: mean_score(trials) for point, trials in complete_replicates(stage).items()}
 
 
 def _errors(gaps: FloatArray) -> npt.NDArray[np.float64]:
@@ -171,25 +180,25 @@ def components(gaps: FloatArray) -> tuple[npt.NDArray[np.float64], ...]:
 
     Each of the first two holds the third as well (two-way analysis of variance).
     """
-    _, replicates, images = gaps.shape
+    _, replicates, examples = gaps.shape
     whole = gaps.mean(axis=(1, 2), dtype=np.float64)
     by_replicate = gaps.mean(axis=2, dtype=np.float64)
-    by_image = gaps.mean(axis=1, dtype=np.float64)
+    by_example = gaps.mean(axis=1, dtype=np.float64)
     seeds = by_replicate.var(axis=1, ddof=1) / replicates
-    draws = by_image.var(axis=1, ddof=1) / images
+    draws = by_example.var(axis=1, ddof=1) / examples
     rest = (gaps.astype(np.float64) ** 2).mean(axis=(1, 2)) - whole**2
-    rest -= by_replicate.var(axis=1) + by_image.var(axis=1)
-    single = np.maximum(rest, 0.0) / ((replicates - 1) * (images - 1))
+    rest -= by_replicate.var(axis=1) + by_example.var(axis=1)
+    single = np.maximum(rest, 0.0) / ((replicates - 1) * (examples - 1))
     return seeds, draws, single
 
 
 def _resampled(gaps: FloatArray) -> npt.NDArray[np.float64]:
-    """Means of resampled replicates and images: (others, replicates, images) → (others, B)."""
+    """Means of resampled replicates and examples: (others, replicates, examples) → (others, B)."""
     rng = np.random.default_rng(_SEED)
-    _, replicates, images = gaps.shape
+    _, replicates, examples = gaps.shape
     weights = rng.multinomial(replicates, [1 / replicates] * replicates, size=_RESAMPLES)
-    draws = rng.multinomial(images, np.full(images, 1 / images), size=_RESAMPLES)
-    by_replicate = gaps @ (draws.T.astype(np.float32) / np.float32(images))
+    draws = rng.multinomial(examples, np.full(examples, 1 / examples), size=_RESAMPLES)
+    by_replicate = gaps @ (draws.T.astype(np.float32) / np.float32(examples))
     means: npt.NDArray[np.float64] = np.einsum(
         "ors,sr->os", by_replicate.astype(np.float64), weights / replicates
     )

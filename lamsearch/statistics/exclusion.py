@@ -1,6 +1,6 @@
 """What a search did not carry forward and cannot exclude: its candidates of one run each.
 
-Enters: a stage of the search with per-example correctness, and the finalists. Leaves: how far each
+Enters: a stage of the search with its scores per example, and the finalists. Leaves: how far each
 candidate is behind its stage's best, and how far it would have to be. Pure.
 Refuses to know the test set, and what another stage's schedule would have made of a candidate.
 """
@@ -16,8 +16,9 @@ import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
 from lamsearch.results import StageName, StageRecord
-from lamsearch.statistics.accuracy import unseen_variance
-from lamsearch.statistics.differences import components, correctness
+from lamsearch.space import Point
+from lamsearch.statistics.differences import components, example_scores, stacked_gaps
+from lamsearch.statistics.errors import unseen_variance
 from lamsearch.statistics.model import pooled_variance
 
 _LEVEL = 0.05
@@ -27,12 +28,12 @@ _LEVEL = 0.05
 class Dropped:
     """A candidate that a stage did not carry forward, against the best of that stage.
 
-    ``difference`` is the best one's accuracy less its own. Beyond ``critical_difference`` it is
+    ``difference`` is the best one's score less its own. Beyond ``critical_difference`` it is
     ``excluded``: worse than the best of what its stage tried.
     """
 
     stage: StageName
-    log10_lambda: float
+    point: Point
     difference: float
     critical_difference: float
 
@@ -46,7 +47,7 @@ class Dropped:
 class SeedNoise:
     """The noise that another seed makes, as finalists show it.
 
-    ``variance`` is that of one run's accuracy between seeds, beyond what candidates share, with
+    ``variance`` is that of one run's score between seeds, beyond what candidates share, with
     its degrees of freedom; ``single`` is the part of a difference's variance that both it and the
     draw of examples hold: that of single predictions.
     """
@@ -61,31 +62,31 @@ def seed_noise(finalists: StageRecord) -> SeedNoise | None:
     variance, freedom = pooled_variance(finalists)
     if not freedom:
         return None
-    rows = list(correctness(finalists).values())
-    if rows:  # few replicates may agree by chance
+    rows = list(example_scores(finalists).values())
+    if rows and rows[0].dtype == np.bool_:  # few replicates may agree by chance
         examples = rows[0].shape[1]
         variance = max(variance, unseen_variance(freedom * examples, examples))
     alike = [row for row in rows[1:] if row.shape == rows[0].shape and len(row) > 1]
     single = 0.0
     if alike:
-        gaps = np.stack([rows[0].astype(np.int8) - row for row in alike]).astype(np.float32)
+        gaps = stacked_gaps(rows[0], alike)
         single = float(components(gaps)[2].mean()) * gaps.shape[1]
     return SeedNoise(variance=variance, freedom=freedom, single=single)
 
 
 def dropped(
-    stage: StageRecord, carried: Collection[float], noise: SeedNoise | None
+    stage: StageRecord, carried: Collection[Point], noise: SeedNoise | None
 ) -> tuple[Dropped, ...]:
-    """Return the candidates of ``stage`` that are not among those ``carried`` forward, by λ.
+    """Return the candidates of ``stage`` that are not among those ``carried`` forward, by point.
 
     Each is paired with the stage's best over the same validation examples. Their difference has
     the variance of the draw of examples plus twice that of the seeds (``noise``), less what both
     count; without ``noise`` it lacks the seeds and is too small. The critical difference is
-    Student's at 1 − 0.05/(K − 1), one-sided, for K candidates: so with at least 95 % the best λ of
+    Student's at 1 − 0.05/(K − 1), one-sided, for K candidates: so with at least 95 % the best of
     all that the stage tried is not excluded, however many they are (subset selection, Gupta 1965,
-    by Bonferroni's bound). Empty where there is no per-example correctness.
+    by Bonferroni's bound). Empty where there are no scores per example.
     """
-    scored = {value: rows.mean(axis=0) for value, rows in correctness(stage).items()}
+    scored = {point: rows.mean(axis=0) for point, rows in example_scores(stage).items()}
     if len(scored) < 2:
         return ()
     best = max(scored.values(), key=lambda row: float(row.mean()))
@@ -93,12 +94,12 @@ def dropped(
     return tuple(
         Dropped(
             stage=stage.name,
-            log10_lambda=value,
+            point=point,
             difference=float((best - row).mean()),
             critical_difference=_critical(best - row, noise, share),
         )
-        for value, row in sorted(scored.items())
-        if value not in carried and len(row) == len(best)
+        for point, row in sorted(scored.items(), key=lambda one: one[0])
+        if point not in carried and len(row) == len(best)
     )
 
 

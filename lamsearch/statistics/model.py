@@ -1,4 +1,4 @@
-"""A model of accuracy over log10 λ: where it is best, how sure that is, and where to look next.
+"""A model of the score over the space: where it is best, how sure that is, where to look next.
 
 Enters: replicated scores of one schedule. Leaves: points and a prediction. Loads scikit-learn
 where it is used. Refuses to know how the scores came about.
@@ -15,68 +15,74 @@ import numpy as np
 import numpy.typing as npt
 
 from lamsearch.results import StageRecord
-from lamsearch.statistics.accuracy import binomial_error, unseen_variance
-from lamsearch.statistics.candidates import accuracy_of, complete_replicates
+from lamsearch.space import SPACE, Bounds, Point, Space
+from lamsearch.statistics.candidates import complete_replicates, mean_error, score_of
+from lamsearch.statistics.errors import binomial_error, unseen_variance
 
-_GRID = 0.01  # in log10 λ
+# In units of a dimension:
+_GRID = 0.01
 _APART = 0.1  # between proposed points
+_LENGTHS = (0.3, 3.0)  # over which the score changes
+_MANY = 12  # 2^12 points of a Sobol sequence take the grid's place where dimensions are several
 _EXPLORE = 1.0  # standard deviations above the mean that make a point worth a look
 _JITTER = 1e-8  # the least variance of a mean: a numerically safe matrix
-_LENGTHS = (0.3, 3.0)  # decades over which accuracy changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """Mean scores of candidates; of each mean the variance, without what the replicates share."""
+    """Mean scores of candidates; of each mean the variance, without what the replicates share.
 
-    log10_lambdas: npt.NDArray[np.float64]
+    ``points`` has the shape (candidates, dimensions), the others (candidates,).
+    """
+
+    points: npt.NDArray[np.float64]
     means: npt.NDArray[np.float64]
     variances: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """The model on a grid of log10 λ: mean and standard deviation of the true accuracy."""
+    """The model on a grid (points, dimensions): mean and standard deviation of the true score."""
 
     grid: npt.NDArray[np.float64]
     mean: npt.NDArray[np.float64]
     sd: npt.NDArray[np.float64]
 
     @property
-    def best(self) -> tuple[float, float, float]:
-        """log10 λ with the highest mean, that mean, and its standard deviation."""
+    def best(self) -> tuple[Point, float, float]:
+        """The point with the highest mean, that mean, and its standard deviation."""
         at = int(np.argmax(self.mean))
-        return float(self.grid[at]), float(self.mean[at]), float(self.sd[at])
+        return tuple(map(float, self.grid[at])), float(self.mean[at]), float(self.sd[at])
 
 
-def scores(stage: StageRecord, validation_images: int) -> Scores:
+def scores(stage: StageRecord, examples: int) -> Scores:
     """Return the scores of a stage's candidates, those with a failed replicate left out.
 
     All candidates of a replicate share its weights and mini-batches, so what the replicate adds
     to all of them is no noise of their differences: it is taken out before the variance, which is
     pooled over the candidates, ν = (candidates − 1)·(replicates − 1) degrees of freedom. It is
-    never less than that of an accuracy that differed in none of ν·``validation_images``
-    comparisons: few replicates may agree by chance. With one replicate there is nothing to pool,
-    and each mean has the binomial variance.
+    never less than that of a share that differed in none of ν·``examples`` comparisons: few
+    replicates may agree by chance. With one replicate there is nothing to pool, and each mean has
+    the variance of the draw of examples.
     """
     table = _table(stage)
     candidates, replicates = table.shape
     pooled, freedom = pooled_variance(stage)
     if freedom:
-        unseen = unseen_variance(freedom * validation_images, validation_images)
+        unseen = unseen_variance(freedom * examples, examples) if _share(stage) else 0.0
         variances = np.full(candidates, max(pooled, unseen) / replicates)
     else:
-        binomial = [binomial_error(float(mean), validation_images) for mean in table.mean(axis=1)]
-        variances = np.square(binomial) / replicates
+        draws = [_draw_error(stage, float(mean), examples) for mean in table.mean(axis=1)]
+        variances = np.square(draws) / replicates
     return Scores(
-        log10_lambdas=np.array(sorted(complete_replicates(stage))),
+        points=np.array(sorted(complete_replicates(stage))),
         means=table.mean(axis=1),
         variances=np.maximum(variances, _JITTER),
     )
 
 
 def pooled_variance(stage: StageRecord) -> tuple[float, int]:
-    """Return the variance of one run's accuracy beyond its candidate's and replicate's effects.
+    """Return the variance of one run's score beyond its candidate's and replicate's effects.
 
     With it its degrees of freedom; both are 0 where the stage has one candidate or replicate.
     """
@@ -91,7 +97,7 @@ def pooled_variance(stage: StageRecord) -> tuple[float, int]:
 def shared_variance(stage: StageRecord) -> float:
     """Return the variance of what the mean over a stage's replicates adds to all candidates alike.
 
-    An accuracy is y_ij = f(λ_i) + c_j + e_ij for candidate i of I and replicate j of J. Over the
+    A score is y_ij = f(x_i) + c_j + e_ij for candidate i of I and replicate j of J. Over the
     replicates' means s² = Σ_j (ȳ_·j − ȳ_··)²/(J − 1) is expected to be σ_c² + σ_e²/I, so the
     variance of the mean c̄ is (s² − σ_e²/I)/J, with the pooled σ_e² and never below 0. 0 with one
     replicate, which tells nothing of others.
@@ -104,61 +110,96 @@ def shared_variance(stage: StageRecord) -> float:
     return float(max(between - pooled_variance(stage)[0] / candidates, 0.0) / replicates)
 
 
-def level_error(sd: float, mean: float, stage: StageRecord, validation_images: int) -> float:
-    """Return the standard deviation of a predicted level of accuracy, for seeds yet unseen.
+def level_error(sd: float, mean: float, stage: StageRecord, examples: int) -> float:
+    """Return the standard deviation of a predicted level of the score, for seeds yet unseen.
 
-    ``sd``, the model's own at that λ, is one of differences between candidates: what their
+    ``sd``, the model's own at that point, is one of differences between candidates: what their
     replicates share lifts or lowers all of them and the prediction with them. √(sd² +
     `shared_variance`) has it. With one replicate what is shared is not known; all candidates were
     measured on the same examples, so the level is at best as sure as one run's.
     """
     if _table(stage).shape[1] < 2:
-        return max(sd, binomial_error(mean, validation_images))
+        return max(sd, _draw_error(stage, mean, examples))
     return math.hypot(sd, math.sqrt(shared_variance(stage)))
 
 
-def fit(found: Scores, within: tuple[float, float]) -> Fitted:
+def fit(found: Scores, within: Bounds, space: Space = SPACE) -> Fitted:
     """Fit a Gaussian process to scores with their noise; the grid spans ``within``.
 
-    Scikit-learn's `GaussianProcessRegressor` with a Matérn 5/2 kernel over log10 λ (Rasmussen and
-    Williams 2006, chapter 5); ``alpha`` is the variance of each mean.
+    Scikit-learn's `GaussianProcessRegressor` with a Matérn 5/2 kernel over the space, with a
+    length of its own in each dimension (Rasmussen and Williams 2006, chapter 5); ``alpha`` is the
+    variance of each mean.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
     centre, spread = float(found.means.mean()), max(float(found.means.std()), 1e-4)
-    kernel = ConstantKernel(1.0, (0.1, 100.0)) * Matern(1.0, _LENGTHS, nu=2.5)
+    units = [one.unit for one in space.dimensions]
+    lengths = [tuple(unit * length for length in _LENGTHS) for unit in units]
+    several = len(units) > 1
+    kernel = ConstantKernel(1.0, (0.1, 100.0)) * Matern(
+        units if several else units[0], lengths if several else lengths[0], nu=2.5
+    )
     process = GaussianProcessRegressor(kernel, alpha=found.variances / spread**2)
     with warnings.catch_warnings():
         # a length at its bound is an answer: a straight line, or a few points
         warnings.simplefilter("ignore", ConvergenceWarning)
-        process.fit(found.log10_lambdas[:, None], (found.means - centre) / spread)
-    low, high = within
-    grid = np.linspace(low, high, max(2, round((high - low) / _GRID) + 1))
-    mean, sd = process.predict(grid[:, None], return_std=True)
+        process.fit(found.points, (found.means - centre) / spread)
+    grid = _grid(within, space)
+    mean, sd = process.predict(grid, return_std=True)
     return Fitted(grid=grid, mean=centre + spread * mean, sd=spread * sd)
 
 
-def propose(fitted: Fitted, tried: Sequence[float], count: int) -> list[float]:
-    """Return at most ``count`` new log10 λs that may be best, rounded to 3 digits, ascending.
+def propose(
+    fitted: Fitted, tried: Sequence[Point], count: int, space: Space = SPACE
+) -> list[Point]:
+    """Return at most ``count`` new points that may be best, rounded to 3 digits, ascending.
 
     The grid's points in the order of their upper confidence bound, each apart from those taken
     and tried before.
     """
     bound = fitted.mean + _EXPLORE * fitted.sd
-    taken, found = list(tried), list[float]()
-    for place in np.argsort(-bound, kind="stable"):
-        value = round(float(fitted.grid[place]), 3)
-        if len(found) < count and all(abs(value - other) >= _APART for other in taken):
-            found.append(value)
-            taken.append(value)
+    steps = [_APART * one.unit for one in space.dimensions]
+    taken, found = list(tried), list[Point]()
+    for index in np.argsort(-bound, kind="stable"):
+        point = tuple(round(float(x), 3) for x in fitted.grid[index])
+        if len(found) < count and all(are_apart(point, other, steps) for other in taken):
+            found.append(point)
+            taken.append(point)
     return sorted(found)
 
 
+def are_apart(one: Point, other: Point, steps: Sequence[float]) -> bool:
+    """Whether two points differ in some dimension by at least its step."""
+    return any(abs(x - y) >= step for x, y, step in zip(one, other, steps, strict=True))
+
+
+def _grid(within: Bounds, space: Space) -> npt.NDArray[np.float64]:
+    """Points (points, dimensions) that fill the bounds evenly."""
+    if len(within) == 1:
+        (low, high), (dimension,) = within[0], space.dimensions
+        steps = round((high - low) / (_GRID * dimension.unit))
+        return np.linspace(low, high, max(2, steps + 1))[:, None]
+    from scipy.stats import qmc
+
+    lows, highs = np.array(within).T
+    shares = qmc.Sobol(len(within), scramble=False).random_base2(_MANY)
+    return np.asarray(lows + (highs - lows) * shares)
+
+
+def _share(stage: StageRecord) -> bool:
+    """Whether the stage's scores are shares of examples, each of which counts 0 or 1."""
+    return mean_error(stage.trials) is None
+
+
+def _draw_error(stage: StageRecord, mean: float, examples: int) -> float:
+    """The standard error of one run's score over the draw of examples."""
+    known = mean_error(stage.trials)
+    return binomial_error(mean, examples) if known is None else known
+
+
 def _table(stage: StageRecord) -> npt.NDArray[np.float64]:
-    """Accuracies (candidates in the order of λ, replicates)."""
+    """Scores (candidates in the order of their points, replicates)."""
     rows = complete_replicates(stage)
-    return np.array(
-        [[accuracy_of(one) for one in rows[value]] for value in sorted(rows)], np.float64
-    )
+    return np.array([[score_of(one) for one in rows[point]] for point in sorted(rows)], np.float64)

@@ -25,8 +25,8 @@ from lamsearch.storage.reading import read_study
 from lamsearch.storage.retries import RETRIED, retry
 from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
 from lamsearch.storage.status import (
-    Point,
     Recovery,
+    Scored,
     StageStatus,
     Status,
     WorkerStatus,
@@ -53,8 +53,8 @@ __all__ = [
     "Leases",
     "Mode",
     "PlannedStage",
-    "Point",
     "Recovery",
+    "Scored",
     "Shown",
     "StageStatus",
     "Status",

@@ -33,7 +33,6 @@ from lamsearch.storage.viewing import PlannedStage, Progress, View
 
 _ARTIFACT_ID = re.compile(r"([0-9a-f]{12})-([0-9a-f]+)-([0-9a-f])")
 _FRESH_SECONDS = 1.0  # a list of trials is read anew after this, or ten times its reading's length
-_MEASURE = "validation accuracy"
 _NOT_PLANNED = "not planned by lamsearch: left out of its results"
 
 
@@ -103,7 +102,7 @@ class Annotations:
         ended = trial_records(planned, [self.cache.get_trial(trial)], blobs)
         if not blobs or not ended:
             return None
-        found = StageRecord(name=stage.stage, interval=stage.interval, trials=ended)
+        found = StageRecord(name=stage.stage, bounds=stage.bounds, trials=ended)
         record = study_record(row, {stage.stage: found})
         return CurveOf(kind=int(parts[3], 16), stage=stage.stage, record=record)
 
@@ -237,7 +236,7 @@ class Annotations:
         records = {
             one.stage: StageRecord(
                 name=one.stage,
-                interval=one.interval,
+                bounds=one.bounds,
                 trials=trial_records(self._view.trials(one), trials, {}),
             )
             for one, trials in found
@@ -245,7 +244,7 @@ class Annotations:
         record = study_record(row, records)
         numbers = {one.stage: one.number for one, _ in found}
         made: dict[str, Any] = {
-            dashboard_bridge.METRICS: [_MEASURE],
+            dashboard_bridge.METRICS: [f"validation {record.metric.score_title}"],
             # people's own first note is version 1, and takes its place
             dashboard_bridge.NOTE_VERSION: 0,
             dashboard_bridge.NOTE: self._annotator.note(record, stage, numbers),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lamsearch.results import StageName
+from lamsearch.space import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class LeasedTrial:
 
     trial: int
     candidate: int
-    log10_lambda: float
+    point: Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

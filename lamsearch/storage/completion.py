@@ -14,6 +14,7 @@ from optuna.trial import TrialState as OptunaState
 
 from lamsearch.results import StageName, Trained, TrialState
 from lamsearch.storage.curve_blobs import pack
+from lamsearch.storage.documents import TRAIN_SCORE
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.optuna_rows import (
     end,
@@ -25,13 +26,16 @@ from lamsearch.storage.tables import curves
 
 
 def end_trials(
-    transaction: Transaction, ended: Sequence[tuple[int, Trained]], facts: Mapping[str, object]
+    transaction: Transaction,
+    ended: Sequence[tuple[int, Trained]],
+    metric: str,
+    facts: Mapping[str, object],
 ) -> None:
     """End trials, given as Optuna's id and what came of each, with all that is known of them."""
-    set_attributes(transaction, [(trial, _attributes(one, facts)) for trial, one in ended])
+    set_attributes(transaction, [(trial, _attributes(one, metric, facts)) for trial, one in ended])
     set_intermediate_values(transaction, [
-        (trial, cycle, accuracy)
-        for trial, one in ended for cycle, accuracy in enumerate(one.cycle_accuracies, start=1)
+        (trial, cycle, score)
+        for trial, one in ended for cycle, score in enumerate(one.cycle_scores, start=1)
     ])  # fmt: skip
     end(transaction, [(trial, *_ending(one)) for trial, one in ended])
 
@@ -52,21 +56,23 @@ def write_curves(
     ])  # fmt: skip
 
 
-def finite(trained: Trained) -> Trained:
+def finite(trained: Trained, metric: str) -> Trained:
     """Return the same, or a failure where a score is no number, which Optuna would complete."""
-    for name in ("validation_accuracy", "validation_loss"):
-        value = getattr(trained, name)
+    score = f"validation {metric.replace('_', ' ')}"
+    named = {score: trained.score, "validation loss": trained.validation_loss}
+    for name, value in named.items():
         if value is not None and not np.isfinite(value):
-            reason = f"{name.replace('_', ' ')} is {value}"
+            reason = f"{name} is {value}"
             return Trained(state=TrialState.FAIL, reason=reason, updates=trained.updates)
     return trained
 
 
-def _attributes(trained: Trained, facts: Mapping[str, object]) -> dict[str, object]:
+def _attributes(trained: Trained, metric: str, facts: Mapping[str, object]) -> dict[str, object]:
     attributes: dict[str, object] = {
-        "validation_accuracy": trained.validation_accuracy,
+        f"validation_{metric}": trained.score,
+        "score_error": trained.score_error,
         "validation_loss": trained.validation_loss,
-        "train_accuracy": trained.train_accuracy,
+        TRAIN_SCORE.format(metric): trained.train_score,
         "reason": trained.reason,
         "updates": trained.updates,
         **facts,
@@ -75,6 +81,6 @@ def _attributes(trained: Trained, facts: Mapping[str, object]) -> dict[str, obje
 
 
 def _ending(trained: Trained) -> tuple[OptunaState, float | None]:
-    if trained.state is TrialState.FAIL or trained.validation_accuracy is None:
+    if trained.state is TrialState.FAIL or trained.score is None:
         return OptunaState.FAIL, None
-    return OptunaState[trained.state.name], trained.validation_accuracy
+    return OptunaState[trained.state.name], trained.score

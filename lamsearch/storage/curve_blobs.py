@@ -1,15 +1,17 @@
 """A trial's curve as it stands in the database: packed, and read back with suspicion.
 
 Enters: what the trainer says of a trial, or bytes that anybody may have written. Leaves: bytes, or
-a curve with its correctness. Refuses to believe, or to make room for, what `pack` cannot have made.
+a curve with its scores per example. Refuses to believe, or to make room for, what `pack` cannot
+have made.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zipfile
-from dataclasses import MISSING, fields
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,28 +20,30 @@ import numpy.typing as npt
 from lamsearch.results import Curve, Trained
 
 _MOST_BYTES = 1 << 28  # of a trial's arrays, unpacked: beyond a point per update for a week
-_NAMES = tuple(field.name for field in fields(Curve))
-_REQUIRED = frozenset(field.name for field in fields(Curve) if field.default is MISSING)
-_CORRECT = frozenset({"correct", "images"})
-Correct = npt.NDArray[np.bool_]
+_AXES = ("updates", "learning_rate")
+_VALUES = re.compile(r"(training|validation|test)_([a-z][a-z0-9_]{0,39})")
+# Scores per example: as bits and their number where each is 0 or 1, else as they are.
+_SCORES = frozenset({"correct", "images", "scores"})
+Scores = npt.NDArray[np.generic]
 
 
 def pack(trained: Trained) -> bytes | None:
-    """Return a trial's curve and per-image correctness as npz bytes, without pickle."""
-    if trained.curve is None:
+    """Return a trial's curve and its scores per example as npz bytes, without pickle."""
+    curve = trained.curve
+    if curve is None:
         return None
-    arrays: dict[str, Any] = {
-        name: value for name in _NAMES if (value := getattr(trained.curve, name)) is not None
-    }
-    if trained.correct is not None:
-        arrays["correct"] = np.packbits(trained.correct)
-        arrays["images"] = np.array(len(trained.correct))
+    arrays: dict[str, Any] = dict(curve.columns())
+    if trained.scores is not None and trained.scores.dtype == np.bool_:
+        arrays["correct"] = np.packbits(trained.scores.astype(np.bool_))
+        arrays["images"] = np.array(len(trained.scores))
+    elif trained.scores is not None:
+        arrays["scores"] = trained.scores.astype(np.float32)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
-def unpack(blob: bytes) -> tuple[Curve, Correct | None]:
+def unpack(blob: bytes) -> tuple[Curve, Scores | None]:
     """Return what was packed.
 
     Raises:
@@ -49,22 +53,27 @@ def unpack(blob: bytes) -> tuple[Curve, Correct | None]:
         arrays = _arrays(blob)
     except Exception as error:  # what zipfile, zlib and NumPy raise at foreign bytes has many types
         raise ValueError(f"a curve must be an npz archive: {error}") from error
-    correct = _correct(arrays)
+    scores = _scores(arrays)
     _check(arrays)
-    return Curve(**arrays), correct
+    updates, learning_rate = (arrays.pop(name) for name in _AXES)
+    return Curve(updates=updates, learning_rate=learning_rate, values=arrays), scores
 
 
 def _arrays(blob: bytes) -> dict[str, npt.NDArray[Any]]:
     with zipfile.ZipFile(io.BytesIO(blob)) as archive:
         members = archive.infolist()
         names = {member.filename.removesuffix(".npy") for member in members}
-        if len(names) < len(members) or not names <= {*_NAMES, *_CORRECT}:
+        if len(names) < len(members) or not all(map(_is_known, names)):
             raise ValueError(f"must hold arrays of a curve, got {sorted(names)[:12]}")
         if (size := sum(member.file_size for member in members)) > _MOST_BYTES:
             raise ValueError(f"must hold at most {_MOST_BYTES} bytes, got {size}")
         return {
             member.filename.removesuffix(".npy"): _read(archive.read(member)) for member in members
         }
+
+
+def _is_known(name: str) -> bool:
+    return name in (*_AXES, *_SCORES) or _VALUES.fullmatch(name) is not None
 
 
 def _read(content: bytes) -> npt.NDArray[Any]:
@@ -83,8 +92,9 @@ def _read(content: bytes) -> npt.NDArray[Any]:
 
 
 def _check(arrays: dict[str, npt.NDArray[Any]]) -> None:
-    if missing := sorted(_REQUIRED - arrays.keys()):
+    if missing := sorted(set(_AXES) - arrays.keys()):
         raise ValueError(f"a curve must have {missing}")
+    _check_quantities(arrays)
     updates = arrays["updates"]
     for name, array in arrays.items():
         kind = "i" if name == "updates" else "f"
@@ -94,8 +104,28 @@ def _check(arrays: dict[str, npt.NDArray[Any]]) -> None:
         raise ValueError("updates: must grow")
 
 
-def _correct(arrays: dict[str, npt.NDArray[Any]]) -> Correct | None:
-    """Take correctness out of the arrays."""
+def _check_quantities(names: Iterable[str]) -> None:
+    """Refuse curves of which one is missing: each quantity is that of all splits."""
+    found: dict[str, set[str]] = {"training": set(), "validation": set()}
+    for name in names:
+        if (parts := _VALUES.fullmatch(name)) is not None:
+            found.setdefault(parts[1], set()).add(parts[2])
+    if len({frozenset(quantities) for quantities in found.values()}) > 1:
+        raise ValueError(f"curves must be of the same quantities on each split, got {found}")
+
+
+def _scores(arrays: dict[str, npt.NDArray[Any]]) -> Scores | None:
+    """Take the scores per example out of the arrays."""
+    scores = arrays.pop("scores", None)
+    if scores is None:
+        return _correct(arrays)
+    if scores.dtype != np.float32 or scores.ndim != 1 or "correct" in arrays or "images" in arrays:
+        raise ValueError(f"scores: must be float32 numbers, got {scores.dtype} {scores.shape}")
+    return np.asarray(scores)
+
+
+def _correct(arrays: dict[str, npt.NDArray[Any]]) -> Scores | None:
+    """Take bits and their number out of the arrays."""
     packed, count = arrays.pop("correct", None), arrays.pop("images", None)
     if packed is None and count is None:
         return None

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, TypeAdapter
 
 from lamsearch.errors import StorageError, shown
+from lamsearch.space import SPACE
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ class _StudyRow(BaseModel):
     fingerprint: str
     data_fingerprint: str
     validation_images: dict[str, int]
-    classes: list[str]
+    classes: list[str] = Field(min_length=1)
     origin: str = Field(pattern=r"\A[^\x00]*\z")  # a path has no NUL
     files: str
     created: FiniteFloat
@@ -57,10 +58,13 @@ class _Planned(BaseModel):
     model_config = ConfigDict(strict=True)
     trial: NonNegativeInt
     candidate: NonNegativeInt
-    log10_lambda: FiniteFloat | None
+    coordinate: FiniteFloat | None
 
 
-_MISTAKES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+# Optuna asserts what it reads of its tables.
+_MISTAKES = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError
+)  # fmt: skip
 
 
 @contextmanager
@@ -98,8 +102,8 @@ def check_cohort(row: Mapping[Any, Any]) -> None:
         ArithmeticError: A λ is beyond all numbers.
     """
     for trial, candidate, value in _CohortRow.model_validate(dict(row)).slots:
-        planned = _Planned(trial=trial, candidate=candidate, log10_lambda=value)
-        _ = 10.0 ** (planned.log10_lambda or 0.0)
+        planned = _Planned(trial=trial, candidate=candidate, coordinate=value)
+        _ = SPACE.dimensions[0].value(planned.coordinate or 0.0)
 
 
 def believed(value: T) -> T:

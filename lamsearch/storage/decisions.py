@@ -16,7 +16,10 @@ from lamsearch.storage.damage import believed
 
 def decision_json(decision: Decision) -> dict[str, Any]:
     """Return a decision as plain JSON values."""
-    interval = None if decision.interval is None else [float(end) for end in decision.interval]
+    interval = None
+    if decision.bounds is not None:
+        ((low, high),) = decision.bounds
+        interval = [float(low), float(high)]
     return {
         "kind": decision.kind.value,
         "candidates": list(decision.candidates),
@@ -36,7 +39,7 @@ def decisions_from(value: Sequence[Mapping[str, Any]] | None) -> tuple[Decision,
             Decision(
                 kind=DecisionKind(one["kind"]),
                 candidates=_pair(one["candidates"]),
-                interval=None if one["interval"] is None else _pair(one["interval"]),
+                bounds=None if one["interval"] is None else (_pair(one["interval"]),),
                 inputs=inputs_from(one["inputs"]),
             )
         )

@@ -17,15 +17,18 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
 from lamsearch.errors import StorageError
+from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
+from lamsearch.space import SPACE, Point
 from lamsearch.storage.decisions import decision_json
+from lamsearch.storage.documents import point_from, stored_point
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.optuna_bridge import SYSTEM_ATTRIBUTES
 from lamsearch.storage.tables import stages, studies
 
 TRIAL_KEY = "lamsearch:sha256"  # of Optuna's system attributes of a trial
 STUDY_KEY = "sha256"  # in the JSON of a study's choice
-_CHOSEN = ("log10_lambda", "rule", "validation_accuracy", "warnings")
+_CHOSEN = (SPACE.dimensions[0].name, "rule", f"validation_{DEFAULT_METRIC.name}", "warnings")
 _FIXED = ("name", "data_fingerprint", "validation_images", "classes", "data_facts")
 _RESTORE = "the database is damaged; restore a copy of it"
 
@@ -36,21 +39,22 @@ def digest(*values: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_result(candidate: int, replicate: int, log10_lambda: float, trained: Trained) -> str:
+def of_result(candidate: int, replicate: int, point: Point | None, trained: Trained) -> str:
     """Return the digest of a planned trial's result as it is completed."""
-    failed = trained.state is TrialState.FAIL or trained.validation_accuracy is None
+    failed = trained.state is TrialState.FAIL or trained.score is None
     return of_record(
         TrialRecord(
             candidate=candidate,
             replicate=replicate,
             cohort=0,
-            log10_lambda=log10_lambda,
+            point=point,
             state=TrialState.FAIL if failed else trained.state,
             reason=trained.reason,
             updates=trained.updates,
-            validation_accuracy=trained.validation_accuracy,
+            score=trained.score,
+            score_error=trained.score_error,
             validation_loss=trained.validation_loss,
-            train_accuracy=trained.train_accuracy,
+            train_score=trained.train_score,
         )
     )
 
@@ -59,9 +63,12 @@ def of_record(record: TrialRecord) -> str:
     """Return the digest of a trial's result as it is read, less what its state leaves out."""
     complete = record.state is TrialState.COMPLETE
     failed = record.state is TrialState.FAIL
-    scores = (record.validation_accuracy, record.validation_loss, record.train_accuracy)
+    scores: tuple[float | None, ...] = (record.score, record.validation_loss, record.train_score)
+    if record.score_error is not None:
+        scores = (*scores, record.score_error)
+    point = None if record.point is None else stored_point(record.point)
     return digest(
-        record.candidate, record.replicate, record.log10_lambda, record.state.value,
+        record.candidate, record.replicate, point, record.state.value,
         None if complete else record.reason, None if complete else record.updates,
         None if failed else scores,
     )  # fmt: skip
@@ -77,7 +84,7 @@ def write_digests(
     rows = [
         {
             "trial_id": trial, "key": TRIAL_KEY,
-            "value_json": json.dumps(of_result(candidate, replicate, value, result)),
+            "value_json": json.dumps(of_result(candidate, replicate, point_from(value), result)),
         }
         for (trial, candidate, value), result in zip(entries, results, strict=True)
     ]  # fmt: skip
@@ -91,8 +98,9 @@ def check_record(record: TrialRecord, stage: str, trial: FrozenTrial) -> None:
         StorageError: It is not.
     """
     known = trial.system_attrs.get(TRIAL_KEY)
-    planned = trial.params.get("log10_lambda", record.log10_lambda)
-    if known is not None and (known != of_record(record) or planned != record.log10_lambda):
+    params = {} if record.point is None else SPACE.params(record.point)
+    moved = any(trial.params.get(name, x) != x for name, x in params.items())
+    if known is not None and (known != of_record(record) or moved):
         raise StorageError(
             f"storage: the result of {stage} candidate {record.candidate}, replicate "
             f"{record.replicate}, must be as it was completed, and is not: {_RESTORE}"
@@ -147,7 +155,7 @@ def check_intervals(row: Mapping[Any, Any], records: Mapping[StageName, StageRec
     """
     known = _known(row)
     for name, record in records.items():
-        low, high = record.interval or (None, None)
+        low, high = record.bounds[0] if record.bounds else (None, None)
         if known.get(name) not in (None, digest(low, high)):
             raise _damaged(row, f"interval of {name}")
         decisions = [decision_json(one) for one in record.decisions]

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from lamsearch.errors import StudyStateError
 from lamsearch.results import FinalScore, TestOpening
 from lamsearch.storage.digests import with_final
+from lamsearch.storage.documents import final_document
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import curves, studies
@@ -48,8 +49,8 @@ def open_test(
 def write_final(
     transaction: Transaction, study: str, final: FinalScore, models: Mapping[int, str]
 ) -> None:
-    """Write the test accuracy, and the digests by replicate of the models that were evaluated."""
-    row, written = planned_study_row(transaction, study), asdict(final)
+    """Write the test score, and the digests by replicate of the models that were evaluated."""
+    row, written = planned_study_row(transaction, study), final_document(final)
     _update(transaction, study, final=written, selected=with_final(row, written))
     ours = (curves.c.study_id == row["id"], curves.c.stage == "final")
     for replicate, digest in models.items():

@@ -15,7 +15,9 @@ import numpy as np
 import sqlalchemy as sa
 
 from lamsearch.errors import LeaseLostError
+from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import FinalScore, TestOpening, Trained, TrialState
+from lamsearch.space import SPACE, Point
 from lamsearch.storage.claims import Claim, Heartbeat, LeasedTrial, Wait
 from lamsearch.storage.completion import end_trials, finite, write_curves
 from lamsearch.storage.damage import check_cohort, damage_is_said
@@ -51,6 +53,7 @@ class Leases(WorkerTransactions):
         owner: a name for the worker that no other has.
         seconds: how long a lease holds without renewal.
         environment: the number of what it computes with, where it has joined.
+        metric: what the study's candidates are compared by.
     """
 
     def __init__(
@@ -61,9 +64,11 @@ class Leases(WorkerTransactions):
         owner: str,
         seconds: float,
         environment: int | None = None,
+        metric: str = DEFAULT_METRIC.name,
     ) -> None:
         super().__init__(database, seconds)
         self._study, self._environment, self.owner = study, environment, owner
+        self._metric = metric
 
     @damage_is_said()
     def claim(self) -> Claim | Wait | None:
@@ -115,8 +120,8 @@ class Leases(WorkerTransactions):
             transaction.execute(sa.update(cohorts).where(*self._mine(claim)).values(**values))
 
     @damage_is_said()
-    def report(self, claim: Claim, cycle: int, accuracies: Sequence[float]) -> tuple[str, ...]:
-        """Report each trial's validation accuracy at a cycle end; NaN for a model taken out.
+    def report(self, claim: Claim, cycle: int, scores: Sequence[float]) -> tuple[str, ...]:
+        """Report each trial's validation score at a cycle end; NaN for a model taken out.
 
         Returns:
             A sentence for each trial that another program has ended, and that was planned anew.
@@ -129,7 +134,7 @@ class Leases(WorkerTransactions):
             if row["state"] == DONE:
                 return ()
             _, entries, replanned = self._settle(transaction, claim, row)
-            pairs = zip(entries, accuracies, strict=True)
+            pairs = zip(entries, scores, strict=True)
             values = [(entry[0], cycle, float(one)) for entry, one in pairs if np.isfinite(one)]
             set_intermediate_values(transaction, values)
         return replanned
@@ -151,12 +156,12 @@ class Leases(WorkerTransactions):
             if row["state"] == DONE:
                 return ()
             study_id, entries, replanned = self._settle(transaction, claim, row)
-            results = [finite(trained) for trained in outcomes]
+            results = [finite(trained, self._metric) for trained in outcomes]
             write_digests(transaction, entries, claim.replicate, results)
             facts = {"worker": self.owner, "environment": self._environment}
             share = round(seconds / len(outcomes), 3)
             ended = [(entry[0], one) for entry, one in zip(entries, results, strict=True)]
-            end_trials(transaction, ended, {"seconds": share, **facts})
+            end_trials(transaction, ended, self._metric, {"seconds": share, **facts})
             write_curves(transaction, (study_id, claim.stage, claim.replicate), entries, outcomes)
             self._finish(transaction, claim, {**asdict(heartbeat), "seconds": seconds})
         return replanned
@@ -175,7 +180,7 @@ class Leases(WorkerTransactions):
     def complete_test(
         self, claim: Claim, final: FinalScore, models: Mapping[int, str] = _NO_MODELS
     ) -> None:
-        """Write the test accuracy, and that the work is done.
+        """Write the test score, and that the work is done.
 
         ``models`` are the SHA-256 digests, by replicate, of the models that were evaluated.
 
@@ -188,11 +193,11 @@ class Leases(WorkerTransactions):
             write_final(transaction, self._study, final, models)
             self._finish(transaction, claim, {})
 
-    def chosen(self) -> float:
-        """Return log10 λ of the committed winner."""
+    def chosen(self) -> Point:
+        """Return the committed choice."""
         with self._read() as transaction:
             query = sa.select(studies.c.selected).where(studies.c.name == self._study)
-            return float((transaction.connection.scalar(query) or {})["log10_lambda"])
+            return SPACE.point(transaction.connection.scalar(query) or {})
 
     @damage_is_said()
     def trained(self) -> dict[int, str | None]:
@@ -257,9 +262,7 @@ class Leases(WorkerTransactions):
             replicate=row["replicate"],
             token=row["token"] + 1,
             reclaimed=again,
-            trials=tuple(
-                LeasedTrial(trial=t, candidate=c, log10_lambda=lam) for t, c, lam in entries
-            ),
+            trials=tuple(LeasedTrial(trial=t, candidate=c, point=(x,)) for t, c, x in entries),
             replanned=replanned,
         )
 

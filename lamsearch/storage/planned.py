@@ -22,7 +22,9 @@ from sqlalchemy.engine import Connection
 from lamsearch.errors import StudyStateError
 from lamsearch.results import Decision, StageName
 from lamsearch.search import Slot
+from lamsearch.space import SPACE, Bounds, Point
 from lamsearch.storage.decisions import decisions_from
+from lamsearch.storage.documents import point_from
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.optuna_bridge import (
     STUDIES,
@@ -46,7 +48,7 @@ class PlannedTrial:
     candidate: int
     replicate: int
     cohort: int
-    log10_lambda: float | None
+    point: Point | None
     begun: bool
     done: bool
 
@@ -62,14 +64,14 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRow:
-    """A stage in the storage: our study's id, Optuna's number, the interval of log10 λ, and the
+    """A stage in the storage: our study's id, Optuna's number, its bounds, and the
     decisions that its candidates are of."""
 
     study: str
     study_id: str
     stage: StageName
     number: int
-    interval: tuple[float, float] | None
+    bounds: Bounds | None
     decisions: tuple[Decision, ...]
 
 
@@ -90,9 +92,9 @@ def read_stage_row(transaction: Transaction, study: str, stage: StageName) -> St
     row = transaction.execute(query).first()
     if row is None:
         raise removed(study, stage)
-    interval = None if row.low is None else (row.low, row.high)
+    bounds = None if row.low is None else ((row.low, row.high),)
     return StageRow(
-        study=study, study_id=row.id, stage=stage, number=row.optuna_study, interval=interval,
+        study=study, study_id=row.id, stage=stage, number=row.optuna_study, bounds=bounds,
         decisions=decisions_from(row.decisions),
     )  # fmt: skip
 
@@ -122,7 +124,7 @@ def planned_trials(
     return [
         PlannedTrial(
             trial=trial, stage=row.stage, candidate=candidate, replicate=row.replicate,
-            cohort=row.number, log10_lambda=value, begun=row.token > 0, done=row.state == DONE,
+            cohort=row.number, point=point_from(value), begun=row.token > 0, done=row.state == DONE,
         )
         for row in connection.execute(query.order_by(cohorts.c.stage, cohorts.c.number))
         for trial, candidate, value in row.slots
@@ -168,7 +170,7 @@ def settle(
 
 
 def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: int) -> float:
-    """Let an adaptive sampler choose log10 λ of a running trial, by what is planned alone."""
+    """Let an adaptive sampler choose the point of a running trial, by what is planned alone."""
     query = sa.select(cohorts.c.slots).where(
         cohorts.c.study == stage_row.study, cohorts.c.stage == stage_row.stage
     )
@@ -179,25 +181,26 @@ def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: i
     )
     study.get_trials(deepcopy=False)  # the cache must know a trial before it is asked for
     found = optuna.trial.Trial(study, trial)
-    value = found.suggest_float("log10_lambda", *found.user_attrs["interval"])
-    found.set_user_attr("lambda", 10.0**value)
+    (dimension,) = SPACE.dimensions
+    value = found.suggest_float(dimension.name, *found.user_attrs["interval"])
+    found.set_user_attr(dimension.parameter, dimension.value(value))
     return value
 
 
 def template(planned: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
-    """Return a planned trial as it is given to Optuna: waiting, with λ unless a sampler chooses."""
-    known = planned.log10_lambda is not None
+    """Return a planned trial for Optuna: waiting, with its point unless a sampler chooses."""
+    params = {} if planned.point is None else SPACE.params(planned.point)
     attributes: dict[str, Any] = {
         "candidate": planned.candidate, "replicate": planned.replicate, "cohort": cohort
     }  # fmt: skip
-    if planned.log10_lambda is not None:
-        attributes["lambda"] = 10.0**planned.log10_lambda
-    else:  # the stage's own interval may grow before the sampler is asked
+    for one in SPACE.dimensions if params else ():
+        attributes[one.parameter] = one.value(params[one.name])
+    if not params:  # the stage's own interval may grow before the sampler is asked
         attributes["interval"] = [bounds.low, bounds.high]
     return optuna.trial.create_trial(
         state=OptunaState.WAITING,
-        params={"log10_lambda": planned.log10_lambda} if known else {},
-        distributions={"log10_lambda": bounds} if known else {},
+        params=params,
+        distributions=dict.fromkeys(params, bounds),
         user_attrs=attributes,
     )
 
@@ -247,7 +250,7 @@ def _plan_anew(
 ) -> str:
     """Put a fresh trial into an entry; what was there stays with whoever has had it."""
     old = None if one is None else transaction.optuna.get_trial(entry[0])
-    wanted = Slot(candidate=entry[1], replicate=cohort["replicate"], log10_lambda=entry[2])
+    wanted = Slot(candidate=entry[1], replicate=cohort["replicate"], point=point_from(entry[2]))
     fresh = template(wanted, cohort["number"], _bounds(stage_row, entry[2], old))
     left, entry[0] = entry[0], transaction.optuna.create_new_trial(stage_row.number, fresh)
     number = transaction.optuna.get_trial(entry[0]).number
@@ -263,14 +266,14 @@ def _plan_anew(
 
 
 def _bounds(stage_row: StageRow, value: float | None, old: FrozenTrial | None) -> FloatDistribution:
-    """The interval of log10 λ that a fresh trial is given: its forerunner's, else the stage's."""
+    """The distribution that a fresh trial is given: its forerunner's, else the stage's."""
     if value is None and old is not None and _is_interval(old.user_attrs.get("interval")):
         return FloatDistribution(*old.user_attrs["interval"])
-    low, high = stage_row.interval or (value, value)
+    low, high = stage_row.bounds[0] if stage_row.bounds else (value, value)
     if low is None or high is None:
         raise removed(stage_row.study, stage_row.stage)
-    known = None if old is None else old.distributions.get("log10_lambda")
-    if value is None or (low <= value <= high and stage_row.interval is not None):
+    known = None if old is None else old.distributions.get(SPACE.dimensions[0].name)
+    if value is None or (low <= value <= high and stage_row.bounds is not None):
         return FloatDistribution(low, high)
     if isinstance(known, FloatDistribution) and known.low <= value <= known.high:
         return known

@@ -105,7 +105,7 @@ def read_stage(
         digests = model_digests(transaction, study)
         records = tuple(replace(one, model_sha256=digests.get(one.replicate)) for one in records)
     return StageRecord(
-        name=stage, interval=stage_row.interval, trials=records, decisions=stage_row.decisions
+        name=stage, bounds=stage_row.bounds, trials=records, decisions=stage_row.decisions
     )
 
 

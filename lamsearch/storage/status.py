@@ -12,8 +12,11 @@ from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
+from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import STAGES, Selected
+from lamsearch.space import SPACE
 from lamsearch.storage.damage import believed, damage_is_said
+from lamsearch.storage.documents import metric_name
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import lease_holds
 from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
@@ -24,11 +27,11 @@ from lamsearch.storage.study_rows import study_row
 from lamsearch.storage.tables import DONE, LEASED, TEST, cohorts, stages
 
 _RECOVERIES = 5
-# How near each other candidates are one point of a status: in log10 λ, and in accuracy.
+# How near each other candidates are one mark of a status: in the coordinate, and in the score.
 _NEAR = (0.02, 0.005)
 _WATCHED = [column for column in cohorts.c if column.name != "slots"]
 # By database: of which study at how many finished trials, and its points then.
-_POINTS: WeakKeyDictionary[Database, tuple[tuple[str, int], tuple[Point, ...]]] = (
+_POINTS: WeakKeyDictionary[Database, tuple[tuple[str, int], tuple[Scored, ...]]] = (
     WeakKeyDictionary()
 )
 
@@ -74,22 +77,23 @@ class Recovery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A candidate's mean validation accuracy over its complete trials so far.
+class Scored:
+    """A candidate's mean validation score over its complete trials so far.
 
-    Candidates that lie very near each other in both are one point, with the best one's accuracy.
+    ``at`` is its coordinate in the space's first dimension. Candidates that lie very near each
+    other in both are one, with the best one's score.
     """
 
     stage: str
-    log10_lambda: float
-    validation_accuracy: float
+    at: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """A study at a glance; cheap to read, whatever its size in trials and updates.
 
-    ``best`` is (log10 λ, validation accuracy) of the latest stage that has one. ``recovered`` are
+    ``best`` is (coordinate, validation score) of the latest stage that has one. ``recovered`` are
     the latest few cohorts that were resumed, the newest first. ``points`` are in the order of the
     stages, then of λ.
     """
@@ -104,7 +108,8 @@ class Status:
     failure: str | None
     selected: Selected | None
     elapsed: float
-    points: tuple[Point, ...] = ()
+    points: tuple[Scored, ...] = ()
+    metric: str = DEFAULT_METRIC.name
 
     @property
     def over(self) -> bool:
@@ -150,6 +155,7 @@ def read_status(database: Database, name: str) -> Status:
             selected=selected_from(row["selected"]),
             elapsed=elapsed(row["created"], row["finished"] or now),
             points=points,
+            metric=metric_name(row["document"]),
         )
     )
 
@@ -184,14 +190,14 @@ def _best(
 
 def _points(
     transaction: Transaction, database: Database, row: sa.RowMapping, totals: list[sa.Row[Any]]
-) -> tuple[Point, ...]:
+) -> tuple[Scored, ...]:
     """The points of a study, read again only when a further trial of it has finished."""
     finished = (row["id"], sum(int(one.finished) for one in totals))
     known = _POINTS.get(database)
     if known is None or known[0] != finished:
         query = _points_query(row["name"], transaction.connection.dialect.name)
-        points = [Point(**one) for one in transaction.execute(query).mappings()]
-        points.sort(key=lambda one: (STAGES.index(one.stage), one.log10_lambda))
+        points = [Scored(**one) for one in transaction.execute(query).mappings()]
+        points.sort(key=lambda one: (STAGES.index(one.stage), one.at))
         _POINTS[database] = known = (finished, tuple(points))
     return known[1]
 
@@ -213,7 +219,8 @@ def _points_query(name: str, dialect: str) -> sa.Select[Any]:
         .where(stages.c.name.in_(STAGES), stages.c.study == name)
         # a list of ids, not a join: SQLite would read the plan anew for every trial
         .where(trial.trial_id.in_(planned_ids(dialect).where(done)))
-        .where(sa.cast(trial.state, sa.String) == "COMPLETE", param.param_name == "log10_lambda")
+        .where(sa.cast(trial.state, sa.String) == "COMPLETE")
+        .where(param.param_name == SPACE.dimensions[0].name)
         .where(value.value.is_not(None))
         .group_by(stages.c.name, param.param_value)
         .subquery()
@@ -221,8 +228,8 @@ def _points_query(name: str, dialect: str) -> sa.Select[Any]:
     cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]
     return sa.select(
         means.c.stage,
-        sa.func.avg(means.c.x).label("log10_lambda"),
-        sa.func.max(means.c.y).label("validation_accuracy"),
+        sa.func.avg(means.c.x).label("at"),
+        sa.func.max(means.c.y).label("score"),
     ).group_by(means.c.stage, *cell)
 
 

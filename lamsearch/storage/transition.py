@@ -9,7 +9,7 @@ planned whole: Optuna's study, its waiting trials, our cohorts. Refuses to decid
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -32,6 +32,7 @@ from lamsearch.search import (
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.decisions import decision_json
 from lamsearch.storage.digests import with_choice
+from lamsearch.storage.documents import choice_document, stored_point
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.optuna_rows import insert_rows, insert_waiting
 from lamsearch.storage.planned import read_stage_row, template
@@ -86,7 +87,7 @@ def write_step(transaction: Transaction, study: Study, step: Step) -> None:
         case Plan():
             _extend(transaction, study, step)
         case Choose():
-            chosen = with_choice(transaction, study.name, asdict(step.selected))
+            chosen = with_choice(transaction, study.name, choice_document(step.selected))
             _update(transaction, study.name, selected=chosen)
         case Test():
             row = _cohort_row(study.name, TEST, 0, replicate=0, entries=[], total=0)
@@ -146,7 +147,7 @@ def _insert(transaction: Transaction, study: Study, step: Plan) -> None:
         )
     except optuna.exceptions.DuplicatedStudyError:
         raise foreign(title) from None
-    low, high = planned.interval or (None, None)
+    low, high = planned.bounds[0] if planned.bounds else (None, None)
     transaction.execute(
         sa.insert(stages).values(
             study=study.name, name=planned.stage, optuna_study=optuna_study,
@@ -168,8 +169,8 @@ def _extend(transaction: Transaction, study: Study, step: Plan) -> None:
     }  # fmt: skip
     if row["decisions"] is not None:  # a stage of an earlier version has none, and gets none
         values["decisions"] = [*row["decisions"], decision_json(step.decision)]
-    if further.interval is not None:
-        low, high = further.interval
+    if further.bounds is not None:
+        ((low, high),) = further.bounds
         values |= {"low": min(low, row["low"]), "high": max(high, row["high"])}
     transaction.execute(sa.update(stages).where(*where).values(**values))
     _insert_cohorts(transaction, study, further, number)
@@ -187,7 +188,7 @@ def _insert_cohorts(
     rows = [
         _cohort_row(
             study.name, planned.stage, cohort.number, replicate=cohort.replicate, total=total,
-            entries=[[next(ids), one.candidate, one.log10_lambda] for one in cohort.slots],
+            entries=[[next(ids), one.candidate, stored_point(one.point)] for one in cohort.slots],
         )
         for cohort in planned.cohorts
     ]  # fmt: skip
@@ -195,14 +196,14 @@ def _insert_cohorts(
 
 
 def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
-    """Optuna's distribution of log10 λ: the interval, else the span of all that is searched."""
-    if planned.interval is not None:
-        return FloatDistribution(*planned.interval)
-    values = [one.log10_lambda for cohort in planned.cohorts for one in cohort.slots]
-    ends = [value for value in values if value is not None]
+    """Optuna's distribution: the bounds, else the span of all that is searched."""
+    if planned.bounds is not None:
+        return FloatDistribution(*planned.bounds[0])
+    points = [one.point for cohort in planned.cohorts for one in cohort.slots]
+    ends = [point[0] for point in points if point is not None]
     for search in (study.coarse, study.fine):
-        if search is not None and search.log10_lambda is not None:
-            ends += search.log10_lambda
+        if search is not None and search.bounds is not None:
+            ends += search.bounds[0]
     return FloatDistribution(min(ends), max(ends))
 
 

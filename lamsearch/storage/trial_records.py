@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 
 from optuna.trial import FrozenTrial
 
+from lamsearch.metrics import METRICS
 from lamsearch.results import TrialRecord, TrialState
 from lamsearch.storage.curve_blobs import unpack
 from lamsearch.storage.digests import check_record
+from lamsearch.storage.documents import TRAIN_SCORE
 from lamsearch.storage.optuna_bridge import trial_id
 from lamsearch.storage.planned import PlannedTrial
 
@@ -53,7 +55,7 @@ def _unfinished(planned: PlannedTrial) -> TrialRecord:
         candidate=planned.candidate,
         replicate=planned.replicate,
         cohort=planned.cohort,
-        log10_lambda=planned.log10_lambda,
+        point=planned.point,
         state=TrialState.RUNNING if planned.begun else TrialState.WAITING,
     )
 
@@ -66,13 +68,14 @@ def _finished(planned: PlannedTrial, trial: FrozenTrial, curve: Mapping[str, Any
         candidate=planned.candidate,
         replicate=planned.replicate,
         cohort=planned.cohort,
-        log10_lambda=planned.log10_lambda,
+        point=planned.point,
         state=state,
         reason=None if complete else typed(str, attributes.get("reason")),
         updates=None if complete else typed(int, attributes.get("updates")),
-        validation_accuracy=trial.values[0] if done and trial.values else None,
+        score=trial.values[0] if done and trial.values else None,
+        score_error=typed(float, attributes.get("score_error")) if done else None,
         validation_loss=typed(float, attributes.get("validation_loss")) if done else None,
-        train_accuracy=typed(float, attributes.get("train_accuracy")) if done else None,
+        train_score=_train_score(attributes) if done else None,
         environment=typed(int, attributes.get("environment")),
         **curve,
     )
@@ -83,15 +86,24 @@ def typed(kind: type[T], value: object) -> T | None:
     return value if isinstance(value, kind) else None
 
 
+def _train_score(attributes: Mapping[str, object]) -> float | None:
+    """A trial's score on training examples, which is under the name of the study's metric."""
+    for names in (METRICS.builtin, METRICS.names):  # other packages' are looked for when wanted
+        for name in names:
+            if (found := typed(float, attributes.get(TRAIN_SCORE.format(name)))) is not None:
+                return found
+    return None
+
+
 def _unpacked(blob: bytes | None, examples: int | None) -> dict[str, Any]:
-    """A trial's curve and correctness, or that they are damaged."""
+    """A trial's curve and scores per example, or that they are damaged."""
     if blob is None:
         return {}
     try:
-        curve, correct = unpack(blob)
+        curve, scores = unpack(blob)
     except ValueError as error:
         _log.debug("a curve in the database is damaged: %s", error)
         return {"damaged": True}
-    if correct is not None and examples is not None and len(correct) != examples:
+    if scores is not None and examples is not None and len(scores) != examples:
         return {"curve": curve, "damaged": True}  # nothing can be paired with another split's
-    return {"curve": curve, "correct": correct}
+    return {"curve": curve, "scores": scores}

@@ -16,8 +16,11 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection, ExceptionContext
 
+from lamsearch.metrics import Metric, metric_of
 from lamsearch.results import STAGES, StageName
+from lamsearch.space import Bounds
 from lamsearch.storage.connections import engine_options, prepare
+from lamsearch.storage.documents import metric_name
 from lamsearch.storage.engine import Database
 from lamsearch.storage.optuna_bridge import STUDIES, TRIALS, storage_over
 from lamsearch.storage.planned import (
@@ -34,19 +37,20 @@ _BUSY_SECONDS = 20
 class PlannedStage:
     """One stage as the list of studies shows it; ``number`` is Optuna's id of it.
 
-    ``best`` is its best validation accuracy so far, ``over`` whether the whole study is.
+    ``best`` is its best validation score so far, ``over`` whether the whole study is.
     """
 
     study: str
     study_id: str
     stage: StageName
     number: int
-    interval: tuple[float, float] | None
+    bounds: Bounds | None
     planned: int
     finished: int
     best: float | None
     over: bool
     failure: str | None
+    metric: Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +107,10 @@ class View:
         found = [
             PlannedStage(
                 study=row.study, study_id=row.id, stage=row.name, number=row.optuna_study,
-                interval=None if row.low is None else (row.low, row.high),
+                bounds=None if row.low is None else ((row.low, row.high),),
                 planned=int(row.planned or 0), finished=int(row.finished or 0), best=row.best,
                 over=row.over is not None or row.failure is not None, failure=row.failure,
+                metric=metric_of(metric_name(row.document)),
             )
             for row in rows
         ]  # fmt: skip
@@ -197,7 +202,7 @@ def _planned_query() -> sa.Select[Any]:
     return (
         sa.select(
             stages.c.study, stages.c.name, stages.c.optuna_study, stages.c.low, stages.c.high,
-            studies.c.id, studies.c.finished.label("over"), studies.c.failure,
+            studies.c.id, studies.c.finished.label("over"), studies.c.failure, studies.c.document,
             totals.c.planned, totals.c.finished, totals.c.best,
         )
         .join(studies, studies.c.name == stages.c.study)

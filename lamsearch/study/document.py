@@ -6,9 +6,11 @@ import hashlib
 import json
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from lamsearch.errors import StudyFileError
+from lamsearch.metrics import DEFAULT_METRIC, METRICS
+from lamsearch.registries import BrokenEntryError, UnknownNameError
 from lamsearch.results import STAGES, StageName
 from lamsearch.study.checks import all_issues, feature_issues
 from lamsearch.study.data import Data
@@ -27,6 +29,16 @@ from lamsearch.study.settings import StageSettings, stage_settings
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
+def _known_metric(name: str) -> str:
+    try:
+        METRICS.get(name)
+    except UnknownNameError as error:
+        raise ValueError(f"must be one of {', '.join(METRICS.names)}") from error
+    except BrokenEntryError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
 class Study(Section):
     """A study file."""
 
@@ -35,6 +47,11 @@ class Study(Section):
     name: str = Field(pattern=f"^{NAME_PATTERN}$", max_length=100)
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     cohort: Annotated[int, Field(ge=1, le=512)] = Field(8, description="trials trained together")
+    metric: Annotated[str, AfterValidator(_known_metric)] = Field(
+        DEFAULT_METRIC.name,
+        description="what candidates are compared by, on validation",
+        json_schema_extra={"enum": list(METRICS.builtin)},
+    )
     data: SerializeAsAny[Data]  # the source's own table
     trainer: Trainer = Trainer()
     network: Network = Network()
@@ -108,7 +125,7 @@ class Study(Section):
         return self.settings_of(stage).halving
 
     def validation_images(self, stage: StageName) -> int:
-        """Return how many images the stage's validation accuracy is measured on."""
+        """Return how many images the stage's validation score is measured on."""
         return self.settings_of(stage).validation_examples or 0
 
     def canonical(self) -> dict[str, Any]:

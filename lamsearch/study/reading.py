@@ -212,6 +212,7 @@ def _rule(kind: str, message: str, where: str) -> str:
         "Input should be": "must be",
         "Tuple should have": "must have",
         " after validation": "",
+        "Value error, ": "",
         "Field required": "is missing a value",
     }
     for old, new in words.items():

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,6 +17,9 @@ from pydantic import (
 )
 
 from lamsearch.errors import Issue
+from lamsearch.registries import BrokenEntryError, UnknownNameError
+from lamsearch.space import Bounds, Point
+from lamsearch.study.samplers import SAMPLERS
 
 MOST = 2**31 - 1  # what a database's whole numbers hold
 Positive = Annotated[int, Field(ge=1, le=MOST)]
@@ -23,7 +27,20 @@ Rate = Annotated[float, Field(gt=0, le=1e10)]  # float32 holds none beyond 3.4e3
 LEAST_WIDTH = 1e-6  # of an interval of log10 λ
 Log10 = Annotated[float, Field(ge=-30.0, le=10.0)]
 Interval = tuple[Log10, Log10]
-Sampler = Literal["random", "stratified", "tpe"]
+
+
+def _known_sampler(name: str) -> str:
+    try:
+        SAMPLERS.get(name)
+    except UnknownNameError as error:
+        *most, last = (repr(one) for one in SAMPLERS.names)
+        raise ValueError(f"must be {', '.join(most)} or {last}") from error
+    except BrokenEntryError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+Sampler = Annotated[str, AfterValidator(_known_sampler)]
 SampleEvery = Positive | Literal["epoch", "cycle"]
 
 
@@ -140,11 +157,24 @@ class Search(Stage):
 
     trials: Positive | None = Field(None, description="candidates to draw")
     log10_lambda: Interval | None = Field(None, description="bounds of log10 λ")
-    sampler: Sampler = "random"
+    sampler: Sampler = Field(
+        "random", description="a registered sampler",
+        json_schema_extra={"enum": list(SAMPLERS.builtin)},
+    )  # fmt: skip
     values: tuple[Log10, ...] | None = Field(None, description="log10 λ of given candidates")
     halving: bool = Field(
         False, description="the worse half of each cohort leaves after cycle 1, and after cycle 2"
     )
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The bounds that candidates are drawn within, None where none are given."""
+        return None if self.log10_lambda is None else (self.log10_lambda,)
+
+    @property
+    def points(self) -> tuple[Point, ...] | None:
+        """The given candidates, None where they are drawn."""
+        return None if self.values is None else tuple((value,) for value in self.values)
 
     def issues(self) -> Iterator[Issue]:
         """Check that candidates are drawn or given, not both, from an interval that is one."""
@@ -234,3 +264,8 @@ class Final(Stage):
     validation: Positive | None = Field(None, description="instead of data.validation")
     replicates: Positive = Field(5, description="repetitions with seeds of their own")
     test_curves: bool = Field(False, description="sample test curves; only where λ is given")
+
+    @property
+    def point(self) -> Point | None:
+        """The given point, None where one is to be selected."""
+        return None if self.log10_lambda is None else (self.log10_lambda,)

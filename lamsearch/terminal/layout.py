@@ -18,8 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 from lamsearch.letters import plain
+from lamsearch.metrics import metric_of
 from lamsearch.results import ScoreKind
-from lamsearch.storage import Point, Recovery, Status, WorkerStatus
+from lamsearch.space import SPACE
+from lamsearch.storage import Recovery, Scored, Status, WorkerStatus
 from lamsearch.terminal.glyphs import ASCII, UNICODE, Glyphs
 from lamsearch.terminal.plot import plot
 from lamsearch.visible import visible
@@ -34,7 +36,7 @@ STATE_STYLES = {"done": "green", "failed": "red"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Layout:
     """Draws itself anew for the size that the terminal has at that moment.
 
     ``rate`` is updates per second in all, ``left`` seconds. Where it is not ``fitted`` to the
@@ -75,7 +77,10 @@ class Picture:
         beside = room - least - (most - height)
         drawn: list[Text] = []
         if self.plotted:
-            drawn = plot(status.points, width=width, height=beside, glyphs=glyphs)
+            drawn = plot(
+                status.points, width=width, height=beside, glyphs=glyphs,
+                metric=metric_of(status.metric),
+            )  # fmt: skip
         workers = _workers(status.workers, room - len(drawn), glyphs)
         return [*head, _stages(status, stages), *workers, *notes, *drawn]
 
@@ -112,19 +117,24 @@ def chosen_of(status: Status, glyphs: Glyphs) -> str:
     chosen = status.selected
     if chosen is None:
         return ""
-    name, score = f"log10 {glyphs.lam} {chosen.log10_lambda:.3f}", chosen.validation_accuracy
+    name, score = f"{_label(glyphs)} {SPACE.numbers(chosen.point, '.3f')}", chosen.score
     if score is None:
         return f"given: {name}"
     kind = "predicted" if score.kind is ScoreKind.PREDICTED else "mean"
-    return f"chosen: {name}, {kind} validation accuracy {100 * score.mean:.2f} %"
+    metric = metric_of(status.metric)
+    return f"chosen: {name}, {kind} validation {metric.title} {metric.words(score.mean)}"
 
 
 def best_of(status: Status, glyphs: Glyphs) -> str:
     """Return the best trial so far as text, empty where there is none."""
     if status.best is None:
         return ""
-    value, accuracy = status.best
-    return f"best {100 * accuracy:.2f} % at log10 {glyphs.lam} {value:.3f}"
+    at, score = status.best
+    return f"best {metric_of(status.metric).words(score)} at {_label(glyphs)} {at:.3f}"
+
+
+def _label(glyphs: Glyphs) -> str:
+    return SPACE.dimensions[0].plain_label.replace("λ", glyphs.lam)
 
 
 def left_of(seconds: float | None) -> str:
@@ -176,7 +186,7 @@ def _spoken(value: object, encoding: str) -> object:
         return plain(visible(value), encoding)
     if isinstance(value, tuple):
         return tuple(_spoken(one, encoding) for one in value)
-    if is_dataclass(value) and not isinstance(value, (type, Point)):  # of those there are many
+    if is_dataclass(value) and not isinstance(value, (type, Scored)):  # of those there are many
         found = {one.name: _spoken(getattr(value, one.name), encoding) for one in fields(value)}
         return replace(value, **found)
     return value

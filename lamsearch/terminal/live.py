@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.text import Text
 
 from lamsearch.storage import StageStatus, Status
-from lamsearch.terminal.layout import Picture, best_of, chosen_of, glyphs_of, left_of, percent
+from lamsearch.terminal.layout import Layout, best_of, chosen_of, glyphs_of, left_of, percent
 from lamsearch.terminal.overview import Overview
 from lamsearch.visible import visible
 
@@ -62,7 +62,7 @@ class Screen:
         self._speed.look(status)
         rate, left = self._speed.rate(status), self._speed.seconds_left(status)
         if self._live is not None:
-            self._live.update(Picture(status=status, rate=rate, left=left))
+            self._live.update(Layout(status=status, rate=rate, left=left))
             return
         for stage in status.stages:
             self._tell(status, stage, left)
@@ -132,7 +132,7 @@ def print_status(status: Status, *, plotted: bool = True) -> None:
     if not (drawn := _is_canvas(console)):
         console = Console(highlight=False, force_terminal=False, width=_PAPER_WIDTH)
     rate = rate_of(status)
-    figure = Picture(status=status, rate=rate, plotted=plotted and drawn, fitted=False)
+    figure = Layout(status=status, rate=rate, plotted=plotted and drawn, fitted=False)
     console.print(figure, end="")
 
 

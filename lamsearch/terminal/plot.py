@@ -1,4 +1,4 @@
-"""Validation accuracy over log10 λ, on a grid of letters.
+"""Validation scores over what is searched, on a grid of letters.
 
 Enters: points and a size. Leaves: lines of text that fit it, or none where there is nothing to
 draw or no room. Refuses to know where the points are from.
@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from lamsearch.storage import Point
+from lamsearch.metrics import DEFAULT_METRIC, Metric
+from lamsearch.space import SPACE
+from lamsearch.storage import Scored
 from lamsearch.terminal.glyphs import UNICODE, Glyphs
 
 _LEAST_HEIGHT, _MOST_HEIGHT = 7, 12
@@ -22,47 +24,54 @@ _STYLES = {"coarse": "cyan", "fine": "blue", "finalists": "magenta", "final": "y
 
 
 def plot(
-    points: Sequence[Point], *, width: int, height: int, glyphs: Glyphs = UNICODE
+    points: Sequence[Scored],
+    *,
+    width: int,
+    height: int,
+    glyphs: Glyphs = UNICODE,
+    metric: Metric = DEFAULT_METRIC,
 ) -> list[Text]:
-    """Return the points as lines: accuracy in percent upwards, log10 λ to the right.
+    """Return the points as lines: the score upwards, the coordinate to the right.
 
     A later stage's mark covers an earlier one's; the best means of the latest stage cover all.
     """
-    points = [p for p in points if math.isfinite(p.log10_lambda + p.validation_accuracy)]
+    points = [p for p in points if math.isfinite(p.at + p.score)]
     if not points or height < _LEAST_HEIGHT or width < _LEAST_WIDTH:
         return []
     rows, width = min(height, _MOST_HEIGHT) - _AROUND, min(width, _MOST_WIDTH)
-    left, right = _span([p.log10_lambda for p in points], least=0.2)
-    low, high = _span([100 * p.validation_accuracy for p in points], least=0.4)
+    left, right = _span([p.at for p in points], least=0.2)
+    low, high = _span([metric.number(p.score) for p in points], least=0.004 * metric.factor)
     decimals = 0 if high - low >= 2 * rows else 1 if high - low >= 0.2 * rows else 2
-    scale = [f"{high - (high - low) * row / (rows - 1):.{decimals}f} %" for row in range(rows)]
+    scale = [
+        f"{high - (high - low) * row / (rows - 1):.{decimals}f}{metric.unit}" for row in range(rows)
+    ]
     margin = max(map(len, scale)) + 2
     columns = width - margin
     grid: list[list[tuple[str, str]]] = [[(" ", "")] * columns for _ in range(rows)]
     for point, sign, style in _marks(points, glyphs):
-        column = round((point.log10_lambda - left) / (right - left) * (columns - 1))
-        row = round((high - 100 * point.validation_accuracy) / (high - low) * (rows - 1))
+        column = round((point.at - left) / (right - left) * (columns - 1))
+        row = round((high - metric.number(point.score)) / (high - low) * (rows - 1))
         grid[row][column] = (sign, style)
-    lines = [_legend(points, glyphs)]
+    lines = [_legend(points, glyphs, metric)]
     for row, cells in enumerate(grid):
-        told = row in (0, rows // 2, rows - 1)
-        side = glyphs.tick if told else glyphs.side
-        start = (f"{scale[row] if told else '':>{margin - 2}} {side}", "dim")
+        labelled = row in (0, rows // 2, rows - 1)
+        side = glyphs.tick if labelled else glyphs.side
+        start = (f"{scale[row] if labelled else '':>{margin - 2}} {side}", "dim")
         lines.append(Text.assemble(start, *cells))
     return lines + _axis(left, right, margin, columns, glyphs)
 
 
-def _marks(points: Sequence[Point], glyphs: Glyphs) -> list[tuple[Point, str, str]]:
+def _marks(points: Sequence[Scored], glyphs: Glyphs) -> list[tuple[Scored, str, str]]:
     """What is drawn, the last on top; stages do not compare, so the best is of the latest."""
     marks = [(one, glyphs.marks[one.stage], _STYLES[one.stage]) for one in points]
     latest = [point for point in points if point.stage == points[-1].stage]
-    top = max(one.validation_accuracy for one in latest)
-    best = [one for one in latest if one.validation_accuracy == top]
+    top = max(one.score for one in latest)
+    best = [one for one in latest if one.score == top]
     return [*marks, *((one, glyphs.best, _BEST_STYLE) for one in best)]
 
 
-def _legend(points: Sequence[Point], glyphs: Glyphs) -> Text:
-    line = Text("validation accuracy ", style="dim")
+def _legend(points: Sequence[Scored], glyphs: Glyphs, metric: Metric) -> Text:
+    line = Text(f"validation {metric.title} ", style="dim")
     for stage in dict.fromkeys(point.stage for point in points):
         line.append(f" {glyphs.marks[stage]}", style=_STYLES[stage]).append(f" {stage} ")
     return line.append(f" {glyphs.best}", style=_BEST_STYLE).append(" best mean")
@@ -77,7 +86,7 @@ def _span(values: Sequence[float], *, least: float) -> tuple[float, float]:
 
 def _axis(left: float, right: float, margin: int, columns: int, glyphs: Glyphs) -> list[Text]:
     """The axis with a notch at each round number, and the numbers below."""
-    name = f"log10 {glyphs.lam}"
+    name = SPACE.dimensions[0].plain_label.replace("λ", glyphs.lam)
     floor, below = [glyphs.floor] * columns, [" "] * (margin + columns)
     below[len(below) - len(name) :] = name
     for value, text in _ticks(left, right, most=max(2, columns // 7)):

@@ -8,7 +8,6 @@ from lamsearch.trainers.function import function_trainer
 from lamsearch.trainers.of_study import check, kind_of, trainer_for
 from lamsearch.trainers.protocol import (
     Exporting,
-    Metric,
     NoOptions,
     Parameter,
     Progress,
@@ -25,7 +24,6 @@ from lamsearch.trainers.registry import kind_named, names, register
 __all__ = [
     "Exporting",
     "Guarded",
-    "Metric",
     "NoOptions",
     "Parameter",
     "Progress",

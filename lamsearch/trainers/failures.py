@@ -44,6 +44,7 @@ class Guarded:
 
     def __init__(self, kind: TrainerKind, task: Task) -> None:
         self._count, self._examples = len(task.points), len(task.splits.validation_y)
+        self._metric = task.metric
         self._updates = 0
         with _guard():
             self._trainer: Trainer = kind.make(task)
@@ -121,7 +122,7 @@ class Guarded:
         if not self._updates < progress.updates <= progress.total:
             rule = f"updates must grow from {self._updates} to {progress.total}"
             raise ValueError(f"{rule}, got {progress.updates}")
-        for values in (progress.accuracies, progress.losses):
+        for values in (progress.scores, progress.losses):
             if values is not None and np.shape(values) != (self._count,):
                 raise ValueError(f"scores must be ({self._count},), got {np.shape(values)}")
 
@@ -131,11 +132,12 @@ class Guarded:
             raise ValueError(f"an outcome must be COMPLETE, PRUNED or FAIL, got {outcome.state}")
         if outcome.state is TrialState.FAIL:
             return
-        if outcome.validation_accuracy is None:
-            raise ValueError("an outcome that is not FAIL must have a validation accuracy")
-        correct = outcome.correct
-        if correct is None or correct.shape != (self._examples,) or correct.dtype != np.bool_:
-            rule = f"correct must be {self._examples} booleans, one per validation example"
+        if outcome.score is None:
+            raise ValueError("an outcome that is not FAIL must have a validation score")
+        scores, kind = outcome.scores, "b" if self._metric.proportion else "f"
+        if scores is None or scores.shape != (self._examples,) or scores.dtype.kind != kind:
+            what = "booleans" if self._metric.proportion else "numbers"
+            rule = f"scores must be {self._examples} {what}, one per validation example"
             raise ValueError(f"an outcome's {rule}")
 
 

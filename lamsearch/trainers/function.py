@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from lamsearch.results import FloatArray, IntArray, Trained, TrialState
+from lamsearch.metrics import LOG_LOSS, score_error
+from lamsearch.results import FloatArray, Trained, TrialState
+from lamsearch.space import Point
 from lamsearch.trainers.failures import reason_of
 from lamsearch.trainers.protocol import NoOptions, Progress, Splits, Task, TrainerKind
 
-# log10 λ, splits, seed, options → class probabilities (n, C) of the validation examples
-TrainFunction = Callable[[float, Splits, tuple[int, ...], Any], npt.ArrayLike]
+# point, splits, seed, options → class probabilities (n, C) of the validation examples
+TrainFunction = Callable[[Point, Splits, tuple[int, ...], Any], npt.ArrayLike]
 _SUM_TOLERANCE = 1e-3  # of the probabilities of an example
 
 
@@ -33,9 +35,9 @@ def function_trainer(
 
     Args:
         name: what ``[trainer] name`` says.
-        train: takes log10 λ, the `Splits`, the seed (study seed, stage, replicate) and the options;
-            returns class probabilities of the validation examples, shape (n, C). What it raises
-            makes the trial FAIL with that reason.
+        train: takes the point, (log10 λ,), the `Splits`, the seed (study seed, stage, replicate)
+            and the options; returns class probabilities of the validation examples, shape (n, C).
+            What it raises makes the trial FAIL with that reason.
         options: a pydantic model of the other keys of ``[trainer]``.
         reproducible: whether the same arguments give the same bits on the same machine.
     """
@@ -66,7 +68,7 @@ class FunctionTrainer:
             ended = len(self._outcomes) == total
             yield Progress(
                 updates=len(self._outcomes), total=total, cycles=int(ended), cycle_end=ended,
-                accuracies=self._column("validation_accuracy"),
+                scores=self._column("score"),
                 losses=self._column("validation_loss"),
             )  # fmt: skip
 
@@ -74,21 +76,22 @@ class FunctionTrainer:
         """Return what became of every trial, in the order of the points."""
         return tuple(self._outcomes)
 
-    def _trained(self, point: float) -> Trained:
+    def _trained(self, point: Point) -> Trained:
         labels, task = self._task.splits.validation_y, self._task
         try:
             found = self._train(point, task.splits, task.seed, task.options)
             probabilities = _checked(found, (len(labels), task.classes))
         except Exception as error:  # whatever somebody's own function raises
             return Trained(state=TrialState.FAIL, reason=reason_of(error))
-        correct = probabilities.argmax(axis=1) == labels
-        accuracy = float(correct.mean())
+        scores = task.metric.per_example(probabilities, labels)
+        score = float(scores.mean())
         return Trained(
             state=TrialState.COMPLETE,
-            validation_accuracy=accuracy,
-            validation_loss=_log_loss(probabilities, labels),
-            cycle_accuracies=(accuracy,),
-            correct=correct,
+            score=score,
+            score_error=score_error(task.metric, scores),
+            validation_loss=-float(LOG_LOSS.per_example(probabilities, labels).mean()),
+            cycle_scores=(score,),
+            scores=scores,
         )
 
     def _column(self, name: str) -> FloatArray:
@@ -109,9 +112,3 @@ def _checked(found: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDArray[np.flo
     if (np.abs(sums - 1.0) > _SUM_TOLERANCE).any():
         raise ValueError(f"class probabilities must sum to 1, got {sums.min():g} to {sums.max():g}")
     return probabilities
-
-
-def _log_loss(probabilities: npt.NDArray[np.float64], labels: IntArray) -> float:
-    """The mean of −log p of the label, in nats; p is at least float64's resolution."""
-    chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(chosen, np.finfo(np.float64).eps)).mean())

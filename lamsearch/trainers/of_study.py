@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from lamsearch.errors import Issue, StudyFileError
+from lamsearch.errors import InputError, Issue, StudyFileError
+from lamsearch.metrics import metric_of
 from lamsearch.results import FloatArray, IntArray, StageName
+from lamsearch.space import Point
 from lamsearch.study import Study, issues_of
 from lamsearch.trainers.failures import Guarded
 from lamsearch.trainers.protocol import Splits, Task, TrainerKind
@@ -34,7 +36,11 @@ def check(study: Study, where: str = "study") -> Study:
         InputError: The trainer is not registered here, or cannot be loaded.
         StudyFileError: It has issues; ``where`` opens every line.
     """
-    found = list(_issues(study, kind_of(study)))
+    try:
+        kind = kind_of(study)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    found = list(_issues(study, kind))
     if found:
         raise StudyFileError(
             Issue(where=f"{where}: {one.where}", rule=one.rule, value=one.value) for one in found
@@ -45,14 +51,14 @@ def check(study: Study, where: str = "study") -> Study:
 def trainer_for(
     study: Study,
     stage: StageName,
-    points: Sequence[float],
+    points: Sequence[Point],
     *,
     splits: Splits,
     classes: int,
     seed: Sequence[int],
     test: tuple[FloatArray, IntArray] | None = None,
 ) -> Guarded:
-    """Return what trains ``points`` (log10 λ of each trial) at a stage's settings.
+    """Return what trains ``points``, one for each trial, at a stage's settings.
 
     Raises:
         InputError: The study's trainer is not registered here, or cannot be loaded.
@@ -67,6 +73,7 @@ def trainer_for(
         classes=classes,
         seed=tuple(seed),
         test=test,
+        metric=metric_of(study.metric),
     )
     return Guarded(kind, task)
 

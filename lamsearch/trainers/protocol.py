@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.results import FloatArray, IntArray, Model, Trained
+from lamsearch.space import LAMBDA, Dimension, Point
 from lamsearch.study import Training
 
 State = dict[str, npt.NDArray[np.generic]]
-# class scores (n, C) and labels (n,) → one number per example (n,), higher is better
-Metric = Callable[[FloatArray, IntArray], npt.NDArray[np.floating | np.bool_]]
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 
@@ -53,20 +53,19 @@ class Splits(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter that can be searched: its name, on which scale, between which bounds.
+    """A parameter that can be searched: its dimension, between which bounds.
 
     ``shares_cohort`` says whether trials that differ in it can be trained in one cohort.
     """
 
-    name: str
-    scale: Literal["linear", "log10"]
+    dimension: Dimension
     low: float
     high: float
     shares_cohort: bool = True
 
 
-# Every trainer's first parameter; its values are given as their logarithms.
-LAMBDA = Parameter(name="lambda", scale="log10", low=-30.0, high=10.0)
+# Every trainer's first parameter.
+L2_PENALTY = Parameter(dimension=LAMBDA, low=-30.0, high=10.0)
 
 
 class NoOptions(BaseModel):
@@ -80,31 +79,33 @@ class Task:
     """All that the training of a cohort follows from.
 
     Args:
-        points: log10 λ of each of the cohort's K trials, in their order.
+        points: the points of the cohort's K trials, in their order.
         splits: the stage's training and validation examples.
         training: the stage's budget and schedule.
         options: the trainer's own, as its kind has checked them.
         classes: how many classes there are.
         seed: (study seed, stage, replicate); all randomness follows from it.
         test: test examples and labels, only for the curves of a study that selects nothing.
+        metric: what scores a validation example.
     """
 
-    points: tuple[float, ...]
+    points: tuple[Point, ...]
     splits: Splits
     training: Training
     options: BaseModel
     classes: int
     seed: tuple[int, ...]
     test: tuple[FloatArray, IntArray] | None = None
+    metric: Metric = DEFAULT_METRIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Where a cohort stands: updates done of all, cycles done.
 
-    An update is the trainer's own step, such as a mini-batch. ``accuracies`` and ``losses`` are the
-    trials' validation scores (K,) at the last sampling point, NaN for one that has left; None
-    before the first. ``cycle_end`` says that a cycle has just ended: scores are comparable there,
+    An update is the trainer's own step, such as a mini-batch. ``scores`` and ``losses`` are the
+    trials' on validation (K,) at the last sampling point, NaN for one that has left; None before
+    the first. ``cycle_end`` says that a cycle has just ended: scores are comparable there,
     and trials may be dropped.
     """
 
@@ -112,7 +113,7 @@ class Progress:
     total: int
     cycles: int
     cycle_end: bool
-    accuracies: FloatArray | None
+    scores: FloatArray | None
     losses: FloatArray | None
 
 
@@ -135,8 +136,8 @@ class Trainer(Protocol):
     def outcomes(self) -> tuple[Trained, ...]:
         """Return what became of every trial, in the order of the points, once it has run.
 
-        ``correct`` says of each validation example, in the order of the split, whether the model
-        predicts its label.
+        ``scores`` has the metric's number for each validation example, in the order of the split,
+        and ``score`` is their mean.
         """
         ...
 
@@ -198,7 +199,7 @@ class TrainerKind:
 
     name: str
     make: Callable[[Task], Trainer]
-    parameters: tuple[Parameter, ...] = (LAMBDA,)
+    parameters: tuple[Parameter, ...] = (L2_PENALTY,)
     options: type[BaseModel] = NoOptions
     table: Literal["trainer", "network"] = "trainer"
     reproducible: bool = True

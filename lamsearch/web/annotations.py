@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from lamsearch.figures import CandidateScore, candidate_scores, stage_figure, stages_figure
-from lamsearch.findings import accuracy_words, baseline_sentences, chosen_score, warnings
-from lamsearch.results import STAGES, FinalScore, StageName, StageRecord, StudyRecord, TrialState
+from lamsearch.findings import baseline_sentences, chosen_score, score_words, warnings
+from lamsearch.results import STAGES, StageName, StageRecord, StudyRecord, TrialState
+from lamsearch.space import SPACE, Point
 from lamsearch.storage import PlannedStage
 
 _PURPOSE: dict[StageName, str] = {
     "coarse": "It looks over a wide interval of λ, to see where a good one may lie.",
     "fine": "It looks closer, where the best λs of the search so far lie.",
-    "finalists": "It judges the best λs at the schedule that the final model is trained with, "
+    "finalists": "It scores the best λs at the schedule that the final model is trained with, "
     "each over several replicates with seeds of their own. Means over replicates decide: the best "
     "single trial, which the dashboard calls out, may be another.",
     "final": "It trains the chosen λ anew, once per replicate; the test set is opened once, "
@@ -24,8 +25,8 @@ _PURPOSE: dict[StageName, str] = {
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
 
-class Words:
-    """What `lamsearch.storage` asks for the dashboard: a annotator of stages."""
+class Annotations:
+    """What `lamsearch.storage` asks for the dashboard: an annotator of stages."""
 
     def attributes(self, stage: PlannedStage) -> Mapping[str, object]:
         """Return what a study's page lists beside its figures."""
@@ -34,10 +35,11 @@ class Words:
             "stage": stage.stage,
             "trials": f"{stage.finished} of {stage.planned} finished",
         }
-        if stage.interval is not None:
-            found["log10 λ"] = f"{_signed(stage.interval[0])} to {_signed(stage.interval[1])}"
+        if stage.bounds is not None:
+            for dimension, (low, high) in zip(SPACE.dimensions, stage.bounds, strict=True):
+                found[dimension.plain_label] = f"{_signed(low)} to {_signed(high)}"
         if stage.best is not None:
-            found["best validation accuracy"] = round(stage.best, 5)
+            found[f"best validation {stage.metric.score_title}"] = round(stage.best, 5)
         if stage.over:
             found["state"] = "failed" if stage.failure else "the study is done"
         return found
@@ -56,7 +58,8 @@ class Words:
 
     def figures(self, record: StudyRecord, stage: StageName) -> Mapping[str, str]:
         """Return the figures by their HTML id: this stage, and all of them where there are more."""
-        found = {"accuracy-over-lambda": stage_figure(record, stage)}
+        what = f"{record.metric.name}-over-{record.space.dimensions[0].parameter}"
+        found = {what: stage_figure(record, stage)}
         if len(record.stages) > 1:
             found["through-the-stages"] = stages_figure(record)
         return found
@@ -66,16 +69,20 @@ def _facts(record: StudyRecord, stage: StageName) -> Iterator[str]:
     found = record.stages[stage]
     yield "| | |"
     yield "|---|---|"
-    if found.interval is not None:
-        low, high = found.interval
-        yield f"| log10 λ | {_signed(low)} to {_signed(high)} |"
-    elif values := sorted({t.log10_lambda for t in found.trials if t.log10_lambda is not None}):
-        yield f"| log10 λ | {', '.join(map(_signed, values[:12]))}{' …' * (len(values) > 12)} |"
+    points = {trial.point for trial in found.trials if trial.point is not None}
+    for index, dimension in enumerate(record.space.dimensions):
+        if found.bounds is not None:
+            low, high = found.bounds[index]
+            yield f"| {dimension.plain_label} | {_signed(low)} to {_signed(high)} |"
+        elif values := sorted({point[index] for point in points}):
+            listed = f"{', '.join(map(_signed, values[:12]))}{' …' * (len(values) > 12)}"
+            yield f"| {dimension.plain_label} | {listed} |"
     yield f"| trials | {_progress(found)} |"
     best = _best(record, stage)
-    if best is not None and best.log10_lambda is not None:
-        where = f"log10 λ = {_signed(best.log10_lambda)} (λ = {10**best.log10_lambda:.4g})"
-        yield f"| best validation accuracy | **{accuracy_words(best)}** at {where} |"
+    if best is not None and best.point is not None:
+        where = f"{_at(record, best.point)} ({_value(record, best.point)})"
+        words = f"**{score_words(record, best)}** at {where}"
+        yield f"| best validation {record.metric.title} | {words} |"
     yield f"| seed | {record.seed} |"
     yield f"| fingerprints | study `{record.study_fingerprint[:12]}`, " \
           f"data `{record.data_fingerprint[:12]}` |"  # fmt: skip
@@ -98,12 +105,15 @@ def _outcome(record: StudyRecord, stage: StageName) -> Iterator[str]:
         trials_are = "1 trial is" if left == 1 else f"{left} trials are"
         yield f"Nothing yet: {trials_are} still to be trained."
     elif stage == "final":
-        yield from _tested(record.final)
+        yield from _tested(record)
         for sentence in baseline_sentences(record):
             yield from ("", _plain(sentence))
-    elif later == "fine" and record.stages["fine"].interval is not None:
-        low, high = record.stages["fine"].interval
-        yield f"The fine stage searches log10 λ from {_signed(low)} to {_signed(high)}."
+    elif later == "fine" and (bounds := record.stages["fine"].bounds) is not None:
+        parts = [
+            f"{dimension.plain_label} from {_signed(low)} to {_signed(high)}"
+            for dimension, (low, high) in zip(record.space.dimensions, bounds, strict=True)
+        ]
+        yield f"The fine stage searches {', '.join(parts)}."
     elif later == "finalists":
         count = len({trial.candidate for trial in record.stages["finalists"].trials})
         yield f"{count} λs went on to the finalists."
@@ -117,8 +127,8 @@ def _chosen(record: StudyRecord) -> Iterator[str]:
     chosen = record.selected
     if chosen is None:
         return
-    at = f"log10 λ = {_signed(chosen.log10_lambda)}"
-    yield f"**λ = {chosen.lam:.4g}** was chosen ({at}): {_plain(chosen.rule)}."
+    at = _at(record, chosen.point)
+    yield f"**{_value(record, chosen.point)}** was chosen ({at}): {_plain(chosen.rule)}."
     score = chosen_score(record)
     if score is not None:
         yield ""
@@ -127,17 +137,28 @@ def _chosen(record: StudyRecord) -> Iterator[str]:
         yield from ("", _plain(sentence))
 
 
-def _tested(final: FinalScore | None) -> Iterator[str]:
+def _at(record: StudyRecord, point: Point) -> str:
+    pairs = zip(record.space.dimensions, point, strict=True)
+    return ", ".join(f"{one.plain_label} = {_signed(x)}" for one, x in pairs)
+
+
+def _value(record: StudyRecord, point: Point) -> str:
+    return f"{record.space.symbol} = {record.space.value_words(point)}"
+
+
+def _tested(record: StudyRecord) -> Iterator[str]:
+    final, metric = record.final, record.metric
     if final is None:
         yield "All replicates are trained; the test set has not been opened yet."
         return
-    low, high = final.interval95
+    low, high = sorted(metric.number(end) for end in final.interval95)
+    ends = f"{low:.{metric.digits}f} to {high:.{metric.digits}f}{metric.unit}"
     many = f"{final.n} replicate{'s' if final.n > 1 else ''}"
-    yield f"**Test accuracy {100 * final.mean:.2f} %** over {many}, 95 % interval " \
-          f"{100 * low:.2f} to {100 * high:.2f} %, on {final.test_images:,} examples."  # fmt: skip
+    yield f"**Test {metric.title} {metric.words(final.mean)}** over {many}, 95 % interval " \
+          f"{ends}, on {final.test_images:,} examples."  # fmt: skip
     if final.n > 1:
         yield ""
-        yield f"The ensemble of all replicates: {100 * final.ensemble:.2f} %."
+        yield f"The ensemble of all replicates: {metric.words(final.ensemble)}."
 
 
 def _link(name: StageName, here: StageName, numbers: Mapping[StageName, int]) -> str:

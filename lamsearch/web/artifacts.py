@@ -10,8 +10,8 @@ import io
 import re
 import threading
 from collections import OrderedDict
-from dataclasses import fields, replace
-from typing import BinaryIO
+from dataclasses import replace
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -101,8 +101,7 @@ def table(found: CurveOf) -> bytes:
     curve = _curve(found.record.stages[found.stage])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = {one.name: getattr(curve, one.name) for one in fields(Curve)} if curve else {}
-    known = {name: values for name, values in columns.items() if values is not None}
+    known: dict[str, Any] = {} if curve is None else dict(curve.columns())
     writer.writerow(known)
     for row in zip(*known.values(), strict=True):
         writer.writerow([str(value) if np.isfinite(value) else "" for value in row])
@@ -115,7 +114,5 @@ def _curve(stage: StageRecord) -> Curve | None:
 
 def _drawable(trial: TrialRecord) -> TrialRecord:
     """The trial as the figures draw one: they leave out what cannot be chosen."""
-    score = trial.validation_accuracy
-    return replace(
-        trial, state=TrialState.COMPLETE, validation_accuracy=0.0 if score is None else score
-    )
+    score = 0.0 if trial.score is None else trial.score
+    return replace(trial, state=TrialState.COMPLETE, score=score)

@@ -173,12 +173,12 @@ def _url(host: str, port: int) -> str:
 
 def _application(view: View, files: Files, say: Callable[[str], None]) -> WSGIApplication:
     """Optuna's application on the storage as we show it."""
-    from lamsearch.web.annotations import Words
+    from lamsearch.web.annotations import Annotations
     from lamsearch.web.artifacts import KINDS, Artifacts
     from lamsearch.web.error_handling import ErrorHandling, FirstLine
 
     artifacts = Artifacts(files)
-    shown = artifacts.shown = Shown(view, Words(), KINDS)
+    shown = artifacts.shown = Shown(view, Annotations(), KINDS)
     application = dashboard_bridge.application(shown, artifacts, FirstLine(view))
     return ErrorHandling(application, view, shown, say)  # which says what goes wrong
 

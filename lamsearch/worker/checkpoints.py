@@ -96,5 +96,5 @@ def _identity(stored: PlannedStudy, claim: Claim) -> dict[str, object]:
         "stage": claim.stage,
         "cohort": claim.number,
         "seed": list(training_seed(stored.study, claim.stage, claim.replicate)),
-        "candidates": [[trial.candidate, trial.log10_lambda] for trial in claim.trials],
+        "candidates": [[trial.candidate, *trial.point] for trial in claim.trials],
     }

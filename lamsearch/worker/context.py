@@ -15,15 +15,18 @@ from lamsearch import data as datasets
 from lamsearch.artifacts import Files
 from lamsearch.data import LabelledImages, TrainingData
 from lamsearch.errors import DataError
+from lamsearch.metrics import Metric, metric_of
 from lamsearch.results import FloatArray, IntArray, Model, StageName
 from lamsearch.search import training_seed
+from lamsearch.space import SPACE, Point
 from lamsearch.storage import Claim, Leases, PlannedStudy
 from lamsearch.study import Study
 from lamsearch.trainers import Guarded, trainer_for
 from lamsearch.worker.renewer import Retry
 
-SELECTED_TEST = "test accuracy of the selected λ"
-CURVES_TEST = "test curves and test accuracy of a study that selects nothing"
+# What the test set is opened for, with the metric's title.
+SELECTED_TEST = "test {} of the selected λ"
+CURVES_TEST = "test curves and test {} of a study that selects nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,11 @@ class Context:
         return self.stored.study
 
     @property
+    def metric(self) -> Metric:
+        """What the study's candidates are compared by."""
+        return metric_of(self.study.metric)
+
+    @property
     def wants_test_curves(self) -> bool:
         """Whether the final's curves have test values, which a study that selects may not have."""
         final = self.study.final
@@ -67,11 +75,11 @@ class Context:
     def trainer(
         self,
         stage: StageName,
-        points: Sequence[float],
+        points: Sequence[Point],
         replicate: int,
         test: tuple[FloatArray, IntArray] | None = None,
     ) -> Guarded:
-        """Return what trains ``points`` (log10 λ of each trial) at a stage's settings."""
+        """Return what trains ``points``, one for each trial, at a stage's settings."""
         return trainer_for(
             self.study,
             stage,
@@ -90,11 +98,11 @@ class Context:
             fingerprint=self.stored.data_fingerprint, origin=Path(self.stored.origin),
         )  # fmt: skip
 
-    def save_model(self, replicate: int, model: Model, log10_lambda: float) -> bytes:
+    def save_model(self, replicate: int, model: Model, point: Point) -> bytes:
         """Save a model of the final; return the file's content."""
         metadata: dict[str, object] = {
             "study": self.study.name,
-            "lambda": 10.0**log10_lambda,
+            **{one.parameter: one.value(x) for one, x in zip(SPACE.dimensions, point, strict=True)},
             "replicate": replicate,
             "classes": list(self.stored.classes),
             "study_fingerprint": self.study.fingerprint,

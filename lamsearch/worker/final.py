@@ -1,4 +1,4 @@
-"""The end: the final's models and test examples → test accuracy, with its interval."""
+"""The end: the final's models and test examples → test score, with its interval."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ from scipy.special import softmax
 
 from lamsearch.data import LabelledImages, normalise
 from lamsearch.data.images import Raw
+from lamsearch.metrics import DEFAULT_METRIC, Metric, score_error
 from lamsearch.results import FinalScore, FloatArray, IntArray, Model
 from lamsearch.statistics import interval95
 from lamsearch.trainers.network import class_scores
 
 
-def score(models: Sequence[Model], examples: LabelledImages) -> FinalScore:
+def score(
+    models: Sequence[Model], examples: LabelledImages, metric: Metric = DEFAULT_METRIC
+) -> FinalScore:
     """Evaluate every model and the mean of their softmax probabilities on the test examples."""
     probabilities = [_probabilities(model, examples.x) for model in models]
-    accuracies = [float((p.argmax(axis=1) == examples.y).mean()) for p in probabilities]
-    together = np.mean(probabilities, axis=0).argmax(axis=1)
-    mean, sd = float(np.mean(accuracies)), _sd(accuracies)
+    per_example = [metric.per_example(p, examples.y) for p in probabilities]
+    scores = [float(one.mean()) for one in per_example]
+    together = np.mean(probabilities, axis=0)
+    mean, sd = float(np.mean(scores)), _sd(scores)
+    single = score_error(metric, np.mean(per_example, axis=0))
     return FinalScore(
         mean=mean,
         sd=sd,
-        n=len(accuracies),
-        interval95=interval95(mean, sd, len(accuracies), len(examples.y)),
-        ensemble=float((together == examples.y).mean()),
-        accuracies=tuple(accuracies),
+        n=len(scores),
+        interval95=interval95(mean, sd, len(scores), len(examples.y), single),
+        ensemble=float(metric.per_example(together, examples.y).mean()),
+        scores=tuple(scores),
         test_images=len(examples.y),
-        confusion=_confusion(examples.y, together, models[0].b2.shape[0]),
+        confusion=_confusion(examples.y, together.argmax(axis=1), models[0].b2.shape[0]),
     )
 
 

@@ -23,6 +23,7 @@ from lamsearch.data import TrainingData
 from lamsearch.errors import FilesError, InterruptedWorkError, LeaseLostError
 from lamsearch.results import Model, Trained, TrialState
 from lamsearch.search import halving
+from lamsearch.space import SPACE
 from lamsearch.storage import Claim, Database, Heartbeat, Leases, PlannedStudy, Wait
 from lamsearch.trainers import Guarded, Progress, TrainerFailedError, check
 from lamsearch.worker.checkpoints import Checkpoints
@@ -70,6 +71,7 @@ class Worker:
         self._leases = Leases(
             database, stored.study.name, owner=owner, seconds=settings.lease_seconds,
             environment=None if stored.over else self._joined(database),
+            metric=stored.study.metric,
         )  # fmt: skip
         self._context = Context(
             stored=stored, settings=settings, data=data, files=self._files, leases=self._leases,
@@ -143,8 +145,8 @@ class Worker:
         checkpoints.drop()
         for trial, trained in zip(claim.trials, outcomes, strict=True):
             if trained.state is TrialState.FAIL:
-                point = f"log10 λ {trial.log10_lambda:.4g}"
-                self._say(f"{claim.stage} {point} failed: {trained.reason}")
+                at = f"{SPACE.dimensions[0].plain_label} {trial.point[0]:.4g}"
+                self._say(f"{claim.stage} {at} failed: {trained.reason}")
 
     def _outcomes(
         self, claim: Claim, renewer: LeaseRenewer, checkpoints: Checkpoints
@@ -195,11 +197,11 @@ class Worker:
         """Let the worse models go, before anything is saved: a checkpoint holds who has left."""
         if not self._study.halves(claim.stage):
             return
-        if progress.accuracies is not None and progress.losses is not None:
+        if progress.scores is not None and progress.losses is not None:
             cycles = self._study.training_of(claim.stage).cycles
             trainer.drop(
                 halving.reasons(
-                    progress.accuracies, progress.losses, cycle=progress.cycles, cycles=cycles
+                    progress.scores, progress.losses, cycle=progress.cycles, cycles=cycles
                 )
             )
 
@@ -212,9 +214,9 @@ class Worker:
 
     def _report(self, claim: Claim, progress: Progress) -> None:
         """Show a cycle's end to whoever watches; what an outage swallows comes with the results."""
-        if progress.accuracies is None:
+        if progress.scores is None:
             return
-        values = [float(value) for value in progress.accuracies]
+        values = [float(value) for value in progress.scores]
         with self._retried.noticing():
             self._say_all(self._leases.report(claim, progress.cycles, values))
 
@@ -225,15 +227,15 @@ class Worker:
     def _trainer(self, claim: Claim) -> Guarded:
         context, test = self._context, None
         if claim.stage == "final" and context.wants_test_curves:
-            examples = context.open_test(claim, CURVES_TEST)
+            examples = context.open_test(claim, CURVES_TEST.format(context.metric.title))
             test = (context.data.split("final").enter(examples.x), examples.y)
-        points = [trial.log10_lambda for trial in claim.trials]
+        points = [trial.point for trial in claim.trials]
         return context.trainer(claim.stage, points, claim.replicate, test)
 
     def _saved(self, claim: Claim, model: Model) -> str:
         """Save the model of a claim of the final; return its digest."""
-        log10_lambda = claim.trials[0].log10_lambda
-        return digest_of(self._context.save_model(claim.replicate, model, log10_lambda))
+        point = claim.trials[0].point
+        return digest_of(self._context.save_model(claim.replicate, model, point))
 
 
 def _title(claim: Claim) -> str:
@@ -241,11 +243,11 @@ def _title(claim: Claim) -> str:
 
 
 def _heartbeat(progress: Progress, claim: Claim, rate: float, before: Heartbeat) -> Heartbeat:
-    """Progress to show; the best is of cycle ends, for in between accuracies do not compare."""
+    """Progress to show; the best is of cycle ends, for in between scores do not compare."""
     heartbeat = replace(before, updates=progress.updates, per_second=rate)
-    accuracies = progress.accuracies
-    if not progress.cycle_end or accuracies is None or not np.isfinite(accuracies).any():
+    scores = progress.scores
+    if not progress.cycle_end or scores is None or not np.isfinite(scores).any():
         return heartbeat
-    best = int(np.nanargmax(accuracies))
-    value = claim.trials[best].log10_lambda
-    return replace(heartbeat, best=float(accuracies[best]), best_at=value)
+    best = int(np.nanargmax(scores))
+    at = claim.trials[best].point[0]
+    return replace(heartbeat, best=float(scores[best]), best_at=at)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, Published, python2_array, python2_batch, python2_meta
+from published_files import CLASSES, Published, python2_array, python2_batch, python2_meta
 
 from lamsearch.data import load, open_test, sources, verify
 from lamsearch.data.cifar10_files import located, read

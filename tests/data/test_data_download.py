@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import NAMES, Manners, Published
+from published_files import NAMES, Manners, Published
 
 from lamsearch.data import fetch
 from lamsearch.data.download import Archive, fetch_cifar10

@@ -83,7 +83,7 @@ def test_the_test_set_is_standardised_as_the_training_set(
     test = open_test(data.study, tmp_path, opening, fingerprint=data.fingerprint)
     x = ((own["X_test"] - again.mean) / again.std)[:, :3]  # as anybody would with NumPy
     expected = float((x.argmax(axis=1) == Y[250:]).mean())
-    assert final.score([again], test).accuracies == (expected,)
+    assert final.score([again], test).scores == (expected,)
     assert normalise(test.x, again.mean, again.std).dtype == np.float32
 
 
@@ -99,7 +99,7 @@ def test_moments_that_float32_holds_are_float32_in_a_model(tmp_path: Path) -> No
     from lamsearch.data import LabelledImages
 
     examples = LabelledImages(x=np.array([[2.0**30 + 1], [2.0**30]]), y=np.array([0, 1]))
-    assert final.score([again], examples).accuracies == (1.0,)
+    assert final.score([again], examples).scores == (1.0,)
 
 
 # Digests of features, moments and labels as they always were: rule 3 over versions.

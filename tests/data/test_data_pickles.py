@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Published, python2_array, short
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from published_files import Published, python2_array, short
 
 from lamsearch.data.cifar10_files import read
 from lamsearch.data.pickles import read_dictionary, uint8_array, whole_numbers

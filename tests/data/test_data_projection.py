@@ -61,7 +61,7 @@ def test_all_components_change_only_rounding(tmp_path: Path) -> None:
         outcomes.append(trainer.outcomes())
     for one, other in zip(*outcomes, strict=True):
         assert one.validation_loss == pytest.approx(other.validation_loss, rel=1e-3)
-        assert one.validation_accuracy == pytest.approx(other.validation_accuracy, abs=0.011)
+        assert one.score == pytest.approx(other.score, abs=0.011)
 
 
 def test_initial_weights_keep_the_fan_in_of_all_features(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_exported_model_acts_on_raw_images(tmp_path: Path) -> None:
         pass
     model, trained = trainer.models()[0], trainer.outcomes()[0]
     assert model is not None
-    assert trained.correct is not None
+    assert trained.scores is not None
     assert model.W1.shape == (64, 12)
     raw = data.pool.x
     x = normalise(raw, model.mean, model.std)

@@ -25,7 +25,7 @@ def run(study: Study, **changes: Any) -> RateRamp:
         "low": 0.01, "high": 0.5, "epochs": 8, "replicates": 2, "classes": 10, **changes,
     }  # fmt: skip
     splits = settings.pop("splits", None) or datasets.load(study, Path()).split("finalists")
-    return rate_ramp.run_ramp(splits, study, log10_lambda=-3.0, **settings)
+    return rate_ramp.run_ramp(splits, study, point=(-3.0,), **settings)
 
 
 def test_the_rate_rises_linearly_over_the_ramp(small_study: Small) -> None:
@@ -33,7 +33,7 @@ def test_the_rate_rises_linearly_over_the_ramp(small_study: Small) -> None:
     ramp = run(small_study())
     assert list(ramp.updates) == list(range(1, 121))
     np.testing.assert_allclose(ramp.learning_rate, 0.01 + 0.49 * np.arange(1, 121) / 120)
-    assert ramp.training_loss.shape == ramp.validation_accuracy.shape == (2, 120)
+    assert ramp.training_loss.shape == ramp.validation_score.shape == (2, 120)
     assert np.isfinite(ramp.training_loss).all()
 
 
@@ -43,7 +43,7 @@ def test_the_nets_follow_the_ramp(small_study: Small) -> None:
     assert still.validation_loss == pytest.approx(still.validation_loss[:, :1].repeat(120, 1))
     assert still.validation_loss.mean() == pytest.approx(still.untrained_loss)
     learning = run(small_study())
-    assert learning.validation_accuracy[:, -1].min() > 0.7
+    assert learning.validation_score[:, -1].min() > 0.7
 
 
 def test_the_ramp_is_the_rate_that_trains(
@@ -108,7 +108,7 @@ def test_what_a_study_file_gives(stages: dict[str, Any], log10_lambda: float, st
     data = {"source": "digits", "train": 300, "validation": 100}
     document = {"name": "a", "seed": 1, "data": data, "training": {"step_size": 9}, **stages}
     study = parse_study(document)
-    assert rate_ramp.log10_lambda_of(study) == pytest.approx(log10_lambda)
+    assert rate_ramp.point_of(study) == pytest.approx((log10_lambda,))
     assert rate_ramp.stage_of(study) == stage
 
 

@@ -23,8 +23,8 @@ def ramp(loss: Any, accuracy: Any = RISING, **changes: Any) -> RateRamp:
     rates = 0.05 * np.arange(1, points + 1)
     settings: dict[str, Any] = {
         "low": 0.001, "high": 1.0, "updates": np.arange(1, points + 1), "learning_rate": rates,
-        "training_loss": losses, "validation_loss": losses, "validation_accuracy": accuracies,
-        "untrained_loss": 2.0, "untrained_accuracy": 0.1,
+        "training_loss": losses, "validation_loss": losses, "validation_score": accuracies,
+        "untrained_loss": 2.0, "untrained_score": 0.1,
     }  # fmt: skip
     return RateRamp(**{**settings, **changes})
 

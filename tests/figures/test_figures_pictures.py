@@ -13,7 +13,7 @@ import study_records as made
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lamsearch.figures import accuracy_over_lambda, candidate_scores, learning_curves, render
+from lamsearch.figures import candidate_scores, learning_curves, render, scores_over_space
 from lamsearch.results import STAGES, StudyRecord, TrialState
 
 RECORDS: dict[str, Callable[[], StudyRecord]] = {
@@ -52,14 +52,14 @@ def drawn(axes: Axes, label: str) -> Any:
 def test_every_record_can_be_drawn(name: str, form: str) -> None:
     """Both figures of every record, however partial, are drawn without a warning."""
     record = RECORDS[name]()
-    assert rendered(accuracy_over_lambda(record), form)
+    assert rendered(scores_over_space(record), form)
     assert rendered(learning_curves(record, next(iter(record.stages), "coarse")), form)
 
 
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_same_record_same_bytes(form: str) -> None:
     """The same record gives the same bytes twice, without a date in them."""
-    one, two = (rendered(accuracy_over_lambda(made.finished()), form) for _ in range(2))
+    one, two = (rendered(scores_over_space(made.finished()), form) for _ in range(2))
     assert one == two
     assert b"<dc:date>" not in one
     one, two = (rendered(learning_curves(made.finished(), "finalists"), form) for _ in range(2))
@@ -68,13 +68,13 @@ def test_same_record_same_bytes(form: str) -> None:
 
 def test_png_is_twice_a_screens_density() -> None:
     """A PNG is 1,440 pixels wide: 7.5 inches at twice a browser's 96 dots."""
-    content = rendered(accuracy_over_lambda(made.finished()))
+    content = rendered(scores_over_space(made.finished()))
     assert int.from_bytes(content[16:20], "big") == 1440
 
 
 def test_axes_carry_units() -> None:
     """Every axis says its transaction: %, nats, updates, or that there is none."""
-    figure = accuracy_over_lambda(made.finished())
+    figure = scores_over_space(made.finished())
     for axes in figure.axes:
         assert axes.get_ylabel() == "validation accuracy (%)"
     assert figure.axes[-1].get_xlabel().startswith("log₁₀ λ")
@@ -88,8 +88,8 @@ def test_chosen_lambda_is_marked() -> None:
     """The line of the chosen λ stands at its log10 in every panel, its value above the first."""
     record = made.finished()
     assert record.selected is not None
-    record = replace(record, selected=replace(record.selected, log10_lambda=-2.7))
-    figure = accuracy_over_lambda(record)
+    record = replace(record, selected=replace(record.selected, point=(-2.7,)))
+    figure = scores_over_space(record)
     for axes in figure.axes:
         assert list(drawn(axes, "_chosen").get_xdata()) == [-2.7, -2.7]
     (text,) = [t for t in figure.axes[0].texts if "λ" in t.get_text()]
@@ -99,21 +99,21 @@ def test_chosen_lambda_is_marked() -> None:
 
 def test_given_lambda_is_called_given() -> None:
     """Where the study file gave λ the figure says given, not chosen."""
-    texts = [t.get_text() for t in accuracy_over_lambda(made.final_only()).axes[0].texts]
+    texts = [t.get_text() for t in scores_over_space(made.final_only()).axes[0].texts]
     assert texts == ["given: λ = 0.01  (log₁₀ λ = −2.000)"]
 
 
 def test_error_bars_are_standard_errors() -> None:
     """The finalists' bars reach one standard error, counted by hand, to both sides of the mean."""
     record = made.finished()
-    axes = accuracy_over_lambda(record).axes[0]
+    axes = scores_over_space(record).axes[0]
     _, _, (bars,) = drawn(axes, "finalists")
     ends = {round(float(s[0][0]), 9): s[:, 1] for s in bars.get_segments()}
     by_candidate: dict[float, list[float]] = {}
     for trial in record.stages["finalists"].trials:
-        assert trial.log10_lambda is not None
-        assert trial.validation_accuracy is not None
-        by_candidate.setdefault(trial.log10_lambda, []).append(100 * trial.validation_accuracy)
+        assert trial.point[0] is not None
+        assert trial.score is not None
+        by_candidate.setdefault(trial.point[0], []).append(100 * trial.score)
     assert len(ends) == len(by_candidate) == 4
     for x, values in by_candidate.items():
         se = np.std(values, ddof=1) / math.sqrt(len(values))
@@ -124,7 +124,7 @@ def test_error_bars_are_standard_errors() -> None:
 def test_single_runs_have_binomial_bars() -> None:
     """A coarse candidate's bar is 100·√(p(1 − p)/5000) percent to each side."""
     record = made.finished()
-    axes = accuracy_over_lambda(record).axes[0]
+    axes = scores_over_space(record).axes[0]
     _, _, (bars,) = drawn(axes, "coarse")
     best = candidate_scores(record, "coarse")[0]
     assert best.mean is not None
@@ -137,23 +137,23 @@ def test_single_runs_have_binomial_bars() -> None:
 def test_no_bars_without_image_count() -> None:
     """Single runs get no bars where the number of validation images is unknown."""
     record = made.finished(settings={}, selected=None)
-    assert drawn(accuracy_over_lambda(record).axes[0], "coarse").has_yerr is False
+    assert drawn(scores_over_space(record).axes[0], "coarse").has_yerr is False
 
 
 def test_fine_interval_is_shaded() -> None:
     """The shade of fine spans its interval."""
-    patch = drawn(accuracy_over_lambda(made.finished()).axes[0], "interval")
+    patch = drawn(scores_over_space(made.finished()).axes[0], "interval")
     assert (patch.get_x(), patch.get_x() + patch.get_width()) == pytest.approx((-3.45, -2.05))
 
 
 def test_lost_trials_stand_at_the_bottom() -> None:
     """Failed and pruned trials are marked at their λ, at the lower edge whatever the accuracies."""
     record = made.finished()
-    axes = accuracy_over_lambda(record).axes[0]
+    axes = scores_over_space(record).axes[0]
     for state, word in ((TrialState.FAIL, "failed"), (TrialState.PRUNED, "pruned")):
         mark = drawn(axes, word)
         (lost,) = [t for t in record.stages["coarse"].trials if t.state is state]
-        assert list(mark.get_xdata()) == [lost.log10_lambda]
+        assert list(mark.get_xdata()) == [lost.point[0]]
         assert list(mark.get_ydata()) == [0.025]
         assert mark.get_transform() == axes.get_xaxis_transform()
 
@@ -161,14 +161,14 @@ def test_lost_trials_stand_at_the_bottom() -> None:
 def test_all_points_are_inside_the_first_panel() -> None:
     """No mark of any stage and no bar's end lies outside the first panel."""
     for record in (made.finished(), made.many(), made.unfinished()):
-        axes = accuracy_over_lambda(record).axes[0]
+        axes = scores_over_space(record).axes[0]
         (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
         for name in record.stages:
             for score in candidate_scores(record, name):
                 if score.mean is not None:
-                    assert score.log10_lambda is not None
+                    assert score.point[0] is not None
                     assert score.se is not None
-                    assert left < score.log10_lambda < right
+                    assert left < score.point[0] < right
                     assert bottom < 100 * (score.mean - score.se)
                     assert 100 * (score.mean + score.se) < top
 
@@ -184,7 +184,8 @@ def test_more_than_four_candidates_are_said() -> None:
         (trial,) = score.complete
         assert trial.curve is not None
         np.testing.assert_allclose(
-            np.asarray(line.get_ydata(), dtype=float), 100 * trial.curve.validation_accuracy
+            np.asarray(line.get_ydata(), dtype=float),
+            100 * trial.curve.values["validation_accuracy"],
         )
 
 
@@ -198,7 +199,9 @@ def test_curves_are_means_over_replicates() -> None:
             line = next(
                 x for x in axes[panel].get_lines() if x.get_label() == f"_{split}-{measure}"
             )
-            curves = [getattr(t.curve, f"{split}_{measure}") for t in best.complete]
+            curves = [
+                t.curve.values[f"{split}_{measure}"] for t in best.complete if t.curve is not None
+            ]
             np.testing.assert_allclose(
                 np.asarray(line.get_ydata(), dtype=float), factor * np.mean(curves, axis=0)
             )
@@ -253,7 +256,8 @@ def test_wide_losses_get_a_log_axis() -> None:
     trials = list(record.stages["finalists"].trials)
     curve = trials[0].curve
     assert curve is not None
-    huge = replace(curve, validation_cost=curve.validation_cost * np.linspace(1e4, 1, 28))
+    cost = curve.values["validation_cost"] * np.linspace(1e4, 1, 28)
+    huge = replace(curve, values={**curve.values, "validation_cost": cost})
     trials[0] = replace(trials[0], curve=huge)
     stage = replace(record.stages["finalists"], trials=tuple(trials))
     figure = learning_curves(replace(record, stages={"finalists": stage}), "finalists")
@@ -263,10 +267,10 @@ def test_wide_losses_get_a_log_axis() -> None:
 
 def test_global_settings_are_left_alone() -> None:
     """Drawing changes none of matplotlib's settings, and theirs do not change the figure."""
-    mine = rendered(accuracy_over_lambda(made.finished()))
+    mine = rendered(scores_over_space(made.finished()))
     with mpl.rc_context({"xtick.labelsize": 30.0, "axes.linewidth": 9.0}):
         before = dict(mpl.rcParams)
-        assert rendered(accuracy_over_lambda(made.finished())) == mine
+        assert rendered(scores_over_space(made.finished())) == mine
         assert dict(mpl.rcParams) == before
 
 
@@ -278,7 +282,7 @@ def test_importing_figures_loads_no_matplotlib() -> None:
         "from lamsearch.results import StudyRecord\n"
         "record = StudyRecord(name='a', seed=1, study_fingerprint='', data_fingerprint='',"
         " settings={})\n"
-        "lamsearch.figures.accuracy_over_lambda(record)\n"
+        "lamsearch.figures.scores_over_space(record)\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -287,13 +291,13 @@ def test_importing_figures_loads_no_matplotlib() -> None:
 
 def test_texts_from_outside_are_no_mathematics() -> None:
     """A dollar sign in a name is drawn as a dollar sign."""
-    figure = accuracy_over_lambda(made.finished(name="$x$ $\\broken"))
+    figure = scores_over_space(made.finished(name="$x$ $\\broken"))
     assert rendered(figure)
 
 
 def test_texts_do_not_overlap() -> None:
     """No two texts of a figure lie on each other, and none is cut off by its edge."""
-    figures = [accuracy_over_lambda(RECORDS[name]()) for name in RECORDS]
+    figures = [scores_over_space(RECORDS[name]()) for name in RECORDS]
     figures += [learning_curves(made.finished(), stage) for stage in STAGES]
     for figure in figures:
         rendered(figure)

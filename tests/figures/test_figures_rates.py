@@ -25,14 +25,14 @@ def ramp(replicates: int = 3) -> RateRamp:
     loss[-1, -2:] = (1e20, np.nan)
     return RateRamp(
         low=1e-5, high=1.0, updates=np.arange(1, 21), learning_rate=rates, training_loss=loss,
-        validation_loss=loss + 0.05, validation_accuracy=0.1 + 0 * loss + rates / 2,
-        untrained_loss=2.5, untrained_accuracy=0.1,
+        validation_loss=loss + 0.05, validation_score=0.1 + 0 * loss + rates / 2,
+        untrained_loss=2.5, untrained_score=0.1,
     )  # fmt: skip
 
 
 def drawn(found: RateRange = FOUND, replicates: int = 3, name: str = "small") -> Figure:
     """Return the figure."""
-    return rate_range(ramp(replicates), found, name=name, log10_lambda=-3.0)
+    return rate_range(ramp(replicates), found, name=name, at="log₁₀ λ = -3")
 
 
 def rendered(figure: Figure, form: Any) -> bytes:
@@ -50,7 +50,7 @@ def test_axes_carry_units_and_the_title_says_what_was_trained() -> None:
     assert bottom.get_xlabel() == "learning rate η (no unit)"
     title = top.get_title(loc="left")
     assert "small" in title
-    assert "mean of 3 nets, log₁₀ λ = −3" in title
+    assert "mean of 3 models, log₁₀ λ = −3" in title
 
 
 def test_the_suggestion_is_marked_in_both_panels_and_named_once() -> None:
@@ -63,7 +63,7 @@ def test_the_suggestion_is_marked_in_both_panels_and_named_once() -> None:
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
         "validation accuracy", "training loss", "validation loss", "suggested eta_min = 0.02",
-        "suggested eta_max = 0.5", "first net diverged at 0.9",
+        "suggested eta_max = 0.5", "first model diverged at 0.9",
     ]  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_without_a_suggestion_the_curves_stand_alone() -> None:
 def test_thick_lines_are_means() -> None:
     """The thick line is the mean over the replicates, in percent, and ends with the first."""
     line = drawn().axes[0].get_lines()[0]
-    shown, expected = np.asarray(line.get_ydata()), 100 * ramp().validation_accuracy.mean(axis=0)
+    shown, expected = np.asarray(line.get_ydata()), 100 * ramp().validation_score.mean(axis=0)
     np.testing.assert_allclose(shown, expected)
     assert np.isnan(shown[-1])
 

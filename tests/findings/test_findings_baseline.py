@@ -11,11 +11,11 @@ import study_records as made
 from lamsearch.findings import baseline, warnings
 from lamsearch.report import document, markdown, page, summary
 from lamsearch.results import DataFacts, FinalScore, StageRecord, StudyRecord, TrialState
-from lamsearch.web.annotations import Words
+from lamsearch.web.annotations import Annotations
 
 FACTS = DataFacts(majority="cat", baseline={"finalists": 2 / 3, "final": 0.5}, warnings=())
 FINAL = FinalScore(
-    mean=2 / 3, sd=0.0, n=1, interval95=(0.48, 0.81), ensemble=2 / 3, accuracies=(2 / 3,),
+    mean=2 / 3, sd=0.0, n=1, interval95=(0.48, 0.81), ensemble=2 / 3, scores=(2 / 3,),
     test_images=30, confusion=((0, 10), (0, 20)),
 )  # fmt: skip
 
@@ -24,8 +24,7 @@ def study(accuracies: tuple[float, ...], **changes: Any) -> StudyRecord:
     """Return a study of 30 validation examples whose finalists have these accuracies."""
     stage = made.stage("finalists", [-1.0 - c for c in range(len(accuracies))], with_curve=False)
     trials = tuple(
-        replace(one, validation_accuracy=accuracy)
-        for one, accuracy in zip(stage.trials, accuracies, strict=True)
+        replace(one, score=accuracy) for one, accuracy in zip(stage.trials, accuracies, strict=True)
     )
     settings = {**made.SETTINGS, "data": {"train": 60, "validation": 30}}
     return made.finished(**{
@@ -43,7 +42,7 @@ def test_the_baseline_is_said_in_every_form() -> None:
     """The most frequent class's accuracy on validation, and on test by its row of the confusion
     matrix, stand in terminal, Markdown, HTML, the dashboard's note and the document."""
     record = study((0.9, 0.8))
-    note = Words().note(record, "finalists", {"finalists": 1})
+    note = Annotations().note(record, "finalists", {"finalists": 1})
     said = (
         "Baseline: always answering with the most frequent class (cat) gets 66.67 % on validation "
         "and 66.67 % on test."
@@ -64,7 +63,7 @@ def test_a_net_that_always_says_the_same_is_warned_of() -> None:
             "70.00 %"
         ) in text
         assert "Warning: the final is not better on test than always answering" in text
-    note = plain(Words().note(record, "finalists", {"finalists": 1}))
+    note = plain(Annotations().note(record, "finalists", {"finalists": 1}))
     assert "no candidate of finalists is better" in note
     assert len(document(record)["warnings"]) == 2
 
@@ -79,7 +78,7 @@ def test_nothing_is_warned_of_while_the_deciding_stage_is_trained() -> None:
     """As long as trials of the deciding stage are to come, their best may still be better."""
     record = study((2 / 3, 0.7), final=None)
     stage = record.stages["finalists"]
-    waiting = replace(stage.trials[0], state=TrialState.WAITING, validation_accuracy=None)
+    waiting = replace(stage.trials[0], state=TrialState.WAITING, score=None)
     going_on = replace(stage, trials=(waiting, *stage.trials[1:]))
     assert warnings(replace(record, stages={"finalists": going_on})) == []
 
@@ -101,7 +100,7 @@ def test_the_datas_warnings_are_shown() -> None:
         assert "Warning: 12 examples stand in two splits" in text
     assert document(record)["warnings"] == ["12 examples stand in two splits"]
     assert "12 examples stand in two splits" in plain(
-        Words().note(record, "finalists", {"finalists": 1})
+        Annotations().note(record, "finalists", {"finalists": 1})
     )
 
 
@@ -121,6 +120,6 @@ def test_failed_replicates_of_the_final_are_counted() -> None:
         replace(one, state=TrialState.FAIL if one.replicate < 3 else one.state)
         for one in stage.trials
     )
-    broken = StageRecord(name="final", interval=None, trials=trials)
+    broken = StageRecord(name="final", bounds=None, trials=trials)
     (found,) = warnings(made.finished(stages={"final": broken}))
     assert found.startswith("3 of 5 replicates of final failed")

@@ -10,12 +10,12 @@ import study_records as made
 from lamsearch.findings import chosen_score, nearest_trained
 from lamsearch.report import document, markdown, page, summary
 from lamsearch.results import Score, ScoreKind, Selected, StageRecord, StudyRecord, TrialState
-from lamsearch.web.annotations import Words
+from lamsearch.web.annotations import Annotations
 
 PREDICTED = Selected(
-    log10_lambda=-2.45,
+    point=(-2.45,),
     rule="top of a Gaussian process through mean validation accuracies over 3 replicates",
-    validation_accuracy=Score(mean=0.7117, se=0.039, n=0, kind=ScoreKind.PREDICTED),
+    score=Score(mean=0.7117, se=0.039, n=0, kind=ScoreKind.PREDICTED),
 )
 
 
@@ -24,8 +24,7 @@ def study(selected: Selected = PREDICTED) -> StudyRecord:
     stage = made.stage("finalists", [-3.0, -2.5], replicates=3, with_curve=False)
     scores = (0.70, 0.71, 0.72, 0.5, 0.6, 0.7)
     trials = tuple(
-        replace(one, validation_accuracy=score)
-        for one, score in zip(stage.trials, scores, strict=True)
+        replace(one, score=score) for one, score in zip(stage.trials, scores, strict=True)
     )
     stages = {"finalists": replace(stage, trials=trials)}
     return made.finished(stages=stages, selected=selected, final=None, openings=())
@@ -40,13 +39,13 @@ def test_a_prediction_is_called_one_in_every_form() -> None:
     """Terminal, Markdown, HTML and the dashboard's note say that the accuracy is predicted, by
     what, that nothing was trained there, and what was measured nearest to it."""
     record = study()
-    note = Words().note(record, "finalists", {"finalists": 1})
+    note = Annotations().note(record, "finalists", {"finalists": 1})
     for text in map(plain, (summary(record), markdown(record), page(record, []), note)):
         assert "Predicted validation accuracy" in text
         assert "71.17 ± 3.90 %" in text
         assert (
             "± 1 standard deviation of a Gaussian process fitted to 2 candidates' means over 3 "
-            "replicates; no network was trained at this λ in the search; the nearest trained, "
+            "replicates; no model was trained at this λ in the search; the nearest trained, "
             "log₁₀ λ = -2.5000, has 60.00 ± 5.77 %"
         ) in text
 
@@ -66,7 +65,7 @@ def test_a_measurement_says_over_what() -> None:
     """A measured accuracy has its standard error over replicates, or the binomial one of one."""
     for n, kind in ((3, "standard error over 3 replicates"), (1, "binomial standard error of one")):
         score = Score(mean=0.6, se=0.05, n=n)
-        found = chosen_score(study(replace(PREDICTED, validation_accuracy=score)))
+        found = chosen_score(study(replace(PREDICTED, score=score)))
         assert found is not None
         assert (found.label, found.value) == ("Validation accuracy", "60.00 ± 5.00 %")
         assert kind in found.detail
@@ -75,10 +74,10 @@ def test_a_measurement_says_over_what() -> None:
 
 def test_the_nearest_trained_is_one_that_ended_well() -> None:
     """A nearer candidate that lost a replicate does not stand for the chosen λ."""
-    record = study(replace(PREDICTED, log10_lambda=-2.9))
+    record = study(replace(PREDICTED, point=(-2.9,)))
     stage = record.stages["finalists"]
     broken = (replace(stage.trials[0], state=TrialState.FAIL), *stage.trials[1:])
-    lost = StageRecord(name="finalists", interval=None, trials=broken)
+    lost = StageRecord(name="finalists", bounds=None, trials=broken)
     found = nearest_trained(replace(record, stages={"finalists": lost}))
     assert found is not None
-    assert found.log10_lambda == -2.5
+    assert found.point[0] == -2.5

@@ -19,11 +19,11 @@ def scored(stage: StageRecord, chances: dict[float, float]) -> StageRecord:
     easy = rng.random(1000)
     trials = []
     for one in stage.trials:
-        if one.state is not TrialState.COMPLETE or one.log10_lambda is None:
+        if one.state is not TrialState.COMPLETE or one.point[0] is None:
             trials.append(one)
             continue
-        right = np.abs(easy + rng.normal(0, 0.05, 1000)) < chances[one.log10_lambda]
-        trials.append(replace(one, correct=right, validation_accuracy=float(right.mean())))
+        right = np.abs(easy + rng.normal(0, 0.05, 1000)) < chances[one.point[0]]
+        trials.append(replace(one, scores=right, score=float(right.mean())))
     return replace(stage, trials=tuple(trials))
 
 
@@ -38,7 +38,7 @@ def study(settings: dict[str, object] | None = None, *, finalists: bool = True) 
         stages["finalists"] = scored(kept, {-3.0: 0.6, -3.5: 0.59})
     record = made.finished(settings=settings or made.SETTINGS, stages=stages)
     assert record.selected is not None
-    return replace(record, selected=replace(record.selected, log10_lambda=-3.0))
+    return replace(record, selected=replace(record.selected, point=(-3.0,)))
 
 
 def plain(text: str) -> str:

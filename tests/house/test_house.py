@@ -24,10 +24,26 @@ def test_check_passes(session: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_version_is_said_without_loading_a_verb() -> None:
+    """`lamsearch --version` loads no array library, database or search library."""
+    heavy = ("numpy", "scipy", "optuna", "sqlalchemy", "pydantic", "rich", "fsspec")
+    code = (
+        "import sys; from lamsearch.cli import cli; cli(['--version'], standalone_mode=False); "
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_light_start() -> None:
-    """The command line starts without matplotlib, scikit-learn and the dashboard."""
+    """All verbs are loaded without matplotlib, scikit-learn and the dashboard."""
     heavy = ("matplotlib", "sklearn", "optuna_dashboard", "jinja2", "pandas", "torch")
-    code = f"import sys, lamsearch.cli; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        "import sys; from lamsearch.cli import VERBS; [VERBS.get(v) for v in VERBS.builtin]; "
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

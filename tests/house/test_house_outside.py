@@ -134,3 +134,38 @@ def test_a_broken_source_is_one_sentence(source: str, reason: str, tmp_path: Pat
     assert listed.returncode == 0
     assert "no_such_module" in listed.stdout
     assert lamsearch("broken", tmp_path, "create", study(tmp_path, "digits")).returncode == 0
+
+
+def test_a_study_of_another_package_s_metric_and_sampler_runs_to_its_end(tmp_path: Path) -> None:
+    """Candidates that another package draws are ranked, chosen and tested by its metric."""
+    name = study(tmp_path, "digits")
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    text = text.replace("cohort = 2", 'cohort = 2\nmetric = "brier"')
+    text = text.replace("[coarse]", '[coarse]\nsampler = "halton"')
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    run = lamsearch("outside", tmp_path, "run", name, "--workers", "1", "--json")
+    assert run.returncode == 0, run.stderr
+    document = json.loads(run.stdout)
+    assert document["metric"] == "brier"
+    trials = document["stages"][0]["trials"]
+    assert all(-2 < trial["score"] < 0 and trial["validation_accuracy"] is None for trial in trials)
+    best = max(trials, key=lambda trial: float(trial["score"]))
+    assert document["selected"]["params"] == best["params"]
+    assert document["final"]["test_accuracy"] is None
+    assert -2 < document["final"]["test_score"]["mean"] < 0
+    page = (tmp_path / "lamsearch-report/outside/report.md").read_text(encoding="utf-8")
+    assert "Test Brier score: " in page
+    assert lamsearch("outside", tmp_path, "status", "outside").stdout.count("Brier score") >= 1
+
+
+def test_what_is_not_installed_is_no_metric_and_no_sampler(tmp_path: Path) -> None:
+    """Without the package, names of its metric and sampler are refused with those that are."""
+    name = study(tmp_path, "digits")
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    text = text.replace("cohort = 2", 'cohort = 2\nmetric = "brier"')
+    text = text.replace("[coarse]", '[coarse]\nsampler = "halton"')
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    run = lamsearch("nothing", tmp_path, "check", name)
+    assert run.returncode == 2
+    assert "metric: must be one of accuracy, log_loss, got 'brier'" in run.stderr
+    assert "coarse.sampler: must be 'random', 'stratified' or 'tpe', got 'halton'" in run.stderr

@@ -101,9 +101,9 @@ def test_the_same_lambda_gives_what_the_trainer_gives(
             (expected,) = trainer.outcomes()
         for _ in range(2):
             trial = optuna.trial.FixedTrial({"log10_lambda": value})
-            assert objective(trial) == expected.validation_accuracy
+            assert objective(trial) == expected.score
             assert trial.user_attrs["validation_loss"] == expected.validation_loss
-            assert trial.user_attrs["train_accuracy"] == expected.train_accuracy
+            assert trial.user_attrs["train_accuracy"] == expected.train_score
 
 
 def test_another_stage_lends_its_settings(small_study: MakeStudy) -> None:
@@ -111,7 +111,7 @@ def test_another_stage_lends_its_settings(small_study: MakeStudy) -> None:
     study = small_study(coarse=None, finalists=None,
                         fine={"log10_lambda": [-3.0, -2.0], "keep": None})  # fmt: skip
     objective = lamsearch.Objective(study, stage="fine")
-    assert objective.interval == (-3.0, -2.0)
+    assert objective.bounds[0] == (-3.0, -2.0)
     assert -3.0 <= optimized(objective, 1).trials[0].params["log10_lambda"] <= -2.0
 
 
@@ -157,7 +157,7 @@ def test_any_trainer_can_be_an_objective(small_study: MakeStudy) -> None:
     good = lamsearch.Objective(small_study(**changes, trainer={"name": "softmax"}))
     assert good(optuna.trial.FixedTrial({"log10_lambda": -3.0})) > 0.6
     bad = lamsearch.Objective(small_study(**changes, trainer={"name": "raising"}))
-    bad.interval = (0.5, 1.0)
+    bad.bounds = ((0.5, 1.0),)
     study = optuna.create_study(direction="maximize")
     study.optimize(bad, n_trials=1)
     assert study.trials[0].state is TrialState.FAIL

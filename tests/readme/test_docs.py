@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from lamsearch.study import (
+    SOURCES,
     Coarse,
     Data,
     Final,
@@ -23,7 +24,8 @@ from lamsearch.study import (
 )
 
 ROOT = Path(__file__).parents[2]
-SECTIONS = (Study, Data, Network, Training, Coarse, Fine, Finalists, Final)
+TABLES = [SOURCES.get(name).table for name in SOURCES.builtin]
+SECTIONS = (Study, Data, *TABLES, Network, Training, Coarse, Fine, Finalists, Final)
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda one: one.__name__)

@@ -71,10 +71,12 @@ def curve(
         }
     return Curve(
         updates=updates, learning_rate=rate,
-        training_loss=2.4 - 2.2 * training, training_cost=2.4 - 2.2 * training + norm,
-        training_accuracy=training,
-        validation_loss=2.4 - 2.0 * validation, validation_cost=2.4 - 2.0 * validation + norm,
-        validation_accuracy=validation, **kinds,
+        values={
+            "training_loss": 2.4 - 2.2 * training, "training_cost": 2.4 - 2.2 * training + norm,
+            "training_accuracy": training, "validation_loss": 2.4 - 2.0 * validation,
+            "validation_cost": 2.4 - 2.0 * validation + norm, "validation_accuracy": validation,
+            **kinds,
+        },
     )  # fmt: skip
 
 
@@ -93,24 +95,24 @@ def trial(
     lift: float = 0.0,
 ) -> TrialRecord:
     """Return one trial at log10 λ = ``x``, its scores made up if it is complete."""
-    cohort = (candidate + 10 * replicate) // 8
+    cohort, at = (candidate + 10 * replicate) // 8, None if x is None else (x,)
     if state is TrialState.PRUNED and x is not None:
         accuracy = plateau(x) - 0.02
         return TrialRecord(
-            candidate=candidate, replicate=replicate, cohort=cohort, log10_lambda=x, state=state,
+            candidate=candidate, replicate=replicate, cohort=cohort, point=at, state=state,
             reason=reason, updates=updates,
-            validation_accuracy=accuracy, validation_loss=2.4 - 2 * accuracy,
+            score=accuracy, validation_loss=2.4 - 2 * accuracy,
         )  # fmt: skip
     if state is not TrialState.COMPLETE or x is None:
         return TrialRecord(
-            candidate=candidate, replicate=replicate, cohort=cohort, log10_lambda=x, state=state,
+            candidate=candidate, replicate=replicate, cohort=cohort, point=at, state=state,
             reason=reason, updates=updates,
         )  # fmt: skip
     accuracy = min(1.0, max(0.0, plateau(x) + lift + float(rng.normal(0, sd))))
     return TrialRecord(
-        candidate=candidate, replicate=replicate, cohort=cohort, log10_lambda=x, state=state,
-        validation_accuracy=accuracy, validation_loss=2.4 - 2 * accuracy,
-        train_accuracy=min(1.0, accuracy + 0.1),
+        candidate=candidate, replicate=replicate, cohort=cohort, point=at, state=state,
+        score=accuracy, validation_loss=2.4 - 2 * accuracy,
+        train_score=min(1.0, accuracy + 0.1),
         curve=curve(accuracy, x, rng, test=test) if with_curve else None,
     )  # fmt: skip
 
@@ -140,7 +142,12 @@ def stage(
                     with_curve=with_curve, **options,
                 )
             )  # fmt: skip
-    return StageRecord(name=name, interval=interval, trials=tuple(trials), warnings=warnings)
+    return StageRecord(
+        name=name,
+        bounds=None if interval is None else (interval,),
+        trials=tuple(trials),
+        warnings=warnings,
+    )
 
 
 def finished(**changes: Any) -> StudyRecord:
@@ -168,9 +175,9 @@ def finished(**changes: Any) -> StudyRecord:
             "final": stage("final", [-2.5], replicates=5, seed=4, lift=0.025),
         },
         "selected": Selected(
-            log10_lambda=-2.5,
+            point=(-2.5,),
             rule="highest mean validation accuracy of the finalists over 5 replicates",
-            validation_accuracy=Score(mean=0.5383, se=0.0013, n=5),
+            score=Score(mean=0.5383, se=0.0013, n=5),
             warnings=(),
         ),
         "openings": (
@@ -181,7 +188,7 @@ def finished(**changes: Any) -> StudyRecord:
         ),
         "final": FinalScore(
             mean=0.5274, sd=0.0031, n=5, interval95=(0.5172, 0.5376), ensemble=0.5452,
-            accuracies=(0.5241, 0.5309, 0.5262, 0.5300, 0.5258), test_images=10000,
+            scores=(0.5241, 0.5309, 0.5262, 0.5300, 0.5258), test_images=10000,
             confusion=tuple(tuple(int(v) for v in row) for row in confusion),
         ),
         "seconds": 1873.4,
@@ -199,7 +206,7 @@ def unfinished() -> StudyRecord:
     fine += [trial(c, 0, None, rng, state=TrialState.WAITING) for c in range(5, 15)]
     stages = {
         "coarse": whole.stages["coarse"],
-        "fine": StageRecord(name="fine", interval=(-3.45, -2.05), trials=tuple(fine)),
+        "fine": StageRecord(name="fine", bounds=((-3.45, -2.05),), trials=tuple(fine)),
     }
     return finished(
         stages=stages, selected=None, openings=(), final=None, finished=False, seconds=None
@@ -210,7 +217,7 @@ def planned_only() -> StudyRecord:
     """Return a study of which nothing has been trained yet."""
     rng = np.random.default_rng(5)
     waiting = tuple(trial(c, 0, None, rng, state=TrialState.WAITING) for c in range(15))
-    coarse = StageRecord(name="coarse", interval=(-5.0, -1.0), trials=waiting)
+    coarse = StageRecord(name="coarse", bounds=((-5.0, -1.0),), trials=waiting)
     return finished(
         stages={"coarse": coarse}, selected=None, openings=(), final=None, finished=False,
         seconds=None,
@@ -220,11 +227,9 @@ def planned_only() -> StudyRecord:
 def final_only() -> StudyRecord:
     """Return a study that selects nothing: λ given, test curves asked for."""
     settings = {k: v for k, v in SETTINGS.items() if k not in ("coarse", "fine", "finalists")}
-    selected = Selected(
-        log10_lambda=-2.0, rule="given by the study file", validation_accuracy=None, warnings=()
-    )
+    selected = Selected(point=(-2.0,), rule="given by the study file", score=None, warnings=())
     final = FinalScore(
-        mean=0.46, sd=0.0, n=1, interval95=(0.45, 0.47), ensemble=0.46, accuracies=(0.46,),
+        mean=0.46, sd=0.0, n=1, interval95=(0.45, 0.47), ensemble=0.46, scores=(0.46,),
         test_images=10000,
     )  # fmt: skip
     return finished(
@@ -274,7 +279,7 @@ def hostile() -> StudyRecord:
         settings={**SETTINGS, "name": HOSTILE, HOSTILE: {HOSTILE: [HOSTILE, "```\n```"]}},
         study_fingerprint=HOSTILE,
         selected=Selected(
-            log10_lambda=-2.5, rule=HOSTILE, validation_accuracy=Score(mean=0.5, se=0.1, n=5),
+            point=(-2.5,), rule=HOSTILE, score=Score(mean=0.5, se=0.1, n=5),
             warnings=(HOSTILE,),
         ),
         openings=(

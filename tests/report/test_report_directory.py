@@ -12,7 +12,7 @@ import study_records as made
 
 from lamsearch.errors import OutputError
 from lamsearch.report import check_output, to_json, write, writing
-from lamsearch.report.rendering import Picture, figures
+from lamsearch.report.rendering import RenderedFigure, figures
 from lamsearch.results import StudyRecord
 
 FOUR = {f"final-{replicate}.safetensors": b"old weights" for replicate in range(4)}
@@ -25,10 +25,10 @@ def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "figures", lambda record: _drawn(to_json(record), record))
 
 
-_DRAWN: dict[str, list[Picture]] = {}
+_DRAWN: dict[str, list[RenderedFigure]] = {}
 
 
-def _drawn(key: str, record: StudyRecord) -> list[Picture]:
+def _drawn(key: str, record: StudyRecord) -> list[RenderedFigure]:
     return _DRAWN[key] if key in _DRAWN else _DRAWN.setdefault(key, list(figures(record)))
 
 

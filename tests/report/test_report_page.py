@@ -151,7 +151,7 @@ def test_warnings_and_caveats_are_in_the_answer() -> None:
 def test_what_halving_spared_is_said() -> None:
     """A note counts the updates that pruned trials did not need; without any there is none."""
     said = (
-        "Halving spared coarse 3,600 of 81,000 planned updates of single nets, 1.05 times fewer: "
+        "Halving spared coarse 3,600 of 81,000 planned updates of single models, 1.05 times fewer: "
         "1 of 15 trials left at the end of a cycle"
     )
     assert said in markdown(made.finished())
@@ -164,12 +164,12 @@ def close_call(worse: float, chosen: float = -2.5) -> str:
     rng = np.random.default_rng(0)
     right = [rng.random(2000) < 0.5 - trial.candidate * worse for trial in stage.trials]
     trials = tuple(
-        replace(trial, validation_accuracy=float(row.mean()), correct=row)
+        replace(trial, score=float(row.mean()), scores=row)
         for trial, row in zip(stage.trials, right, strict=True)
     )
     record = made.finished(stages={"finalists": replace(stage, trials=trials)})
     assert record.selected is not None
-    return markdown(replace(record, selected=replace(record.selected, log10_lambda=chosen)))
+    return markdown(replace(record, selected=replace(record.selected, point=(chosen,))))
 
 
 def test_paired_differences_distinguish_candidates() -> None:
@@ -204,7 +204,7 @@ def picked(gains: list[float], settings: dict[str, object] = SAME) -> str:
     fine = made.stage("fine", [-3.0, -2.5], with_curve=False)
     stage = made.stage("finalists", [-3.0, -2.5], replicates=len(gains), with_curve=False)
     trials = tuple(
-        replace(one, validation_accuracy=(fine.trials[one.candidate].validation_accuracy or 0) + up)
+        replace(one, score=(fine.trials[one.candidate].score or 0) + up)
         for one, up in zip(stage.trials, gains * 2, strict=True)
     )
     stages = {"fine": fine, "finalists": replace(stage, trials=trials)}
@@ -265,7 +265,7 @@ def test_tables_are_cut_after_ten() -> None:
     fine = text.split("### Fine")[1].split("###")[0]
     assert fine.count("\n| -") == 10 + 1
     assert "… 50 more in trials.csv" in fine
-    first = max(t.validation_accuracy or 0 for t in made.many().stages["fine"].trials)
+    first = max(t.score or 0 for t in made.many().stages["fine"].trials)
     assert f"{100 * first:.2f} ±" in fine.split("| --- |")[-1].split("\n")[1]
 
 

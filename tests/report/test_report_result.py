@@ -16,8 +16,8 @@ RECORDS: dict[str, Callable[[], StudyRecord]] = {
     "finished": made.finished, "unfinished": made.unfinished, "planned": made.planned_only,
     "final only": made.final_only, "sixty": made.many, "hostile": made.hostile,
 }  # fmt: skip
-TRIAL_KEYS = {"candidate", "replicate", "cohort", "log10_lambda", "state", "validation_accuracy",
-              "validation_loss", "train_accuracy"}  # fmt: skip
+TRIAL_KEYS = {"candidate", "replicate", "cohort", "log10_lambda", "params", "state", "score",
+              "validation_accuracy", "validation_loss", "train_accuracy"}  # fmt: skip
 
 
 def number(value: Any) -> bool:
@@ -57,7 +57,8 @@ def test_document_of_a_finished_study() -> None:
     counts = [(s["planned"], s["complete"], s["failed"], s["pruned"]) for s in found["stages"]]
     assert counts == [(15, 13, 1, 1), (15, 15, 0, 0), (20, 20, 0, 0), (5, 5, 0, 0)]
     assert found["selected"] == {
-        "log10_lambda": -2.5, "lambda": 10**-2.5,
+        "log10_lambda": -2.5, "lambda": 10**-2.5, "params": {"log10_lambda": -2.5},
+        "score": {"mean": 0.5383, "se": 0.0013, "n": 5, "kind": "measured"},
         "rule": "highest mean validation accuracy of the finalists over 5 replicates",
         "validation_accuracy": {"mean": 0.5383, "se": 0.0013, "n": 5, "kind": "measured"},
     }  # fmt: skip
@@ -128,7 +129,7 @@ def test_json_is_strict() -> None:
     """A number that is none becomes null: the text has no NaN and no Infinity."""
     record = made.finished()
     stage = record.stages["coarse"]
-    odd = replace(stage.trials[0], validation_loss=math.inf, train_accuracy=math.nan)
+    odd = replace(stage.trials[0], validation_loss=math.inf, train_score=math.nan)
     record = replace(record, stages={"coarse": replace(stage, trials=(odd, *stage.trials[1:]))})
 
     def refuse(constant: str) -> None:
@@ -156,16 +157,16 @@ def test_csv_reads_back_to_the_same_floats() -> None:
     for row, (name, trial) in zip(rows, trials, strict=True):
         assert (row["stage"], int(row["candidate"])) == (name, trial.candidate)
         assert (int(row["replicate"]), int(row["cohort"])) == (trial.replicate, trial.cohort)
-        assert float(row["log10_lambda"]) == trial.log10_lambda
-        assert float(row["lambda"]) == 10**trial.log10_lambda
+        assert float(row["log10_lambda"]) == trial.point[0]
+        assert float(row["lambda"]) == 10 ** trial.point[0]
         assert row["state"] == trial.state.value
         if trial.state is TrialState.COMPLETE:
-            assert float(row["validation_accuracy"]) == trial.validation_accuracy
+            assert float(row["validation_accuracy"]) == trial.score
             assert float(row["validation_loss"]) == trial.validation_loss
-            assert float(row["train_accuracy"]) == trial.train_accuracy
+            assert float(row["train_accuracy"]) == trial.train_score
         else:
             pruned = trial.state is TrialState.PRUNED  # it left with a score
-            assert row["validation_accuracy"] == (str(trial.validation_accuracy) if pruned else "")
+            assert row["validation_accuracy"] == (str(trial.score) if pruned else "")
             assert row["train_accuracy"] == ""
             assert row["reason"] == trial.reason
 

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_dimension import bounds, extension, finalists, narrow
 
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
-from lamsearch.search import extension, finalists, narrow, winner
+from lamsearch.search import winner
+from lamsearch.space import SPACE
 from lamsearch.statistics import rank
 
 Row = tuple[Any, ...]  # log10 λ, then accuracies or (accuracy, loss), one per replicate; None fails
@@ -29,12 +31,12 @@ def stage(
             failed = accuracy is None
             trials.append(
                 TrialRecord(
-                    candidate=candidate, replicate=replicate, cohort=0, log10_lambda=value,
+                    candidate=candidate, replicate=replicate, cohort=0, point=(value,),
                     state=TrialState.FAIL if failed else TrialState.COMPLETE,
-                    validation_accuracy=accuracy, validation_loss=None if failed else loss,
+                    score=accuracy, validation_loss=None if failed else loss,
                 )
             )  # fmt: skip
-    return StageRecord(name=name, interval=interval, trials=tuple(trials))
+    return StageRecord(name=name, bounds=bounds(interval), trials=tuple(trials))
 
 
 def test_rank_is_by_accuracy_then_loss_then_number() -> None:
@@ -125,7 +127,7 @@ def test_narrow_holds_the_best_within_the_old_interval(rows: list[Row], keep: in
     low, high = narrow(record, keep=keep, examples=100)
     assert -5.0 <= low < high <= -1.0
     for one in rank(record, 100)[:keep]:
-        assert low <= one.log10_lambda <= high
+        assert low <= one.point[0] <= high
 
 
 def test_finalists_lie_a_quarter_of_the_width_apart() -> None:
@@ -150,7 +152,7 @@ def test_finalists_are_apart_and_begin_with_the_best(rows: list[Row], keep: int)
     record = stage(rows)
     chosen = finalists(record, keep=keep, examples=100)
     assert 1 <= len(chosen) <= keep
-    assert chosen[0] == rank(record, 100)[0].log10_lambda
+    assert chosen[0] == rank(record, 100)[0].point[0]
     assert all(abs(a - b) >= 1.0 for i, a in enumerate(chosen) for b in chosen[:i])
 
 
@@ -194,12 +196,12 @@ def test_the_winner_has_the_best_mean_over_replicates() -> None:
         [(-3.0, 0.80, 0.60), (-2.5, 0.74, 0.70), (-2.0, 0.70, 0.70)], name="finalists"
     )  # fmt: skip
     selected = winner(deciding, [], examples=100)
-    assert selected.log10_lambda == -2.5  # between the others, so nothing is to be warned of
-    assert selected.lam == pytest.approx(10**-2.5)
+    assert selected.point[0] == -2.5  # between the others, so nothing is to be warned of
+    assert SPACE.values(selected.point) == pytest.approx((10**-2.5,))
     assert selected.rule == (
         "best mean validation accuracy over 2 replicates among 3 candidates of finalists"
     )
-    score = selected.validation_accuracy
+    score = selected.score
     assert score is not None
     assert (score.mean, score.n) == (pytest.approx(0.72), 2)
     assert score.se == pytest.approx(0.02)  # sd .02·√2, over √2

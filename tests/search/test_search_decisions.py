@@ -33,10 +33,10 @@ def trained(step: Plan, top: float) -> tuple[TrialRecord, ...]:
     return tuple(
         TrialRecord(
             candidate=slot.candidate, replicate=slot.replicate, cohort=cohort.number,
-            log10_lambda=slot.log10_lambda,
+            point=slot.point,
             state=TrialState.FAIL if slot.candidate % 7 == 6 else TrialState.COMPLETE,
-            validation_accuracy=None if slot.candidate % 7 == 6
-            else 0.9 - 0.01 * ((slot.log10_lambda or 0.0) - top) ** 2 + 0.001 * slot.replicate,
+            score=None if slot.candidate % 7 == 6
+            else 0.9 - 0.01 * ((slot.point or (0.0,))[0] - top) ** 2 + 0.001 * slot.replicate,
             validation_loss=None if slot.candidate % 7 == 6 else 1.0,
         )
         for cohort in step.trials.cohorts for slot in cohort.slots
@@ -62,16 +62,16 @@ def steps(one: Study, top: float, *, stored: bool) -> list[Step]:
 def _after(standing: Standing, step: Plan, top: float, *, stored: bool) -> Standing:
     name = step.trials.stage
     before = standing.stages.get(name)
-    interval, decisions = step.trials.interval, tuple[Decision, ...]()
+    bounds, decisions = step.trials.bounds, tuple[Decision, ...]()
     if before is not None:
         decisions = before.decisions
-        if interval is not None and before.interval is not None:
-            ends = (*interval, *before.interval)
-            interval = (min(ends), max(ends))
+        if bounds is not None and before.bounds is not None:
+            ends = (*bounds[0], *before.bounds[0])
+            bounds = ((min(ends), max(ends)),)
     trials = (*(before.trials if before is not None else ()), *trained(step, top))
     stage = StageRecord(
         name=name,
-        interval=interval,
+        bounds=bounds,
         trials=tuple(sorted(trials, key=lambda trial: (trial.candidate, trial.replicate))),
         decisions=(*decisions, step.decision) if stored else (),
     )
@@ -103,7 +103,7 @@ def test_decisions_of_a_part_of_the_candidates_do_not_count() -> None:
     whole = standing.stages["fine"]
     assert len(whole.decisions) == 2
     expected = next_step(one, standing)
-    wrong = replace(whole.decisions[0], interval=(-1.0, -0.5))
+    wrong = replace(whole.decisions[0], bounds=((-1.0, -0.5),))
     for decisions in ((wrong,), (wrong, wrong), (replace(wrong, candidates=(0, 9)),)):
         changed = {**standing.stages, "fine": replace(whole, decisions=decisions)}
         assert next_step(one, replace(standing, stages=changed)) == expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamsearch.search.halving import leavers, net_cycles, reasons, survivors
+from lamsearch.search.halving import leavers, model_cycles, reasons, survivors
 
 GONE = float("nan")
 
@@ -38,13 +38,13 @@ def test_half_stay_after_each_of_two_cycles_and_at_least_one(
 )
 def test_what_a_cohort_trains_in_all(planned: int, cycles: int, trained: int) -> None:
     """Eight nets over four cycles train 8 + 4 + 2 + 2 = 16 cycles instead of 32."""
-    assert net_cycles(planned, cycles=cycles) == trained
+    assert model_cycles(planned, cycles=cycles) == trained
 
 
 @pytest.mark.parametrize("cycles", range(4, 12))
 def test_four_cycles_or_more_need_half_the_updates_at_most(cycles: int) -> None:
     """From four cycles on, every cohort of three or more needs at most half of its updates."""
-    assert all(2 * net_cycles(nets, cycles=cycles) <= nets * cycles for nets in range(3, 70))
+    assert all(2 * model_cycles(nets, cycles=cycles) <= nets * cycles for nets in range(3, 70))
 
 
 def test_the_worse_half_leaves_best_first() -> None:

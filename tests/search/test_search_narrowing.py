@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_dimension import bounds, further, narrow
 
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import StageRecord, TrialRecord, TrialState
-from lamsearch.search import Batch, further, narrow
+from lamsearch.search import Batch
 from lamsearch.study import Fine
 
 FIRST, WITHIN = (-4.0, -2.0), (-5.0, -1.0)
@@ -24,13 +25,13 @@ def fine(rows: Any) -> StageRecord:
     """Return finished trials of fine; candidate k is row k, None failed."""
     trials = [
         TrialRecord(
-            candidate=k, replicate=0, cohort=0, log10_lambda=value, validation_accuracy=score,
+            candidate=k, replicate=0, cohort=0, point=(value,), score=score,
             state=TrialState.FAIL if score is None else TrialState.COMPLETE,
             validation_loss=None if score is None else 1.0,
         )
         for k, (value, score) in enumerate(rows)
     ]  # fmt: skip
-    return StageRecord(name="fine", interval=FIRST, trials=tuple(trials))
+    return StageRecord(name="fine", bounds=(FIRST,), trials=tuple(trials))
 
 
 def after(
@@ -52,9 +53,9 @@ def test_a_further_round_narrows_as_coarse_was_narrowed() -> None:
     found = after(INSIDE, rounds=2)
     # the best are −3.0 and −2.6; 2 / (2 · 4) is 0.25
     assert found is not None
-    assert found.interval == pytest.approx((-3.25, -2.35))
+    assert found.bounds[0] == pytest.approx((-3.25, -2.35))
     assert (found.count, found.round, found.part) == (4, 2, (2,))
-    assert found.interval == narrow(fine(INSIDE), keep=2, examples=100)
+    assert found.bounds[0] == narrow(fine(INSIDE), keep=2, examples=100)
 
 
 def test_a_third_round_takes_the_best_of_all_and_the_margin_of_the_second() -> None:
@@ -64,7 +65,7 @@ def test_a_third_round_takes_the_best_of_all_and_the_margin_of_the_second() -> N
     found = after(INSIDE + second, rounds=3)
     # the best are −2.9 of round 2 and −3.0 of round 1; 0.9 / (2 · 4) is 0.1125
     assert found is not None
-    assert found.interval == pytest.approx((-3.1125, -2.7875))
+    assert found.bounds[0] == pytest.approx((-3.1125, -2.7875))
     assert (found.count, found.round, found.part) == (4, 3, (3,))
 
 
@@ -83,7 +84,7 @@ def test_fine_goes_on_past_an_outermost_best(
 ) -> None:
     """Beyond the edge where the best lies further λs are drawn, as dense as those before it."""
     found = after(rows, within, extend=True, rounds=2)
-    assert found == Batch(interval=interval, count=count, round=1, extension=1)
+    assert found == Batch(bounds=bounds(interval), count=count, round=1, extension=1)
     assert found.part == (1, 1)
 
 
@@ -109,21 +110,21 @@ def test_extensions_grow_the_interval_and_come_before_the_next_round() -> None:
     once: Rows = [*ABOVE, (-1.2, 0.95), (-1.7, 0.5)]
     found = after(once, (-5.0, 0.0), extend=True, rounds=2)
     # the interval is now [−4, −1] with 6 candidates: 1.5 more, clipped to 1
-    assert found == Batch(interval=(-1.0, 0.0), count=2, round=1, extension=2)
+    assert found == Batch(bounds=((-1.0, 0.0),), count=2, round=1, extension=2)
     inside: Rows = [*ABOVE, (-1.2, 0.5), (-1.7, 0.95)]
     found = after(inside, (-5.0, 0.0), extend=True, rounds=2)
     # the best are −1.7 and −2.2; 3 / (2 · 6) is 0.25
     assert found is not None
-    assert found.interval == pytest.approx((-2.45, -1.45))
+    assert found.bounds[0] == pytest.approx((-2.45, -1.45))
     assert (found.count, found.round, found.extension) == (4, 2, 0)
 
 
 def test_a_lone_candidate_is_extended_above_then_below() -> None:
     """A single draw is outermost on both sides: above first, and below unless that was better."""
     found = after([(-3.0, 0.5)], trials=1, keep=1, extend=True)
-    assert found == Batch(interval=(-2.0, -1.0), count=1, round=1, extension=1)
+    assert found == Batch(bounds=((-2.0, -1.0),), count=1, round=1, extension=1)
     found = after([(-3.0, 0.5), (-1.5, 0.4)], trials=1, keep=1, extend=True)
-    assert found == Batch(interval=(-5.0, -4.0), count=1, round=1, extension=2)
+    assert found == Batch(bounds=((-5.0, -4.0),), count=1, round=1, extension=2)
 
 
 def test_no_round_begins_where_nothing_is_left_to_narrow() -> None:
@@ -154,24 +155,24 @@ def test_whatever_fine_finds_it_ends_within_coarse_and_keeps_the_best(
     wanted = Fine(trials=trials, keep=keep, rounds=rounds, extend=extend)
     rng = np.random.default_rng(seed)
     rows: Rows = []
-    batch: Batch | None = Batch(interval=first, count=trials, round=1)
+    batch: Batch | None = Batch(bounds=(first,), count=trials, round=1)
     batches = []
     while batch is not None:
         batches.append(batch)
-        for value in rng.uniform(*batch.interval, batch.count):
+        for value in rng.uniform(*batch.bounds[0], batch.count):
             rows.append((float(value), 0.9 - 0.01 * (value - peak) ** 2))
         batch = further(fine(rows), wanted, first, within=WITHIN, examples=100)
         assert len(batches) < 100
         if batch is not None and not batch.extension:
             best = max(rows, key=lambda row: row[1] or 0.0)[0]
-            assert batch.interval[0] <= best <= batch.interval[1]
-    assert all(-5.0 <= one.interval[0] < one.interval[1] <= -1.0 for one in batches)
+            assert batch.bounds[0][0] <= best <= batch.bounds[0][1]
+    assert all(-5.0 <= one.bounds[0][0] < one.bounds[0][1] <= -1.0 for one in batches)
     assert [one.round for one in batches if not one.extension] == list(range(1, rounds + 1))
     assert len({one.part for one in batches}) == len(batches)
     if not extend:
         assert len(rows) == rounds * trials
         return
-    last = [one.interval for one in batches if one.round == rounds]
+    last = [one.bounds[0] for one in batches if one.round == rounds]
     ends = (min(a for a, _ in last), max(b for _, b in last))
     best = max(rows, key=lambda row: row[1] or 0.0)[0]
     assert best != max(rows)[0] or ends[1] == -1.0

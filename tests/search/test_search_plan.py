@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_dimension import at, draw, plan_candidates, plan_search
 
-from lamsearch.search import draw, plan_candidates, plan_search, training_seed
+from lamsearch.search import training_seed
 from lamsearch.study import Study, parse_study
 
 Build = Callable[..., Study]
@@ -68,16 +69,16 @@ def test_stages_draw_differently(small_study: Build) -> None:
     study = small_study(fine={"trials": 5})
     coarse = plan_search(study, "coarse")
     fine = plan_search(study, "fine", (-5.0, -1.0))
-    assert coarse.interval == fine.interval
+    assert coarse.bounds[0] == fine.bounds[0]
     assert coarse.cohorts != fine.cohorts
 
 
 def test_a_narrowed_interval_is_where_fine_draws(small_study: Build) -> None:
     """Fine draws its candidates from the interval that coarse left."""
     planned = plan_search(small_study(), "fine", (-3.25, -2.75))
-    assert planned.interval == (-3.25, -2.75)
+    assert planned.bounds[0] == (-3.25, -2.75)
     assert planned.trials == 4
-    drawn = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
+    drawn = [slot.point[0] for cohort in planned.cohorts for slot in cohort.slots]
     assert all(value is not None and -3.25 <= value <= -2.75 for value in drawn)
 
 
@@ -85,7 +86,7 @@ def test_the_first_draws_of_fine_are_these(small_study: Build) -> None:
     """What a study with one round drew before there were rounds, it draws to the bit."""
     planned = plan_search(small_study(fine={"rounds": 3, "extend": True}), "fine", (-3.25, -2.75))
     assert planned == plan_search(small_study(), "fine", (-3.25, -2.75))
-    drawn = [slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots]
+    drawn = [slot.point[0] for cohort in planned.cohorts for slot in cohort.slots]
     assert drawn == GOLDEN
 
 
@@ -99,18 +100,18 @@ def test_further_draws_are_new_and_numbered_on(sampler: str, small_study: Build)
         for part in parts
     ]
     for planned in plans:
-        assert planned.interval == (-3.25, -2.75)
+        assert planned.bounds[0] == (-3.25, -2.75)
         assert [cohort.number for cohort in planned.cohorts] == [2, 3]
         slots = [slot for cohort in planned.cohorts for slot in cohort.slots]
         assert [slot.candidate for slot in slots] == [4, 5, 6, 7, 8]
-    drawn = [slot.log10_lambda for one in plans for c in one.cohorts for slot in c.slots]
+    drawn = [at(slot.point) for one in plans for c in one.cohorts for slot in c.slots]
     assert len(set(drawn)) == (1 if sampler == "tpe" else 5 * len(parts))
 
 
 def test_tpe_leaves_the_choice_to_the_sampler(small_study: Build) -> None:
     """An adaptive sampler's candidates have no λ in the plan."""
     planned = plan_search(small_study(coarse={"sampler": "tpe"}), "coarse")
-    assert {slot.log10_lambda for cohort in planned.cohorts for slot in cohort.slots} == {None}
+    assert {slot.point for cohort in planned.cohorts for slot in cohort.slots} == {None}
 
 
 def test_given_values_are_the_candidates_in_their_order(small_study: Build) -> None:
@@ -118,9 +119,9 @@ def test_given_values_are_the_candidates_in_their_order(small_study: Build) -> N
     values = [-2.0, -4.0, -3.0, -1.0]
     coarse = {"values": values, "trials": None, "log10_lambda": None}
     planned = plan_search(small_study(coarse=coarse), "coarse")
-    assert planned.interval is None
+    assert planned.bounds is None
     slots = [slot for cohort in planned.cohorts for slot in cohort.slots]
-    assert [slot.log10_lambda for slot in slots] == values
+    assert [slot.point[0] for slot in slots] == values
     assert [slot.candidate for slot in slots] == [0, 1, 2, 3]
 
 
@@ -140,7 +141,7 @@ def test_cohorts_hold_every_trial_once_and_evenly(
     slots = [slot for cohort in planned.cohorts for slot in cohort.slots]
     pairs = [(slot.candidate, slot.replicate) for slot in slots]
     assert sorted(pairs) == [(c, r) for c in range(candidates) for r in range(replicates)]
-    assert all(slot.log10_lambda == -slot.candidate for slot in slots)
+    assert all(slot.point[0] == -slot.candidate for slot in slots)
     assert planned.trials == candidates * replicates
     assert [cohort.number for cohort in planned.cohorts] == list(range(len(planned.cohorts)))
     for cohort in planned.cohorts:
@@ -161,7 +162,7 @@ def test_further_candidates_are_numbered_after_those_there_are(small_study: Buil
     """Candidates that extend a stage keep its replicates and are numbered on, cohorts as well."""
     planned = plan_candidates(small_study(), "finalists", [-2.0, -1.5], after=(2, 2))
     assert [(c.number, c.replicate) for c in planned.cohorts] == [(2, 0), (3, 1)]
-    assert [[(s.candidate, s.log10_lambda) for s in c.slots] for c in planned.cohorts] == [
+    assert [[(s.candidate, s.point[0]) for s in c.slots] for c in planned.cohorts] == [
         [(2, -2.0), (3, -1.5)], [(2, -2.0), (3, -1.5)],
     ]  # fmt: skip
 

@@ -46,10 +46,10 @@ def trained(plan: StagePlan, *, fails: bool = False, first: int = 0) -> tuple[Tr
     return tuple(
         TrialRecord(
             candidate=slot.candidate, replicate=slot.replicate, cohort=cohort.number,
-            log10_lambda=slot.log10_lambda,
+            point=slot.point,
             state=TrialState.FAIL if fails else TrialState.COMPLETE,
-            validation_accuracy=None if fails
-            else 0.9 - 0.02 * ((slot.log10_lambda or 0.0) + 3.0) ** 2 + 0.001 * slot.replicate,
+            score=None if fails
+            else 0.9 - 0.02 * ((slot.point or (0.0,))[0] + 3.0) ** 2 + 0.001 * slot.replicate,
             validation_loss=None if fails else 1.0,
         )
         for cohort in plan.cohorts[first:] for slot in cohort.slots
@@ -67,7 +67,7 @@ def after(standing: Standing, step: Step, *, fails: bool = False) -> Standing:
             name, before = step.trials.stage, standing.stages.get(step.trials.stage)
             old = before.trials if before is not None and step.extends else ()
             stage = StageRecord(
-                name=name, interval=step.trials.interval,
+                name=name, bounds=step.trials.bounds,
                 trials=tuple(sorted((*old, *trained(step.trials, fails=fails)),
                                     key=lambda one: (one.candidate, one.replicate))),
             )  # fmt: skip
@@ -134,8 +134,8 @@ def test_the_final_trains_the_chosen_lambda_alone() -> None:
     chosen = next(one.selected for one in steps if isinstance(one, Choose))
     final = next(one.trials for one in steps if isinstance(one, Plan) and one.trials.stage ==
                  "final")  # fmt: skip
-    values = [slot.log10_lambda for cohort in final.cohorts for slot in cohort.slots]
-    assert values == [chosen.log10_lambda] * 2
+    values = [slot.point[0] for cohort in final.cohorts for slot in cohort.slots]
+    assert values == [chosen.point[0]] * 2
 
 
 def test_a_given_lambda_is_chosen_without_a_score() -> None:
@@ -144,9 +144,7 @@ def test_a_given_lambda_is_chosen_without_a_score() -> None:
                   final={"replicates": 1, "log10_lambda": -2.5})  # fmt: skip
     step = next_step(given, Standing(examples=EXAMPLES))
     assert step == Choose(
-        selected=Selected(
-            log10_lambda=-2.5, rule="given in the study file", validation_accuracy=None
-        )
+        selected=Selected(point=(-2.5,), rule="given in the study file", score=None)
     )
 
 

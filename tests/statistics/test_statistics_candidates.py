@@ -12,13 +12,13 @@ def stage(*rows: list[tuple[float, float]]) -> StageRecord:
     """Return a stage whose candidates have these (accuracy, loss) in their replicates."""
     trials = tuple(
         TrialRecord(
-            candidate=candidate, replicate=replicate, cohort=0, log10_lambda=float(-candidate),
-            state=TrialState.COMPLETE, validation_accuracy=accuracy, validation_loss=loss,
+            candidate=candidate, replicate=replicate, cohort=0, point=(float(-candidate),),
+            state=TrialState.COMPLETE, score=accuracy, validation_loss=loss,
         )
         for candidate, row in enumerate(rows)
         for replicate, (accuracy, loss) in enumerate(row)
     )  # fmt: skip
-    return StageRecord(name="finalists", interval=None, trials=trials[::-1])
+    return StageRecord(name="finalists", bounds=None, trials=trials[::-1])
 
 
 def test_paired_differences_are_taken_replicate_by_replicate() -> None:

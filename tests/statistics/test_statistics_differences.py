@@ -7,10 +7,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
+from one_dimension import differences, proposals
 
 from lamsearch.results import StageRecord, TrialRecord, TrialState
-from lamsearch.search import proposals, winner
-from lamsearch.statistics import differences, drops, model
+from lamsearch.search import winner
+from lamsearch.statistics import drops, model
 
 
 def trial(
@@ -21,9 +22,9 @@ def trial(
     if accuracy is None:
         accuracy = float(np.mean(correct)) if correct is not None else 0.5
     return TrialRecord(
-        candidate=candidate, replicate=replicate, cohort=0, log10_lambda=value, state=state,
-        validation_accuracy=accuracy if state is TrialState.COMPLETE else None,
-        validation_loss=1.0, correct=correct,
+        candidate=candidate, replicate=replicate, cohort=0, point=(value,), state=state,
+        score=accuracy if state is TrialState.COMPLETE else None,
+        validation_loss=1.0, scores=correct,
     )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def crossed(
             chance = 0.5 + effect + luck[candidate, replicate] + hardness - hardness.mean() + own
             correct = rng.random(images) < np.clip(chance, 0, 1)
             trials.append(trial(candidate, -4.0 + candidate, replicate, correct))
-    return StageRecord(name="finalists", interval=None, trials=tuple(trials))
+    return StageRecord(name="finalists", bounds=None, trials=tuple(trials))
 
 
 @pytest.mark.parametrize("seeds", [0.0, 0.03], ids=["images decide", "seeds decide"])
@@ -61,8 +62,8 @@ def test_what_is_worse_is_told_apart_and_what_is_equal_is_not() -> None:
     """Ten points of difference are seen, and a tenth of a point is not."""
     stage = crossed(np.random.default_rng(2), (0.0, -0.001, -0.1))
     close, far = differences(stage, -4.0)
-    assert (close.log10_lambda, close.apart) == (-3.0, False)
-    assert (far.log10_lambda, far.apart) == (-2.0, True)
+    assert (close.point[0], close.distinguishable) == (-3.0, False)
+    assert (far.point[0], far.distinguishable) == (-2.0, True)
     assert far.interval95[0] < far.mean < far.interval95[1]
     assert far.interval95[0] > 0.03
 
@@ -80,28 +81,28 @@ def test_nothing_is_said_where_nothing_can_be() -> None:
     stage = crossed(rng, (0.0, 0.0))
     assert differences(stage, -9.0) == ()
     blind = tuple(trial(c, -4.0 + c, r) for c in range(2) for r in range(2))
-    assert differences(StageRecord(name="finalists", interval=None, trials=blind),
+    assert differences(StageRecord(name="finalists", bounds=None, trials=blind),
                                  -4.0) == ()  # fmt: skip
     broken = (*stage.trials[:-1], trial(1, -3.0, 4, state=TrialState.FAIL))
-    assert differences(StageRecord(name="finalists", interval=None, trials=broken),
+    assert differences(StageRecord(name="finalists", bounds=None, trials=broken),
                                  -4.0) == ()  # fmt: skip
 
 
 def test_the_curse_is_the_fall_from_the_score_that_was_picked() -> None:
     """A candidate picked at 0.54 that scores 0.51 and 0.53 on fresh seeds has fallen by 0.02."""
-    fine = StageRecord(name="fine", interval=(-4.0, -2.0), trials=(
+    fine = StageRecord(name="fine", bounds=((-4.0, -2.0),), trials=(
         trial(0, -3.0, 0, accuracy=0.54), trial(1, -2.5, 0, accuracy=0.50)))  # fmt: skip
-    fresh = StageRecord(name="finalists", interval=None, trials=(
+    fresh = StageRecord(name="finalists", bounds=None, trials=(
         trial(0, -3.0, 0, accuracy=0.51), trial(0, -3.0, 1, accuracy=0.53),
         trial(1, -2.0, 0, accuracy=0.5), trial(1, -2.0, 1, accuracy=0.5)))  # fmt: skip
     (drop,) = drops(fine, fresh)
-    assert (drop.log10_lambda, drop.picked) == (-3.0, 0.54)
+    assert (drop.point[0], drop.picked) == (-3.0, 0.54)
     assert drop.fresh == pytest.approx(0.52)
 
 
 def scored(table: dict[float, list[float]]) -> StageRecord:
     """Return finalists with these accuracies per replicate."""
-    return StageRecord(name="finalists", interval=None, trials=tuple(
+    return StageRecord(name="finalists", bounds=None, trials=tuple(
         trial(candidate, value, replicate, accuracy=accuracy)
         for candidate, (value, row) in enumerate(table.items())
         for replicate, accuracy in enumerate(row)))  # fmt: skip
@@ -119,11 +120,11 @@ def test_one_standard_error_takes_the_largest_lambda_that_is_close() -> None:
     })  # fmt: skip
     best = winner(stage, [], examples=1000)
     simple = winner(stage, [], examples=1000, rule="one_standard_error")
-    assert best.log10_lambda == -3.0
-    assert simple.log10_lambda == -2.5
+    assert best.point[0] == -3.0
+    assert simple.point[0] == -2.5
     assert "largest λ within one paired standard error" in simple.rule
-    assert simple.validation_accuracy is not None
-    assert simple.validation_accuracy.mean == pytest.approx(0.5173, abs=1e-4)
+    assert simple.score is not None
+    assert simple.score.mean == pytest.approx(0.5173, abs=1e-4)
 
 
 def parabola(value: float) -> float:
@@ -142,7 +143,7 @@ def test_the_model_finds_a_top_between_what_was_tried() -> None:
         stage = scored({v: list(parabola(v) + common + rng.normal(0, 0.002, 5)) for v in values})
         for rule in ("best", "model"):
             chosen = winner(stage, [], examples=5000, rule=rule)  # type: ignore[arg-type]
-            gaps[rule] += abs(chosen.log10_lambda + 2.6) / 20
+            gaps[rule] += abs(chosen.point[0] + 2.6) / 20
     assert gaps["model"] < 0.2 < gaps["best"]
 
 

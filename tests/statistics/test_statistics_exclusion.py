@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from one_dimension import dropped
 
 from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
-from lamsearch.statistics import dropped, seed_noise
+from lamsearch.statistics import seed_noise
 
 IMAGES = 400
 
@@ -26,12 +27,12 @@ def stage(
             trials.append(
                 TrialRecord(
                     candidate=candidate, replicate=replicate, cohort=0,
-                    log10_lambda=-5.0 + candidate, state=TrialState.COMPLETE,
-                    validation_accuracy=float(correct.mean()), validation_loss=1.0,
-                    correct=correct,
+                    point=(-5.0 + candidate,), state=TrialState.COMPLETE,
+                    score=float(correct.mean()), validation_loss=1.0,
+                    scores=correct,
                 )
             )  # fmt: skip
-    return StageRecord(name=name, interval=None, trials=tuple(trials))
+    return StageRecord(name=name, bounds=None, trials=tuple(trials))
 
 
 @pytest.mark.parametrize("seeds", [0.0, 0.03], ids=["examples decide", "seeds decide"])
@@ -61,7 +62,7 @@ def test_what_is_far_worse_is_excluded_and_what_is_close_is_not() -> None:
 def test_those_carried_forward_are_left_out() -> None:
     """A λ that went on to the finalists was not dropped."""
     found = dropped(stage("fine", [0.0, 0.0, 0.0], np.random.default_rng(5)), {-4.0}, None)
-    assert [one.log10_lambda for one in found] == [-5.0, -3.0]
+    assert [one.point[0] for one in found] == [-5.0, -3.0]
 
 
 def test_seed_noise_widens_what_cannot_be_excluded() -> None:

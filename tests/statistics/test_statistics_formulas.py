@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from one_dimension import differences, dropped, fit, propose
 from scipy.stats import norm, t
 
 from lamsearch.results import StageRecord, TrialRecord, TrialState
-from lamsearch.statistics import SeedNoise, bias, differences, dropped, model, seed_noise
+from lamsearch.statistics import SeedNoise, bias, model, seed_noise
 
 Table = dict[float, list[float]]
 Rows = dict[float, npt.NDArray[np.bool_] | list[float]]
@@ -25,12 +27,12 @@ def stage(table: Rows | Table) -> StageRecord:
             correct = row if isinstance(row, np.ndarray) else None
             trials.append(
                 TrialRecord(
-                    candidate=candidate, replicate=replicate, cohort=0, log10_lambda=value,
-                    state=TrialState.COMPLETE, validation_accuracy=float(np.mean(row)),
-                    validation_loss=1.0, correct=correct,
+                    candidate=candidate, replicate=replicate, cohort=0, point=(value,),
+                    state=TrialState.COMPLETE, score=float(np.mean(row)),
+                    validation_loss=1.0, scores=correct,
                 )
             )  # fmt: skip
-    return StageRecord(name="finalists", interval=None, trials=tuple(trials))
+    return StageRecord(name="finalists", bounds=None, trials=tuple(trials))
 
 
 THREE = stage({-3.0: [0.50, 0.52, 0.57], -2.0: [0.48, 0.51, 0.54]})
@@ -90,7 +92,7 @@ def process(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The Gaussian process with the likeliest amplitude in [0.1, 100] and length in [0.3, 3]."""
     spread = max(found.means.std(), 1e-4)
-    y, x = (found.means - found.means.mean()) / spread, found.log10_lambdas
+    y, x = (found.means - found.means.mean()) / spread, found.points[:, 0]
     best, answer = -math.inf, None
     for amplitude in np.geomspace(0.1, 100, 101):
         for length in np.geomspace(0.3, 3, 101):
@@ -114,11 +116,11 @@ def test_the_model_is_the_likeliest_gaussian_process(means: list[float], error: 
     """Mean and standard deviation on the grid are those of a Matérn 5/2 process whose amplitude
     and length are the likeliest in their bounds, worked out by its textbook formulas."""
     found = model.Scores(
-        log10_lambdas=np.array([-4.0, -3.5, -3.0, -2.2, -1.8, -1.0]),
+        points=np.array([[-4.0], [-3.5], [-3.0], [-2.2], [-1.8], [-1.0]]),
         means=np.array(means), variances=np.full(6, error**2),
     )  # fmt: skip
-    fitted = model.fit(found, (-4.0, -1.0))
-    mean, sd = process(found, fitted.grid)
+    fitted = fit(found, (-4.0, -1.0))
+    mean, sd = process(found, fitted.grid[:, 0])
     assert fitted.mean == pytest.approx(mean, abs=0.03 * np.ptp(found.means))
     assert fitted.sd == pytest.approx(sd, rel=0.05)
 
@@ -126,19 +128,19 @@ def test_the_model_is_the_likeliest_gaussian_process(means: list[float], error: 
 def test_the_grid_holds_both_ends() -> None:
     """The model is asked each hundredth of a decade, and at both ends of an interval of less."""
     found = model.scores(THREE, 100)
-    assert model.fit(found, (-3.0, -2.0)).grid == pytest.approx(np.linspace(-3, -2, 101))
-    assert model.fit(found, (-3.0, -2.996)).grid == pytest.approx([-3.0, -2.996])
+    assert fit(found, (-3.0, -2.0)).grid[:, 0] == pytest.approx(np.linspace(-3, -2, 101))
+    assert fit(found, (-3.0, -2.996)).grid[:, 0] == pytest.approx([-3.0, -2.996])
 
 
 def test_proposals_of_a_level_model_come_from_below() -> None:
     """Where all points are as promising, the smallest λs are proposed that are a tenth of a decade
     apart from each other and from what was tried, with three digits."""
     grid = np.linspace(-3.00049, 2.99951, 201)
-    level = model.Fitted(grid=grid, mean=np.full(201, 0.5), sd=np.full(201, 0.01))
-    assert model.propose(level, [-2.7], 3) == pytest.approx([-3.0, -2.88, -2.58])
-    assert all(value == round(value, 3) for value in model.propose(level, [], 9))
-    exact = model.Fitted(grid=np.array([0.0, 0.1]), mean=np.zeros(2), sd=np.ones(2))
-    assert model.propose(exact, [0.0], 1) == [0.1]
+    level = model.Fitted(grid=grid[:, None], mean=np.full(201, 0.5), sd=np.full(201, 0.01))
+    assert propose(level, [-2.7], 3) == pytest.approx([-3.0, -2.88, -2.58])
+    assert all(value == round(value, 3) for value in propose(level, [], 9))
+    exact = model.Fitted(grid=np.array([[0.0], [0.1]]), mean=np.zeros(2), sd=np.ones(2))
+    assert propose(exact, [0.0], 1) == [0.1]
 
 
 def anova(gap: npt.NDArray[np.float64]) -> tuple[float, float, float]:
@@ -208,12 +210,26 @@ def test_intervals_of_differences_are_as_wide_as_their_parts_say(
     first, *others = (np.asarray(row).astype(float) for row in rows.values())
     expected = half_widths(np.stack([first - other for other in others]))
     found = differences(stage(rows), -4.0)
-    assert [one.log10_lambda for one in found] == [-3.0, -2.0]
+    assert [one.point[0] for one in found] == [-3.0, -2.0]
     halves = [(one.interval95[1] - one.interval95[0]) / 2 for one in found]
     assert halves == pytest.approx(expected, rel=0.06)
     assert [one.mean for one in found] == pytest.approx(
         [float((first - other).mean()) for other in others], abs=1e-7
     )
+
+
+def test_a_candidate_with_a_replicate_whose_answers_are_missing_is_not_compared() -> None:
+    """Differences are taken, and candidates dropped, of those alone whose every replicate has its
+    answers."""
+    whole = stage({-3.0: right("1110", "1011", "0110"), -2.0: right("0110", "1010", "0111")})
+    (found,) = differences(whole, -3.0)
+    assert found.point[0] == -2.0
+    lacking = (*whole.trials[:-1], replace(whole.trials[-1], scores=None))
+    assert differences(replace(whole, trials=lacking), -3.0) == ()
+    assert dropped(replace(whole, trials=lacking), [-3.0], None) == ()
+    third = stage({-1.0: right("1110", "1011", "0110")}).trials
+    (found,) = differences(replace(whole, trials=(*lacking, *third)), -3.0)
+    assert found.point[0] == -1.0
 
 
 PICKED = {-3.0: [0.54, 0.56], -2.0: [0.52, 0.50], -1.0: [0.30, 0.30]}

@@ -30,10 +30,10 @@ def parabola(value: float) -> float:
 
 def scored(table: dict[float, list[float]]) -> StageRecord:
     """Return finalists with these accuracies per replicate."""
-    return StageRecord(name="finalists", interval=None, trials=tuple(
+    return StageRecord(name="finalists", bounds=None, trials=tuple(
         TrialRecord(
-            candidate=candidate, replicate=replicate, cohort=0, log10_lambda=value,
-            state=TrialState.COMPLETE, validation_accuracy=accuracy, validation_loss=1.0,
+            candidate=candidate, replicate=replicate, cohort=0, point=(value,),
+            state=TrialState.COMPLETE, score=accuracy, validation_loss=1.0,
         )
         for candidate, (value, row) in enumerate(table.items())
         for replicate, accuracy in enumerate(row)))  # fmt: skip
@@ -51,8 +51,8 @@ def test_a_well_known_noise_stays_to_the_bit() -> None:
     table = np.array([CIFAR10[value] for value in sorted(CIFAR10)])
     rest = table - table.mean(axis=0) - (table.mean(axis=1) - table.mean())[:, None]
     assert set(found.variances) == {float((rest**2).sum() / 16) / 5}
-    assert chosen(CIFAR10, 5000).log10_lambda == -2.3743792317525845
-    assert round(chosen(CIFAR10, 5000).log10_lambda, 4) == -2.3744
+    assert chosen(CIFAR10, 5000).point[0] == -2.3743792317525845
+    assert round(chosen(CIFAR10, 5000).point[0], 4) == -2.3744
 
 
 def test_one_replicate_has_the_binomial_noise() -> None:
@@ -62,7 +62,7 @@ def test_one_replicate_has_the_binomial_noise() -> None:
     found = model.scores(scored(table), 700)
     expected = [p * (1 - p) / 700 for p in found.means]
     assert found.variances == pytest.approx(expected)
-    score = chosen(table, 700).validation_accuracy
+    score = chosen(table, 700).score
     assert score is not None
     assert score.se >= math.sqrt(score.mean * (1 - score.mean) / 700)
     perfect = model.scores(scored({value: [1.0] for value in TRIED}), 200)
@@ -83,8 +83,8 @@ def test_what_replicates_share_is_in_the_error_of_a_level() -> None:
     row = [0.65, 0.70, 0.78]
     score = chosen({-3.0003: row, -3.0007: row, -3.0001: row, -3.0009: row}, 200)
     measured = float(np.std(row, ddof=1)) / math.sqrt(3)
-    assert score.validation_accuracy is not None
-    assert score.validation_accuracy.se == pytest.approx(measured, rel=0.01)
+    assert score.score is not None
+    assert score.score.se == pytest.approx(measured, rel=0.01)
 
 
 @pytest.mark.parametrize(("shared", "own", "replicates"), [(0.01, 0.003, 5), (0.02, 0.002, 4)])
@@ -98,10 +98,10 @@ def test_a_predicted_level_is_as_sure_as_it_says(
         common = rng.normal(0, shared, replicates)
         table = {v: list(parabola(v) + common + rng.normal(0, own, replicates)) for v in TRIED}
         found = chosen(table, 50_000)
-        score = found.validation_accuracy
+        score = found.score
         assert score is not None
         if score.kind is ScoreKind.PREDICTED:
-            wrong.append(score.mean - parabola(found.log10_lambda))
+            wrong.append(score.mean - parabola(found.point[0]))
             stated.append(score.se)
     assert len(wrong) > 100
     ratio = np.mean(np.square(stated)) / np.mean(np.square(wrong))
@@ -113,13 +113,13 @@ def test_a_predicted_level_is_as_sure_as_it_says(
 def test_a_choice_between_those_trained_is_a_prediction() -> None:
     """A λ that was not trained has a predicted score of no replicate; one at the end of those
     tried, which was, has its own measured mean and error."""
-    between = chosen(CIFAR10, 5000).validation_accuracy
+    between = chosen(CIFAR10, 5000).score
     assert between is not None
     assert (between.kind, between.n) == (ScoreKind.PREDICTED, 0)
     rising = {value: [0.5 + value / 100, 0.501 + value / 100] for value in (-4.0, -3.0, -2.0)}
     end = chosen(rising, 5000)
-    assert end.log10_lambda == -2.0
-    assert end.validation_accuracy is not None
-    assert (end.validation_accuracy.kind, end.validation_accuracy.n) == (ScoreKind.MEASURED, 2)
-    assert end.validation_accuracy.mean == pytest.approx(0.4805)
+    assert end.point[0] == -2.0
+    assert end.score is not None
+    assert (end.score.kind, end.score.n) == (ScoreKind.MEASURED, 2)
+    assert end.score.mean == pytest.approx(0.4805)
     assert "over 2 replicates among 3 candidates" in end.rule

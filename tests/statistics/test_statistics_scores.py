@@ -14,13 +14,13 @@ def of(name: StageName, accuracies: list[list[float | None]], **changes: object)
     """Return a study with one stage: a list of replicates' accuracies per candidate."""
     trials = tuple(
         TrialRecord(
-            candidate=c, replicate=r, cohort=0, log10_lambda=-float(c),
+            candidate=c, replicate=r, cohort=0, point=(-float(c),),
             state=TrialState.FAIL if value is None else TrialState.COMPLETE,
-            validation_accuracy=value, validation_loss=1.0,
+            score=value, validation_loss=1.0,
         )
         for c, values in enumerate(accuracies) for r, value in enumerate(values)
     )  # fmt: skip
-    return finished(stages={name: StageRecord(name=name, interval=None, trials=trials)}, **changes)
+    return finished(stages={name: StageRecord(name=name, bounds=None, trials=trials)}, **changes)
 
 
 def test_standard_error_over_replicates() -> None:
@@ -82,7 +82,7 @@ def test_equal_means_are_ordered_by_loss() -> None:
         for one in record.stages["coarse"].trials
     )
     record = replace(
-        record, stages={"coarse": StageRecord(name="coarse", interval=None, trials=trials)}
+        record, stages={"coarse": StageRecord(name="coarse", bounds=None, trials=trials)}
     )
     assert [score.candidate for score in candidate_scores(record, "coarse")] == [1, 2, 0]
 
@@ -92,7 +92,7 @@ def test_a_trial_that_was_stopped_early_does_not_count() -> None:
     record = of("finalists", [[0.5, 0.9]])
     whole, cut = record.stages["finalists"].trials
     trials = (whole, replace(cut, state=TrialState.PRUNED))
-    stages = {"finalists": StageRecord(name="finalists", interval=None, trials=trials)}
+    stages = {"finalists": StageRecord(name="finalists", bounds=None, trials=trials)}
     (score,) = candidate_scores(replace(record, stages=stages), "finalists")
     assert (score.mean, score.n) == (0.5, 1)
     assert score.lost
@@ -126,13 +126,13 @@ def test_numbers_that_are_none_do_not_count() -> None:
     rng = np.random.default_rng(0)
     trials = [
         TrialRecord(
-            candidate=0, replicate=0, cohort=0, log10_lambda=-1.0, state=TrialState.COMPLETE,
-            validation_accuracy=float("nan"),
+            candidate=0, replicate=0, cohort=0, point=(-1.0,), state=TrialState.COMPLETE,
+            score=float("nan"),
         ),
         trial(1, 0, -2.0, rng, state=TrialState.RUNNING),
     ]  # fmt: skip
     record = finished(
-        stages={"coarse": StageRecord(name="coarse", interval=None, trials=tuple(trials))}
+        stages={"coarse": StageRecord(name="coarse", bounds=None, trials=tuple(trials))}
     )
     assert [score.mean for score in candidate_scores(record, "coarse")] == [None, None]
 

@@ -28,7 +28,7 @@ from lamsearch.study import Study, parse_study
 
 BEAT = Heartbeat(updates=30, per_second=12.5, best=0.8, best_at=-3.0)
 FINAL = FinalScore(
-    mean=0.9, sd=0.01, n=2, interval95=(0.85, 0.95), ensemble=0.91, accuracies=(0.89, 0.91),
+    mean=0.9, sd=0.01, n=2, interval95=(0.85, 0.95), ensemble=0.91, scores=(0.89, 0.91),
     test_images=200, confusion=((3, 1), (0, 4)),
 )  # fmt: skip
 
@@ -52,21 +52,22 @@ def accuracy(log10_lambda: float, replicate: int = 0) -> float:
 
 def trained(held: LeasedTrial, replicate: int = 0, **changes: Any) -> Trained:
     """Return the made-up outcome of a trial: two cycles, a curve, 100 validation images."""
-    score = accuracy(held.log10_lambda, replicate)
+    score = accuracy(held.point[0], replicate)
     rng = np.random.default_rng(held.candidate)
-    names = ("learning_rate", "training_loss", "training_cost", "training_accuracy",
+    names = ("training_loss", "training_cost", "training_accuracy",
              "validation_loss", "validation_cost", "validation_accuracy")  # fmt: skip
     values: dict[str, Any] = {
         "state": TrialState.COMPLETE,
-        "validation_accuracy": score,
+        "score": score,
         "validation_loss": 1.0 - score,
-        "train_accuracy": score + 0.05,
-        "cycle_accuracies": (score - 0.1, score),
+        "train_score": score + 0.05,
+        "cycle_scores": (score - 0.1, score),
         "curve": Curve(
             updates=np.array([0, 15, 30]),
-            **{name: rng.standard_normal(3).astype(np.float32) for name in names},
+            learning_rate=rng.standard_normal(3).astype(np.float32),
+            values={name: rng.standard_normal(3).astype(np.float32) for name in names},
         ),
-        "correct": rng.random(100) < score,
+        "scores": rng.random(100) < score,
     }
     return Trained(**{**values, **changes})
 

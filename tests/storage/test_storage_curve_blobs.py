@@ -20,7 +20,7 @@ from lamsearch.storage import Database, Leases, read_study
 from lamsearch.storage.curve_blobs import pack, unpack
 from lamsearch.study import Study
 
-NAMES = ("learning_rate", "training_loss", "training_cost", "training_accuracy",
+NAMES = ("training_loss", "training_cost", "training_accuracy",
          "validation_loss", "validation_cost", "validation_accuracy")  # fmt: skip
 
 
@@ -30,9 +30,11 @@ def outcome(points: int = 5, images: int | None = 11) -> Trained:
     return Trained(
         state=TrialState.COMPLETE,
         curve=Curve(
-            updates=np.arange(points) * 15, **{name: rng.standard_normal(points) for name in NAMES}
+            updates=np.arange(points) * 15,
+            learning_rate=rng.standard_normal(points),
+            values={name: rng.standard_normal(points) for name in NAMES},
         ),
-        correct=None if images is None else rng.random(images) < 0.5,
+        scores=None if images is None else rng.random(images) < 0.5,
     )
 
 
@@ -55,6 +57,10 @@ def zipped(name: str, content: bytes) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def _arrays(curve: Curve) -> list[Any]:
+    return [curve.updates, curve.learning_rate, *curve.values.values()]
 
 
 BLOB = pack(outcome()) or b""
@@ -102,12 +108,12 @@ def test_what_is_packed_is_unpacked_to_the_bit(points: int, images: int | None) 
     told = outcome(points, images)
     curve, correct = unpack(pack(told) or b"")
     assert told.curve is not None
-    for name in ("updates", *NAMES):
-        one, other = getattr(curve, name), getattr(told.curve, name)
+    assert list(curve.values) == list(NAMES)
+    for one, other in zip(_arrays(curve), _arrays(told.curve), strict=True):
         assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes())
-    assert (correct is None) == (told.correct is None)
-    if correct is not None and told.correct is not None:
-        assert correct.tolist() == told.correct.tolist()
+    assert (correct is None) == (told.scores is None)
+    if correct is not None and told.scores is not None:
+        assert correct.tolist() == told.scores.tolist()
 
 
 @pytest.mark.parametrize("blob", DAMAGED.values(), ids=DAMAGED)
@@ -148,8 +154,8 @@ def test_a_flipped_bit_of_a_blob_is_noticed_or_without_effect() -> None:
         except ValueError:
             noticed += 1
             continue
-        for name in ("updates", *NAMES):
-            assert getattr(curve, name).tobytes() == getattr(right, name).tobytes()
+        for one, other in zip(_arrays(curve), _arrays(right), strict=True):
+            assert one.tobytes() == other.tobytes()
         assert correct is not None
         assert correct.tolist() == np.unpackbits(GOOD["correct"], count=11).astype(bool).tolist()
     assert noticed > 500
@@ -176,9 +182,9 @@ def test_a_study_with_damaged_curves_is_reported_with_one_warning(
     after = read_study(database, "small")
     trials = after.stages["coarse"].trials
     assert [trial.curve is None for trial in trials[:4]] == [True, True, False, False]
-    assert [trial.correct is None for trial in trials[:4]] == [True, True, True, False]
-    assert [trial.validation_accuracy for trial in trials] == [
-        trial.validation_accuracy for trial in before.stages["coarse"].trials
+    assert [trial.scores is None for trial in trials[:4]] == [True, True, True, False]
+    assert [trial.score for trial in trials] == [
+        trial.score for trial in before.stages["coarse"].trials
     ]
     (line,) = [line for line in report.document(after)["warnings"] if "damaged" in line]
     assert line.startswith("the learning curves of 3 trials are damaged in the database")

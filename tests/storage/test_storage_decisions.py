@@ -76,7 +76,7 @@ def test_every_batch_and_the_choice_are_stored_with_what_they_rest_on(
     coarse, fine, finalists, final = (
         record.stages[name].decisions for name in ("coarse", "fine", "finalists", "final")
     )
-    first = Decision(kind=KIND.FIRST, candidates=(0, 3), interval=(-5.0, 2.0))
+    first = Decision(kind=KIND.FIRST, candidates=(0, 3), bounds=((-5.0, 2.0),))
     assert coarse == (first,)
     assert kinds(fine) == [KIND.FIRST, KIND.EXTENSION, KIND.ROUND]
     assert [one.candidates for one in fine] == [(0, 2), (2, 3), (3, 5)]
@@ -86,14 +86,14 @@ def test_every_batch_and_the_choice_are_stored_with_what_they_rest_on(
         {"coarse": before, "fine": Counts(complete=2, pruned=0, failed=0)},
         {"coarse": before, "fine": Counts(complete=3, pruned=0, failed=0)},
     ]
-    ends = [end for one in fine for end in one.interval or ()]
-    assert record.stages["fine"].interval == (min(ends), max(ends))
-    assert fine[1].interval is not None
-    assert fine[0].interval is not None
-    assert fine[1].interval[0] == fine[0].interval[1]
+    ends = [end for one in fine if one.bounds for end in one.bounds[0]]
+    assert record.stages["fine"].bounds[0] == (min(ends), max(ends))
+    assert fine[1].bounds is not None
+    assert fine[0].bounds is not None
+    assert fine[1].bounds[0][0] == fine[0].bounds[0][1]
     assert kinds(finalists) == [KIND.FIRST, KIND.EXTENSION, KIND.FURTHER_FINALISTS]
     assert [one.candidates for one in finalists] == [(0, 2), (2, 3), (3, 5)]
-    assert finalists[0].interval is None
+    assert finalists[0].bounds is None
     assert [one.candidates for one in final] == [(0, 1)]
     assert record.selected is not None
     assert dict(record.selected.inputs) == {
@@ -118,8 +118,8 @@ def test_what_was_decided_counts_and_not_what_would_be_decided_again(
     work(leases)
     second = read_study(database, "small").stages["fine"].decisions[1]
     assert second.kind is KIND.ROUND
-    assert second.interval is not None
-    assert -3.01 <= second.interval[0] < second.interval[1] <= -2.99
+    assert second.bounds is not None
+    assert -3.01 <= second.bounds[0][0] < second.bounds[0][1] <= -2.99
 
 
 def test_a_study_without_decisions_ends_with_the_same_answer(

@@ -14,7 +14,7 @@ from lamsearch.errors import StudyStateError
 from lamsearch.storage import Database, create, load
 from lamsearch.study import Study, parse_study
 
-DUMPS = sorted((Path(__file__).parent / "storages").glob("version-*.sql"))
+DUMPS = sorted((Path(__file__).parent / "storages").glob("version-[0-9].sql"))
 Open = Callable[[str], Database]
 
 
@@ -39,7 +39,7 @@ def documents(path: Path) -> dict[str, tuple[dict[str, Any], str]]:
 def create_again(database: Database, study: Study) -> str:
     """Plan a study as `run` would; return the id that it is stored under."""
     return create(
-        database, study, data_fingerprint="d" * 64, classes=(), origin="", files="",
+        database, study, data_fingerprint="d" * 64, classes=("a", "b"), origin="", files="",
         validation_images=dict.fromkeys(study.stages, 100),
     ).id  # fmt: skip
 

@@ -97,7 +97,7 @@ def test_trials_that_nobody_planned_are_left_out(
     assert [(one.planned, one.finished) for one in status.stages] == [
         (5, 5), (4, 4), (4, 4), (2, 2), (0, 0),
     ]  # fmt: skip
-    assert max(point.validation_accuracy for point in status.points) < 0.95
+    assert max(point.score for point in status.points) < 0.95
 
 
 def _left(database: Database, stage: str) -> bool:
@@ -192,7 +192,7 @@ def test_before_its_cohort_is_done_a_trial_has_no_result(
     foreign.tell(1, 0.99)
     record = read_study(database, "small").stages["coarse"]
     assert (record.count(TrialState.RUNNING), record.count(TrialState.WAITING)) == (3, 2)
-    assert {trial.validation_accuracy for trial in record.trials} == {None}
+    assert {trial.score for trial in record.trials} == {None}
     assert read_status(database, "small").points == ()
 
 
@@ -245,7 +245,7 @@ def test_a_sampler_learns_nothing_from_trials_that_nobody_planned(
         planned(database, wanted)
         leases, found = Leases(database, "small", owner="a", seconds=60.0), list[float]()
         while (claim := claimed(leases)).stage == "coarse":
-            found += [held.log10_lambda for held in claim.trials]
+            found += [held.point[0] for held in claim.trials]
             finish(leases, claim)
             if meddled:
                 study = plain()

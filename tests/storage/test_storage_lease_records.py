@@ -71,8 +71,8 @@ def test_a_completed_trial_carries_these_attributes(leases: Leases, window: Wind
     ours = {key: value for key, value in first.user_attrs.items() if key != "lambda"}
     assert ours == {
         "candidate": 0, "replicate": 0, "cohort": 0, "environment": 3, "worker": "a",
-        "seconds": 1.235, "validation_accuracy": score.validation_accuracy,
-        "validation_loss": score.validation_loss, "train_accuracy": score.train_accuracy,
+        "seconds": 1.235, "validation_accuracy": score.score,
+        "validation_loss": score.validation_loss, "train_accuracy": score.train_score,
     }  # fmt: skip
     assert (second.user_attrs["updates"], second.user_attrs["reason"]) == (15, "halving: place 2")
 
@@ -93,7 +93,7 @@ def test_a_loss_that_is_no_number_fails_with_what_was_learnt_until_then(
     """Such a trial fails with its reason, after how many updates, and keeps its curve."""
     claim = claimed(leases)
     outcomes = [trained(held) for held in claim.trials]
-    outcomes[0] = trained(claim.trials[0], validation_loss=math.nan, updates=30, correct=None)
+    outcomes[0] = trained(claim.trials[0], validation_loss=math.nan, updates=30, scores=None)
     leases.complete(claim, outcomes, BEAT, 1.0)
     found = window.trials()["small/coarse"][0]
     assert found.state.name == "FAIL"

@@ -90,7 +90,7 @@ def test_claimed_trials_run_with_their_lambda(worker: Worker, window: Window) ->
     for held in claim.trials:
         trial = trials[held.trial]
         assert trial.state.name == "RUNNING"
-        assert trial.params == {"log10_lambda": held.log10_lambda}
+        assert trial.params == {"log10_lambda": held.point[0]}
         assert trial.user_attrs["candidate"] == held.candidate
     assert window.states() == {"small/coarse": {"RUNNING": 3, "WAITING": 2}}
 
@@ -220,7 +220,7 @@ def test_told_trials_are_complete_with_their_values(worker: Worker, window: Wind
     its cycle ends; its scores and worker stand beside it."""
     leases = worker("a")
     claim = claimed(leases)
-    leases.report(claim, 1, [accuracy(held.log10_lambda) - 0.1 for held in claim.trials])
+    leases.report(claim, 1, [accuracy(held.point[0]) - 0.1 for held in claim.trials])
     assert all(
         list(t.intermediate_values) == [1]
         for t in window.trials()["small/coarse"] if t.state.name == "RUNNING"
@@ -228,7 +228,7 @@ def test_told_trials_are_complete_with_their_values(worker: Worker, window: Wind
     leases.complete(claim, outcomes(claim), BEAT, 3.0)
     trials = {trial._trial_id: trial for trial in window.trials()["small/coarse"]}
     for held in claim.trials:
-        trial, score = trials[held.trial], accuracy(held.log10_lambda)
+        trial, score = trials[held.trial], accuracy(held.point[0])
         assert (trial.state.name, trial.value) == ("COMPLETE", score)
         assert trial.intermediate_values == {1: score - 0.1, 2: score}
         assert trial.user_attrs["validation_loss"] == 1.0 - score
@@ -266,7 +266,7 @@ def test_what_is_not_finite_never_completes(
     leases = worker("a")
     claim = claimed(leases)
     told = [
-        trained(claim.trials[0], validation_accuracy=bad),
+        trained(claim.trials[0], score=bad),
         trained(claim.trials[1], validation_loss=bad),
         trained(claim.trials[2]),
     ]
@@ -274,7 +274,7 @@ def test_what_is_not_finite_never_completes(
     states = [(t.state.name, t.values is None) for t in window.trials()["small/coarse"][:3]]
     assert states == [("FAIL", True), ("FAIL", True), ("COMPLETE", False)]
     first, second, _, *_ = read_study(database, "small").stages["coarse"].trials
-    assert (first.state, first.validation_accuracy) == (TrialState.FAIL, None)
+    assert (first.state, first.score) == (TrialState.FAIL, None)
     assert first.reason == f"validation accuracy is {bad}"
     assert second.reason == f"validation loss is {bad}"
 
@@ -372,13 +372,13 @@ def test_an_adaptive_sampler_chooses_at_the_claim_and_never_again(
     takeover adopts unchanged."""
     assert all(trial.params == {} for trial in window.trials()["small/coarse"])
     claim = claimed(Leases(database, "small", owner="a", seconds=60.0))
-    chosen = [held.log10_lambda for held in claim.trials]
+    chosen = [held.point[0] for held in claim.trials]
     assert all(-5.0 <= value <= -1.0 for value in chosen)
     assert len(set(chosen)) == 3
     found = {t._trial_id: t for t in window.trials()["small/coarse"]}
     for held in claim.trials:
-        assert found[held.trial].params == {"log10_lambda": held.log10_lambda}
-        assert found[held.trial].user_attrs["lambda"] == 10.0**held.log10_lambda
+        assert found[held.trial].params == {"log10_lambda": held.point[0]}
+        assert found[held.trial].user_attrs["lambda"] == 10.0 ** held.point[0]
     assert sum(trial.params == {} for trial in found.values()) == 11
     window.expire()
     again = claimed(Leases(database, "small", owner="b", seconds=60.0))
@@ -390,7 +390,7 @@ def test_an_adaptive_sampler_learns_from_what_was_told(database: Database, windo
     """TPE's later candidates, drawn after ten were told, lie nearer the top than the first ten."""
     work(Leases(database, "small", owner="a", seconds=60.0))
     record = read_study(database, "small").stages["coarse"]
-    off = [abs((trial.log10_lambda or 0.0) + 3.0) for trial in record.trials]
+    off = [abs((trial.point[0] or 0.0) + 3.0) for trial in record.trials]
     assert sum(off[10:]) / 4 < sum(off[:10]) / 10
     assert window.states()["small/coarse"] == {"COMPLETE": 14}
 
@@ -477,7 +477,7 @@ def test_a_claim_reads_nothing_that_grows(database: Database, small_study: Build
         name = f"of-{trials}"
         create(
             database, small_study(name=name, coarse={"trials": trials}), data_fingerprint="d",
-            validation_images={}, classes=(), origin="", files="",
+            validation_images={}, classes=("a", "b"), origin="", files="",
         )  # fmt: skip
         statements: list[str] = []
 

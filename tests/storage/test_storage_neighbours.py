@@ -84,7 +84,7 @@ def test_the_choice_is_that_of_the_study_asked_for(database: Database, small_stu
         final = {"replicates": 1, "log10_lambda": value}
         planned(database, small_study(name=name, final=final, **given))
     for name, value in (("one", -2.5), ("two", -3.5)):
-        assert Leases(database, name, owner="a", seconds=60.0).chosen() == value
+        assert Leases(database, name, owner="a", seconds=60.0).chosen() == (value,)
 
 
 def test_an_adaptive_sampler_is_seeded_by_study_stage_and_candidate(
@@ -99,7 +99,7 @@ def test_an_adaptive_sampler_is_seeded_by_study_stage_and_candidate(
         entropy = np.random.SeedSequence((study.seed, 0, held.candidate), spawn_key=(3,))
         sampler = optuna.samplers.TPESampler(seed=int(entropy.generate_state(1)[0]))
         alone = optuna.create_study(sampler=sampler, direction="maximize").ask()
-        assert held.log10_lambda == alone.suggest_float("log10_lambda", -5.0, -1.0)
+        assert held.point[0] == alone.suggest_float("log10_lambda", -5.0, -1.0)
 
 
 @pytest.mark.usefixtures("long_up")

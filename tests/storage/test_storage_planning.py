@@ -58,7 +58,7 @@ def test_create_plans_exactly_the_first_stage(
     assert window.states() == {"small/coarse": {"WAITING": 5}}
     found = window.trials()["small/coarse"]
     expected = [
-        (slot.candidate, slot.replicate, cohort.number, slot.log10_lambda)
+        (slot.candidate, slot.replicate, cohort.number, slot.point[0])
         for cohort in plan_search(study, "coarse").cohorts
         for slot in cohort.slots
     ]
@@ -233,15 +233,15 @@ def test_each_stage_follows_from_the_one_before(database: Database, small_study:
     work(worker(database))
     record = read_study(database, "small")
     assert record.selected is not None
-    stages = {name: [t.log10_lambda for t in s.trials] for name, s in record.stages.items()}
-    low, high = record.stages["fine"].interval or (0.0, 0.0)
+    stages = {name: [t.point[0] for t in s.trials] for name, s in record.stages.items()}
+    low, high = record.stages["fine"].bounds[0] or (0.0, 0.0)
     best = sorted(stages["coarse"], key=lambda value: abs((value or 0.0) + 3.0))[:2]
     assert low == max(-5.0, min(best) - 0.4)  # 4 / (2 · 5)
     assert high == min(-1.0, max(best) + 0.4)
     assert all(value is not None and low <= value <= high for value in stages["fine"])
     assert set(stages["finalists"]) <= set(stages["fine"])
     winner = min(set(stages["finalists"]), key=lambda value: abs((value or 0.0) + 3.0))
-    assert record.selected.log10_lambda == winner
+    assert record.selected.point[0] == winner
     assert stages["final"] == [winner, winner]
 
 
@@ -256,7 +256,7 @@ def test_finalists_are_extended_until_the_best_is_inside(
     claims = [claimed(leases), claimed(leases)]
     first = {held.candidate for held in claims[0].trials}
     for claim in claims:  # at the schedule of the final a larger λ is better
-        told = [trained(h, validation_accuracy=0.6 + 0.1 * h.log10_lambda) for h in claim.trials]
+        told = [trained(h, score=0.6 + 0.1 * h.point[0]) for h in claim.trials]
         finish(leases, claim, told)
     before = window.tables()
     with pytest.raises(KeyboardInterrupt), death_at("INSERT INTO trial_user_attributes "):
@@ -268,14 +268,14 @@ def test_finalists_are_extended_until_the_best_is_inside(
     leases.give_back(further)
     work(leases)
     stage = read_study(database, "small").stages["finalists"]
-    tried = [trial.log10_lambda or 0.0 for trial in stage.trials if trial.replicate == 0]
+    tried = [trial.point[0] or 0.0 for trial in stage.trials if trial.replicate == 0]
     assert stage.planned == 2 * len(tried) == 2 * len(set(tried))
     assert sorted({trial.cohort for trial in stage.trials}) == list(
         range(window.column("cohorts", "lamsearch_stage WHERE name = 'finalists'")[0])
     )
     selected = load(database, "small").selected
     assert selected is not None
-    assert min(tried) < selected.log10_lambda < max(tried)
+    assert min(tried) < selected.point[0] < max(tried)
     assert selected.warnings == ()
     assert window.states()["small/finalists"] == {"COMPLETE": 2 * len(tried)}
 
@@ -290,10 +290,8 @@ def test_the_winner_is_committed_before_the_final_is_planned(
     selected = load(database, "small").selected
     assert selected is not None
     assert read_study(database, "small").openings == ()
-    assert {t.params["log10_lambda"] for t in window.trials()["small/final"]} == {
-        selected.log10_lambda
-    }
-    assert leases.chosen() == selected.log10_lambda
+    assert {t.params["log10_lambda"] for t in window.trials()["small/final"]} == {selected.point[0]}
+    assert leases.chosen() == selected.point
     work(leases)
     record = read_study(database, "small")
     assert record.selected == selected
@@ -309,7 +307,7 @@ def test_a_final_alone_trains_the_given_lambda(
     assert flat(work(worker(database))) == [("final", 0), ("final", 1), ("test", 0)]
     selected = load(database, "small").selected
     assert selected is not None
-    assert (selected.log10_lambda, selected.validation_accuracy) == (-2.5, None)
+    assert (selected.point[0], selected.score) == (-2.5, None)
     assert window.states() == {"small/final": {"COMPLETE": 2}}
 
 
@@ -349,14 +347,14 @@ def test_a_failed_candidate_is_left_behind(database: Database, small_study: Buil
     planned(database, small_study())
     leases = worker(database)
     coarse = [claimed(leases), claimed(leases)]
-    best = min((h for c in coarse for h in c.slots), key=lambda h: abs(h.log10_lambda + 3.0))
+    best = min((h for c in coarse for h in c.trials), key=lambda h: abs(h.point[0] + 3.0))
     for claim in coarse:
         told = [failed() if held == best else trained(held) for held in claim.trials]
         finish(leases, claim, told)
     work(leases)
     record = read_study(database, "small")
-    states = {t.log10_lambda: t.state for t in record.stages["coarse"].trials}
-    assert states[best.log10_lambda] is TrialState.FAIL
+    states = {t.point[0]: t.state for t in record.stages["coarse"].trials}
+    assert states[best.point[0]] is TrialState.FAIL
     assert record.stages["coarse"].count(TrialState.COMPLETE) == 4
     assert record.stages["finalists"].count(TrialState.COMPLETE) > 0
 
@@ -441,7 +439,7 @@ def test_a_model_proposes_further_rounds_of_finalists(
     work(leases)
     record = read_study(database, "small")
     finalists = record.stages["finalists"].trials
-    values = {trial.candidate: trial.log10_lambda for trial in finalists}
+    values = {trial.candidate: trial.point[0] for trial in finalists}
     first = sorted(values[candidate] for candidate in range(3))
     assert len(values) == 6
     assert len(set(values.values())) == 6
@@ -449,7 +447,7 @@ def test_a_model_proposes_further_rounds_of_finalists(
     assert Counter(trial.candidate for trial in finalists) == dict.fromkeys(range(6), 2)
     assert record.selected is not None
     assert "Gaussian process" in record.selected.rule
-    assert first[0] <= record.selected.log10_lambda <= first[-1]
+    assert first[0] <= record.selected.point[0] <= first[-1]
     assert window.states()["small/finalists"] == {"COMPLETE": 12}
 
 
@@ -461,7 +459,7 @@ def further_fine(leases: Leases, peak: float) -> list[Claim]:
     done = []
     while (claim := claimed(leases)).stage == "fine":
         finish(leases, claim, [
-            trained(held, validation_accuracy=0.9 - 0.02 * (held.log10_lambda - peak) ** 2)
+            trained(held, score=0.9 - 0.02 * (held.point[0] - peak) ** 2)
             for held in claim.trials
         ])  # fmt: skip
         done.append(claim)
@@ -479,16 +477,16 @@ def test_fine_goes_on_past_its_edge_and_into_its_rounds(
     planned(database, small_study(fine=keys, coarse={"log10_lambda": [-5.0, 2.0]}))
     leases = worker(database)
     work(leases, until="fine")
-    first = read_study(database, "small").stages["fine"].interval
+    first = read_study(database, "small").stages["fine"].bounds[0]
     assert first is not None
     assert first[1] < 0.5
     done = further_fine(leases, peak=0.5)
     work(leases)
     record = read_study(database, "small")
     fine = record.stages["fine"]
-    assert fine.interval is not None
-    assert fine.interval[0] == first[0]
-    assert 0.5 < fine.interval[1] <= 2.0
+    assert fine.bounds[0] is not None
+    assert fine.bounds[0][0] == first[0]
+    assert 0.5 < fine.bounds[0][1] <= 2.0
     assert [claim.number for claim in done] == list(range(len(done)))
     found = window.trials()["small/fine"]
     assert [trial.user_attrs["candidate"] for trial in found] == list(range(fine.planned))
@@ -517,17 +515,17 @@ def test_finalists_keep_their_distance_after_narrowing(
     keys = {"rounds": 4, "trials": 6}
     planned(database, small_study(fine=keys, finalists={"keep": 4}))
     work(worker(database), until="fine")
-    first = read_study(database, "small").stages["fine"].interval
+    first = read_study(database, "small").stages["fine"].bounds[0]
     done = work(worker(database))
     assert len(flat(done)) == len(set(flat(done)))
     record = read_study(database, "small")
     fine, finalists = record.stages["fine"], record.stages["finalists"]
     assert fine.planned == 24
-    assert fine.interval == first
-    assert fine.interval is not None
-    values = sorted({trial.log10_lambda or 0.0 for trial in finalists.trials})
+    assert fine.bounds[0] == first
+    assert fine.bounds[0] is not None
+    values = sorted({trial.point[0] or 0.0 for trial in finalists.trials})
     assert len(values) > 1
-    assert min(b - a for a, b in pairwise(values)) >= (fine.interval[1] - fine.interval[0]) / 4
+    assert min(b - a for a, b in pairwise(values)) >= (fine.bounds[0][1] - fine.bounds[0][0]) / 4
 
 
 @pytest.mark.parametrize("keys", [{"extend": True}, {"rounds": 2}], ids=str)
@@ -543,9 +541,7 @@ def test_a_crash_as_fine_goes_on_leaves_nothing(
         leases = worker(database, name=name)
         for _ in range(2):
             claim = claimed(leases)
-            told = [
-                trained(h, validation_accuracy=0.5 + 0.1 * h.log10_lambda) for h in claim.trials
-            ]
+            told = [trained(h, score=0.5 + 0.1 * h.point[0]) for h in claim.trials]
             finish(leases, claim, told)
     leases = worker(database)
     before = window.tables()
@@ -556,7 +552,7 @@ def test_a_crash_as_fine_goes_on_leaves_nothing(
     for claim in claims:
         assert (claim.stage, claim.number) == ("fine", 2)
         assert claim.trials[0].candidate == 4
-    values = [[held.log10_lambda for held in claim.trials] for claim in claims]
+    values = [[held.point[0] for held in claim.trials] for claim in claims]
     assert values[0] == values[1]
 
 
@@ -568,8 +564,8 @@ def test_fine_without_coarse_has_rounds_in_its_own_interval(
     planned(database, small_study(coarse=None, fine=fine))
     work(worker(database))
     stage = read_study(database, "small").stages["fine"]
-    values = [trial.log10_lambda or 0.0 for trial in stage.trials]
+    values = [trial.point[0] or 0.0 for trial in stage.trials]
     spans = [max(values[k : k + 6]) - min(values[k : k + 6]) for k in (0, 6, 12)]
-    assert stage.interval == (-5.0, -1.0)
+    assert stage.bounds[0] == (-5.0, -1.0)
     assert len(values) == 18
     assert spans[0] > spans[1] > spans[2]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +31,7 @@ from lamsearch.storage import (
     read_study,
     tables,
 )
+from lamsearch.storage.documents import choice_document
 from lamsearch.study import Study
 
 Build = Callable[..., Study]
@@ -47,12 +48,13 @@ def same_curve(one: Curve | None, other: Curve | None) -> bool:
     """Whether two curves are the same arrays, to the bit."""
     if one is None or other is None:
         return one is other
-    pairs = [(getattr(one, f.name), getattr(other, f.name)) for f in fields(Curve)]
-    return all(
-        a is b
-        or (a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
-        for a, b in pairs
-    )  # fmt: skip
+    first, second = (
+        {"updates": c.updates, "learning_rate": c.learning_rate, **c.values} for c in (one, other)
+    )
+    return list(first) == list(second) and all(
+        (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+        for a, b in zip(first.values(), second.values(), strict=True)
+    )
 
 
 def test_a_study_reads_back_what_was_told(database: Database, leases: Leases) -> None:
@@ -64,32 +66,28 @@ def test_a_study_reads_back_what_was_told(database: Database, leases: Leases) ->
         outcomes[0] = failed(f"reason {claim.number}")
         odd = outcomes[1].curve
         assert odd is not None
-        odd = replace(
-            odd,
-            training_loss=np.array([np.nan, np.inf, -0.0]),
-            test_accuracy=np.array([0.1, 0.2, 0.3], np.float32),
-        )
+        odd = replace(odd, values={**odd.values, "training_loss": np.array([np.nan, np.inf, -0.0])})
         outcomes[1] = replace(outcomes[1], curve=odd)
         told |= {held.candidate: one for held, one in zip(claim.trials, outcomes, strict=True)}
         finish(leases, claim, outcomes)
     record = read_study(database, "small").stages["coarse"]
     assert [trial.candidate for trial in record.trials] == [0, 1, 2, 3, 4]
     assert [trial.cohort for trial in record.trials] == [0, 0, 0, 1, 1]
-    assert record.interval == (-5.0, -1.0)
+    assert record.bounds[0] == (-5.0, -1.0)
     for trial in record.trials:
         one = told[trial.candidate]
         assert trial.state is one.state
         assert trial.reason == one.reason
-        assert trial.validation_accuracy == one.validation_accuracy
+        assert trial.score == one.score
         assert trial.validation_loss == one.validation_loss
-        assert trial.train_accuracy == one.train_accuracy
+        assert trial.train_score == one.train_score
         assert same_curve(trial.curve, one.curve)
-        if one.correct is None:
-            assert trial.correct is None
+        if one.scores is None:
+            assert trial.scores is None
         else:
-            assert trial.correct is not None
-            assert trial.correct.dtype == np.bool_
-            assert trial.correct.tolist() == one.correct.tolist()
+            assert trial.scores is not None
+            assert trial.scores.dtype == np.bool_
+            assert trial.scores.tolist() == one.scores.tolist()
 
 
 def test_trials_stand_in_the_order_of_candidates_and_replicates(
@@ -116,8 +114,8 @@ def test_a_study_at_its_end_holds_all_that_was_decided(
     assert record.classes == ("zero", "one")
     assert record.final == FINAL
     assert record.selected is not None
-    assert record.selected.validation_accuracy is not None
-    assert record.selected.validation_accuracy.n == 2
+    assert record.selected.score is not None
+    assert record.selected.score.n == 2
     assert len(record.openings) == 1
     assert record.seconds is not None
     assert record.seconds >= 0
@@ -130,7 +128,7 @@ def test_a_planned_study_reads_as_waiting(database: Database, leases: Leases) ->
     assert leases.owner == "a"
     record, status = read_study(database, "small"), read_status(database, "small")
     assert [trial.state for trial in record.stages["coarse"].trials] == [TrialState.WAITING] * 5
-    assert {trial.validation_accuracy for trial in record.stages["coarse"].trials} == {None}
+    assert {trial.score for trial in record.stages["coarse"].trials} == {None}
     assert not record.done
     assert (record.selected, record.final, record.seconds) == (None, None, None)
     assert status.state == "waiting"
@@ -222,20 +220,16 @@ def test_status_has_the_means_of_the_candidates(database: Database, leases: Leas
     told = [trained(held) for held in claim.trials]
     finish(leases, claim, [failed(), *told[1:]])
     first = read_status(database, "small").points
-    expected = {
-        round(held.log10_lambda, 6): accuracy(held.log10_lambda) for held in claim.trials[1:]
-    }
-    assert {round(p.log10_lambda, 6): p.validation_accuracy for p in first} == pytest.approx(
-        expected
-    )
+    expected = {round(held.point[0], 6): accuracy(held.point[0]) for held in claim.trials[1:]}
+    assert {round(p.at, 6): p.score for p in first} == pytest.approx(expected)
     work(leases)
     points = read_status(database, "small").points
     stages = [point.stage for point in points]
     assert [stages.count(name) for name in ("coarse", "fine", "finalists", "final")] == [4, 4, 2, 1]
     assert stages == sorted(stages, key=STAGES.index)
     for point in points:
-        mean = accuracy(point.log10_lambda) + (0.0005 if "final" in point.stage else 0.0)
-        assert point.validation_accuracy == pytest.approx(mean)
+        mean = accuracy(point.at) + (0.0005 if "final" in point.stage else 0.0)
+        assert point.score == pytest.approx(mean)
 
 
 def test_points_that_lie_near_are_one(database: Database, small_study: Build) -> None:
@@ -245,8 +239,8 @@ def test_points_that_lie_near_are_one(database: Database, small_study: Build) ->
     leases = Leases(database, "small", owner="a", seconds=60.0)
     finish(leases, claimed(leases))
     (point,) = read_status(database, "small").points
-    assert point.log10_lambda == pytest.approx(-3.0, abs=0.005)
-    assert point.validation_accuracy == pytest.approx(0.9, abs=1e-5)
+    assert point.at == pytest.approx(-3.0, abs=0.005)
+    assert point.score == pytest.approx(0.9, abs=1e-5)
 
 
 def test_points_are_read_again_only_when_a_trial_finished(
@@ -304,28 +298,32 @@ def test_an_older_prediction_reads_as_one(
     work(Leases(database, "small", owner="a", seconds=60.0))
     new = read_study(database, "small").selected
     assert new is not None
-    assert new.validation_accuracy is not None
-    assert (new.validation_accuracy.kind, new.validation_accuracy.n) == (ScoreKind.PREDICTED, 0)
+    assert new.score is not None
+    assert (new.score.kind, new.score.n) == (ScoreKind.PREDICTED, 0)
     finalists = read_study(database, "small").stages["finalists"]
     shared = model.shared_variance(finalists)
-    old = {"mean": new.validation_accuracy.mean, "n": 2,
-           "se": (new.validation_accuracy.se**2 - shared) ** 0.5}  # fmt: skip
-    rewrite(database, {**asdict(new), "validation_accuracy": old})
+    old = {"mean": new.score.mean, "n": 2,
+           "se": (new.score.se**2 - shared) ** 0.5}  # fmt: skip
+    rewrite(database, {**choice_document(new), "validation_accuracy": old})
     again = read_study(database, "small").selected
     assert again is not None
-    assert again.validation_accuracy is not None
-    assert again.validation_accuracy.kind is ScoreKind.PREDICTED
-    assert again.validation_accuracy.n == 0
-    assert again.validation_accuracy.se == pytest.approx(new.validation_accuracy.se)
+    assert again.score is not None
+    assert again.score.kind is ScoreKind.PREDICTED
+    assert again.score.n == 0
+    assert again.score.se == pytest.approx(new.score.se)
     told = read_status(database, "small").selected
     assert told is not None
-    assert told.validation_accuracy is not None
-    assert told.validation_accuracy.kind is ScoreKind.PREDICTED
-    best = {**asdict(new), "rule": "best mean validation accuracy", "validation_accuracy": old}
+    assert told.score is not None
+    assert told.score.kind is ScoreKind.PREDICTED
+    best = {
+        **choice_document(new),
+        "rule": "best mean validation accuracy",
+        "validation_accuracy": old,
+    }
     rewrite(database, best)
     measured = read_study(database, "small").selected
     assert measured is not None
-    assert measured.validation_accuracy == Score(**old, kind=ScoreKind.MEASURED)
+    assert measured.score == Score(**old, kind=ScoreKind.MEASURED)
 
 
 def rewrite(database: Database, selected: dict[str, object]) -> None:

@@ -80,7 +80,11 @@ def test_rows_are_those_that_optuna_writes_itself(
     interval = FloatDistribution(-5.0, -1.0)
     values = [-4.25, -1.0, None, -3.3]
     templates = [
-        template(Slot(candidate=k, replicate=k % 2, log10_lambda=value), k // 2, interval)
+        template(
+            Slot(candidate=k, replicate=k % 2, point=None if value is None else (value,)),
+            k // 2,
+            interval,
+        )
         for k, value in enumerate(values)
     ]
     results = [(TrialState.COMPLETE, 0.75), (TrialState.PRUNED, 0.5), (TrialState.FAIL, None),

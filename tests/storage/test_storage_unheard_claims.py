@@ -71,7 +71,7 @@ def test_another_s_expired_lease_is_reclaimed_beside_a_claim_never_heard_of(
     monkeypatch.setattr(time, "monotonic", lambda: now() + 61.0)
     window.expire()
     found = claimed(leases)
-    assert (found.stage, found.number, found.taken_over) == ("final", 0, True)
+    assert (found.stage, found.number, found.reclaimed) == ("final", 0, True)
     query = "SELECT owner, taken_from FROM lamsearch_cohort WHERE stage = 'final' ORDER BY number"
     assert window.rows(query) == [("a", "b"), ("a", None)]
 
@@ -82,7 +82,7 @@ def test_what_is_done_is_not_claimed_for_a_claim_never_heard_of(deaf: Deaf, wind
     finish(leases, claimed(leases))
     lose_a_claim(deaf, leases)
     again = claimed(leases)
-    assert (again.number, again.token, again.taken_over) == (1, 2, False)
+    assert (again.number, again.token, again.reclaimed) == (1, 2, False)
     assert window.states() == {"small/coarse": {"COMPLETE": 3, "RUNNING": 2}}
 
 
@@ -97,6 +97,6 @@ def test_whose_work_a_claim_never_heard_of_goes_on_with_is_remembered(
     lose_a_claim(deaf, leases)
     assert window.column("taken_from") == ["b", None]
     again = claimed(leases)
-    assert (again.number, again.token, again.taken_over) == (0, 3, False)
+    assert (again.number, again.token, again.reclaimed) == (0, 3, False)
     assert window.column("taken_from") == ["b", None]
     assert window.column("takeovers") == [1, 0]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import pyte
 
-from lamsearch.storage import Point, Recovery, StageStatus, Status, WorkerStatus
+from lamsearch.storage import Recovery, Scored, StageStatus, Status, WorkerStatus
 
 WIDTH, HEIGHT = 80, 24
 _REDRAW = re.compile(r"(?=\r\x1b\[(?:2K|1A))")  # how rich begins to wipe a figure out
@@ -130,7 +130,7 @@ class Pseudo:
 
 
 POINTS = tuple(
-    Point(stage=stage, log10_lambda=x, validation_accuracy=y)
+    Scored(stage=stage, at=x, score=y)
     for stage, x, y in (
         ("coarse", -5.0, 0.90), ("coarse", -4.0, 0.94), ("coarse", -3.0, 0.95),
         ("coarse", -1.0, 0.30), ("fine", -3.5, 0.945), ("fine", -2.5, 0.9652),

@@ -14,15 +14,15 @@ from pseudo_terminal import HEIGHT, POINTS, WIDTH, status
 from rich.console import Console
 
 from lamsearch.results import Score, ScoreKind, Selected
-from lamsearch.storage import Point, StageStatus
-from lamsearch.terminal import Picture, plot
+from lamsearch.storage import Scored, StageStatus
+from lamsearch.terminal import Layout, plot
 
 
 def rendered(width: int = WIDTH, height: int = HEIGHT, **rest: Any) -> list[str]:
     """Return the lines of a figure on an empty terminal of that size."""
     console = Console(file=io.StringIO(), width=width, height=height)
     with console.capture() as capture:
-        console.print(Picture(**rest), end="")
+        console.print(Layout(**rest), end="")
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -31,9 +31,9 @@ def drawn(points: Any, width: int = 40, height: int = 8) -> list[str]:
     return [line.plain for line in plot(points, width=width, height=height)]
 
 
-def point(x: float, y: float, stage: str = "coarse") -> Point:
+def point(x: float, y: float, stage: str = "coarse") -> Scored:
     """Return a candidate's mean."""
-    return Point(stage=stage, log10_lambda=x, validation_accuracy=y)
+    return Scored(stage=stage, at=x, score=y)
 
 
 def test_a_picture_names_stages_workers_best_and_time_left() -> None:
@@ -61,17 +61,17 @@ def test_a_picture_names_stages_workers_best_and_time_left() -> None:
 def test_a_picture_of_the_end_has_the_choice() -> None:
     """Once λ is chosen or given it stands where the best trial was; the test set is scored."""
     score = Score(mean=0.5285, se=0.003, n=5)
-    chosen = Selected(log10_lambda=-2.4485, rule="best", validation_accuracy=score)
+    chosen = Selected(point=(-2.4485,), rule="best", score=score)
     test = StageStatus(name="test", planned=0, finished=0, updates=0, total=0)
     end = replace(status(0), state="done", selected=chosen, stages=(*status(0).stages, test))
     lines = rendered(status=end)
     assert lines[1] == "chosen: log10 λ -2.449, mean validation accuracy 52.85 %"
-    guessed = replace(chosen, validation_accuracy=replace(score, n=0, kind=ScoreKind.PREDICTED))
+    guessed = replace(chosen, score=replace(score, n=0, kind=ScoreKind.PREDICTED))
     assert rendered(status=replace(end, selected=guessed))[1] == (
         "chosen: log10 λ -2.449, predicted validation accuracy 52.85 %"
     )
     assert ["test", "scored"] in [line.split() for line in lines]
-    given = replace(chosen, validation_accuracy=None)
+    given = replace(chosen, score=None)
     lines = rendered(status=replace(end, state="running", selected=given))
     assert lines[1] == "given: log10 λ -2.449"
     assert ["test"] in [line.split() for line in lines]
@@ -172,7 +172,7 @@ def test_the_star_is_of_the_latest_stage() -> None:
     st.integers(30, 120),
     st.integers(7, 30),
 )  # fmt: skip
-def test_any_plot_fits(points: list[Point], width: int, height: int) -> None:
+def test_any_plot_fits(points: list[Scored], width: int, height: int) -> None:
     """Whatever the points, the grid has the size that was asked for, and a star."""
     lines = drawn(points, width, height)
     assert len(lines) == min(height, 12)

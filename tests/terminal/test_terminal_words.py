@@ -10,7 +10,7 @@ import pytest
 from pseudo_terminal import status
 from rich.console import Console
 
-from lamsearch.terminal.layout import Picture, clock, left_of, timing
+from lamsearch.terminal.layout import Layout, clock, left_of, timing
 from lamsearch.terminal.live import Screen
 from lamsearch.terminal.overview import Overview
 
@@ -50,7 +50,7 @@ def test_a_stage_that_is_not_over_is_not_at_100_percent() -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=80, height=24)
     Screen(console).show(shown)
-    console.print(Picture(status=shown))
+    console.print(Layout(status=shown))
     assert "fine: 8/16 trials, 99 %" in stream.getvalue()
     assert stream.getvalue().count("100 %") == 2  # coarse's
 

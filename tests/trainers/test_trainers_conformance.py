@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -13,6 +13,7 @@ from trainers_textbook import Images, digits
 
 from benchmarks import stub_worker
 from lamsearch.results import Curve, TrialState
+from lamsearch.space import Point
 from lamsearch.study import Network, Training
 from lamsearch.trainers import (
     Exporting,
@@ -26,7 +27,7 @@ from lamsearch.trainers import (
     names,
 )
 
-POINTS = (-4.0, -1.0, -2.5, -3.0)
+POINTS: tuple[Point, ...] = ((-4.0,), (-1.0,), (-2.5,), (-3.0,))
 WILD = 12.0  # log10 λ at which a gradient step makes weights grow without bound
 TRAINERS = ("network", "stub", "softmax", "centroids")
 TRAINING = Training(batch_size=10, step_size=10, cycles=2, eta_min=1e-3, eta_max=0.1)
@@ -49,7 +50,7 @@ def kind(request: pytest.FixtureRequest) -> TrainerKind:
 def make(kind: TrainerKind, images: Images) -> Make:
     """Make a trainer of a cohort."""
 
-    def make(points: tuple[float, ...] = POINTS, seed: tuple[int, ...] = (7, 1, 2)) -> Guarded:
+    def make(points: tuple[Point, ...] = POINTS, seed: tuple[int, ...] = (7, 1, 2)) -> Guarded:
         options = Network(hidden=8) if kind.table == "network" else kind.options()
         return Guarded(kind, Task(points=points, splits=images, training=TRAINING,
                                   options=options, classes=10, seed=seed))  # fmt: skip
@@ -70,6 +71,8 @@ def bits(records: tuple[Any, ...]) -> list[object]:
             return (value.dtype.str, value.shape, value.tobytes())
         if isinstance(value, Curve):
             return [plain(getattr(value, one.name)) for one in fields(value)]
+        if isinstance(value, Mapping):
+            return [(name, plain(one)) for name, one in value.items()]
         return value
 
     return [[plain(getattr(one, field.name)) for field in fields(one)] for one in records]
@@ -109,8 +112,8 @@ def test_progress_grows_to_its_total(make: Make) -> None:
     assert counts == sorted(set(counts))
     assert counts[-1] == progress[-1].total
     assert progress[-1].cycle_end
-    assert progress[-1].accuracies is not None
-    assert len(progress[-1].accuracies) == len(POINTS)
+    assert progress[-1].scores is not None
+    assert len(progress[-1].scores) == len(POINTS)
 
 
 def test_outcomes_are_in_the_order_of_the_points(make: Make, images: Images) -> None:
@@ -122,10 +125,10 @@ def test_outcomes_are_in_the_order_of_the_points(make: Make, images: Images) -> 
     assert len(pairs) == len(POINTS)
     for one, same in pairs:
         assert one.state is TrialState.COMPLETE
-        assert one.validation_accuracy == pytest.approx(same.validation_accuracy, abs=0.01)
+        assert one.score == pytest.approx(same.score, abs=0.01)
         assert one.validation_loss == pytest.approx(same.validation_loss, rel=1e-4)
-        assert one.correct is not None
-        assert one.correct.shape == images.validation_y.shape
+        assert one.scores is not None
+        assert one.scores.shape == images.validation_y.shape
     losses = [one.validation_loss for one, _ in pairs]
     assert len(set(losses)) == len(POINTS)
 
@@ -137,9 +140,9 @@ def test_the_accuracy_is_the_mean_of_what_is_correct(kind: TrainerKind, make: Ma
     trainer = make()
     finish(trainer)
     for outcome in trainer.outcomes():
-        assert outcome.correct is not None
-        assert outcome.validation_accuracy == pytest.approx(outcome.correct.mean())
-        assert outcome.validation_accuracy > 0.5
+        assert outcome.scores is not None
+        assert outcome.score == pytest.approx(outcome.scores.mean())
+        assert outcome.score > 0.5
 
 
 def test_the_same_seed_gives_the_same_bits(kind: TrainerKind, make: Make) -> None:
@@ -193,7 +196,7 @@ def test_dropped_trials_leave_and_the_others_go_on(kind: TrainerKind, make: Make
     finish(whole)
     for progress in trainer.run():
         if progress.cycles == 1 and progress.cycle_end:
-            left_at, scores = progress.updates, progress.accuracies
+            left_at, scores = progress.updates, progress.scores
             trainer.drop({1: "the worst"})
             again.restore(copied(trainer))
     finish(again)
@@ -202,7 +205,7 @@ def test_dropped_trials_leave_and_the_others_go_on(kind: TrainerKind, make: Make
     assert states == ["COMPLETE", "PRUNED", "COMPLETE", "COMPLETE"]
     assert (outcomes[1].reason, outcomes[1].updates) == ("the worst", left_at)
     assert scores is not None
-    assert outcomes[1].validation_accuracy == scores[1]
+    assert outcomes[1].score == scores[1]
     assert bits(again.outcomes()) == bits(outcomes)
     for stayed, undisturbed in zip(outcomes, whole.outcomes(), strict=True):
         if stayed.state is TrialState.COMPLETE:
@@ -214,10 +217,10 @@ def test_a_trial_that_fails_fails_alone(kind: TrainerKind, make: Make) -> None:
     """A λ at which the weights are no longer finite is FAIL with its reason; the others end."""
     if kind.name in ("stub", "centroids"):
         pytest.skip("nothing in it diverges")
-    trainer = make((-4.0, WILD, -2.0))
+    trainer = make(((-4.0,), (WILD,), (-2.0,)))
     progress = finish(trainer)
     outcomes = trainer.outcomes()
     assert [one.state.name for one in outcomes] == ["COMPLETE", "FAIL", "COMPLETE"]
     assert "no longer finite at update" in (outcomes[1].reason or "")
-    assert progress[-1].accuracies is not None
-    assert np.isnan(progress[-1].accuracies).tolist() == [False, True, False]
+    assert progress[-1].scores is not None
+    assert np.isnan(progress[-1].scores).tolist() == [False, True, False]

@@ -13,11 +13,12 @@ from pydantic import BaseModel
 from trainers_textbook import Images, digits
 
 from lamsearch.results import TrialState
+from lamsearch.space import Point
 from lamsearch.study import Training
 from lamsearch.trainers import Guarded, NoOptions, Task, TrainerKind, function_trainer
 
 ROOT = Path(__file__).parents[2]
-POINTS = (-3.0, -2.0, -1.0)
+POINTS: tuple[Point, ...] = ((-3.0,), (-2.0,), (-1.0,))
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +47,18 @@ def test_predictions_become_scores(images: Images) -> None:
     """Accuracy, loss and correctness are those of the returned probabilities."""
     right = images.validation_y
 
-    def train(point: float, splits: Any, seed: Any, options: object) -> Any:
+    def train(point: Point, splits: Any, seed: Any, options: object) -> Any:
         answers = right.copy()
         answers[:30] = (right[:30] + 1) % 10
         return 0.9 * one_hot(answers) + 0.01
 
     (first, *_), progress = trained(function_trainer("own", train), images)
     assert first.state is TrialState.COMPLETE
-    assert first.validation_accuracy == 90 / 120
-    assert first.correct.tolist() == [False] * 30 + [True] * 90
+    assert first.score == 90 / 120
+    assert first.scores.tolist() == [False] * 30 + [True] * 90
     expected = -(30 * np.log(0.01) + 90 * np.log(0.91)) / 120
     assert first.validation_loss == pytest.approx(expected)
-    assert first.cycle_accuracies == (90 / 120,)
+    assert first.cycle_scores == (90 / 120,)
     assert [one.updates for one in progress] == [1, 2, 3]
     assert [one.cycle_end for one in progress] == [False, False, True]
 
@@ -70,7 +71,7 @@ def test_each_call_gets_its_point_and_all_the_same_seed(images: Images) -> None:
 
     calls: list[Any] = []
 
-    def train(point: float, splits: Any, seed: Any, options: Options) -> Any:
+    def train(point: Point, splits: Any, seed: Any, options: Options) -> Any:
         calls.append((point, seed, options.depth, splits is images))
         return one_hot(splits.validation_y)
 
@@ -83,7 +84,7 @@ def test_a_sure_model_that_errs_has_a_finite_loss(images: Images) -> None:
     """Probability 0 of a label counts as float64's resolution, as scikit-learn has it."""
     wrong = one_hot((images.validation_y + 1) % 10)
     (first, *_), _ = trained(function_trainer("own", lambda *_: wrong), images)
-    assert first.validation_accuracy == 0
+    assert first.score == 0
     assert first.validation_loss == pytest.approx(-np.log(np.finfo(np.float64).eps))
 
 
@@ -108,13 +109,13 @@ def test_what_goes_wrong_fails_its_own_trial(
 ) -> None:
     """A call that raises or returns no probabilities is FAIL with its reason; others end well."""
 
-    def train(point: float, splits: Any, seed: Any, options: object) -> Any:
+    def train(point: Point, splits: Any, seed: Any, options: object) -> Any:
         return bad() if point == POINTS[1] else one_hot(splits.validation_y)
 
     outcomes, progress = trained(function_trainer("own", train), images)
     assert [one.state.name for one in outcomes] == ["COMPLETE", "FAIL", "COMPLETE"]
     assert words in outcomes[1].reason
-    assert np.isnan(progress[-1].accuracies).tolist() == [False, True, False]
+    assert np.isnan(progress[-1].scores).tolist() == [False, True, False]
 
 
 def test_the_example_of_the_docs_learns(images: Images) -> None:
@@ -124,6 +125,6 @@ def test_the_example_of_the_docs_learns(images: Images) -> None:
     space: dict[str, Any] = {}
     exec(example, space)  # noqa: S102  # our own text
     outcomes, _ = trained(space["KIND"], images)
-    assert outcomes[0].validation_accuracy > 0.8
+    assert outcomes[0].score > 0.8
     losses = [one.validation_loss for one in outcomes]
     assert losses[1] < losses[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -91,12 +91,18 @@ def bits(record: object) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
     for item in fields(record):  # type: ignore[arg-type]  # all callers pass dataclasses
         value = getattr(record, item.name)
-        if isinstance(value, np.ndarray):
-            value = (str(value.dtype), value.shape, value.tobytes())
-        elif isinstance(value, Curve):
-            value = tuple(bits(value))
-        found.append((item.name, value))
+        if isinstance(value, Mapping):
+            found += [(name, bits_of(array)) for name, array in value.items()]
+        else:
+            found.append((item.name, bits_of(value)))
     return found
+
+
+def bits_of(value: object) -> object:
+    """Return an array as bytes, a curve flattened, anything else as it is."""
+    if isinstance(value, np.ndarray):
+        return (str(value.dtype), value.shape, value.tobytes())
+    return tuple(bits(value)) if isinstance(value, Curve) else value
 
 
 def all_bits(trainer: NetworkTrainer) -> list[object]:
@@ -123,11 +129,11 @@ def assert_same_training(found: Iterable[Trained], expected: Iterable[Trained]) 
     for mine, other in zip(found, expected, strict=True):
         assert mine.state is other.state
         assert mine.validation_loss == pytest.approx(other.validation_loss, rel=1e-4)
-        assert mine.validation_accuracy == pytest.approx(other.validation_accuracy, abs=0.01)
+        assert mine.score == pytest.approx(other.score, abs=0.01)
         np.testing.assert_array_equal(curve_of(mine).updates, curve_of(other).updates)
         for name in ("training_loss", "training_cost", "validation_cost"):
-            values = getattr(curve_of(mine), name)
-            np.testing.assert_allclose(values, getattr(curve_of(other), name), rtol=1e-4)
+            values = curve_of(mine).values[name]
+            np.testing.assert_allclose(values, curve_of(other).values[name], rtol=1e-4)
 
 
 class TestRepetition:
@@ -152,7 +158,9 @@ class TestRepetition:
         assert not np.allclose(first.W1, other.W1, atol=1e-4)
         one, _, same = found.outcomes()
         np.testing.assert_allclose(
-            curve_of(one).training_loss, curve_of(same).training_loss, rtol=1e-12
+            curve_of(one).values["training_loss"],
+            curve_of(same).values["training_loss"],
+            rtol=1e-12,
         )
 
     def test_a_model_in_a_cohort_equals_that_model_alone(self, exact: Images) -> None:
@@ -165,7 +173,9 @@ class TestRepetition:
                 found = getattr(model_of(together, model), name)
                 np.testing.assert_allclose(found, getattr(model_of(alone), name), atol=1e-7)
             mine, other = curve_of(together.outcomes()[model]), curve_of(alone.outcomes()[0])
-            np.testing.assert_allclose(mine.validation_cost, other.validation_cost, rtol=1e-11)
+            np.testing.assert_allclose(
+                mine.values["validation_cost"], other.values["validation_cost"], rtol=1e-11
+            )
 
 
 class TestBatches:
@@ -355,14 +365,14 @@ class TestTextbook:
         assert len(expected.curves) == 9
         for name, values in expected.curves.items():
             np.testing.assert_allclose(
-                getattr(curve_of(outcome), name), values, rtol=1e-8, atol=1e-8, err_msg=name
+                curve_of(outcome).values[name], values, rtol=1e-8, atol=1e-8, err_msg=name
             )
         loss, hits = expected.loss_and_hits(exact.validation_x, exact.validation_y)
         assert outcome.validation_loss == pytest.approx(loss, rel=1e-8)
-        assert outcome.validation_accuracy == hits.mean()
-        np.testing.assert_array_equal(outcome.correct, hits)
+        assert outcome.score == hits.mean()
+        np.testing.assert_array_equal(outcome.scores, hits)
         _, right = expected.loss_and_hits(exact.train_x, exact.train_y)
-        assert outcome.train_accuracy == right.mean()
+        assert outcome.train_score == right.mean()
 
     def test_single_precision_follows_double_precision(self, images: Images, exact: Images) -> None:
         """The float32 training has the curves of the float64 training to about its rounding."""
@@ -370,7 +380,7 @@ class TestTextbook:
             trained(images).outcomes(), trained(exact).outcomes(), strict=True
         ):
             for name in ("training_loss", "training_cost", "validation_loss", "validation_cost"):
-                mine, other = getattr(curve_of(single), name), getattr(curve_of(double), name)
+                mine, other = curve_of(single).values[name], curve_of(double).values[name]
                 np.testing.assert_allclose(mine, other, rtol=1e-4)
 
 
@@ -411,9 +421,9 @@ class TestSampling:
         for each, few in zip(single, coarse, strict=True):
             ends = [0, 33, 40, 66, 80]
             for name in ("training_loss", "training_accuracy"):
-                batches = getattr(curve_of(each), name)
+                batches = curve_of(each).values[name]
                 means = [batches[a:b].mean() for a, b in itertools.pairwise(ends)]
-                np.testing.assert_allclose(getattr(curve_of(few), name), means, rtol=1e-12)
+                np.testing.assert_allclose(curve_of(few).values[name], means, rtol=1e-12)
 
     def test_the_learning_rate_of_a_point_is_the_schedules(self, images: Images) -> None:
         """The learning rates beside the points are the zigzag's at those update counts."""
@@ -427,22 +437,22 @@ class TestSampling:
         for outcome in trained(images).outcomes():
             curve = curve_of(outcome)
             ends = np.isin(curve.updates, (40, 80))
-            assert outcome.cycle_accuracies == tuple(curve.validation_accuracy[ends])
-            assert outcome.cycle_accuracies[-1] == outcome.validation_accuracy
-            assert outcome.validation_loss == curve.validation_loss[-1]
+            assert outcome.cycle_scores == tuple(curve.values["validation_accuracy"][ends])
+            assert outcome.cycle_scores[-1] == outcome.score
+            assert outcome.validation_loss == curve.values["validation_loss"][-1]
 
     def test_test_curves_are_there_only_where_test_images_are(self, images: Images) -> None:
         """Without test images there is no test curve; with them all else keeps its bits."""
         without, with_them = trained(images).outcomes(), trained(images, test=True).outcomes()
         for plain, tested in zip(without, with_them, strict=True):
             for name in ("test_loss", "test_cost", "test_accuracy"):
-                assert getattr(curve_of(plain), name) is None
-                assert getattr(curve_of(tested), name).shape == curve_of(tested).updates.shape
+                assert name not in curve_of(plain).values
+                assert curve_of(tested).values[name].shape == curve_of(tested).updates.shape
             kept = [item for item in bits(curve_of(tested)) if not item[0].startswith("test")]
             assert [item for item in bits(curve_of(plain)) if item[1] is not None] == kept
-            assert plain.correct is not None
-            assert tested.correct is not None
-            np.testing.assert_array_equal(plain.correct, tested.correct)
+            assert plain.scores is not None
+            assert tested.scores is not None
+            np.testing.assert_array_equal(plain.scores, tested.scores)
 
     def test_correctness_needs_no_array_of_ones_own(self, images: Images) -> None:
         """Splits that make their arrays anew at each asking have the same correct images."""
@@ -479,14 +489,14 @@ class TestProgress:
         training = settings(eta_min=0.1, sample_every=20)
         found = trainer(images, (-3.0, 3.0, -1.0), training=training)
         progress = finish(found)
-        assert progress[18].accuracies is None
+        assert progress[18].scores is None
         curves = [curve_of(outcome) for outcome in found.outcomes()]
         for point, update in enumerate((20, 40, 60, 80)):
-            accuracies = progress[update - 1].accuracies
+            accuracies = progress[update - 1].scores
             assert accuracies is not None
             assert np.isnan(accuracies[1])
             for model in (0, 2):
-                assert accuracies[model] == curves[model].validation_accuracy[point]
+                assert accuracies[model] == curves[model].values["validation_accuracy"][point]
 
 
 @pytest.fixture(scope="module")
@@ -522,16 +532,16 @@ class TestDivergence:
         found, _ = cohort
         for model in (1, 3):
             outcome = found.outcomes()[model]
-            assert outcome.validation_accuracy is None
+            assert outcome.score is None
             assert outcome.validation_loss is None
-            assert outcome.train_accuracy is None
-            assert outcome.correct is None
-            assert outcome.cycle_accuracies == ()
+            assert outcome.train_score is None
+            assert outcome.scores is None
+            assert outcome.cycle_scores == ()
             assert found.models()[model] is None
             curve = curve_of(outcome)
             assert curve.updates.tolist() == list(range(3, 3 * len(curve.updates) + 1, 3))
             assert len(curve.updates) >= 1
-            assert np.isfinite(curve.validation_cost).all()
+            assert np.isfinite(curve.values["validation_cost"]).all()
 
     def test_the_others_go_on_as_without_it(
         self, images: Images, cohort: tuple[NetworkTrainer, list[int]]
@@ -552,7 +562,7 @@ class TestDivergence:
         found = trainer(images, [3.0, 3.2], training=training)
         progress = finish(found)
         assert progress[-1].updates == found.updates < 20
-        assert progress[-1].accuracies is None
+        assert progress[-1].scores is None
         assert [one.state for one in found.outcomes()] == [TrialState.FAIL] * 2
         assert all("loss no longer finite" in (one.reason or "") for one in found.outcomes())
         assert found.models() == (None, None)
@@ -595,26 +605,26 @@ class TestDropping:
         states = [one.state.value for one in outcomes]
         assert states == ["PRUNED", "COMPLETE", "COMPLETE", "PRUNED"]
         left = outcomes[3]
-        assert (left.reason, left.updates, left.train_accuracy) == ("the worst", 40, None)
+        assert (left.reason, left.updates, left.train_score) == ("the worst", 40, None)
         curve = curve_of(left)
         assert curve.updates.tolist() == [15, 30, 40]
-        assert left.validation_accuracy == curve.validation_accuracy[-1]
-        assert left.validation_loss == curve.validation_loss[-1]
-        assert left.cycle_accuracies == (left.validation_accuracy,)
-        assert left.correct is not None
-        assert left.correct.mean() == pytest.approx(left.validation_accuracy)
-        assert progress[39].accuracies is not None
-        assert progress[39].accuracies[3] == left.validation_accuracy
+        assert left.score == curve.values["validation_accuracy"][-1]
+        assert left.validation_loss == curve.values["validation_loss"][-1]
+        assert left.cycle_scores == (left.score,)
+        assert left.scores is not None
+        assert left.scores.mean() == pytest.approx(left.score)
+        assert progress[39].scores is not None
+        assert progress[39].scores[3] == left.score
         assert found.models()[3] is None
-        assert (outcomes[1].updates, len(outcomes[1].cycle_accuracies)) == (None, 2)
+        assert (outcomes[1].updates, len(outcomes[1].cycle_scores)) == (None, 2)
 
     def test_the_matrices_shrink(self, images: Images) -> None:
         """After the drop only those that stay are trained; who has left counts as NaN at once."""
         found, progress = halved(images)
         assert found.weights.V.shape[1] == 2 * HIDDEN
-        assert progress[40].accuracies is not None
+        assert progress[40].scores is not None
         assert progress[40].losses is not None
-        assert np.isnan(progress[40].accuracies).tolist() == [True, False, False, True]
+        assert np.isnan(progress[40].scores).tolist() == [True, False, False, True]
         assert np.isnan(progress[40].losses).tolist() == [True, False, False, True]
 
     def test_those_that_stay_train_as_without_it(self, images: Images) -> None:
@@ -688,9 +698,9 @@ class TestAnswers:
             answer = scores(model_of(found, model), images.raw_validation_x)
             loss = -log_softmax(answer, axis=1)[np.arange(len(labels)), labels].mean()
             right = answer.argmax(axis=1) == labels
-            assert outcome.validation_accuracy == right.mean()
+            assert outcome.score == right.mean()
             assert outcome.validation_loss == pytest.approx(loss, rel=1e-5)
-            np.testing.assert_array_equal(outcome.correct, right)
+            np.testing.assert_array_equal(outcome.scores, right)
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_models_are_single_precision(
@@ -712,7 +722,7 @@ class TestAnswers:
         raw = images.train_x.astype(np.float64) * images.std + images.mean
         for model, outcome in enumerate(found.outcomes()):
             right = scores(model_of(found, model), raw).argmax(axis=1) == images.train_y
-            assert outcome.train_accuracy == right.mean()
+            assert outcome.train_score == right.mean()
 
     def test_models_share_no_memory_with_the_training(self, images: Images) -> None:
         """A model taken out of a trainer does not change with it."""
@@ -730,13 +740,13 @@ class TestAnswers:
         training = settings(step_size=165, cycles=1, sample_every="epoch")
         found = trained(images, [-4.0, 0.0], training=training)
         weak, strong = found.outcomes()
-        assert weak.validation_accuracy is not None
-        assert strong.validation_accuracy is not None
-        assert weak.validation_accuracy > 0.85
-        assert weak.train_accuracy is not None
-        assert weak.train_accuracy > 0.95
-        assert strong.validation_accuracy < weak.validation_accuracy
-        losses = curve_of(weak).training_loss
+        assert weak.score is not None
+        assert strong.score is not None
+        assert weak.score > 0.85
+        assert weak.train_score is not None
+        assert weak.train_score > 0.95
+        assert strong.score < weak.score
+        losses = curve_of(weak).values["training_loss"]
         assert losses[-1] < 0.2 * losses[0]
 
     def test_a_separable_problem_is_solved(self) -> None:
@@ -749,4 +759,4 @@ class TestAnswers:
         found = NetworkTrainer(blobs, settings(), [-5.0], hidden=4, classes=2, seed=SEED)
         finish(found)
         (outcome,) = found.outcomes()
-        assert (outcome.validation_accuracy, outcome.train_accuracy) == (1.0, 1.0)
+        assert (outcome.score, outcome.train_score) == (1.0, 1.0)

@@ -17,21 +17,26 @@ from lamsearch.results import (
     TrialRecord,
     TrialState,
 )
-from lamsearch.web.annotations import Words
+from lamsearch.web.annotations import Annotations
 
 
 def trial(candidate: int, state: TrialState = TrialState.COMPLETE, **values: Any) -> TrialRecord:
     """Return a trial at log10 λ = −candidate."""
-    told: dict[str, Any] = {"log10_lambda": -float(candidate), "replicate": 0, "cohort": 0}
+    told: dict[str, Any] = {"point": (-float(candidate),), "replicate": 0, "cohort": 0}
     if state is TrialState.COMPLETE:
-        told |= {"validation_accuracy": 0.5 + candidate / 1e4, "train_accuracy": 0.75}
+        told |= {"score": 0.5 + candidate / 1e4, "train_score": 0.75}
     return TrialRecord(candidate=candidate, state=state, **{**told, **values})
 
 
 def record(*trials: TrialRecord, **values: Any) -> StudyRecord:
     """Return a study with a coarse stage."""
-    stage = StageRecord(name="coarse", interval=(-5.0, -1.0), trials=trials)
-    settings = {"data": {"validation": 100}, "coarse": {"trials": len(trials)}, "fine": {"keep": 2}}
+    stage = StageRecord(name="coarse", bounds=((-5.0, -1.0),), trials=trials)
+    settings = {
+        "data": {"source": "digits", "validation": 100},
+        "training": {"step_size": 5},
+        "coarse": {"trials": len(trials)},
+        "fine": {"keep": 2},
+    }
     return StudyRecord(
         name="my<b>study", seed=3, study_fingerprint="a" * 64, data_fingerprint="b" * 64,
         settings=settings, **{"stages": {"coarse": stage}, **values},
@@ -69,9 +74,7 @@ def test_many_candidates_have_no_bars() -> None:
 
 def test_chosen_is_marked() -> None:
     """The chosen λ is an upright line with its value; no text of a study is read as HTML."""
-    selected = Selected(
-        log10_lambda=-2.0, rule="best", validation_accuracy=Score(mean=0.5, se=0.1, n=2)
-    )
+    selected = Selected(point=(-2.0,), rule="best", score=Score(mean=0.5, se=0.1, n=2))
     layout = json.loads(stages_figure(record(trial(1), selected=selected)))["layout"]
     assert layout["shapes"][0]["x0"] == layout["shapes"][0]["x1"] == -2.0
     assert layout["annotations"][0]["text"] == "chosen: λ = 0.01"
@@ -80,8 +83,8 @@ def test_chosen_is_marked() -> None:
 
 def test_empty_stage() -> None:
     """A stage of which nothing is known yet has a note and an empty figure."""
-    told = record(trial(1, TrialState.WAITING, log10_lambda=None))
-    note = Words().note(told, "coarse", {"coarse": 1})
+    told = record(trial(1, TrialState.WAITING, point=None))
+    note = Annotations().note(told, "coarse", {"coarse": 1})
     assert "0 of 1 finished (1 waiting)" in note
     assert "fine (not planned yet)" in note
     assert traces(stage_figure(told, "coarse"))["validation"]["y"] == []
@@ -90,5 +93,5 @@ def test_empty_stage() -> None:
 def test_failure_is_said() -> None:
     """A study that failed says why, its reason as plain text."""
     told = record(trial(1, TrialState.FAIL), failure="coarse: <script> *all* failed")
-    note = Words().note(told, "coarse", {"coarse": 1})
+    note = Annotations().note(told, "coarse", {"coarse": 1})
     assert r"The study failed: coarse: \<script\> \*all\* failed" in note

@@ -25,7 +25,7 @@ from benchmarks.postgres import new_database
 from lamsearch.errors import StudyStateError
 from lamsearch.storage import Database, Leases, Shown, View, delete
 from lamsearch.study import Study
-from lamsearch.web.annotations import Words
+from lamsearch.web.annotations import Annotations
 from lamsearch.web.artifacts import KINDS, figure
 
 Start = Callable[..., Dashboard]
@@ -48,7 +48,7 @@ def look(database: Database) -> Iterator[Callable[..., Shown]]:
 
     def open_one(*, writable: bool = False) -> Shown:
         views.append(View(database, writable=writable))
-        return Shown(views[-1], Words(), KINDS)
+        return Shown(views[-1], Annotations(), KINDS)
 
     yield open_one
     for view in views:
@@ -338,8 +338,8 @@ def test_failed_trials_have_pictures(
     leases = Leases(database, "small", owner="somebody", seconds=60.0)
     claim = claimed(leases)
     told = [
-        trained(held, state=TrialState.FAIL, validation_accuracy=None, validation_loss=None,
-                train_accuracy=None, cycle_accuracies=(), reason="cost is nan")
+        trained(held, state=TrialState.FAIL, score=None, validation_loss=None,
+                train_score=None, cycle_scores=(), reason="cost is nan")
         for held in claim.trials
     ]  # fmt: skip
     leases.complete(claim, told, BEAT, 1.0)

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +127,7 @@ class Place:
         record = store.read_study(self._database, "lives")
         return {
             (name, trial.candidate, trial.replicate): {
-                key: value.tolist()
-                for key, value in asdict(trial.curve).items()
-                if value is not None
+                key: value.tolist() for key, value in trial.curve.columns().items()
             }
             for name, stage in record.stages.items()
             for trial in stage.trials

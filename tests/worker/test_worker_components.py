@@ -30,9 +30,9 @@ SCREENED: dict[str, Any] = {
 def table(record: StudyRecord) -> list[tuple[Any, ...]]:
     """Return every trial with all its scores, one value per validation example among them."""
     return [
-        (stage, one.candidate, one.replicate, one.log10_lambda, one.state, one.validation_loss,
-         one.validation_accuracy, one.train_accuracy,
-         None if one.correct is None else one.correct.tobytes())
+        (stage, one.candidate, one.replicate, one.point[0], one.state, one.validation_loss,
+         one.score, one.train_score,
+         None if one.scores is None else one.scores.tobytes())
         for stage, found in record.stages.items() for one in found.trials
     ]  # fmt: skip
 
@@ -81,7 +81,7 @@ def test_finalists_see_all_features_after_a_search_on_few(bench: MakeBench) -> N
         each.worker().run()
         stages = each.record().stages
         found.append(
-            {name: np.nanmax([t.validation_accuracy for t in stages[name].trials])  # type: ignore[type-var]
+            {name: np.nanmax([t.score for t in stages[name].trials])  # type: ignore[type-var]
              for name in ("coarse", "finalists")}
         )  # fmt: skip
     assert found[0]["coarse"] < 0.75

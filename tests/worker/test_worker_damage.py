@@ -141,8 +141,8 @@ def checkpoints(one: Bench, cohort: int) -> Path:
 def table(record: StudyRecord) -> list[tuple[Any, ...]]:
     """What is known of each trial, curves to the bit."""
     return [
-        (one.log10_lambda, one.validation_accuracy, one.validation_loss, one.train_accuracy,
-         None if one.curve is None else one.curve.validation_loss.tobytes())
+        (one.point[0], one.score, one.validation_loss, one.train_score,
+         None if one.curve is None else one.curve.values["validation_loss"].tobytes())
         for stage in record.stages.values() for one in stage.trials
     ]  # fmt: skip
 

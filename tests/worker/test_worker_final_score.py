@@ -6,8 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import softmax
+from sklearn.metrics import log_loss
 
 from lamsearch.data import LabelledImages
+from lamsearch.metrics import LOG_LOSS
 from lamsearch.results import Model
 from lamsearch.statistics import interval95
 from lamsearch.worker import final
@@ -36,7 +39,7 @@ def test_the_accuracy_of_one_model_is_the_share_of_images_it_gets_right() -> Non
     """One net that errs on one of four images has accuracy 3/4, sd 0, itself as ensemble."""
     found = final.score([model(1, 1)], IMAGES)
     assert (found.mean, found.sd, found.n) == (0.75, 0.0, 1)
-    assert found.accuracies == (0.75,)
+    assert found.scores == (0.75,)
     assert found.ensemble == 0.75
     assert found.test_images == 4
     # rows are true classes: of class 0 both are seen as 0, of class 1 one as 0 and one as 1
@@ -46,14 +49,14 @@ def test_the_accuracy_of_one_model_is_the_share_of_images_it_gets_right() -> Non
 def test_the_score_has_the_interval_of_its_accuracies() -> None:
     """The interval is that of mean, spread and number of the accuracies, on so many examples."""
     found = final.score([model(1, 1), model(-1, 1)], IMAGES)
-    assert found.accuracies == (0.75, 0.25)
+    assert found.scores == (0.75, 0.25)
     assert found.interval95 == interval95(0.5, found.sd, 2, 4)
 
 
 def test_the_ensemble_is_the_mean_of_probabilities_not_a_vote() -> None:
     """One sure net outvotes two unsure ones that say the contrary."""
     found = final.score([model(1, 5), model(-1, 0.1), model(-1, 0.1)], IMAGES)
-    assert found.accuracies == (0.75, 0.25, 0.25)
+    assert found.scores == (0.75, 0.25, 0.25)
     assert found.ensemble == 0.75
     assert found.mean == pytest.approx(5 / 12)
     assert found.sd == pytest.approx(math.sqrt((1 / 9 + 1 / 36 + 1 / 36) / 2))
@@ -73,4 +76,19 @@ def test_raw_images_are_normalised_by_the_model() -> None:
     # x = 255 → 1.0 → (1 − 0.5)/0.25 + 0.5 = 2.5 → (1.5, −1.5): class 0
     # x = 127 → 0.498 → 0.492 → (−0.508, 0.508): class 1; x = 0 → relu(−1.5) = 0 → class 1
     images = LabelledImages(x=np.array([[255], [127], [0]], np.uint8), y=np.array([0, 1, 1]))
-    assert final.score([one], images).accuracies == (1.0,)
+    assert final.score([one], images).scores == (1.0,)
+
+
+def test_the_log_loss_of_models_and_of_their_ensemble() -> None:
+    """Scores are the negative log losses of an independent library, and so is that of the mean of
+    probabilities; with one model the interval is 1.96 standard errors of the draw of examples."""
+    models = [model(1, 0.5), model(1, 2.0)]
+    found = final.score(models, IMAGES, LOG_LOSS)
+    probabilities = [softmax(one.W2[0, 0] * X.astype(np.float64), axis=1) for one in models]
+    expected = [-log_loss(Y, one) for one in probabilities]
+    assert found.scores == pytest.approx(expected, rel=1e-6)
+    assert found.ensemble == pytest.approx(-log_loss(Y, np.mean(probabilities, axis=0)), rel=1e-6)
+    alone = final.score(models[:1], IMAGES, LOG_LOSS)
+    losses = np.log(probabilities[0][np.arange(4), Y])
+    half = 1.959964 * np.std(losses, ddof=1) / 2
+    assert alone.interval95 == pytest.approx((expected[0] - half, expected[0] + half), rel=1e-5)

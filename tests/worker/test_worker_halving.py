@@ -53,7 +53,9 @@ def scores_at(trial: TrialRecord, update: int) -> tuple[float, float]:
     at = np.flatnonzero(trial.curve.updates == update)
     if len(at) == 0:
         return math.nan, math.nan
-    return float(trial.curve.validation_accuracy[at[0]]), float(trial.curve.validation_loss[at[0]])
+    return float(trial.curve.values["validation_accuracy"][at[0]]), float(
+        trial.curve.values["validation_loss"][at[0]]
+    )
 
 
 def answer(bench: Bench) -> dict[str, Any]:
@@ -91,8 +93,8 @@ def test_only_those_that_stayed_are_chosen_from(bench: MakeBench) -> None:
     one.worker().run()
     record = one.record()
     coarse = record.stages["coarse"]
-    complete = {t.log10_lambda for t in coarse.trials if t.state is TrialState.COMPLETE}
-    assert {t.log10_lambda for t in record.stages["finalists"].trials} <= complete
+    complete = {t.point[0] for t in coarse.trials if t.state is TrialState.COMPLETE}
+    assert {t.point[0] for t in record.stages["finalists"].trials} <= complete
     stage = report.document(record)["stages"][0]
     assert (stage["complete"], stage["failed"], stage["pruned"]) == (2, 0, 6)
     # two cohorts of 4 + 2 + 1 + 1 cycles of 30 updates, of 8 · 4 · 30

@@ -101,7 +101,7 @@ def test_no_earlier_stage_draws_test_curves(bench: MakeBench) -> None:
     one.worker().run()
     curves = [trial.curve for stage in one.record().stages.values() for trial in stage.trials]
     assert curves
-    assert all(curve is not None and curve.test_accuracy is None for curve in curves)
+    assert all(curve is not None and "test_accuracy" not in curve.values for curve in curves)
 
 
 def test_test_curves_are_drawn_after_the_opening_is_recorded(
@@ -125,12 +125,12 @@ def test_test_curves_are_drawn_after_the_opening_is_recorded(
     assert updates[0] == 0  # nothing was trained at the first opening
     assert len(record.openings) == 1
     assert record.selected is not None
-    assert record.selected.validation_accuracy is None
+    assert record.selected.score is None
     assert record.final is not None
-    for trial, accuracy in zip(record.stages["final"].trials, record.final.accuracies, strict=True):
+    for trial, accuracy in zip(record.stages["final"].trials, record.final.scores, strict=True):
         assert trial.curve is not None
-        assert trial.curve.test_accuracy is not None
-        assert trial.curve.test_accuracy[-1] == pytest.approx(accuracy)
+        assert "test_accuracy" in trial.curve.values
+        assert trial.curve.values["test_accuracy"][-1] == pytest.approx(accuracy)
 
 
 def test_models_lost_before_the_test_are_trained_again(

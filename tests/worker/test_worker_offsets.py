@@ -37,7 +37,7 @@ def test_an_offset_of_a_billion_changes_no_answer(
         record = one.record()
         assert record.final is not None
         assert record.selected is not None
-        ended.append((record.final, record.selected.log10_lambda))
+        ended.append((record.final, record.selected.point[0]))
         content = Files(one.stored.files, one.stored.id).read_model(0)
         assert content is not None
         model = model_from(content)
@@ -46,4 +46,4 @@ def test_an_offset_of_a_billion_changes_no_answer(
     (plain, chosen), (moved, other) = ended
     assert chosen == other
     assert plain.mean > 0.7
-    assert moved.accuracies == pytest.approx(plain.accuracies, abs=0.011)
+    assert moved.scores == pytest.approx(plain.scores, abs=0.011)

@@ -40,7 +40,7 @@ values = [-3.0, -2.0, -1.0, 0.0]
 def scores(one: Bench) -> list[object]:
     """What the storage knows of each coarse trial."""
     return [
-        (trial.state, trial.reason, trial.validation_accuracy, trial.validation_loss)
+        (trial.state, trial.reason, trial.score, trial.validation_loss)
         for trial in one.record().stages["coarse"].trials
     ]
 
@@ -53,8 +53,8 @@ def test_a_trainer_of_another_package_is_searched_to_a_winner(bench: MakeBench) 
     record = one.record()
     assert record.finished
     assert record.selected is not None
-    assert record.selected.validation_accuracy is not None
-    assert record.selected.validation_accuracy.mean > 0.6
+    assert record.selected.score is not None
+    assert record.selected.score.mean > 0.6
     states = [trial.state.name for trial in record.stages["coarse"].trials]
     assert states.count("PRUNED") > 0
     assert states.count("COMPLETE") + states.count("PRUNED") == 5
@@ -98,7 +98,7 @@ def test_a_trainer_that_raises_fails_its_cohort_at_once_and_no_other(
     reason = "trainer raised ZeroDivisionError: a model of somebody's own"
     assert {(trial.reason, trial.updates) for trial in trials[:3]} == {(reason, 2)}
     assert record.selected is not None
-    assert record.selected.log10_lambda in (-3.0, -1.0)
+    assert record.selected.point[0] in (-3.0, -1.0)
     assert f"coarse log10 λ 1 failed: {reason}" in one.said
     url = one.database.url.render_as_string(hide_password=False)
     assert len(optuna_trials(url, "small")["coarse"]) == len(values)

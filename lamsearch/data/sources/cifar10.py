@@ -115,11 +115,11 @@ class Cifar10(Source):
         else:
             lines.append("the checksums are the published ones")
         lines += _equal_batches(contents)
-        same, told = _values(contents, contents.test)
+        same, said = _values(contents, contents.test)
         last = f"the values {'are' if same else 'are not'} the published ones"
         if same and others and not layout.binary:
             last += ": the files differ in their order or in who wrote them"
-        return same, [*lines, *told, last]
+        return same, [*lines, *said, last]
 
 
 def _rows(numbers: tuple[int, ...]) -> tuple[range, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +47,8 @@ class TrainingState:
     """All that the rest of a training follows from.
 
     ``alive`` are the indices of the models still in training, which ``weights`` and ``sums`` are
-    of; ``correct`` (models, validation examples) is of each model's last evaluation.
+    of; ``scores`` (models, validation examples) are of each model's last evaluation: whether it was
+    right, where the metric is accuracy.
     """
 
     updates: int
@@ -55,7 +57,12 @@ class TrainingState:
     weights: Weights
     sums: Sums
     table: CurveTable
-    correct: npt.NDArray[np.bool_]
+    scores: npt.NDArray[Any]
+
+    @property
+    def scores_name(self) -> str:
+        """The name of the scores' array."""
+        return "correct" if self.scores.dtype == np.bool_ else "scores"
 
 
 def arrays_of(state: TrainingState) -> State:
@@ -69,7 +76,7 @@ def arrays_of(state: TrainingState) -> State:
         "since": np.array(state.sums.updates),
         "points": np.array(state.table.points, np.int64),
         "rows": state.table.array(),
-        "correct": state.correct,
+        state.scores_name: state.scores,
     }
 
 
@@ -90,10 +97,11 @@ def state_from(arrays: Arrays, like: TrainingState, total: int) -> TrainingState
         table=CurveTable(
             models=like.table.models,
             tested=like.table.tested,
+            scored=like.table.scored,
             points=[int(point) for point in arrays["points"]],
             rows=list(np.array(arrays["rows"], np.float64)),
         ),
-        correct=np.array(arrays["correct"], np.bool_),
+        scores=np.array(arrays[like.scores_name], like.scores.dtype),
     )
 
 
@@ -127,5 +135,5 @@ def _expected(arrays: Arrays, like: TrainingState) -> dict[str, tuple[str, tuple
         **like.weights.expected(alive),
         "sums": ("float64", (2, alive)),
         "rows": ("float64", (points, table.models, len(table.columns))),
-        "correct": ("bool", like.correct.shape),
+        like.scores_name: (like.scores.dtype.name, like.scores.shape),
     }  # fmt: skip

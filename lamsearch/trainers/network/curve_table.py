@@ -15,6 +15,7 @@ from lamsearch.schedules import Schedule
 
 _MEASURES = ("loss", "cost", "accuracy")
 _SPLITS = ("training", "validation", "test")
+_SCORE = "validation_score"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,14 +24,21 @@ class CurveTable:
 
     models: int
     tested: bool  # whether there are test columns
+    scored: bool = False  # whether the last column is the validation score, as no measure is
     points: list[int] = field(default_factory=list)
     rows: list[FloatArray] = field(default_factory=list)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns' names, those of `Curve`."""
+        """The columns' names: those of `Curve`, and the score's."""
         splits = _SPLITS if self.tested else _SPLITS[:2]
-        return tuple(f"{split}_{measure}" for split in splits for measure in _MEASURES)
+        measures = tuple(f"{split}_{measure}" for split in splits for measure in _MEASURES)
+        return (*measures, _SCORE) if self.scored else measures
+
+    @property
+    def score_column(self) -> str:
+        """The column that holds the validation score."""
+        return _SCORE if self.scored else "validation_accuracy"
 
     def add(self, update: int, alive: IntArray, columns: Iterable[FloatArray]) -> FloatArray:
         """Add a row of which the models ``alive`` have the values ``columns``; return these."""
@@ -55,10 +63,21 @@ class CurveTable:
 
     def curve(self, model: int, rate: Schedule) -> Curve:
         """Return the rows of one model up to the last that is finite."""
+        updates, table = self._finite(model)
+        columns = {
+            name: table[:, index] for index, name in enumerate(self.columns) if name != _SCORE
+        }
+        rates = np.array([rate(int(update)) for update in updates])
+        return Curve(updates=updates, learning_rate=rates, values=columns)
+
+    def scores(self, model: int) -> FloatArray:
+        """Return the validation scores of one model at the points of its curve."""
+        _, table = self._finite(model)
+        return table[:, self.columns.index(self.score_column)]
+
+    def _finite(self, model: int) -> tuple[IntArray, FloatArray]:
+        """The updates and the rows of one model, those that are finite."""
         width = len(self.columns)
         table = np.stack([row[model] for row in self.rows]) if self.rows else np.empty((0, width))
         finite = np.isfinite(table).all(axis=1)
-        updates = np.array(self.points, np.int64)[finite]
-        columns = {name: table[finite, index] for index, name in enumerate(self.columns)}
-        rates = np.array([rate(int(update)) for update in updates])
-        return Curve(updates=updates, learning_rate=rates, **columns)
+        return np.array(self.points, np.int64)[finite], table[finite]

@@ -1,8 +1,8 @@
 """Models measured on a split. Enters: weights, examples, labels. Leaves: numbers per example and
 their means.
 
-A score is one number per example: correctness and loss are always there, any other `Metric` of the
-class scores on request.
+A score is one number per example: correctness and loss are always there, any other metric on
+request.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
+from lamsearch.metrics import Metric
 from lamsearch.results import FloatArray, IntArray, Model
 from lamsearch.trainers.network.passes import Pass
 from lamsearch.trainers.network.weights import Weights
-from lamsearch.trainers.protocol import Metric
 
 _AT_ONCE = 1000  # examples; bounds the buffers of an evaluation
 
@@ -48,7 +49,7 @@ def evaluate(
         labels = y[part]
         if scores is not None and metric is not None:
             for row, one in zip(scores, class_scores, strict=True):
-                row[part] = metric(one.T, labels)
+                row[part] = metric.per_example(softmax(one.T, axis=1), labels)
         found, correct[:, part] = work.losses(labels)
         losses[:, part] = found
         loss += found.mean(axis=1, dtype=np.float64) * len(labels)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lamsearch.metrics import Metric, score_error
 from lamsearch.results import FloatArray, Model, Trained, TrialState
 from lamsearch.schedules import Schedule
 from lamsearch.trainers.network.checkpoint import TrainingState
@@ -15,19 +16,21 @@ from lamsearch.trainers.protocol import Splits
 
 
 def outcomes(
-    state: TrainingState, splits: Splits, rate: Schedule, cycle: int
+    state: TrainingState, splits: Splits, rate: Schedule, cycle: int, metric: Metric
 ) -> tuple[Trained, ...]:
     """Return what became of every model; ``cycle`` is the updates of one.
 
-    ``train_accuracy`` is measured here, on the whole training split.
+    ``train_score`` is measured here, on the whole training split.
     """
-    accuracies: dict[int, float] = {}
+    scores: dict[int, float] = {}
     if len(state.alive):
+        asked = metric if state.table.scored else None
         with np.errstate(over="ignore", invalid="ignore"):
-            found = evaluate(state.weights, splits.train_x, splits.train_y).accuracy
-        accuracies = {int(k): float(one) for k, one in zip(state.alive, found, strict=True)}
+            found = evaluate(state.weights, splits.train_x, splits.train_y, asked)
+        means = found.accuracy if found.scores is None else found.scores.mean(axis=1)
+        scores = {int(k): float(one) for k, one in zip(state.alive, means, strict=True)}
     return tuple(
-        _outcome(state, model, accuracies.get(model), rate, cycle)
+        _outcome(state, model, scores.get(model), rate, cycle, metric)
         for model in range(state.table.models)
     )
 
@@ -49,23 +52,29 @@ def models(state: TrainingState, splits: Splits) -> tuple[Model | None, ...]:
 
 
 def _outcome(
-    state: TrainingState, model: int, train_accuracy: float | None, rate: Schedule, cycle: int
+    state: TrainingState,
+    model: int,
+    train_score: float | None,
+    rate: Schedule,
+    cycle: int,
+    metric: Metric,
 ) -> Trained:
     curve, departure = state.table.curve(model, rate), state.departures.get(model)
     reason, updates = (departure.reason, departure.updates) if departure else (None, None)
     if departure is not None and departure.state == TrialState.FAIL:
         return Trained(state=TrialState.FAIL, reason=reason, updates=updates, curve=curve)
-    ends = curve.updates % cycle == 0
+    ends, scores = curve.updates % cycle == 0, state.table.scores(model)
     return Trained(
         state=TrialState.COMPLETE if departure is None else TrialState.PRUNED,
         reason=reason,
         updates=updates,
-        validation_accuracy=float(curve.validation_accuracy[-1]),
-        validation_loss=float(curve.validation_loss[-1]),
-        train_accuracy=train_accuracy,
-        cycle_accuracies=tuple(float(value) for value in curve.validation_accuracy[ends]),
+        score=float(scores[-1]),
+        score_error=score_error(metric, state.scores[model]),
+        validation_loss=float(curve.values["validation_loss"][-1]),
+        train_score=train_score,
+        cycle_scores=tuple(float(value) for value in scores[ends]),
         curve=curve,
-        correct=state.correct[model].copy(),
+        scores=state.scores[model].copy(),
     )
 
 

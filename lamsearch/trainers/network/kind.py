@@ -13,11 +13,12 @@ def _made(task: Task) -> NetworkTrainer:
     return NetworkTrainer(
         task.splits,
         task.training,
-        task.points,
+        [point[0] for point in task.points],
         hidden=network.hidden,
         classes=task.classes,
         seed=task.seed,
         test=task.test,
+        metric=task.metric,
     )
 
 

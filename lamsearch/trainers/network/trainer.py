@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.metrics import ACCURACY, Metric
 from lamsearch.results import Curve, FloatArray, IntArray, Model, Trained, TrialState
 from lamsearch.schedules import Schedule, schedule_of
 from lamsearch.study import Training
@@ -40,6 +41,7 @@ class NetworkTrainer:
         dtype: float32 for training, float64 for checks.
         test: normalised test examples and labels, only for a study that selects nothing.
         schedule: update → learning rate, instead of the one that ``training`` names.
+        metric: what scores a validation example.
     """
 
     def __init__(
@@ -54,9 +56,11 @@ class NetworkTrainer:
         dtype: npt.DTypeLike = np.float32,
         test: tuple[FloatArray, IntArray] | None = None,
         schedule: Schedule | None = None,
+        metric: Metric = ACCURACY,
     ) -> None:
         self._splits, self._training, self._test = splits, training, test
         self._lam = 10.0 ** np.asarray(log10_lambdas, np.float64)
+        self._metric, self._asked = metric, None if metric is ACCURACY else metric
         self._rate = schedule or schedule_of(training)
         self._batches = Batches(seed, len(splits.train_y), training.batch_size)
         count = len(self._lam)
@@ -75,8 +79,10 @@ class NetworkTrainer:
             departures={},
             weights=weights,
             sums=no_sums(count),
-            table=CurveTable(models=count, tested=test is not None),
-            correct=np.zeros((count, len(splits.validation_y)), np.bool_),
+            table=CurveTable(models=count, tested=test is not None, scored=self._asked is not None),
+            scores=np.zeros(
+                (count, len(splits.validation_y)), np.bool_ if self._asked is None else np.float32
+            ),
         )
         self._make_buffers()
 
@@ -121,9 +127,9 @@ class NetworkTrainer:
     def outcomes(self) -> tuple[Trained, ...]:
         """Return what became of every model, in the order of ``log10_lambdas``, once it has run.
 
-        ``train_accuracy`` is measured here, on the whole training split.
+        ``train_score`` is measured here, on the whole training split.
         """
-        return export.outcomes(self._state, self._splits, self._rate, self._cycle)
+        return export.outcomes(self._state, self._splits, self._rate, self._cycle, self._metric)
 
     def curves(self) -> tuple[Curve, ...]:
         """Return every model's curve as far as it has come, in the order of ``log10_lambdas``."""
@@ -179,12 +185,15 @@ class NetworkTrainer:
         seen = sums.updates * self._training.batch_size
         loss = sums.loss / sums.updates
         columns = [loss, loss + added, sums.correct / seen]
-        validation = (self._splits.validation_x, self._splits.validation_y)
-        tests = () if self._test is None else (self._test,)
-        results = [evaluate(state.weights, x, y) for x, y in (validation, *tests)]
+        splits, tests = self._splits, () if self._test is None else (self._test,)
+        validation = evaluate(state.weights, splits.validation_x, splits.validation_y, self._asked)
+        results = [validation, *(evaluate(state.weights, x, y) for x, y in tests)]
         for result in results:
             columns += [result.loss, result.loss + added, result.accuracy]
-        state.correct[state.alive] = results[0].correct
+        state.scores[state.alive] = validation.correct
+        if validation.scores is not None:
+            state.scores[state.alive] = validation.scores
+            columns.append(validation.scores.mean(axis=1))
         values = state.table.add(state.updates, state.alive, columns)
         state.sums = no_sums(len(state.alive))
         self._fail(np.asarray(np.isfinite(values).all(axis=1)), "cost")
@@ -232,7 +241,7 @@ class NetworkTrainer:
             total=self._training.updates,
             cycles=updates // self._cycle,
             cycle_end=updates % self._cycle == 0,
-            accuracies=self._latest("validation_accuracy"),
+            scores=self._latest(self._state.table.score_column),
             losses=self._latest("validation_loss"),
         )
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from scipy.special import log_softmax, softmax
 
 from lamsearch.results import Trained, TrialState
+from lamsearch.space import Point
 from lamsearch.trainers import Progress, Splits, Task, TrainerKind, function_trainer
 
 Array = npt.NDArray[Any]
@@ -29,7 +30,7 @@ class Softmax:
     """Softmax regression by whole-batch gradient descent; cost = mean loss + λ·Σ‖W‖²."""
 
     def __init__(self, task: Task) -> None:
-        self._task, self._lam = task, 10.0 ** np.array(task.points)
+        self._task, self._lam = task, 10.0 ** np.array([point[0] for point in task.points])
         rng = np.random.default_rng(task.seed)
         start = 0.01 * rng.standard_normal((task.splits.train_x.shape[1], task.classes))
         self._W = np.tile(start, (len(task.points), 1, 1))
@@ -49,7 +50,7 @@ class Softmax:
                 self._cycles.append(self._measured())
             yield Progress(
                 updates=self.updates, total=training.updates, cycles=self.updates // cycle,
-                cycle_end=ended, accuracies=self._last(0), losses=self._last(1),
+                cycle_end=ended, scores=self._last(0), losses=self._last(1),
             )  # fmt: skip
 
     def drop(self, reasons: Mapping[int, str]) -> None:
@@ -59,8 +60,8 @@ class Softmax:
                 whole = self._complete(model)
                 self._left[model] = Trained(
                     state=TrialState.PRUNED, reason=reason, updates=self.updates,
-                    validation_accuracy=whole.validation_accuracy, correct=whole.correct,
-                    validation_loss=whole.validation_loss, cycle_accuracies=whole.cycle_accuracies,
+                    score=whole.score, scores=whole.scores,
+                    validation_loss=whole.validation_loss, cycle_scores=whole.cycle_scores,
                 )  # fmt: skip
 
     def outcomes(self) -> tuple[Trained, ...]:
@@ -88,9 +89,9 @@ class Softmax:
             whole = Trained(state=TrialState.FAIL) if failed else self._complete(int(model))
             self._left[int(model)] = Trained(
                 state=TrialState.FAIL if failed else TrialState.PRUNED, reason=str(reason),
-                updates=int(updates), validation_accuracy=whole.validation_accuracy,
-                validation_loss=whole.validation_loss, correct=whole.correct,
-                cycle_accuracies=whole.cycle_accuracies,
+                updates=int(updates), score=whole.score,
+                validation_loss=whole.validation_loss, scores=whole.scores,
+                cycle_scores=whole.cycle_scores,
             )  # fmt: skip
 
     def _step(self) -> None:
@@ -115,7 +116,7 @@ class Softmax:
         found = np.full((2, len(self._W)), np.nan)
         for model in set(range(len(self._W))) - set(self._left):
             one = self._complete(model)
-            found[:, model] = one.validation_accuracy, one.validation_loss
+            found[:, model] = one.score, one.validation_loss
         return found
 
     def _last(self, measure: int) -> Array | None:
@@ -131,17 +132,17 @@ class Softmax:
         correct = scores.argmax(axis=1) == splits.validation_y
         loss = -scores[np.arange(len(correct)), splits.validation_y].mean()
         return Trained(
-            state=TrialState.COMPLETE, validation_accuracy=float(correct.mean()),
-            validation_loss=float(loss), correct=correct,
-            cycle_accuracies=tuple(c[0, model] for c in self._cycles if np.isfinite(c[0, model])),
+            state=TrialState.COMPLETE, score=float(correct.mean()),
+            validation_loss=float(loss), scores=correct,
+            cycle_scores=tuple(c[0, model] for c in self._cycles if np.isfinite(c[0, model])),
         )  # fmt: skip
 
 
-def centroids(point: float, splits: Splits, seed: tuple[int, ...], options: object) -> Array:
+def centroids(point: Point, splits: Splits, seed: tuple[int, ...], options: object) -> Array:
     """Class probabilities by the distance to class means that λ shrinks towards 0."""
-    _log_and_wait(point)
+    _log_and_wait(point[0])
     x, y = splits.train_x, splits.train_y
-    means = np.stack([x[y == label].mean(axis=0) for label in range(10)]) / (1 + 10.0**point)
+    means = np.stack([x[y == label].mean(axis=0) for label in range(10)]) / (1 + 10.0 ** point[0])
     distances = np.square(splits.validation_x[:, None] - means).sum(axis=2)
     return np.asarray(softmax(-distances / x.shape[1], axis=1))
 

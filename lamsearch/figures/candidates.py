@@ -1,6 +1,7 @@
-"""Validation accuracy over log10 λ. Enters: a study's record, whole or partial. Leaves: a figure.
+"""Validation scores over what is searched. Enters: a record, whole or partial. Leaves: a figure.
 
-Refuses to know how λ was chosen: it draws what the record says.
+Refuses to know how the candidate was chosen: it draws what the record says, over the first
+dimension of its space.
 """
 
 from __future__ import annotations
@@ -37,13 +38,11 @@ _LOST: dict[TrialState, tuple[str, str, str]] = {
     TrialState.FAIL: ("x", INK, "failed"),
     TrialState.PRUNED: ("v", GREY, "pruned"),
 }
-_X_LABEL = "log₁₀ λ  (λ: L2 penalty per squared weight, no unit)"
-_Y_LABEL = "validation accuracy (%)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Window:
-    """A part of the plane: log10 λ from ``left`` to ``right``, accuracy in % between the others."""
+    """A part of the plane: coordinates from ``left`` to ``right``, scores between the others."""
 
     left: float
     right: float
@@ -51,10 +50,10 @@ class _Window:
     top: float
 
 
-def accuracy_over_lambda(record: StudyRecord) -> Figure:
-    """Draw every candidate's mean validation accuracy (%) over log10 λ, all stages together.
+def scores_over_space(record: StudyRecord) -> Figure:
+    """Draw every candidate's mean validation score over its coordinate, all stages together.
 
-    Bars are ± one standard error (over replicates; binomial for a single one). Where the best
+    Bars are ± one standard error (over replicates; binomial for a single share). Where the best
     candidates are crowded into a corner of the whole, a second panel enlarges them.
     """
     scores = {name: _drawable(candidate_scores(record, name)) for name in STAGES}
@@ -70,17 +69,36 @@ def accuracy_over_lambda(record: StudyRecord) -> Figure:
         panels[0].set_title(_title(record), pad=22, parse_math=False)
         if close is not None:
             panels[1].set_title("Enlarged: where the best are", fontsize=11)
-        panels[-1].set_xlabel(_X_LABEL)
+        panels[-1].set_xlabel(_x_label(record))
         _legend(figure, panels[0])
     return figure
 
 
 def _title(record: StudyRecord) -> str:
-    return f"Validation accuracy of each λ tried: {shortened(record.name)}"
+    what = f"Validation {record.metric.title} of each {record.space.symbol} tried"
+    return f"{what}: {shortened(record.name)}"
+
+
+def _x_label(record: StudyRecord) -> str:
+    first = record.space.dimensions[0]
+    return f"{first.label}  ({first.symbol}: {first.about})"
+
+
+def _y_label(record: StudyRecord) -> str:
+    return f"validation {record.metric.title} ({record.metric.unit.strip()})"
+
+
+def _at(score: CandidateScore) -> float:
+    """The coordinate at which a candidate is drawn."""
+    return score.point[0] if score.point else 0.0
+
+
+def _height(record: StudyRecord, score: CandidateScore) -> float:
+    return record.metric.number(score.mean or 0.0)
 
 
 def _drawable(scores: Iterable[CandidateScore]) -> list[CandidateScore]:
-    return [s for s in scores if s.log10_lambda is not None and s.mean is not None]
+    return [s for s in scores if s.point is not None and s.mean is not None]
 
 
 def _draw(
@@ -91,15 +109,15 @@ def _draw(
 ) -> None:
     axes.set_xlim(window.left, window.right)
     axes.set_ylim(window.bottom, window.top)
-    axes.set_ylabel(_Y_LABEL)
+    axes.set_ylabel(_y_label(record))
     _shade_fine(axes, record)
     for name in STAGES:
         if scores[name]:
-            _draw_stage(axes, name, scores[name])
+            _draw_stage(axes, record, name, scores[name])
     _mark_lost(axes, record)
     if record.selected is not None:
         axes.axvline(
-            record.selected.log10_lambda, color=INK, linewidth=1.2, linestyle=(0, (5, 3)),
+            record.selected.point[0], color=INK, linewidth=1.2, linestyle=(0, (5, 3)),
             zorder=1.5, label="_chosen",
         )  # fmt: skip
     if not any(scores.values()):
@@ -111,34 +129,37 @@ def _draw(
 
 def _shade_fine(axes: Axes, record: StudyRecord) -> None:
     fine = record.stages.get("fine")
-    if fine is not None and fine.interval is not None:
+    if fine is not None and fine.bounds is not None:
         axes.axvspan(
-            *fine.interval, color=VERMILION, alpha=0.09, linewidth=0, zorder=0,
+            *fine.bounds[0], color=VERMILION, alpha=0.09, linewidth=0, zorder=0,
             label="interval of fine",
         )  # fmt: skip
 
 
-def _draw_stage(axes: Axes, name: StageName, scores: list[CandidateScore]) -> None:
+def _draw_stage(
+    axes: Axes, record: StudyRecord, name: StageName, scores: list[CandidateScore]
+) -> None:
     marker, colour, size = _LOOKS[name]
-    x = [score.log10_lambda or 0.0 for score in scores]
-    y = [100 * (score.mean or 0.0) for score in scores]
+    x = [_at(score) for score in scores]
+    y = [_height(record, score) for score in scores]
     sparse = len(scores) <= 25  # caps of more bars than that run into each other
-    bars = [float("nan") if score.se is None else 100 * score.se for score in scores]
+    factor = record.metric.factor
+    bars = [float("nan") if score.se is None else factor * score.se for score in scores]
     axes.errorbar(
         x, y, yerr=None if all(score.se is None for score in scores) else bars,
         linestyle="none", marker=marker, markersize=size, color=colour, ecolor=colour,
         elinewidth=1.1 if sparse else 0.7, capsize=2.5 if sparse else 0.0,
         markeredgecolor="white", markeredgewidth=0.6,
         zorder=2.5 if name == "final" else 3 + STAGES.index(name),  # the large star hides none
-        label=f"{name} ({len(scores)} λ)",
+        label=f"{name} ({len(scores)} {record.space.symbol})",
     )  # fmt: skip
 
 
 def _mark_lost(axes: Axes, record: StudyRecord) -> None:
-    """Mark failed and pruned trials at the bottom edge: they have a λ but no accuracy."""
+    """Mark failed and pruned trials at the bottom edge: they have a point but no score."""
     for state, (marker, colour, word) in _LOST.items():
         trials = [t for s in record.stages.values() for t in s.trials if t.state is state]
-        at = [trial.log10_lambda for trial in trials if trial.log10_lambda is not None]
+        at = [trial.point[0] for trial in trials if trial.point is not None]
         if at:
             axes.plot(
                 at, [0.025] * len(at), transform=axes.get_xaxis_transform(), linestyle="none",
@@ -148,17 +169,26 @@ def _mark_lost(axes: Axes, record: StudyRecord) -> None:
 
 
 def _mark_value(axes: Axes, record: StudyRecord, window: _Window) -> None:
-    """Write the chosen λ above the frame, where no point can be; kept within the frame's ends."""
+    """Write the chosen value above the frame, where no point can be, within the frame's ends."""
     if record.selected is None:
         return
-    at = record.selected.log10_lambda
-    word = "given" if record.selected.validation_accuracy is None else "chosen"
+    at = record.selected.point[0]
+    word = "given" if record.selected.score is None else "chosen"
     share = (at - window.left) / (window.right - window.left)
     side = "left" if share < 0.25 else "right" if share > 0.75 else "center"
     axes.text(
-        at, 1.02, f"{word}: λ = {record.selected.lam:.3g}  (log₁₀ λ = {at:.3f})".replace("-", "−"),
+        at, 1.02, f"{word}: {_value(record, at)}  ({_coordinate(record, at)})".replace("-", "−"),
         transform=axes.get_xaxis_transform(), ha=side, va="bottom", fontsize=10.5, color=INK,
     )  # fmt: skip
+
+
+def _value(record: StudyRecord, at: float) -> str:
+    first = record.space.dimensions[0]
+    return f"{first.symbol} = {first.value(at):.3g}"
+
+
+def _coordinate(record: StudyRecord, at: float) -> str:
+    return f"{record.space.dimensions[0].label} = {at:.3f}"
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
@@ -177,10 +207,11 @@ def _legend(figure: Figure, axes: Axes) -> None:
 
 def _whole_window(record: StudyRecord, scores: dict[StageName, list[CandidateScore]]) -> _Window:
     trials = [trial for stage in record.stages.values() for trial in stage.trials]
-    x = [trial.log10_lambda for trial in trials if trial.log10_lambda is not None]
-    x += [end for stage in record.stages.values() for end in stage.interval or ()]
-    x += [] if record.selected is None else [record.selected.log10_lambda]
-    return _around(x or [-5.0, -1.0], [score for found in scores.values() for score in found])
+    x = [trial.point[0] for trial in trials if trial.point is not None]
+    x += [end for s in record.stages.values() if s.bounds is not None for end in s.bounds[0]]
+    x += [] if record.selected is None else [record.selected.point[0]]
+    every = [score for found in scores.values() for score in found]
+    return _around(record, x or [-5.0, -1.0], every)
 
 
 def _close_window(
@@ -190,34 +221,38 @@ def _close_window(
     fine, every = record.stages.get("fine"), [s for found in scores.values() for s in found]
     if len(every) < 4:
         return None
-    best = max(score.mean or 0.0 for score in every)
+    best = max(score.mean for score in every if score.mean is not None)
     later = scores["finalists"] + scores["final"]
-    x = [score.log10_lambda for score in later if score.log10_lambda is not None]
-    if fine is not None and fine.interval is not None:
-        x += fine.interval
+    x = [_at(score) for score in later]
+    if fine is not None and fine.bounds is not None:
+        x += fine.bounds[0]
     else:
-        x += [s.log10_lambda or 0.0 for s in every if (s.mean or 0.0) > best - 0.03]
-    x += [] if record.selected is None else [record.selected.log10_lambda]
-    frame = _around(x, [])
-    inside = [s for s in every if frame.left <= (s.log10_lambda or 0.0) <= frame.right]
+        x += [_at(s) for s in every if (s.mean or 0.0) > best - 0.03]
+    x += [] if record.selected is None else [record.selected.point[0]]
+    frame = _around(record, x, [])
+    inside = [s for s in every if frame.left <= _at(s) <= frame.right]
     if len(inside) < 2:
         return None
-    close = _around(x, inside)
+    close = _around(record, x, inside)
     narrow = (close.right - close.left) < 0.6 * (whole.right - whole.left)
     flat = (close.top - close.bottom) < 0.4 * (whole.top - whole.bottom)
     return close if narrow or flat else None
 
 
-def _around(x: list[float], scores: list[CandidateScore]) -> _Window:
-    """Return the window around some λs and scores, with air and a least size."""
+def _around(record: StudyRecord, x: list[float], scores: list[CandidateScore]) -> _Window:
+    """Return the window around some coordinates and scores, with air and a least size."""
+    metric = record.metric
     ends = [
-        100 * ((score.mean or 0.0) + sign * (score.se or 0.0))
+        metric.number((score.mean or 0.0) + sign * (score.se or 0.0))
         for score in scores
         for sign in (-1, 1)
     ]
+    whole, least = metric.factor, 0.02 * metric.factor
     left, right = _widened(min(x), max(x), least=0.4, air=0.04)
-    bottom, top = _widened(min(ends, default=0.0), max(ends, default=100.0), least=2.0, air=0.08)
-    return _Window(left=left, right=right, bottom=max(bottom, -3.0), top=min(top, 103.0))
+    bottom, top = _widened(min(ends, default=0.0), max(ends, default=whole), least=least, air=0.08)
+    if metric.proportion:
+        bottom, top = max(bottom, -0.03 * whole), min(top, 1.03 * whole)
+    return _Window(left=left, right=right, bottom=bottom, top=top)
 
 
 def _widened(low: float, high: float, *, least: float, air: float) -> tuple[float, float]:

@@ -60,8 +60,8 @@ def _no_better(record: StudyRecord) -> Iterator[str]:
     if wilson95(best.mean, examples)[0] <= found.validation:
         yield (
             f"no candidate of {stage.name} is better on validation than {_always(found)}, "
-            f"{100 * found.validation:.2f} %, beyond the noise of {examples:,} examples: the best "
-            f"has {100 * best.mean:.2f} %"
+            f"{record.metric.words(found.validation)}, beyond the noise of {examples:,} examples: "
+            f"the best has {record.metric.words(best.mean)}"
         )
 
 
@@ -71,8 +71,9 @@ def _final_no_better(record: StudyRecord) -> Iterator[str]:
         return
     if record.final.interval95[0] <= found.test:
         yield (
-            f"the final is not better on test than {_always(found)}, {100 * found.test:.2f} %, "
-            f"beyond its 95 % interval: it has {100 * record.final.mean:.2f} %"
+            f"the final is not better on test than {_always(found)}, "
+            f"{record.metric.words(found.test)}, beyond its 95 % interval: it has "
+            f"{record.metric.words(record.final.mean)}"
         )
 
 

@@ -1,0 +1,97 @@
+"""The answer of a study as facts: what was chosen, how good it is, how that was measured.
+
+Enters: a study's record. Leaves: a few labelled values of unescaped text. Refuses to know markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lamsearch.findings import (
+    chosen_score,
+)
+from lamsearch.report.lines import one_line
+from lamsearch.results import FinalScore, StudyRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line of the answer: what it is, the number people quote, and how it was come by."""
+
+    label: str
+    value: str
+    detail: str = ""
+
+
+def facts(record: StudyRecord) -> tuple[Fact, ...]:
+    """Return the answer: the chosen point, its validation score, test score, ensemble."""
+    return (_point(record), _validation(record), *_test(record))
+
+
+def interval_words(record: StudyRecord, interval: tuple[float, float]) -> tuple[str, str]:
+    """Return the ends of an interval of scores as people quote them, the lower first."""
+    metric = record.metric
+    low, high = sorted(metric.number(end) for end in interval)
+    return f"{low:.{metric.digits}f}", f"{high:.{metric.digits}f}"
+
+
+def _unknown(record: StudyRecord) -> str:
+    return "not known yet" if record.failure is None else "none"
+
+
+def _point(record: StudyRecord) -> Fact:
+    selected, space = record.selected, record.space
+    if selected is None:
+        return Fact(label=f"Chosen {space.symbol}", value=_unknown(record))
+    label = f"{'Given' if selected.score is None else 'Chosen'} {space.symbol}"
+    detail = f"{space.words(selected.point)}; rule: {one_line(selected.rule)}"
+    return Fact(label=label, value=space.value_words(selected.point), detail=detail)
+
+
+def _validation(record: StudyRecord) -> Fact:
+    label = f"Validation {record.metric.title}"
+    if record.selected is None:
+        return Fact(label=label, value=_unknown(record))
+    score = chosen_score(record)
+    if score is None:
+        given = f"{record.space.symbol} was given, not selected"
+        return Fact(label=label, value="–", detail=given)
+    return Fact(label=score.label, value=score.value, detail=score.detail)
+
+
+def _test(record: StudyRecord) -> Iterator[Fact]:
+    final, metric = record.final, record.metric
+    if final is None:
+        planned = "final" in record.settings or "final" in record.stages
+        value = _unknown(record) if planned else "–"
+        detail = "" if planned else "this study has no final stage: the test set stays held out"
+        yield Fact(label=f"Test {metric.title}", value=value, detail=detail)
+        return
+    low, high = interval_words(record, final.interval95)
+    yield Fact(
+        label=f"Test {metric.title}",
+        value=metric.words(final.mean),
+        detail=f"95 % interval {low} to {high}{metric.unit}, {_covers(record, final)}",
+    )
+    if final.n > 1:
+        yield Fact(
+            label=f"Test {metric.title} of the ensemble of {final.n}",
+            value=metric.words(final.ensemble),
+            detail="mean of the replicates' softmax probabilities",
+        )
+
+
+def _covers(record: StudyRecord, final: FinalScore) -> str:
+    """Say what the test score's interval is for."""
+    spread = record.metric.words(record.metric.sign * final.sd)
+    draw = f"the draw of {_count(final.test_images, 'example')}"
+    if final.n == 1:
+        return f"for {draw} alone; 1 replicate shows no noise of seeds"
+    return (
+        f"for the mean over seeds and {draw}; standard deviation {spread} over {final.n} replicates"
+    )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,61 @@
+"""Frozen records of what was measured and decided. Enters and leaves: plain numbers and arrays.
+
+Refuses to know where the records are kept, how they were made or how they are shown.
+"""
+
+from lamsearch.results.decisions import (
+    MODEL_RULE,
+    Counts,
+    Decision,
+    DecisionKind,
+    Score,
+    ScoreKind,
+    Selected,
+)
+from lamsearch.results.ramps import RateRamp, RateRange
+from lamsearch.results.study import (
+    DataFacts,
+    FinalScore,
+    Joined,
+    StageRecord,
+    StudyRecord,
+    TestOpening,
+)
+from lamsearch.results.trials import (
+    STAGES,
+    Curve,
+    FloatArray,
+    IntArray,
+    Model,
+    StageName,
+    Trained,
+    TrialRecord,
+    TrialState,
+)
+
+__all__ = [
+    "Counts",
+    "Curve",
+    "DataFacts",
+    "Decision",
+    "DecisionKind",
+    "FinalScore",
+    "FloatArray",
+    "IntArray",
+    "Joined",
+    "MODEL_RULE",
+    "Model",
+    "RateRamp",
+    "RateRange",
+    "STAGES",
+    "Score",
+    "ScoreKind",
+    "Selected",
+    "StageName",
+    "StageRecord",
+    "StudyRecord",
+    "TestOpening",
+    "Trained",
+    "TrialRecord",
+    "TrialState",
+]

@@ -1,0 +1,144 @@
+"""A study as a record: its stages, its choice, its test, and what computed it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lamsearch.environment import Environment
+from lamsearch.metrics import DEFAULT_METRIC, Metric, metric_of
+from lamsearch.results.decisions import Decision, Selected
+from lamsearch.results.trials import (
+    StageName,
+    TrialRecord,
+    TrialState,
+)
+from lamsearch.space import SPACE, Bounds, Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRecord:
+    """One planned stage: its bounds (None where candidates were given) and its trials, in the
+    order (candidate, replicate).
+
+    ``decisions`` are its batches in their order; studies of earlier versions have none.
+    """
+
+    name: StageName
+    bounds: Bounds | None
+    trials: tuple[TrialRecord, ...]
+    warnings: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def planned(self) -> int:
+        """The number of trials planned."""
+        return len(self.trials)
+
+    def count(self, state: TrialState) -> int:
+        """The number of trials in ``state``."""
+        return sum(trial.state is state for trial in self.trials)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestOpening:
+    """The committed record that the test set was opened: what for, when (UTC), by whom.
+
+    Only the storage hands one out, after writing it; the dataset asks for it before it reads.
+    """
+
+    __test__ = False  # pytest would collect the name
+
+    study: str
+    study_id: str
+    purpose: str
+    at: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalScore:
+    """The test score over the final's replicates.
+
+    ``sd`` is the sample standard deviation over replicates (0 for one); ``interval95`` is for the
+    score expected over seeds, on new examples (with one replicate: that model's); ``ensemble`` is
+    the score of the mean of the replicates' predicted probabilities. ``confusion`` (classes,
+    classes) counts the ensemble's predictions: row true class, column predicted.
+    """
+
+    mean: float
+    sd: float
+    n: int
+    interval95: tuple[float, float]
+    ensemble: float
+    scores: tuple[float, ...]
+    test_images: int
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """What was seen of the data when the study was planned, as far as it bears on the answer.
+
+    ``majority`` is the most frequent class among the training labels of the last stage, and
+    ``baseline`` holds, by stage, the share of validation examples that always answering with the
+    most frequent class of that stage's training labels gets right. ``warnings`` are sentences.
+    """
+
+    majority: str
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """What some workers of a study compute with, and the number by which their trials name it.
+
+    ``mixed`` says that it was admitted though its numbers could differ from the first one's.
+    """
+
+    number: int
+    environment: Environment
+    mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """A whole study as the storage knows it. ``settings`` is the study file's canonical form.
+
+    ``data`` is None where an earlier version planned the study, which looked at none of it;
+    ``environment`` is where it was planned, None likewise; ``workers`` are in the order of joining.
+    """
+
+    name: str
+    seed: int
+    study_fingerprint: str
+    data_fingerprint: str
+    settings: dict[str, object]
+    stages: dict[StageName, StageRecord] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    data: DataFacts | None = None
+    environment: Environment | None = None
+    workers: tuple[Joined, ...] = ()
+    selected: Selected | None = None
+    openings: tuple[TestOpening, ...] = ()
+    final: FinalScore | None = None
+    failure: str | None = None
+    seconds: float | None = None
+
+    finished: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do, well or not."""
+        return self.failure is not None or self.finished
+
+    @property
+    def space(self) -> Space:
+        """What is searched."""
+        return SPACE
+
+    @property
+    def metric(self) -> Metric:
+        """What candidates are compared by."""
+        return metric_of(self.settings.get("metric", DEFAULT_METRIC.name))

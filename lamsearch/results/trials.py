@@ -1,0 +1,125 @@
+"""Trials as records: what was planned, measured, and became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lamsearch.space import Point
+
+FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.integer]
+StageName = Literal["coarse", "fine", "finalists", "final"]
+STAGES: tuple[StageName, ...] = ("coarse", "fine", "finalists", "final")
+
+
+class TrialState(StrEnum):
+    """Where a planned trial stands; the names are Optuna's."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the trial has its last state."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Learning curves of one trial at its sampling points, all of shape (points,).
+
+    ``updates`` counts mini-batch updates done. ``values`` are by SPLIT_QUANTITY, such as
+    ``training_loss`` and ``validation_loss``: those of training are means over the mini-batches
+    since the last point (a cost: that mean loss plus the penalty at the point), the others are
+    measured at the point. ``test_*`` is there only where a study that selects nothing asked for
+    test curves. Losses are in nats, shares are fractions.
+    """
+
+    updates: IntArray
+    learning_rate: FloatArray
+    values: Mapping[str, FloatArray]
+
+    def columns(self) -> dict[str, IntArray | FloatArray]:
+        """Return all of it by name, as the columns of a table."""
+        return {"updates": self.updates, "learning_rate": self.learning_rate, **self.values}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What the trainer says of one model of a cohort once it has left it.
+
+    ``score`` and the rest are None for a model that failed, and those of the cycle end at which it
+    left for one that was pruned (``reason`` says why, ``updates`` after how many; None at the end).
+    ``score`` is the mean of ``scores``, one number per validation example, higher is better;
+    ``score_error`` is its standard error over the draw of examples, None where each scores 0 or 1
+    and the error follows from the mean. ``cycle_scores`` holds the score at each cycle end that was
+    reached. ``model_sha256`` is the digest of the file that its model was saved in, None where none
+    was.
+    """
+
+    state: TrialState
+    reason: str | None = None
+    updates: int | None = None
+    score: float | None = None
+    score_error: float | None = None
+    validation_loss: float | None = None
+    train_score: float | None = None
+    cycle_scores: tuple[float, ...] = ()
+    curve: Curve | None = None
+    scores: npt.NDArray[np.generic] | None = None
+    model_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """The weights of one trained net in the original feature space, float32.
+
+    W1 (features, hidden), b1 (hidden), W2 (hidden, classes), b2 (classes); ``mean`` and ``std``
+    (features) are the training split's, float64 where float32 cannot hold them, so class scores of
+    raw x are ``relu((x - mean) / std @ W1 + b1) @ W2 + b2``.
+    """
+
+    W1: FloatArray
+    b1: FloatArray
+    W2: FloatArray
+    b2: FloatArray
+    mean: FloatArray
+    std: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One planned trial as the storage knows it; scores are None until it has ended well.
+
+    Those of a pruned trial are what it left with in mid-schedule: not to be compared with those
+    of complete ones. ``updates`` is after how many it left before the end, None where it did not.
+    ``damaged`` says that it had a curve, which is no longer as it was written. ``model_sha256`` is
+    as in `Trained`, and ``environment`` the number of what its worker computed with; studies of
+    earlier versions have none.
+    """
+
+    candidate: int
+    replicate: int
+    cohort: int
+    point: Point | None
+    state: TrialState
+    reason: str | None = None
+    updates: int | None = None
+    score: float | None = None
+    score_error: float | None = None
+    validation_loss: float | None = None
+    train_score: float | None = None
+    curve: Curve | None = None
+    scores: npt.NDArray[np.generic] | None = None
+    damaged: bool = False
+    model_sha256: str | None = None
+    environment: int | None = None

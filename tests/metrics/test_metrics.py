@@ -1,0 +1,68 @@
+"""Metrics: a number per example, and the words for its mean."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss
+
+from lamsearch.errors import InputError
+from lamsearch.metrics import ACCURACY, LOG_LOSS, METRICS, metric_of, score_error
+
+
+def drawn(examples: int = 200, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """Return made-up probabilities and labels."""
+    rng = np.random.default_rng(5)
+    return rng.dirichlet(np.ones(classes), examples), rng.integers(0, classes, examples)
+
+
+def test_the_means_are_scikit_learn_s() -> None:
+    """Accuracy, and the log loss with its sign changed, are those of an independent library."""
+    probabilities, labels = drawn()
+    found = ACCURACY.per_example(probabilities, labels)
+    assert found.dtype == np.bool_
+    assert found.mean() == accuracy_score(labels, probabilities.argmax(axis=1))
+    scores = LOG_LOSS.per_example(probabilities, labels)
+    assert -scores.mean() == pytest.approx(log_loss(labels, probabilities), rel=1e-12)
+
+
+def test_a_sure_model_that_errs_has_a_finite_loss() -> None:
+    """Probability 0 of the true class counts as float64's resolution, of float32 as well."""
+    one = np.array([[1.0, 0.0]], np.float32)
+    found = LOG_LOSS.per_example(one, np.array([1]))
+    assert found[0] == pytest.approx(math.log(np.finfo(np.float64).eps))
+
+
+def test_a_score_s_error_is_that_of_its_mean() -> None:
+    """sd/√n over the examples; a share's follows from the share, and is not said."""
+    probabilities, labels = drawn()
+    scores = LOG_LOSS.per_example(probabilities, labels)
+    expected = np.std(scores, ddof=1) / math.sqrt(len(scores))
+    assert score_error(LOG_LOSS, scores) == pytest.approx(expected)
+    assert score_error(ACCURACY, ACCURACY.per_example(probabilities, labels)) is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "score", "error", "words"),
+    [
+        (ACCURACY, 0.52345, None, "52.34 %"),
+        (ACCURACY, 0.52345, 0.0123, "52.34 ± 1.23 %"),
+        (LOG_LOSS, -0.31234, 0.0123, "0.3123 ± 0.0123 nats"),
+        (LOG_LOSS, None, None, "–"),
+        (ACCURACY, math.nan, None, "–"),
+    ],
+)
+def test_a_score_is_put_as_people_quote_it(
+    metric: object, score: float | None, error: float | None, words: str
+) -> None:
+    """Accuracies in percent, losses positive and in nats, a dash where there is none."""
+    assert metric.words(score, error) == words  # type: ignore[attr-defined]
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
+    """The sentence has the rule and the value."""
+    with pytest.raises(InputError, match=r"^metric: must be one of accuracy, log_loss, got 'f1'$"):
+        metric_of("f1")
+    assert [METRICS.get(name).name for name in METRICS.builtin] == list(METRICS.builtin)
