@@ -50,8 +50,10 @@ def blocks(language: str) -> list[str]:
 
 def parses(command: list[str]) -> click.Context:
     """Return the context of a lamsearch command as the command line itself reads it."""
-    verb = cli.commands[command[0]]
-    return verb.make_context(command[0], command[1:], parent=click.Context(cli))
+    context = click.Context(cli)
+    verb = cli.get_command(context, command[0])
+    assert verb is not None
+    return verb.make_context(command[0], command[1:], parent=context)
 
 
 def test_compose_obeys_the_specification(compose: dict[str, Any]) -> None:
