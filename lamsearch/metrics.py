@@ -54,6 +54,16 @@ class Metric:
         """Return a difference of scores as text with its sign; positive is better."""
         return f"{self.factor * difference:+.{self.digits}f}"
 
+    def interval_words(self, interval: tuple[float, float]) -> str:
+        """Return an interval of scores as people quote it, the lower number first."""
+        low, high = sorted(self.number(end) for end in interval)
+        return f"{low:.{self.digits}f} to {high:.{self.digits}f}{self.unit}"
+
+    @property
+    def label(self) -> str:
+        """The title with its unit, for an axis: ``accuracy (%)``."""
+        return f"{self.title} ({self.unit.strip()})" if self.unit else self.title
+
     @property
     def score_title(self) -> str:
         """The name of the score itself, where it is not what people quote."""
@@ -102,6 +112,14 @@ def score_error(metric: Metric, scores: Scores) -> float | None:
     if metric.proportion or len(scores) < 2:
         return None
     return float(scores.std(ddof=1, dtype=np.float64) / math.sqrt(len(scores)))
+
+
+def score_title_of(name: str) -> str:
+    """Return what the scores of a metric are called; its name, where it is not installed here."""
+    try:
+        return metric_of(name).score_title
+    except InputError:
+        return name
 
 
 def metric_of(name: object) -> Metric:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lamsearch.errors import InputError, LamsearchError
 
@@ -121,6 +121,21 @@ class Registry(Generic[T]):
     def _broken(self, entry: EntryPoint, reason: str) -> BrokenEntryError:
         where = f"{self.group}: {entry.name!r} of {_package(entry)}"
         return BrokenEntryError(f"{where} cannot be used: {' '.join(reason.split())}")
+
+
+def checked(registry: Registry[Any], name: str, rule: Callable[[tuple[str, ...]], str]) -> str:
+    """Return a name of a study file under which something is registered.
+
+    Raises:
+        ValueError: Nothing is (by ``rule``, of the known names), or it is broken.
+    """
+    try:
+        registry.get(name)
+    except UnknownNameError as error:
+        raise ValueError(rule(registry.names)) from error
+    except BrokenEntryError as error:
+        raise ValueError(str(error)) from error
+    return name
 
 
 def _package(entry: EntryPoint) -> str:

@@ -7,7 +7,7 @@ does, and who samples it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -103,10 +103,22 @@ class Space:
     def value_words(self, point: Point, form: str = ".4g") -> str:
         """Return the values at a point as text: ``0.002498``; with names where they are several."""
         values = self.values(point)
-        if len(values) == 1:
-            return format(values[0], form)
-        pairs = zip(self.dimensions, values, strict=True)
+        return format(values[0], form) if len(values) == 1 else self.named_values(point, form)
+
+    def named_values(self, point: Point, form: str = ".4g") -> str:
+        """Return the values at a point with their names: ``λ = 0.002498``."""
+        pairs = zip(self.dimensions, self.values(point), strict=True)
         return ", ".join(f"{one.symbol} = {x:{form}}" for one, x in pairs)
+
+
+def span(points: Sequence[Point]) -> Bounds:
+    """Return the least and the greatest coordinate of points in each dimension."""
+    return tuple((min(xs), max(xs)) for xs in zip(*points, strict=True))
+
+
+def are_apart(one: Point, other: Point, steps: Sequence[float]) -> bool:
+    """Whether two points differ in some dimension by at least its step."""
+    return any(abs(x - y) >= step for x, y, step in zip(one, other, steps, strict=True))
 
 
 LAMBDA = Dimension(

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from lamsearch.diagnostics.rate_range import DIVERGED
 from lamsearch.results import STAGES, Curve, RateRamp, StageName
 from lamsearch.schedules import linear
-from lamsearch.space import Point
+from lamsearch.space import Point, span
 from lamsearch.study import Study, Training
 from lamsearch.trainers import Splits
 from lamsearch.trainers.network import NetworkTrainer, evaluate
@@ -44,9 +44,7 @@ def point_of(study: Study) -> Point:
         return study.final.point
     search = study.coarse or study.fine
     assert search is not None  # noqa: S101  # a rule of study files: λ is given or searched
-    bounds = search.bounds or tuple(
-        (min(xs), max(xs)) for xs in zip(*(search.points or ()), strict=True)
-    )
+    bounds = search.bounds or span(search.points or ())
     return tuple((low + high) / 2 for low, high in bounds)
 
 

@@ -85,7 +85,7 @@ def _x_label(record: StudyRecord) -> str:
 
 
 def _y_label(record: StudyRecord) -> str:
-    return f"validation {record.metric.title} ({record.metric.unit.strip()})"
+    return f"validation {record.metric.label}"
 
 
 def _at(score: CandidateScore) -> float:

@@ -227,8 +227,8 @@ def _handles(record: StudyRecord, shown: Sequence[CandidateScore]) -> list[Artis
 def _label(record: StudyRecord, score: CandidateScore) -> str:
     if score.point is None:
         return f"candidate {score.candidate}"
-    value = f"{record.space.symbol} = {record.space.value_words(score.point, '.3g')}"
-    label = f"{value} ({record.space.words(score.point, '.3f')})".replace("-", "−")
+    values = record.space.named_values(score.point, ".3g")
+    label = f"{values} ({record.space.words(score.point, '.3f')})".replace("-", "−")
     if score.n > 1:
         label += f", mean of {score.n}"
     selected = record.selected

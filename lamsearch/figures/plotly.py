@@ -130,7 +130,7 @@ def _x(record: StudyRecord) -> str:
 
 
 def _y(record: StudyRecord) -> str:
-    return f"{record.metric.title} ({record.metric.unit.strip()})"
+    return record.metric.label
 
 
 def _training(metric: Metric, score: CandidateScore) -> float | None:
@@ -149,8 +149,8 @@ def _rounded(metric: Metric, value: float | None) -> float | None:
 
 def _words(record: StudyRecord, score: CandidateScore) -> str:
     many = f", mean of {score.n}" if score.n > 1 else ""
-    value = "?" if score.point is None else record.space.value_words(score.point, ".3g")
-    return f"candidate {score.candidate}: {record.space.symbol} = {value}{many}"
+    at = "?" if score.point is None else record.space.named_values(score.point, ".3g")
+    return f"candidate {score.candidate}: {at}{many}"
 
 
 def _escaped(text: str) -> str:

@@ -47,7 +47,7 @@ def rate_range(
         _draw(panels[0], ramp, metric.number(1.0) * ramp.validation_score, BLUE, "-", score)
         _draw(panels[1], ramp, ramp.training_loss, VERMILION, "-", "training loss")
         _draw(panels[1], ramp, ramp.validation_loss, PURPLE, "--", "validation loss")
-        panels[0].set_ylabel(f"{score} ({metric.unit.strip()})")
+        panels[0].set_ylabel(f"validation {metric.label}")
         panels[1].set_ylabel("loss (nats)")
         panels[1].set_xlabel("learning rate η (no unit)")
         _limit(panels, ramp)

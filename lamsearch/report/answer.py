@@ -29,13 +29,6 @@ def facts(record: StudyRecord) -> tuple[Fact, ...]:
     return (_point(record), _validation(record), *_test(record))
 
 
-def interval_words(record: StudyRecord, interval: tuple[float, float]) -> tuple[str, str]:
-    """Return the ends of an interval of scores as people quote them, the lower first."""
-    metric = record.metric
-    low, high = sorted(metric.number(end) for end in interval)
-    return f"{low:.{metric.digits}f}", f"{high:.{metric.digits}f}"
-
-
 def _unknown(record: StudyRecord) -> str:
     return "not known yet" if record.failure is None else "none"
 
@@ -68,11 +61,10 @@ def _test(record: StudyRecord) -> Iterator[Fact]:
         detail = "" if planned else "this study has no final stage: the test set stays held out"
         yield Fact(label=f"Test {metric.title}", value=value, detail=detail)
         return
-    low, high = interval_words(record, final.interval95)
     yield Fact(
         label=f"Test {metric.title}",
         value=metric.words(final.mean),
-        detail=f"95 % interval {low} to {high}{metric.unit}, {_covers(record, final)}",
+        detail=f"95 % interval {metric.interval_words(final.interval95)}, {_covers(record, final)}",
     )
     if final.n > 1:
         yield Fact(

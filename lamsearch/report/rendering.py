@@ -42,12 +42,13 @@ def figures(record: StudyRecord) -> Iterator[RenderedFigure]:
     """Draw scores over what is searched and, once there are any, learning curves."""
     metric, first = record.metric, record.space.dimensions[0]
     unit = "percent" if metric.unit == " %" else metric.unit.strip()
+    what = f"{metric.title} in {unit}" if unit else metric.title
     yield _rendered(
         scores_over_space(record),
         name=scores_name(record),
         title=f"{metric.title.capitalize()} over {first.symbol}",
-        alt=f"Validation {metric.title} in {unit} over {first.label}, all stages, with standard "
-        "errors; the numbers are in the tables below",
+        alt=f"Validation {what} over {first.label}, all stages, with standard errors; "
+        "the numbers are in the tables below",
     )
     stage = curve_stage(record)
     if stage is not None:

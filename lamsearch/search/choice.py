@@ -13,8 +13,8 @@ from typing import Literal
 
 from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.results import MODEL_RULE, Score, ScoreKind, Selected, StageRecord
-from lamsearch.search.finalists import MODELLED, rank_or_fail, span
-from lamsearch.space import SPACE, Point, Space
+from lamsearch.search.finalists import MODELLED, rank_or_fail
+from lamsearch.space import SPACE, Point, Space, span
 from lamsearch.statistics import Candidate, model, paired_differences, rank, standard_error
 from lamsearch.statistics.candidates import mean_error
 

@@ -6,11 +6,9 @@ Refuses to know the test set, scores on training examples, storages and plans.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import StageRecord
-from lamsearch.space import SPACE, Bounds, Point, Space
+from lamsearch.space import SPACE, Bounds, Point, Space, are_apart, span
 from lamsearch.statistics import Candidate, model, rank
 
 MODELLED = 3  # candidates that a model needs at least
@@ -39,7 +37,7 @@ def finalists(stage: StageRecord, *, keep: int, examples: int) -> list[Point]:
     chosen: list[Point] = []
     steps = spacing(stage)
     for one in rank_or_fail(stage, examples):
-        if len(chosen) < keep and all(model.are_apart(one.point, other, steps) for other in chosen):
+        if len(chosen) < keep and all(are_apart(one.point, other, steps) for other in chosen):
             chosen.append(one.point)
     return chosen
 
@@ -87,11 +85,6 @@ def proposals(
         return []
     fitted = model.fit(model.scores(stage, examples), span(points), space)
     return model.propose(fitted, points, count, space)
-
-
-def span(points: Sequence[Point]) -> Bounds:
-    """Return the least and the greatest coordinate of points in each dimension."""
-    return tuple((min(xs), max(xs)) for xs in zip(*points, strict=True))
 
 
 def rank_or_fail(stage: StageRecord, examples: int) -> list[Candidate]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import Decision, DecisionKind, StageRecord
-from lamsearch.search.finalists import rank_or_fail, span
-from lamsearch.space import Bounds
+from lamsearch.search.finalists import rank_or_fail
+from lamsearch.space import Bounds, span
 from lamsearch.statistics import rank
 from lamsearch.study import Fine
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lamsearch.results import StageRecord
-from lamsearch.space import SPACE, Bounds, Point, Space
+from lamsearch.space import SPACE, Bounds, Point, Space, are_apart
 from lamsearch.statistics.candidates import complete_replicates, mean_error, score_of
 from lamsearch.statistics.errors import binomial_error, unseen_variance
 
@@ -168,11 +168,6 @@ def propose(
             found.append(point)
             taken.append(point)
     return sorted(found)
-
-
-def are_apart(one: Point, other: Point, steps: Sequence[float]) -> bool:
-    """Whether two points differ in some dimension by at least its step."""
-    return any(abs(x - y) >= step for x, y, step in zip(one, other, steps, strict=True))
 
 
 def _grid(within: Bounds, space: Space) -> npt.NDArray[np.float64]:

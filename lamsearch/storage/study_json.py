@@ -23,15 +23,14 @@ from lamsearch.space import SPACE
 from lamsearch.statistics import validation_images
 from lamsearch.storage.damage import believed
 from lamsearch.storage.decisions import inputs_from
-from lamsearch.storage.documents import FINAL_SCORES as _FINAL_SCORES
-from lamsearch.storage.documents import SCORE as _SCORE
+from lamsearch.storage.documents import FINAL_SCORES, SCORE
 
 
 def selected_from(value: dict[str, Any] | None) -> Selected | None:
     """Return the committed choice from its JSON form."""
     if value is None:
         return None
-    score = value[_SCORE]
+    score = value[SCORE]
     return believed(
         Selected(
             point=SPACE.point(value),
@@ -45,7 +44,7 @@ def selected_from(value: dict[str, Any] | None) -> Selected | None:
 
 def restated_choice(record: StudyRecord, value: dict[str, Any] | None) -> StudyRecord:
     """Return the record, with the whole error of a prediction that an older version stored."""
-    score = None if value is None else value[_SCORE]
+    score = None if value is None else value[SCORE]
     finalists, examples = record.stages.get("finalists"), validation_images(record, "finalists")
     if score is None or "kind" in score or finalists is None or examples is None:
         return record
@@ -67,9 +66,9 @@ def final_from(value: dict[str, Any] | None) -> FinalScore | None:
         return None
     low, high = value["interval95"]
     confusion = tuple(tuple(row) for row in value["confusion"])
-    rest = {key: one for key, one in value.items() if key != _FINAL_SCORES}
+    rest = {key: one for key, one in value.items() if key != FINAL_SCORES}
     rest |= {"interval95": (low, high), "confusion": confusion}
-    return believed(FinalScore(**rest, scores=tuple(value[_FINAL_SCORES])))
+    return believed(FinalScore(**rest, scores=tuple(value[FINAL_SCORES])))
 
 
 def elapsed(then: float, now: float) -> float:

@@ -6,6 +6,7 @@ connection for looking is read-only at the database itself, whatever is tried ov
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection, ExceptionContext
 
-from lamsearch.metrics import Metric, metric_of
+from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import STAGES, StageName
 from lamsearch.space import Bounds
 from lamsearch.storage.connections import engine_options, prepare
@@ -50,7 +51,7 @@ class PlannedStage:
     best: float | None
     over: bool
     failure: str | None
-    metric: Metric
+    metric: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ class View:
                 bounds=None if row.low is None else ((row.low, row.high),),
                 planned=int(row.planned or 0), finished=int(row.finished or 0), best=row.best,
                 over=row.over is not None or row.failure is not None, failure=row.failure,
-                metric=metric_of(metric_name(row.document)),
+                metric=_metric_in(row.document),
             )
             for row in rows
         ]  # fmt: skip
@@ -187,6 +188,14 @@ class View:
         self._trouble.error = context.sqlalchemy_exception or context.original_exception
 
 
+def _metric_in(document: str) -> str:
+    """The metric that a study names; a damaged study is none of the others' business."""
+    try:
+        return metric_name(json.loads(document))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return DEFAULT_METRIC.name
+
+
 def _planned_query() -> sa.Select[Any]:
     trials = sa.func.json_array_length(cohorts.c.slots, type_=sa.Integer)
     totals = (
@@ -202,7 +211,8 @@ def _planned_query() -> sa.Select[Any]:
     return (
         sa.select(
             stages.c.study, stages.c.name, stages.c.optuna_study, stages.c.low, stages.c.high,
-            studies.c.id, studies.c.finished.label("over"), studies.c.failure, studies.c.document,
+            studies.c.id, studies.c.finished.label("over"), studies.c.failure,
+            sa.cast(studies.c.document, sa.Text).label("document"),
             totals.c.planned, totals.c.finished, totals.c.best,
         )
         .join(studies, studies.c.name == stages.c.study)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from lamsearch.errors import StudyFileError
 from lamsearch.metrics import DEFAULT_METRIC, METRICS
-from lamsearch.registries import BrokenEntryError, UnknownNameError
+from lamsearch.registries import checked
 from lamsearch.results import STAGES, StageName
 from lamsearch.study.checks import all_issues, feature_issues
 from lamsearch.study.data import Data
@@ -30,13 +30,7 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
 def _known_metric(name: str) -> str:
-    try:
-        METRICS.get(name)
-    except UnknownNameError as error:
-        raise ValueError(f"must be one of {', '.join(METRICS.names)}") from error
-    except BrokenEntryError as error:
-        raise ValueError(str(error)) from error
-    return name
+    return checked(METRICS, name, lambda names: f"must be one of {', '.join(names)}")
 
 
 class Study(Section):

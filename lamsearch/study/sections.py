@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from lamsearch.errors import Issue
-from lamsearch.registries import BrokenEntryError, UnknownNameError
+from lamsearch.registries import checked
 from lamsearch.space import Bounds, Point
 from lamsearch.study.samplers import SAMPLERS
 
@@ -30,14 +30,11 @@ Interval = tuple[Log10, Log10]
 
 
 def _known_sampler(name: str) -> str:
-    try:
-        SAMPLERS.get(name)
-    except UnknownNameError as error:
-        *most, last = (repr(one) for one in SAMPLERS.names)
-        raise ValueError(f"must be {', '.join(most)} or {last}") from error
-    except BrokenEntryError as error:
-        raise ValueError(str(error)) from error
-    return name
+    def rule(names: tuple[str, ...]) -> str:
+        *most, last = map(repr, names)
+        return f"must be {', '.join(most)} or {last}"
+
+    return checked(SAMPLERS, name, rule)
 
 
 Sampler = Annotated[str, AfterValidator(_known_sampler)]

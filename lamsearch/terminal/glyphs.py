@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lamsearch.space import SPACE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glyphs:
@@ -25,6 +27,11 @@ class Glyphs:
     corner: str
     floor: str
     notch: str
+
+    @property
+    def axis(self) -> str:
+        """The name of the coordinate that is searched."""
+        return SPACE.dimensions[0].plain_label.replace("λ", self.lam)
 
 
 UNICODE = Glyphs(

@@ -117,7 +117,7 @@ def chosen_of(status: Status, glyphs: Glyphs) -> str:
     chosen = status.selected
     if chosen is None:
         return ""
-    name, score = f"{_label(glyphs)} {SPACE.numbers(chosen.point, '.3f')}", chosen.score
+    name, score = f"{glyphs.axis} {SPACE.numbers(chosen.point, '.3f')}", chosen.score
     if score is None:
         return f"given: {name}"
     kind = "predicted" if score.kind is ScoreKind.PREDICTED else "mean"
@@ -130,11 +130,7 @@ def best_of(status: Status, glyphs: Glyphs) -> str:
     if status.best is None:
         return ""
     at, score = status.best
-    return f"best {metric_of(status.metric).words(score)} at {_label(glyphs)} {at:.3f}"
-
-
-def _label(glyphs: Glyphs) -> str:
-    return SPACE.dimensions[0].plain_label.replace("λ", glyphs.lam)
+    return f"best {metric_of(status.metric).words(score)} at {glyphs.axis} {at:.3f}"
 
 
 def left_of(seconds: float | None) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from lamsearch.metrics import DEFAULT_METRIC, Metric
-from lamsearch.space import SPACE
 from lamsearch.storage import Scored
 from lamsearch.terminal.glyphs import UNICODE, Glyphs
 
@@ -86,7 +85,7 @@ def _span(values: Sequence[float], *, least: float) -> tuple[float, float]:
 
 def _axis(left: float, right: float, margin: int, columns: int, glyphs: Glyphs) -> list[Text]:
     """The axis with a notch at each round number, and the numbers below."""
-    name = SPACE.dimensions[0].plain_label.replace("λ", glyphs.lam)
+    name = glyphs.axis
     floor, below = [glyphs.floor] * columns, [" "] * (margin + columns)
     below[len(below) - len(name) :] = name
     for value, text in _ticks(left, right, most=max(2, columns // 7)):

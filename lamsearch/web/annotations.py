@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from lamsearch.figures import CandidateScore, candidate_scores, stage_figure, stages_figure
 from lamsearch.findings import baseline_sentences, chosen_score, score_words, warnings
+from lamsearch.metrics import score_title_of
 from lamsearch.results import STAGES, StageName, StageRecord, StudyRecord, TrialState
 from lamsearch.space import SPACE, Point
 from lamsearch.storage import PlannedStage
@@ -39,7 +40,7 @@ class Annotations:
             for dimension, (low, high) in zip(SPACE.dimensions, stage.bounds, strict=True):
                 found[dimension.plain_label] = f"{_signed(low)} to {_signed(high)}"
         if stage.best is not None:
-            found[f"best validation {stage.metric.score_title}"] = round(stage.best, 5)
+            found[f"best validation {score_title_of(stage.metric)}"] = round(stage.best, 5)
         if stage.over:
             found["state"] = "failed" if stage.failure else "the study is done"
         return found
@@ -80,7 +81,7 @@ def _facts(record: StudyRecord, stage: StageName) -> Iterator[str]:
     yield f"| trials | {_progress(found)} |"
     best = _best(record, stage)
     if best is not None and best.point is not None:
-        where = f"{_at(record, best.point)} ({_value(record, best.point)})"
+        where = f"{_at(record, best.point)} ({record.space.named_values(best.point)})"
         words = f"**{score_words(record, best)}** at {where}"
         yield f"| best validation {record.metric.title} | {words} |"
     yield f"| seed | {record.seed} |"
@@ -128,7 +129,7 @@ def _chosen(record: StudyRecord) -> Iterator[str]:
     if chosen is None:
         return
     at = _at(record, chosen.point)
-    yield f"**{_value(record, chosen.point)}** was chosen ({at}): {_plain(chosen.rule)}."
+    yield f"**{record.space.named_values(chosen.point)}** was chosen ({at}): {_plain(chosen.rule)}."
     score = chosen_score(record)
     if score is not None:
         yield ""
@@ -142,20 +143,15 @@ def _at(record: StudyRecord, point: Point) -> str:
     return ", ".join(f"{one.plain_label} = {_signed(x)}" for one, x in pairs)
 
 
-def _value(record: StudyRecord, point: Point) -> str:
-    return f"{record.space.symbol} = {record.space.value_words(point)}"
-
-
 def _tested(record: StudyRecord) -> Iterator[str]:
     final, metric = record.final, record.metric
     if final is None:
         yield "All replicates are trained; the test set has not been opened yet."
         return
-    low, high = sorted(metric.number(end) for end in final.interval95)
-    ends = f"{low:.{metric.digits}f} to {high:.{metric.digits}f}{metric.unit}"
+    interval = metric.interval_words(final.interval95)
     many = f"{final.n} replicate{'s' if final.n > 1 else ''}"
     yield f"**Test {metric.title} {metric.words(final.mean)}** over {many}, 95 % interval " \
-          f"{ends}, on {final.test_images:,} examples."  # fmt: skip
+          f"{interval}, on {final.test_images:,} examples."  # fmt: skip
     if final.n > 1:
         yield ""
         yield f"The ensemble of all replicates: {metric.words(final.ensemble)}."

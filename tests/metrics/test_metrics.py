@@ -9,7 +9,15 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
 from lamsearch.errors import InputError
-from lamsearch.metrics import ACCURACY, LOG_LOSS, METRICS, metric_of, score_error
+from lamsearch.metrics import (
+    ACCURACY,
+    LOG_LOSS,
+    METRICS,
+    Metric,
+    metric_of,
+    score_error,
+    score_title_of,
+)
 
 
 def drawn(examples: int = 200, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -66,3 +74,20 @@ def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"^metric: must be one of accuracy, log_loss, got 'f1'$"):
         metric_of("f1")
     assert [METRICS.get(name).name for name in METRICS.builtin] == list(METRICS.builtin)
+
+
+def test_labels_and_intervals_have_the_unit_where_there_is_one() -> None:
+    """An axis has no empty brackets; an interval of losses is quoted from low to high."""
+    bare = Metric(name="brier", title="Brier score", per_example=LOG_LOSS.per_example, sign=-1)
+    labels = [one.label for one in (ACCURACY, LOG_LOSS, bare)]
+    assert labels == ["accuracy (%)", "log loss (nats)", "Brier score"]
+    assert ACCURACY.interval_words((0.51, 0.5376)) == "51.00 to 53.76 %"
+    assert LOG_LOSS.interval_words((-0.5, -0.25)) == "0.2500 to 0.5000 nats"
+    assert bare.interval_words((-0.5, -0.25)) == "0.2500 to 0.5000"
+
+
+def test_the_scores_of_a_metric_that_is_not_installed_go_by_its_name() -> None:
+    """Who lists studies of all metrics needs no package but for its own."""
+    assert [score_title_of(name) for name in ("accuracy", "log_loss", "brier")] == [
+        "accuracy", "−log loss", "brier",
+    ]  # fmt: skip

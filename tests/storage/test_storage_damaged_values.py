@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from storage_stub import Window, planned, work
 
 from lamsearch.errors import StorageError
-from lamsearch.storage import Database, Leases, load, read_study
+from lamsearch.storage import Database, Leases, View, load, read_study
 from lamsearch.study import Study
 
 Build = Callable[..., Study]
@@ -40,3 +41,18 @@ def test_a_study_without_classes_is_damage(
     with pytest.raises(StorageError, match="storage: ") as caught:
         load(database, "small")
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("document", ["[]", "7", '{"metric": "brier"}', '{"metric": [1]}'])
+def test_a_study_whose_document_is_damaged_leaves_the_list_of_the_others(
+    database: Database, window: Window, small_study: Build, document: str
+) -> None:
+    """The list of stages names the metric of each study, and needs no document to be whole."""
+    for name in ("one", "two"):
+        planned(database, small_study(name=name))
+    statement = "UPDATE lamsearch_study SET document = '{}' WHERE name = 'two'"
+    window.execute(statement.format(document))
+    with closing(View(database, writable=False)) as view:
+        found = {stage.study: stage.metric for stage in view.planned().values()}
+    assert found.keys() == {"one", "two"}
+    assert found["one"] == "accuracy"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -31,9 +32,7 @@ class CurveTable:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns' names: those of `Curve`, and the score's."""
-        splits = _SPLITS if self.tested else _SPLITS[:2]
-        measures = tuple(f"{split}_{measure}" for split in splits for measure in _MEASURES)
-        return (*measures, _SCORE) if self.scored else measures
+        return _columns(tested=self.tested, scored=self.scored)
 
     @property
     def score_column(self) -> str:
@@ -81,3 +80,10 @@ class CurveTable:
         table = np.stack([row[model] for row in self.rows]) if self.rows else np.empty((0, width))
         finite = np.isfinite(table).all(axis=1)
         return np.array(self.points, np.int64)[finite], table[finite]
+
+
+@cache  # they are looked up after every update
+def _columns(*, tested: bool, scored: bool) -> tuple[str, ...]:
+    splits = _SPLITS if tested else _SPLITS[:2]
+    measures = tuple(f"{split}_{measure}" for split in splits for measure in _MEASURES)
+    return (*measures, _SCORE) if scored else measures
