@@ -91,6 +91,11 @@ class Space:
         """Return the parameters' values at a point."""
         return tuple(one.value(x) for one, x in zip(self.dimensions, point, strict=True))
 
+    def parameters(self, point: Point) -> dict[str, float]:
+        """Return the parameters' values at a point by their own names: ``{"lambda": 0.001}``."""
+        names = [one.parameter for one in self.dimensions]
+        return dict(zip(names, self.values(point), strict=True))
+
     def numbers(self, point: Point, form: str = ".4f") -> str:
         """Return a point's coordinates as text: ``-2.6024``."""
         return ", ".join(format(x, form) for x in point)

@@ -193,9 +193,9 @@ def template(planned: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTri
     attributes: dict[str, Any] = {
         "candidate": planned.candidate, "replicate": planned.replicate, "cohort": cohort
     }  # fmt: skip
-    for one in SPACE.dimensions if params else ():
-        attributes[one.parameter] = one.value(params[one.name])
-    if not params:  # the stage's own interval may grow before the sampler is asked
+    if planned.point is not None:
+        attributes |= SPACE.parameters(planned.point)
+    else:  # the stage's own interval may grow before the sampler is asked
         attributes["interval"] = [bounds.low, bounds.high]
     return optuna.trial.create_trial(
         state=OptunaState.WAITING,

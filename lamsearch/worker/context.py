@@ -102,7 +102,7 @@ class Context:
         """Save a model of the final; return the file's content."""
         metadata: dict[str, object] = {
             "study": self.study.name,
-            **{one.parameter: one.value(x) for one, x in zip(SPACE.dimensions, point, strict=True)},
+            **SPACE.parameters(point),
             "replicate": replicate,
             "classes": list(self.stored.classes),
             "study_fingerprint": self.study.fingerprint,

@@ -45,6 +45,7 @@ def test_a_point_has_names_values_and_words() -> None:
     assert point == (-3.0, 0.25)
     assert plane.params(point) == {"log10_lambda": -3.0, "dropout": 0.25}
     assert plane.values(point) == (0.001, 0.25)
+    assert plane.parameters(point) == {"lambda": 0.001, "dropout": 0.25}
     assert plane.words(point, ".2f") == "log₁₀ λ = -3.00, p = 0.25"
     assert plane.value_words(point) == plane.named_values(point) == "λ = 0.001, p = 0.25"
     assert SPACE.named_values((-3.0,)) == "λ = 0.001"
