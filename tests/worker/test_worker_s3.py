@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ def checkpoints(url: str) -> list[str]:
 def killed_after_its_first_checkpoint(worker: Process, url: str) -> int:
     """Kill a worker in the middle of a cohort's first cycle; return the update it had saved.
 
-    It is looked at while it is stopped: what it has not saved then it will never save.
+    It is looked at while it is stopped: of what it has not saved then, only an upload that was
+    already on its way may still arrive.
     """
 
     def caught() -> int | None:
@@ -95,7 +97,9 @@ def test_another_host_goes_on_at_the_checkpoint_of_a_killed_one(
         second = other.worker(1.0)
         assert second.wait() == 0, second.said
         assert "took over coarse cohort 0" in second.said
-        assert f"goes on at update {saved}\n" in second.said
+        goes_on = re.search(r"goes on at update (\d+)\n", second.said)
+        assert goes_on is not None, second.said
+        assert saved <= int(goes_on[1]) < FIRST_CYCLE
         assert place.answer() == right_answer
         assert place.curves() == undisturbed.curves()
         assert checkpoints(url) == []
