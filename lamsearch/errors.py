@@ -85,6 +85,10 @@ class StudyStateError(InputError):
     """A study that is not there, or whose name is taken by another."""
 
 
+class UnknownStudyError(StudyStateError):
+    """A study of a name that no study has."""
+
+
 class FilesError(LamsearchError):
     """A file that could not be written or read whole (disk full, directory read-only)."""
 
@@ -99,6 +103,17 @@ class WorkFailedError(LamsearchError):
 
 class LeaseLostError(LamsearchError):
     """The lease on a cohort was given to another worker; this one's result must be dropped."""
+
+
+class StudyHaltedError(LeaseLostError):
+    """Somebody has paused or cancelled the study of a lease, as ``halted`` says.
+
+    Of a paused study the lease still holds: what is trained can be saved and given back.
+    """
+
+    def __init__(self, message: str, *, halted: str) -> None:
+        self.halted = halted
+        super().__init__(message)
 
 
 class InterruptedWorkError(LamsearchError):

@@ -29,17 +29,23 @@ SAMPLERS = {
     "tpe": "lamsearch.search.samplers:TPE",
 }
 VERBS = {
+    "cancel": "lamsearch.cli.cancel:cancel",
     "check": "lamsearch.cli.check:check",
     "create": "lamsearch.cli.create:create",
     "dashboard": "lamsearch.cli.dashboard:dashboard",
     "data": "lamsearch.cli.data:data",
     "delete": "lamsearch.cli.delete:delete",
+    "finish": "lamsearch.cli.finish:finish",
     "gradcheck": "lamsearch.cli.gradcheck:gradcheck",
     "lr-range": "lamsearch.cli.lr_range:lr_range",
+    "pause": "lamsearch.cli.pause:pause",
+    "prioritize": "lamsearch.cli.prioritize:prioritize",
     "report": "lamsearch.cli.report:report",
+    "resume": "lamsearch.cli.resume:resume",
     "run": "lamsearch.cli.run:run",
     "status": "lamsearch.cli.status:status",
     "storage": "lamsearch.cli.storage:storage",
+    "submit": "lamsearch.cli.submit:submit",
     "worker": "lamsearch.cli.worker:worker",
 }
 

@@ -6,7 +6,6 @@ Enters: a study file. Leaves: its plan as a table, and warnings; plans nothing.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,12 +17,10 @@ from lamsearch.cli.echo import echo
 from lamsearch.cli.memory import lacking
 from lamsearch.errors import DataError
 from lamsearch.results import StageName
-from lamsearch.search import Cohort, StagePlan, halving, plan_candidates, plan_search
+from lamsearch.search import Cohort, StagePlan, expected, halving
 from lamsearch.space import SPACE
 from lamsearch.study import Study, cautions, read_study
 from lamsearch.terminal import print_table
-
-_DIMENSIONS = len(SPACE.dimensions)
 
 
 @click.command()
@@ -42,7 +39,7 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     rows, seconds = [], 0.0
     costs = _Costs(study, features, classes, measured=not small and study.uses_network)
     for stage in study.stages:
-        planned = _expected(study, stage)
+        planned = expected(study, stage)
         models = [n for cohort in planned.cohorts for n in _models(study, stage, cohort)]
         seconds += sum(costs.of_cycle(stage, count) for count in models)
         rows.append(_row(study, planned, sum(models)))
@@ -122,22 +119,6 @@ def _models(study: Study, stage: StageName, cohort: Cohort) -> list[int]:
     if not settings.halving:
         return [planned] * cycles
     return [halving.survivors(planned, cycle=cycle, cycles=cycles) for cycle in range(cycles)]
-
-
-def _expected(study: Study, stage: StageName) -> StagePlan:
-    """The plan of a stage with all its rounds; where results decide, as many as there can be."""
-    once = _once(study, stage)
-    return replace(once, cohorts=once.cohorts * getattr(getattr(study, stage), "rounds", 1))
-
-
-def _once(study: Study, stage: StageName) -> StagePlan:
-    if stage == "coarse":
-        return plan_search(study, stage)
-    if stage == "fine" and study.fine is not None:
-        given = study.fine.values or study.fine.bounds
-        return plan_search(study, stage, None if given else ((-1.0, 1.0),) * _DIMENSIONS)
-    count = study.finalists.keep if stage == "finalists" and study.finalists else 1
-    return plan_candidates(study, stage, [(float(index),) * _DIMENSIONS for index in range(count)])
 
 
 def _interval(study: Study, planned: StagePlan) -> str:

@@ -1,4 +1,4 @@
-"""Planning a study: for run and create alike.
+"""Planning a study: for run and submit alike.
 
 Enters: a checked study and where it, its data and its files are. Leaves: the study as it is stored,
 or a refusal before anything is changed.
@@ -28,6 +28,8 @@ def planned(
     storage: str | None,
     data_dir: Path | None,
     files: str | None,
+    *,
+    priority: int = 0,
 ) -> tuple[Database, PlannedStudy]:
     """Check the study's data, then plan it or find it planned; bad input changes nothing."""
     given = options.files_given(files)
@@ -49,6 +51,7 @@ def planned(
             files=place,
             facts=found.seen,
             environment=environment.here(),
+            priority=priority,
         )
     )
     if is_new and found.seen is not None:

@@ -1,4 +1,4 @@
-"""The verb status: how far studies are.
+"""The verb status: how far a study is, or the queue.
 
 Enters: a study's name, or none for all. Leaves: a table or a document; changes nothing.
 """
@@ -6,6 +6,7 @@ Enters: a study's name, or none for all. Leaves: a table or a document; changes 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -13,9 +14,9 @@ from lamsearch import storage as store
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.cli.locks import until_free
-from lamsearch.cli.watching import read
-from lamsearch.cli.watching import watch as watch_studies
-from lamsearch.terminal import print_json, print_status
+from lamsearch.cli.watching import watch_queue, watch_study
+from lamsearch.storage import Database
+from lamsearch.terminal import print_json, print_queue, print_status
 
 
 @click.command()
@@ -24,7 +25,7 @@ from lamsearch.terminal import print_json, print_status
 @click.option("--watch", is_flag=True, help="Go on until the study, or all of them, are over.")
 @options.json_document
 def status(name: str | None, storage: str | None, watch: bool, as_json: bool) -> None:
-    """Show how far a study is; without a name, all studies.
+    """Show how far a study is; without a name, the queue of all studies.
 
     \b
     Example:
@@ -33,15 +34,35 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
     database = options.open_storage(storage)
     if watch and as_json:
         raise click.UsageError("--watch and --json do not go together")
-    found = watch_studies(database, name) if watch else until_free(lambda: read(database, name))
+    if name is None:
+        _queue(database, watch=watch, as_json=as_json)
+        return
+    found = (
+        watch_study(database, name)
+        if watch
+        else until_free(lambda: store.read_status(database, name))
+    )
     if as_json:
         from lamsearch.report.status import status_document
 
-        documents = [status_document(one) for one in found]
-        print_json(json.dumps(documents[0] if name else documents, indent=1, allow_nan=False))
+        _print(status_document(found))
         return
     with store.damage_is_said():
-        for one in found:
-            print_status(one, plotted=len(found) == 1)
+        print_status(found)
+
+
+def _queue(database: Database, *, watch: bool, as_json: bool) -> None:
+    """Show all studies, each in a line."""
+    found = watch_queue(database) if watch else until_free(lambda: store.read_queue(database))
+    if as_json:
+        from lamsearch.report.status import queue_document
+
+        _print(queue_document(found))
+        return
+    print_queue(found)
     if not found:
         echo("no studies", err=True)
+
+
+def _print(document: Any) -> None:
+    print_json(json.dumps(document, indent=1, allow_nan=False))

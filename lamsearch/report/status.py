@@ -1,4 +1,4 @@
-"""The document of `status --json`. Enters: a study's status. Leaves: plain JSON values.
+"""The documents of `status --json`. Enters: a study's status, or a queue. Leaves: JSON values.
 
 Refuses to print a NaN: what is no number is null.
 """
@@ -6,11 +6,12 @@ Refuses to print a NaN: what is no number is null.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from lamsearch.metrics import metric_of
-from lamsearch.results import Selected
+from lamsearch.results import QueuedStudy, Selected
 from lamsearch.space import SPACE
 from lamsearch.storage import Scored, Status
 
@@ -21,6 +22,19 @@ def status_document(status: Status) -> dict[str, Any]:
     found = asdict(status)
     found["selected"] = None if status.selected is None else _selected(status.selected, shares)
     found["points"] = [_point(one, shares) for one in status.points]
+    return {key: _finite(value) for key, value in found.items()}
+
+
+def queue_document(queue: Iterable[QueuedStudy]) -> list[dict[str, Any]]:
+    """Return the studies of a queue, in its order."""
+    return [queued_document(one) for one in queue]
+
+
+def queued_document(study: QueuedStudy) -> dict[str, Any]:
+    """Return a study as the queue has it."""
+    shares = metric_of(study.metric).proportion
+    found = asdict(study)
+    found["selected"] = None if study.selected is None else _selected(study.selected, shares)
     return {key: _finite(value) for key, value in found.items()}
 
 

@@ -13,6 +13,7 @@ from lamsearch.results.decisions import (
     Selected,
 )
 from lamsearch.results.ramps import RateRamp, RateRange
+from lamsearch.results.states import QueuedStudy, StudyState
 from lamsearch.results.study import (
     DataFacts,
     FinalScore,
@@ -22,6 +23,7 @@ from lamsearch.results.study import (
     TestOpening,
 )
 from lamsearch.results.trials import (
+    SEARCHING,
     STAGES,
     Curve,
     FloatArray,
@@ -45,8 +47,10 @@ __all__ = [
     "Joined",
     "MODEL_RULE",
     "Model",
+    "QueuedStudy",
     "RateRamp",
     "RateRange",
+    "SEARCHING",
     "STAGES",
     "Score",
     "ScoreKind",
@@ -54,6 +58,7 @@ __all__ = [
     "StageName",
     "StageRecord",
     "StudyRecord",
+    "StudyState",
     "TestOpening",
     "Trained",
     "TrialRecord",

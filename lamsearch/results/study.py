@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lamsearch.environment import Environment
 from lamsearch.metrics import DEFAULT_METRIC, Metric, metric_of
 from lamsearch.results.decisions import Decision, Selected
+from lamsearch.results.states import StudyState
 from lamsearch.results.trials import (
     StageName,
     TrialRecord,
@@ -127,11 +128,13 @@ class StudyRecord:
     seconds: float | None = None
 
     finished: bool = False
+    state: StudyState = StudyState.QUEUED
+    search_ended: str | None = None
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to do, well or not."""
-        return self.failure is not None or self.finished
+        return self.failure is not None or self.finished or self.state.over
 
     @property
     def space(self) -> Space:

@@ -16,6 +16,7 @@ FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 StageName = Literal["coarse", "fine", "finalists", "final"]
 STAGES: tuple[StageName, ...] = ("coarse", "fine", "finalists", "final")
+SEARCHING: tuple[StageName, ...] = ("coarse", "fine")  # those that draw candidates
 
 
 class TrialState(StrEnum):

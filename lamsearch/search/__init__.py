@@ -5,6 +5,7 @@ choice of λ. By validation alone: nothing here can read a test score.
 """
 
 from lamsearch.search.choice import Rule, restated, winner
+from lamsearch.search.expected import expected, expected_updates
 from lamsearch.search.finalists import extension, finalists, proposals, spacing
 from lamsearch.search.narrowing import Batch, further, narrow, searched
 from lamsearch.search.plan import (
@@ -42,6 +43,8 @@ __all__ = [
     "Step",
     "Test",
     "draw",
+    "expected",
+    "expected_updates",
     "extension",
     "finalists",
     "further",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from lamsearch.errors import WorkFailedError
 from lamsearch.metrics import metric_of
 from lamsearch.results import (
+    SEARCHING,
     STAGES,
     Counts,
     Decision,
@@ -36,7 +37,8 @@ class Standing:
     """What is done of a study: its planned stages, every trial of which has ended.
 
     ``examples`` has by stage how many validation examples it has, ``rounds`` how many rounds of
-    candidates were planned for it. ``tested`` says that the test set's opening is planned.
+    candidates were planned for it. ``tested`` says that the test set's opening is planned,
+    and ``search_ended`` why searching ended before its stages did.
     """
 
     examples: Mapping[StageName, int]
@@ -44,6 +46,7 @@ class Standing:
     rounds: Mapping[StageName, int] = field(default_factory=dict)
     selected: Selected | None = None
     tested: bool = False
+    search_ended: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +88,11 @@ def next_step(study: Study, standing: Standing) -> Step:
         WorkFailedError: Too little ended well to go on with.
     """
     todo = [stage for stage in study.stages if stage not in standing.stages]
+    if standing.search_ended is not None:
+        todo = [stage for stage in todo if stage not in SEARCHING]
+        standing = replace(standing, stages=_with_results(standing))
     if standing.selected is None:
-        more = _more(study, standing)
+        more = None if standing.search_ended is not None else _more(study, standing)
         if more is not None:
             return more
         if todo and todo[0] != "final":
@@ -113,6 +119,25 @@ def next_steps(study: Study, standing: Standing) -> Iterator[Step]:
     yield step
     if isinstance(step, Choose):
         yield next_step(study, replace(standing, selected=step.selected))
+
+
+def _with_results(standing: Standing) -> dict[StageName, StageRecord]:
+    """The stages less those that search of which nothing is complete.
+
+    Raises:
+        WorkFailedError: Nothing of them is.
+    """
+    found = {
+        name: stage
+        for name, stage in standing.stages.items()
+        if name not in SEARCHING or stage.count(TrialState.COMPLETE)
+    }
+    if any(name in SEARCHING for name in standing.stages) and not set(SEARCHING) & set(found):
+        raise WorkFailedError(
+            f"search: nothing to select from, no trial was complete when searching ended: "
+            f"{standing.search_ended}"
+        )
+    return found
 
 
 def _plan_stage(study: Study, stage: StageName, standing: Standing) -> StagePlan:

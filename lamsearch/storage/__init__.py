@@ -20,10 +20,12 @@ from lamsearch.storage.failures import (
     passes,
 )
 from lamsearch.storage.leases import Leases
+from lamsearch.storage.overview import read_queue
 from lamsearch.storage.planned_study import PlannedStudy
 from lamsearch.storage.reading import read_study
 from lamsearch.storage.retries import RETRIED, retry
 from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
+from lamsearch.storage.states import cancel, check_priority, finish, pause, prioritize, resume
 from lamsearch.storage.status import (
     Recovery,
     Scored,
@@ -34,6 +36,7 @@ from lamsearch.storage.status import (
 )
 from lamsearch.storage.studies import create, damage_of, delete, load, names
 from lamsearch.storage.transition import advance
+from lamsearch.storage.unable import clear_unable, write_unable
 from lamsearch.storage.urls import parse_url, sqlite_file
 from lamsearch.storage.viewing import PlannedStage, View
 
@@ -64,8 +67,12 @@ __all__ = [
     "Wait",
     "WorkerStatus",
     "advance",
+    "cancel",
+    "check_priority",
+    "clear_unable",
     "create",
     "delete",
+    "finish",
     "is_conflict",
     "is_outage",
     "is_read_only",
@@ -74,6 +81,11 @@ __all__ = [
     "names",
     "parse_url",
     "passes",
+    "pause",
+    "prioritize",
+    "read_queue",
+    "resume",
+    "write_unable",
     "read_status",
     "read_study",
     "retry",

@@ -41,9 +41,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Nothing to claim now: others hold all that is left of the stage."""
+    """Nothing to claim now: others hold all that is left of the stage, or the study is paused."""
 
     cohorts: int
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,9 @@ def _attributes(trained: Trained, metric: str, facts: Mapping[str, object]) -> d
 
 
 def _ending(trained: Trained) -> tuple[OptunaState, float | None]:
-    if trained.state is TrialState.FAIL or trained.score is None:
+    """A trial that was pruned before its first cycle end has no score; one complete must have."""
+    if trained.state is TrialState.COMPLETE and trained.score is None:
+        return OptunaState.FAIL, None
+    if trained.state is TrialState.FAIL:
         return OptunaState.FAIL, None
     return OptunaState[trained.state.name], trained.score

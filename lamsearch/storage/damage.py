@@ -37,6 +37,13 @@ class _StudyRow(BaseModel):
     created: FiniteFloat
     finished: FiniteFloat | None
     failure: str | None
+    halted: Literal["paused", "cancelled"] | None
+    priority: int
+    started: FiniteFloat | None
+    paused_at: FiniteFloat | None
+    paused_seconds: FiniteFloat
+    search_ended: str | None
+    expected_updates: FiniteFloat | None
 
 
 class _CohortRow(BaseModel):

@@ -41,7 +41,8 @@ def digest(*values: object) -> str:
 
 def of_result(candidate: int, replicate: int, point: Point | None, trained: Trained) -> str:
     """Return the digest of a planned trial's result as it is completed."""
-    failed = trained.state is TrialState.FAIL or trained.score is None
+    incomplete = trained.state is TrialState.COMPLETE and trained.score is None
+    failed = trained.state is TrialState.FAIL or incomplete
     return of_record(
         TrialRecord(
             candidate=candidate,
@@ -172,6 +173,8 @@ def _of_choice(row: Mapping[Any, Any], selected: Mapping[str, Any]) -> str:
     chosen = {name: selected.get(name) for name in _CHOSEN}
     if "inputs" in selected:  # an earlier version wrote none
         chosen["inputs"] = selected["inputs"]
+    if row["search_ended"] is not None:
+        chosen["search_ended"] = row["search_ended"]
     return digest(chosen, *(row[name] for name in _FIXED))
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from lamsearch.errors import LeaseLostError
+from lamsearch.errors import LeaseLostError, StudyHaltedError
 from lamsearch.metrics import DEFAULT_METRIC
-from lamsearch.results import FinalScore, TestOpening, Trained, TrialState
+from lamsearch.results import SEARCHING, FinalScore, TestOpening, Trained, TrialState
 from lamsearch.space import SPACE, Point
 from lamsearch.storage.claims import Claim, Heartbeat, LeasedTrial, Wait
 from lamsearch.storage.completion import end_trials, finite, write_curves
@@ -24,22 +24,27 @@ from lamsearch.storage.damage import check_cohort, damage_is_said
 from lamsearch.storage.digests import write_digests
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.held_out import open_test, write_final
+from lamsearch.storage.limits import end_search_if_due
 from lamsearch.storage.optuna_rows import set_intermediate_values
 from lamsearch.storage.planned import read_stage_row, settle
 from lamsearch.storage.queue import (
     check_states,
     first_cohort,
+    present,
     same_claim,
     start_cohort,
     unfinished,
-    unless_over,
 )
 from lamsearch.storage.reading import model_digests, read_stage
+from lamsearch.storage.states import CANCELLED, PAUSED
+from lamsearch.storage.study_rows import find_study_row
 from lamsearch.storage.tables import DONE, LEASED, OPEN, TEST, cohorts, studies
 from lamsearch.storage.transition import advance
 from lamsearch.storage.worker_transactions import WorkerTransactions
+from lamsearch.study import Limits
 
 _NO_MODELS: Mapping[int, str] = {}
+_NO_LIMITS = Limits()
 
 
 class Leases(WorkerTransactions):
@@ -54,6 +59,7 @@ class Leases(WorkerTransactions):
         seconds: how long a lease holds without renewal.
         environment: the number of what it computes with, where it has joined.
         metric: what the study's candidates are compared by.
+        limits: what ends the study's search early.
     """
 
     def __init__(
@@ -65,14 +71,15 @@ class Leases(WorkerTransactions):
         seconds: float,
         environment: int | None = None,
         metric: str = DEFAULT_METRIC.name,
+        limits: Limits = _NO_LIMITS,
     ) -> None:
         super().__init__(database, seconds)
         self._study, self._environment, self.owner = study, environment, owner
-        self._metric = metric
+        self._metric, self._limits = metric, limits
 
     @damage_is_said()
     def claim(self) -> Claim | Wait | None:
-        """Claim the next cohort; None when the study is over.
+        """Claim the next cohort; None when the study is over, or was cancelled.
 
         Where a stage has just ended, the transition to the next is made first. Who has to
         wait asks again without taking a lock, until there is something to take.
@@ -81,13 +88,19 @@ class Leases(WorkerTransactions):
             return Wait(cohorts=self._waiting)
         while True:
             with self._write() as transaction:
-                now = unless_over(transaction, self._study)
-                if now is None:
+                study = present(transaction, self._study)
+                if study.over:
                     return None
-                row = self._first(transaction, now, lock=True)
+                if study.paused:
+                    self._waiting = max(1, self._left(transaction))
+                    return Wait(cohorts=self._waiting, paused=True)
+                end_search_if_due(transaction, self._study, self._limits)
+                row = self._first(transaction, study.now, lock=True)
                 if row is not None:
                     self._waiting = 0
-                    return self._take(transaction, row, now)
+                    if not study.started:
+                        self._start(transaction, study.now)
+                    return self._take(transaction, row, study.now)
                 self._waiting = self._left(transaction)
                 if not self._waiting:
                     check_states(transaction, self._study)
@@ -102,7 +115,11 @@ class Leases(WorkerTransactions):
 
         Raises:
             LeaseLostError: The cohort was given to another worker, or the study deleted.
+            StudyHaltedError: The study is paused, and the lease holds; or was cancelled.
         """
+        if self._limits:
+            with self._write() as transaction:
+                end_search_if_due(transaction, self._study, self._limits)
         with self._write() as transaction:
             now = transaction.now()
             values = {**asdict(heartbeat), **self._until(now)}
@@ -110,7 +127,12 @@ class Leases(WorkerTransactions):
                 sa.update(cohorts).where(*self._mine(claim)).values(**values)
             )
             if renewed.rowcount != 1:
-                raise self._lost(claim)
+                raise self._lost(transaction, claim)
+            halted = transaction.connection.scalar(
+                sa.select(studies.c.halted).where(studies.c.name == self._study)
+            )
+        if halted == PAUSED:
+            raise StudyHaltedError(f"study: {self._study!r} is paused", halted=PAUSED)
 
     @damage_is_said()
     def give_back(self, claim: Claim) -> None:
@@ -214,12 +236,10 @@ class Leases(WorkerTransactions):
     def _has_work(self) -> bool:
         """Whether there is something to take, a transition to make, or an end; asked by reading."""
         with self._read() as transaction:
-            now = unless_over(transaction, self._study)
-            return (
-                now is None
-                or not self._left(transaction)
-                or self._first(transaction, now) is not None
-            )
+            study = present(transaction, self._study)
+            if study.over or study.paused:
+                return study.over
+            return not self._left(transaction) or self._first(transaction, study.now) is not None
 
     def _left(self, transaction: Transaction) -> int:
         return unfinished(transaction, self._study)
@@ -234,6 +254,11 @@ class Leases(WorkerTransactions):
         own = self.owner if self._unacknowledged else None
         late = None if self._lenient(transaction, now) else now
         return first_cohort(transaction, self._study, now=late, own=own, lock=lock)
+
+    def _start(self, transaction: Transaction, now: float) -> None:
+        """Note when the study's first lease was given: its time limit counts from there."""
+        first = sa.update(studies).where(studies.c.name == self._study, studies.c.started.is_(None))
+        transaction.execute(first.values(started=now))
 
     def _until(self, now: float) -> dict[str, float]:
         """What a lease of this worker's is from now on."""
@@ -282,7 +307,7 @@ class Leases(WorkerTransactions):
         query = sa.select(cohorts).where(*same_claim(claim, self.owner)).with_for_update()
         row = transaction.execute(query).mappings().first()
         if row is None or row["state"] not in (LEASED, DONE):
-            raise self._lost(claim)
+            raise self._lost(transaction, claim)
         return row
 
     def _mine(self, claim: Claim) -> Iterable[sa.ColumnElement[bool]]:
@@ -292,7 +317,12 @@ class Leases(WorkerTransactions):
         done = {**values, "state": DONE, "owner": self.owner, "expires": None}
         transaction.execute(sa.update(cohorts).where(*self._mine(claim)).values(**done))
 
-    def _lost(self, claim: Claim) -> LeaseLostError:
-        return LeaseLostError(
-            f"lease: {claim.stage} cohort {claim.number} was given to another worker"
-        )
+    def _lost(self, transaction: Transaction, claim: Claim) -> LeaseLostError:
+        """The error that says why a claim is no longer this worker's."""
+        row = find_study_row(transaction, self._study)
+        title = f"{claim.stage} cohort {claim.number}"
+        if row is not None and row["halted"] == CANCELLED:
+            return StudyHaltedError(f"study: {self._study!r} was cancelled", halted=CANCELLED)
+        if row is not None and row["search_ended"] is not None and claim.stage in SEARCHING:
+            return LeaseLostError(f"lease: {title} is no longer wanted: {row['search_ended']}")
+        return LeaseLostError(f"lease: {title} was given to another worker")

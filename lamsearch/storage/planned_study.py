@@ -34,12 +34,18 @@ class PlannedStudy:
     files: str
     finished: bool
     failure: str | None
+    halted: str | None
     selected: Selected | None
 
     @property
     def over(self) -> bool:
         """Whether nothing is left to do, well or not."""
-        return self.finished or self.failure is not None
+        return self.finished or self.failure is not None or self.cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody has cancelled it."""
+        return self.halted == "cancelled" and not self.finished and self.failure is None
 
 
 def planned_study_from(row: sa.RowMapping) -> PlannedStudy:
@@ -65,5 +71,6 @@ def planned_study_from(row: sa.RowMapping) -> PlannedStudy:
         files=row["files"],
         finished=row["finished"] is not None,
         failure=row["failure"],
+        halted=row["halted"],
         selected=selected_from(row["selected"]),
     )

@@ -6,6 +6,7 @@ none. Refuses to know who claims it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,21 +17,39 @@ from lamsearch.storage.claims import Claim
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.expiry import holds
 from lamsearch.storage.planned import StageRow, read_stage_row, sample, settle
+from lamsearch.storage.states import CANCELLED, PAUSED
 from lamsearch.storage.study_rows import deleted, planned_study_row
 from lamsearch.storage.tables import DONE, LEASED, OPEN, TEST, cohorts, studies
 
 
-def unless_over(transaction: Transaction, study: str) -> float | None:
-    """Return the database's time, or None where the study is over.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """A study as a claim finds it: the database's time, and whether anything may be claimed."""
+
+    now: float
+    over: bool
+    paused: bool
+    started: bool
+
+
+def present(transaction: Transaction, study: str) -> Present:
+    """Return how a study stands at the moment.
 
     Raises:
-        StudyStateError: It was deleted.
+        UnknownStudyError: It was deleted.
     """
-    query = sa.select(studies.c.finished, studies.c.failure, transaction.clock.label("now"))
+    columns = (studies.c.finished, studies.c.failure, studies.c.halted, studies.c.started)
+    query = sa.select(*columns, transaction.clock.label("now"))
     row = transaction.execute(query.where(studies.c.name == study)).first()
     if row is None:
         raise deleted(study)
-    return float(row.now) if row.finished is None and row.failure is None else None
+    ended = row.finished is not None or row.failure is not None
+    return Present(
+        now=float(row.now),
+        over=ended or row.halted == CANCELLED,
+        paused=row.halted == PAUSED,
+        started=row.started is not None,
+    )
 
 
 def unfinished(transaction: Transaction, study: str) -> int:
@@ -38,6 +57,14 @@ def unfinished(transaction: Transaction, study: str) -> int:
     left = cohorts.c.state.in_((OPEN, LEASED))
     query = sa.select(sa.func.count()).where(cohorts.c.study == study, left)
     return int(transaction.connection.scalar(query) or 0)
+
+
+def any_lease_holds(transaction: Transaction, study: str) -> bool:
+    """Whether somebody works on a study."""
+    query = sa.select(cohorts.c.number).where(
+        cohorts.c.study == study, cohorts.c.state == LEASED, holds(transaction.now())
+    )
+    return transaction.execute(query.limit(1)).first() is not None
 
 
 def check_states(transaction: Transaction, study: str) -> None:

@@ -16,7 +16,9 @@ from lamsearch.storage.digests import check_intervals, check_study
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.environments import environment_from, joined
 from lamsearch.storage.planned import planned_trials, read_stage_row, removed
+from lamsearch.storage.queue import any_lease_holds
 from lamsearch.storage.retries import retried
+from lamsearch.storage.states import state_of
 from lamsearch.storage.study_json import (
     elapsed,
     facts_from,
@@ -45,8 +47,9 @@ def read_study(database: Database, name: str) -> StudyRecord:
         )
         records = {stage: read_stage(transaction, name, stage, curves_too=True) for stage in found}
         workers = joined(transaction, row["id"])
+        leased = any_lease_holds(transaction, name)
     parse_study(row["document"], where=f"study {name}")
-    return study_record(row, records, workers)
+    return replace(study_record(row, records, workers), state=state_of(row, leased=leased))
 
 
 def study_record(
@@ -74,6 +77,8 @@ def study_record(
         failure=row["failure"],
         seconds=None if finished is None else elapsed(created, finished),
         finished=finished is not None,
+        state=state_of(row, leased=False),
+        search_ended=row["search_ended"],
     )
     return restated_choice(record, row["selected"])
 

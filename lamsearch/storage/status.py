@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 
 from lamsearch.metrics import DEFAULT_METRIC
-from lamsearch.results import STAGES, Selected
+from lamsearch.results import STAGES, Selected, StudyState
 from lamsearch.space import SPACE
 from lamsearch.storage.damage import believed, damage_is_said
 from lamsearch.storage.documents import metric_name
@@ -22,9 +22,11 @@ from lamsearch.storage.expiry import lease_holds
 from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
 from lamsearch.storage.planned import is_ours, planned_ids
 from lamsearch.storage.retries import retried
+from lamsearch.storage.states import state_of
 from lamsearch.storage.study_json import elapsed, selected_from
 from lamsearch.storage.study_rows import study_row
 from lamsearch.storage.tables import DONE, LEASED, TEST, cohorts, stages
+from lamsearch.storage.unable import unable_of
 
 _RECOVERIES = 5
 # How near each other candidates are one mark of a status: in the coordinate, and in the score.
@@ -95,11 +97,12 @@ class Status:
 
     ``best`` is (coordinate, validation score) of the latest stage that has one. ``recovered`` are
     the latest few cohorts that were resumed, the newest first. ``points`` are in the order of the
-    stages, then of λ.
+    stages, then of λ. ``search_ended`` is why searching ended before its stages did; ``unable``
+    has a sentence for each host that cannot serve it.
     """
 
     name: str
-    state: str
+    state: StudyState
     stages: tuple[StageStatus, ...]
     workers: tuple[WorkerStatus, ...]
     takeovers: int
@@ -110,11 +113,14 @@ class Status:
     elapsed: float
     points: tuple[Scored, ...] = ()
     metric: str = DEFAULT_METRIC.name
+    priority: int = 0
+    search_ended: str | None = None
+    unable: tuple[str, ...] = ()
 
     @property
     def over(self) -> bool:
         """Whether nothing is left to do, well or not."""
-        return self.state in ("done", "failed")
+        return self.state.over
 
 
 @retried
@@ -136,16 +142,11 @@ def read_status(database: Database, name: str) -> Status:
         recovered = transaction.execute(resumed).mappings().all()
         best = _best(transaction, name, totals)
         points = _points(transaction, database, row, totals)
-    if row["failure"]:
-        state = "failed"
-    elif row["finished"] is not None:
-        state = "done"
-    else:
-        state = "running" if any(lease_holds(cohort, now) for cohort in leased) else "waiting"
+        reasons = unable_of(transaction, row["id"])
     return believed(
         Status(
             name=name,
-            state=state,
+            state=state_of(row, leased=any(lease_holds(one, now) for one in leased)),
             stages=tuple(_stage_status(one) for one in totals),
             workers=tuple(_worker(cohort, now) for cohort in leased),
             takeovers=sum(one.takeovers for one in totals),
@@ -156,6 +157,9 @@ def read_status(database: Database, name: str) -> Status:
             elapsed=elapsed(row["created"], row["finished"] or now),
             points=points,
             metric=metric_name(row["document"]),
+            priority=row["priority"],
+            search_ended=row["search_ended"],
+            unable=reasons,
         )
     )
 

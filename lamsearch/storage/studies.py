@@ -13,9 +13,9 @@ from dataclasses import asdict
 import sqlalchemy as sa
 
 from lamsearch.environment import Environment
-from lamsearch.errors import InputError, StorageAwayError, StudyStateError
+from lamsearch.errors import InputError, StorageAwayError, StudyStateError, UnknownStudyError
 from lamsearch.results import DataFacts, StageName
-from lamsearch.search import Standing, next_steps
+from lamsearch.search import Standing, expected_updates, next_steps
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import holds
@@ -23,8 +23,17 @@ from lamsearch.storage.optuna_bridge import STUDIES
 from lamsearch.storage.planned import is_ours
 from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.retries import retried
+from lamsearch.storage.states import CANCELLED, check_priority
 from lamsearch.storage.study_rows import find_study_row
-from lamsearch.storage.tables import LEASED, cohorts, curves, environments, stages, studies
+from lamsearch.storage.tables import (
+    LEASED,
+    cohorts,
+    curves,
+    environments,
+    stages,
+    studies,
+    unable,
+)
 from lamsearch.storage.transition import foreign, write_step
 from lamsearch.study import Study, differences
 
@@ -42,12 +51,17 @@ def create(
     files: str,
     facts: DataFacts | None = None,
     environment: Environment | None = None,
+    priority: int = 0,
 ) -> PlannedStudy:
     """Plan a study, or find it planned already with the same file and the same data.
 
+    Its priority is given to a study that is new; that of one that is there stays.
+
     Raises:
-        StudyStateError: The name is taken by another study; the message shows the difference.
+        StudyStateError: The name is taken by another study, and the message shows the difference;
+            or this very study was cancelled.
     """
+    check_priority(priority)
     first = list(next_steps(study, Standing(examples=validation_images)))
     try:
         with database.write() as transaction:
@@ -60,6 +74,7 @@ def create(
                     "data_facts": None if facts is None else asdict(facts),
                     "environment": None if environment is None else asdict(environment),
                     "origin": origin, "files": files, "created": transaction.now(), "openings": [],
+                    "priority": priority, "expected_updates": expected_updates(study),
                 }  # fmt: skip
                 transaction.execute(sa.insert(studies).values(**values))
                 _refuse_foreign(transaction, study)
@@ -72,6 +87,10 @@ def create(
     database.checkpoint()
     assert row is not None  # noqa: S101 - written or found above
     _refuse_other(row, study, data_fingerprint)
+    if row["halted"] == CANCELLED:
+        raise StudyStateError(
+            f"study: {study.name!r} was cancelled; start over with: lamsearch delete {study.name}"
+        )
     return planned_study_from(row)
 
 
@@ -87,7 +106,7 @@ def load(database: Database, name: str) -> PlannedStudy:
         row = find_study_row(transaction, name)
         if row is None:
             known = ", ".join(transaction.connection.scalars(sa.select(studies.c.name))) or "none"
-            raise StudyStateError(
+            raise UnknownStudyError(
                 f"study: no study {name!r} in {database.redacted}; known: {known}"
             )
     return planned_study_from(row)
@@ -128,7 +147,7 @@ def delete(database: Database, name: str) -> None:
     with database.read() as transaction:
         found = transaction.execute(_id_of(name)).first()
     if found is None:
-        raise StudyStateError(f"study: no study {name!r}")
+        raise UnknownStudyError(f"study: no study {name!r}")
     _remove(database, name, found.id)
 
 
@@ -157,7 +176,7 @@ def _remove(database: Database, name: str, study_id: object) -> None:
             transaction.optuna.delete_study(number)
         for table in (cohorts, stages):
             transaction.execute(sa.delete(table).where(table.c.study == name))
-        for table in (curves, environments):
+        for table in (curves, environments, unable):
             transaction.execute(sa.delete(table).where(table.c.study_id == study_id))
         transaction.execute(sa.delete(studies).where(studies.c.name == name))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from lamsearch.errors import StudyStateError
+from lamsearch.errors import UnknownStudyError
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.tables import studies
 
@@ -24,11 +24,11 @@ def study_row(transaction: Transaction, name: str, *, lock: bool = False) -> sa.
     """Return a study's row; ``lock`` keeps it until the end.
 
     Raises:
-        StudyStateError: There is none of that name.
+        UnknownStudyError: There is none of that name.
     """
     row = find_study_row(transaction, name, lock=lock)
     if row is None:
-        raise StudyStateError(f"study: no study {name!r}")
+        raise UnknownStudyError(f"study: no study {name!r}")
     return row
 
 
@@ -36,7 +36,7 @@ def planned_study_row(transaction: Transaction, name: str, *, lock: bool = False
     """Return the row of a study that was there a moment ago; ``lock`` keeps it until the end.
 
     Raises:
-        StudyStateError: It was deleted.
+        UnknownStudyError: It was deleted.
     """
     row = find_study_row(transaction, name, lock=lock)
     if row is None:
@@ -44,6 +44,6 @@ def planned_study_row(transaction: Transaction, name: str, *, lock: bool = False
     return row
 
 
-def deleted(name: str) -> StudyStateError:
+def deleted(name: str) -> UnknownStudyError:
     """Return the error that says that a study was there, and is no more."""
-    return StudyStateError(f"study: no study {name!r}: it was deleted")
+    return UnknownStudyError(f"study: no study {name!r}: it was deleted")

@@ -6,6 +6,7 @@ Times are seconds since 1970 UTC by the database's clock. What changes here need
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy import (
     JSON,
     Column,
@@ -43,10 +44,26 @@ studies = Table(
     Column("created", Double, nullable=False),
     Column("finished", Double),
     Column("failure", Text),
+    Column("halted", String(20)),  # paused or cancelled by somebody; null while it may go on
+    Column("priority", Integer, nullable=False, server_default="0"),  # higher ones first
+    Column("started", Double),  # the first lease
+    Column("paused_at", Double),
+    Column("paused_seconds", Double, nullable=False, server_default="0"),  # of pauses that are over
+    Column("search_ended", Text),  # why searching ended before its stages did
+    Column("expected_updates", Double),  # of all stages; null in studies of earlier versions
     Column("selected", JSON),
     Column("openings", JSON, nullable=False),
     Column("final", JSON),
 )
+
+# What workers may take something of, in the order in which they do.
+ACTIVE = sa.and_(
+    studies.c.finished.is_(None), studies.c.failure.is_(None), studies.c.halted.is_(None)
+)
+Index(
+    "lamsearch_study_active", studies.c.priority.desc(), studies.c.created,
+    postgresql_where=ACTIVE, sqlite_where=ACTIVE,
+)  # fmt: skip
 
 stages = Table(
     "lamsearch_stage",
@@ -109,6 +126,16 @@ environments = Table(
     Column("facts", JSON, nullable=False),
     Column("mixed", Integer, nullable=False),  # whether it was admitted though it differs
     Column("joined", Double, nullable=False),
+)
+
+# Hosts whose workers cannot serve a study, and why.
+unable = Table(
+    "lamsearch_unable",
+    metadata,
+    Column("study_id", String(32), primary_key=True),
+    Column("host", String(200), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", Double, nullable=False),
 )
 
 # One row: the version of the tables above.

@@ -52,6 +52,7 @@ class _State:
 
     id: str
     chosen: bool
+    search_ended: str | None
     cohorts: tuple[tuple[str, int], ...]
 
 
@@ -106,7 +107,7 @@ def foreign(title: str) -> StudyStateError:
 
 def _state(transaction: Transaction, row: sa.RowMapping) -> _State | None:
     """Where a study is; None where a cohort of it is not done, or nothing is left to do."""
-    if row["finished"] is not None or row["failure"] is not None:
+    if any(row[name] is not None for name in ("finished", "failure", "halted")):
         return None
     left = sa.func.sum(sa.case((cohorts.c.state == DONE, 0), else_=1))
     query = sa.select(cohorts.c.stage, sa.func.count().label("all"), left.label("left"))
@@ -117,6 +118,7 @@ def _state(transaction: Transaction, row: sa.RowMapping) -> _State | None:
     return _State(
         id=row["id"],
         chosen=row["selected"] is not None,
+        search_ended=row["search_ended"],
         cohorts=tuple((str(one.stage), int(one.all)) for one in counts),
     )
 
@@ -133,6 +135,7 @@ def _standing(
         rounds=rounds,
         selected=planned.selected,
         tested=TEST in dict(state.cohorts),
+        search_ended=state.search_ended,
     )
     return planned, standing
 

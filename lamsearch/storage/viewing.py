@@ -29,6 +29,7 @@ from lamsearch.storage.planned import (
     is_ours,
     planned_trials,
 )
+from lamsearch.storage.states import CANCELLED
 from lamsearch.storage.tables import DONE, LEASED, cohorts, curves, stages, studies
 
 _BUSY_SECONDS = 20
@@ -110,7 +111,8 @@ class View:
                 study=row.study, study_id=row.id, stage=row.name, number=row.optuna_study,
                 bounds=None if row.low is None else ((row.low, row.high),),
                 planned=int(row.planned or 0), finished=int(row.finished or 0), best=row.best,
-                over=row.over is not None or row.failure is not None, failure=row.failure,
+                over=row.over is not None or row.failure is not None or row.halted == CANCELLED,
+                failure=row.failure,
                 metric=_metric_in(row.document),
             )
             for row in rows
@@ -212,7 +214,7 @@ def _planned_query() -> sa.Select[Any]:
         sa.select(
             stages.c.study, stages.c.name, stages.c.optuna_study, stages.c.low, stages.c.high,
             studies.c.id, studies.c.finished.label("over"), studies.c.failure,
-            sa.cast(studies.c.document, sa.Text).label("document"),
+            studies.c.halted, sa.cast(studies.c.document, sa.Text).label("document"),
             totals.c.planned, totals.c.finished, totals.c.best,
         )
         .join(studies, studies.c.name == stages.c.study)

@@ -11,9 +11,10 @@ from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 from lamsearch.errors import StudyFileError
 from lamsearch.metrics import DEFAULT_METRIC, METRICS
 from lamsearch.registries import checked
-from lamsearch.results import STAGES, StageName
+from lamsearch.results import SEARCHING, STAGES, StageName
 from lamsearch.study.checks import all_issues, feature_issues
 from lamsearch.study.data import Data
+from lamsearch.study.limits import Limits, seconds_of
 from lamsearch.study.sections import (
     Coarse,
     Final,
@@ -33,6 +34,11 @@ def _known_metric(name: str) -> str:
     return checked(METRICS, name, lambda names: f"must be one of {', '.join(names)}")
 
 
+def _duration(text: str) -> str:
+    seconds_of(text)
+    return text
+
+
 class Study(Section):
     """A study file."""
 
@@ -45,6 +51,14 @@ class Study(Section):
         DEFAULT_METRIC.name,
         description="what candidates are compared by, on validation",
         json_schema_extra={"enum": list(METRICS.builtin)},
+    )
+    time_limit: Annotated[str, AfterValidator(_duration)] | None = Field(
+        None,
+        description="of the search since its first lease, such as '2h': then finalists and final "
+        "follow with what is there",
+    )
+    target: float | None = Field(
+        None, description="a validation score at which the search ends; higher is better"
     )
     data: SerializeAsAny[Data]  # the source's own table
     trainer: Trainer = Trainer()
@@ -79,6 +93,17 @@ class Study(Section):
     def selects(self) -> bool:
         """Whether λ is to be selected (rather than given)."""
         return any(name != "final" for name in self.stages)
+
+    @property
+    def limits(self) -> Limits:
+        """What ends the search early."""
+        seconds = None if self.time_limit is None else seconds_of(self.time_limit)
+        return Limits(time_limit=self.time_limit, seconds=seconds, target=self.target)
+
+    @property
+    def searching(self) -> tuple[StageName, ...]:
+        """The stages that search: those before the candidates are compared once more."""
+        return tuple(name for name in self.stages if name in SEARCHING)
 
     def settings_of(self, stage: StageName) -> StageSettings:
         """Return all that a stage is trained with."""

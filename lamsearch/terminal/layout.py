@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import cast
+from typing import TypeVar, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
@@ -26,13 +26,16 @@ from lamsearch.terminal.glyphs import ASCII, UNICODE, Glyphs
 from lamsearch.terminal.plot import plot
 from lamsearch.visible import visible
 
+T = TypeVar("T")
 _STAGES_SHOWN, _RECOVERIES_SHOWN, _WORKERS_SHOWN = 5, 3, 50
 _WORKERS_BESIDE_PLOT = 8
 _HOST_WIDTH, _BAR_WIDTH = 20, 24
 _SILENT_SECONDS = 5.0
 _ENDLESS = 10_000
 _MOST_HOURS = 100
-STATE_STYLES = {"done": "green", "failed": "red"}
+STATE_STYLES = {
+    "done": "green", "failed": "red", "cancelled": "red", "paused": "yellow", "queued": "default"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +175,9 @@ def speakable(line: Sequence[Segment], options: ConsoleOptions) -> list[Segment]
     return [Segment(plain(one.text.replace("…", "~"), options.encoding), one.style) for one in line]
 
 
-def spoken(status: Status, encoding: str) -> Status:
-    """Return the status with its texts harmless and in letters that the console has."""
-    return cast("Status", _spoken(status, encoding))
+def spoken(status: T, encoding: str) -> T:
+    """Return a record with its texts harmless and in letters that the console has."""
+    return cast("T", _spoken(status, encoding))
 
 
 def _spoken(value: object, encoding: str) -> object:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from lamsearch.results import QueuedStudy
 from lamsearch.storage import StageStatus, Status
 from lamsearch.terminal.layout import Layout, best_of, chosen_of, glyphs_of, left_of, percent
 from lamsearch.terminal.overview import Overview
@@ -32,6 +33,7 @@ class Screen:
         self._console = console or Console(stderr=True, soft_wrap=True, highlight=False)
         self._live: Live | None = None
         self._told: dict[tuple[str, str], tuple[float, int]] = {}
+        self._queued: dict[str, tuple[str, int]] = {}
         self._speed = _Speed()
 
     def __enter__(self) -> Self:
@@ -67,19 +69,21 @@ class Screen:
         for stage in status.stages:
             self._tell(status, stage, left)
 
-    def show_all(self, statuses: Sequence[Status]) -> None:
+    def show_queue(self, queue: Sequence[QueuedStudy]) -> None:
         """Draw a line per study, or where there is no terminal, say what has changed."""
         if self._live is not None:
-            self._live.update(Overview(statuses))
+            self._live.update(Overview(queue))
             return
-        for status in statuses:
-            seen = any(study == status.name for study, _ in self._told)
-            for stage in status.stages if seen or not status.over else ():
-                self._tell(status, stage, None, f"{status.name}: ")
+        for study in queue:
+            seen = (study.state, study.finished_trials)
+            before = self._queued.get(study.name)
+            if before == seen or (before is None and study.state.over):
+                continue
+            self._queued[study.name] = seen
+            share = percent(int(1e6 * study.progress), 1_000_000).lstrip()
+            self.say(f"{study.name}: {study.state}, {study.finished_trials} trials, {share}")
 
-    def _tell(
-        self, status: Status, stage: StageStatus, left: float | None, opening: str = ""
-    ) -> None:
+    def _tell(self, status: Status, stage: StageStatus, left: float | None) -> None:
         when, finished = self._told.get((status.name, stage.name), (float("-inf"), -1))
         over = stage.updates == stage.total and stage.finished == stage.planned
         due = time.monotonic() - when > _PLAIN_SECONDS
@@ -88,7 +92,7 @@ class Screen:
         self._told[status.name, stage.name] = (time.monotonic(), stage.finished)
         if stage.total:
             share = percent(stage.updates, stage.total).lstrip()
-            line = f"{opening}{stage.name}: {stage.finished}/{stage.planned} trials, {share}"
+            line = f"{stage.name}: {stage.finished}/{stage.planned} trials, {share}"
             told = chosen_of if stage.name == "final" else best_of
             best = told(status, glyphs_of(self._console.options))
             self.say(f"{line}{'  ' if best else ''}{best}{'' if over else left_of(left)}")
@@ -134,6 +138,14 @@ def print_status(status: Status, *, plotted: bool = True) -> None:
     rate = rate_of(status)
     figure = Layout(status=status, rate=rate, plotted=plotted and drawn, fitted=False)
     console.print(figure, end="")
+
+
+def print_queue(queue: Sequence[QueuedStudy]) -> None:
+    """Print all studies on standard output, a line each, and why some are not served."""
+    console = Console(highlight=False)
+    if not _is_canvas(console):
+        console = Console(highlight=False, force_terminal=False, width=_PAPER_WIDTH)
+    console.print(Overview(queue, fitted=False), end="")
 
 
 def _is_canvas(console: Console) -> bool:

@@ -71,7 +71,7 @@ class Worker:
         self._leases = Leases(
             database, stored.study.name, owner=owner, seconds=settings.lease_seconds,
             environment=None if stored.over else self._joined(database),
-            metric=stored.study.metric,
+            metric=stored.study.metric, limits=stored.study.limits,
         )  # fmt: skip
         self._context = Context(
             stored=stored, settings=settings, data=data, files=self._files, leases=self._leases,

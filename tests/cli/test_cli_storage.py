@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from lamsearch.storage import SCHEMA_VERSION as VERSION
+
 # written by the first version: the study `whole` is done
 DUMP = Path(__file__).parents[1] / "storage/storages/version-1.sql"
 OLD = (
-    "Error: storage: must have schema version 4, got 1, which an earlier lamsearch wrote; "
-    "upgrade it with: lamsearch storage upgrade\n"
+    f"Error: storage: must have schema version {VERSION}, got 1, which an earlier lamsearch "
+    "wrote; upgrade it with: lamsearch storage upgrade\n"
 )
 
 
@@ -52,11 +54,11 @@ def test_upgrade_is_said_once_and_the_study_is_reported(lamsearch: Any, old: Pat
     assert (first.returncode, first.stdout, first.stderr) == (
         0, "", "storage: upgraded from schema version 1 to 4\n",
     )  # fmt: skip
-    assert second.stderr == f"sqlite:///{old}: schema version 4 already\n"
+    assert second.stderr == f"sqlite:///{old}: schema version {VERSION} already\n"
     result = lamsearch("storage", "check", *url)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == (
-        f"sqlite:///{old}: schema version 4, which is current; "
+        f"sqlite:///{old}: schema version {VERSION}, which is current; "
         f"Optuna's tables are v3.2.0.a, as Optuna {metadata.version('optuna')} needs them\n"
     )
     told = lamsearch("report", "whole", "--json", *url)
@@ -87,8 +89,8 @@ def test_what_a_newer_version_wrote_is_one_sentence(
     result = lamsearch("storage", verb, *url)
     assert result.returncode == 2
     assert result.stderr == (
-        "Error: storage: was written by a newer lamsearch: must have schema version 4 or earlier, "
-        "got 99\n"
+        "Error: storage: was written by a newer lamsearch: must have schema version "
+        f"{VERSION} or earlier, got 99\n"
     )
     missing = tmp_path / "missing.db"
     result = lamsearch("storage", verb, "--storage", f"sqlite:///{missing}")

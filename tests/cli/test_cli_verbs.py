@@ -88,14 +88,14 @@ def claimed(desk: Any) -> Any:
     database.close()
 
 
-def test_status_of_a_waiting_study(desk: Any) -> None:
+def test_status_of_a_queued_study(desk: Any) -> None:
     """A study that was only created is waiting, with its first stage planned."""
     desk.well("create", desk.write())
     result = desk.well("status", "small")
-    assert "small  waiting" in result.stdout
+    assert "small  queued" in result.stdout
     assert "0/5" in result.stdout
     document = json.loads(desk.well("status", "small", "--json").stdout)
-    assert document["state"] == "waiting"
+    assert document["state"] == "queued"
     assert document["workers"] == []
     assert [stage["name"] for stage in document["stages"]] == ["coarse"]
 
@@ -113,7 +113,7 @@ def test_status_of_a_running_study(claimed: Any) -> None:
     assert document["state"] == "running"
     assert document["workers"][0]["owner"] == "elsewhere:42:abc"
     leases.give_back(claim)
-    assert json.loads(desk.well("status", "small", "--json").stdout)["state"] == "waiting"
+    assert json.loads(desk.well("status", "small", "--json").stdout)["state"] == "queued"
 
 
 def test_status_of_a_done_study(done_desk: Any) -> None:
@@ -242,7 +242,7 @@ def test_delete_asks_first(desk: Any) -> None:
         assert result.exit_code != 0
         assert "Delete the study 'small' with all its results?" in result.stderr
         assert result.stdout == ""
-    assert "small  waiting" in desk.well("status", "small").stdout
+    assert "small  queued" in desk.well("status", "small").stdout
     desk.well("delete", "small", input="y\n")
     assert desk.well("status").stderr == "no studies\n"
 
@@ -270,7 +270,7 @@ def test_delete_removes_files_too_and_frees_the_name(desk: Any) -> None:
     database.close()
     path.write_text(path.read_text().replace("seed = 7", "seed = 8"), encoding="utf-8")
     assert desk.do(path)["seed"] == 8
-    assert "other  waiting" in desk.well("status", "other").stdout
+    assert "other  queued" in desk.well("status", "other").stdout
 
 
 def test_a_deleted_study_ends_its_worker_with_a_sentence(desk: Any, refused: Refused) -> None:

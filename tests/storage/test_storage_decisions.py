@@ -14,7 +14,7 @@ from storage_stub import Window, claimed, failed, finish, outcomes, planned, wor
 from lamsearch import report
 from lamsearch.errors import StorageError
 from lamsearch.results import Counts, Decision, DecisionKind
-from lamsearch.storage import Database, Leases, read_study
+from lamsearch.storage import Database, Leases, read_study, schema
 from lamsearch.study import Study
 
 Open = Callable[[str], Database]
@@ -151,7 +151,7 @@ def test_a_study_that_the_third_version_began_goes_on(
     """What the third version left is upgraded and readable; its study that was interrupted goes
     on without the decisions that it did not store, and ends as one that is run anew."""
     database = open_database(third_url)
-    assert database.upgraded == "storage: upgraded from schema version 3 to 4"
+    assert database.upgraded == (f"storage: upgraded from schema version 3 to {schema.VERSION}")
     whole = read_study(database, "whole")
     assert whole.finished
     assert whole.selected is not None

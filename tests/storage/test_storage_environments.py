@@ -16,7 +16,7 @@ from lamsearch import findings
 from lamsearch import storage as store
 from lamsearch.environment import Blas, Environment, differences, here
 from lamsearch.errors import StorageError, StudyStateError
-from lamsearch.storage import Database, Leases, PlannedStudy, join, read_study
+from lamsearch.storage import Database, Leases, PlannedStudy, join, read_study, schema
 from lamsearch.study import Study
 
 Open = Callable[[str], Database]
@@ -160,7 +160,7 @@ def test_a_study_whose_versions_nobody_recorded_goes_on_and_says_so(
     connection.executescript(DUMP.read_text(encoding="utf-8"))
     connection.close()
     database = open_database(url)
-    assert database.upgraded == "storage: upgraded from schema version 2 to 4"
+    assert database.upgraded == f"storage: upgraded from schema version 2 to {schema.VERSION}"
     assert findings.versions.document(read_study(database, "half")) is None
     assert findings.warnings(read_study(database, "half")) == []
     assert join(database, "half", ONE, mixed=False) == 1

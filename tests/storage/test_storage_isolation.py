@@ -63,7 +63,7 @@ def test_work_goes_on_at_once_where_the_database_s_clock_is_set_back(
         claims = [claimed(first), claimed(second)]
         first.renew(claims[0], BEAT)
         assert read_status(database, "small").state == "running"
-    assert read_status(database, "small").state == "waiting"
+    assert read_status(database, "small").state == "queued"
     assert [one.expired for one in read_status(database, "small").workers] == [True, True]
     again = claimed(Leases(database, "small", owner="c", seconds=20.0))
     assert (again.reclaimed, again.number) == (True, 0)

@@ -610,7 +610,7 @@ def test_a_lease_that_ends_later_than_it_lasts_has_run_out(
     assert isinstance(worker("c", seconds=seconds).claim(), Claim)
     assert isinstance(other.claim(), Wait)
     window.execute("UPDATE lamsearch_cohort SET expires = expires + 7200, renewed = renewed + 7200")
-    assert read_status(database, "small").state == "waiting"
+    assert read_status(database, "small").state == "queued"
     delete(database, "small")
 
 

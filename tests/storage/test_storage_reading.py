@@ -131,7 +131,7 @@ def test_a_planned_study_reads_as_waiting(database: Database, leases: Leases) ->
     assert {trial.score for trial in record.stages["coarse"].trials} == {None}
     assert not record.done
     assert (record.selected, record.final, record.seconds) == (None, None, None)
-    assert status.state == "waiting"
+    assert status.state == "queued"
     assert status.workers == ()
     assert status.stages == (
         StageStatus(name="coarse", planned=5, finished=0, updates=0, total=60),
@@ -160,7 +160,7 @@ def test_status_follows_the_workers(database: Database, leases: Leases, window: 
     finish(leases, first)
     window.expire()
     status = read_status(database, "small")
-    assert status.state == "waiting"
+    assert status.state == "queued"
     assert status.stages[0].finished == 3
     assert [(w.owner, w.expired) for w in status.workers] == [("b", True)]
 

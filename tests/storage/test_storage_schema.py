@@ -151,7 +151,7 @@ def test_what_the_first_version_wrote_is_upgraded_and_nothing_lost(
     expected = curves_by_attributes(old)
     assert len(expected) == 13
     database = open_database(old_url)
-    assert database.upgraded == "storage: upgraded from schema version 1 to 4"
+    assert database.upgraded == f"storage: upgraded from schema version 1 to {schema.VERSION}"
     window = Window(old_url)
     assert curves_now(window) == expected
     assert window.column("version", "lamsearch_schema") == [schema.VERSION]
@@ -268,12 +268,13 @@ def test_tables_of_another_version_are_one_sentence(url: str, open_database: Ope
     """A storage that a later version wrote is refused and left as it is, also to those who only
     read; one of an earlier version is refused to those who only read, with what to do."""
     window = Window(url)
-    window.execute("UPDATE lamsearch_schema SET version = 5")
+    window.execute("UPDATE lamsearch_schema SET version = version + 1")
     before = window.tables()
     with pytest.raises(StorageError) as caught:
         open_database(url)
     assert str(caught.value) == (
-        "storage: was written by a newer lamsearch: must have schema version 4 or earlier, got 5"
+        f"storage: was written by a newer lamsearch: must have schema version {schema.VERSION} or "
+        f"earlier, got {schema.VERSION + 1}"
     )
     with window.engine.connect() as connection, pytest.raises(StorageError, match="newer"):
         schema.check(connection)
@@ -282,8 +283,8 @@ def test_tables_of_another_version_are_one_sentence(url: str, open_database: Ope
     with window.engine.connect() as connection, pytest.raises(StorageError) as caught:
         schema.check(connection)
     assert str(caught.value) == (
-        "storage: must have schema version 4, got 1, which an earlier lamsearch wrote; "
-        "upgrade it with: lamsearch storage upgrade"
+        f"storage: must have schema version {schema.VERSION}, got 1, which an earlier lamsearch "
+        "wrote; upgrade it with: lamsearch storage upgrade"
     )
 
 
