@@ -67,7 +67,7 @@ def main() -> None:
     options = read_options(__doc__ or "")
     with tempfile.TemporaryDirectory(prefix="lamsearch-answer-") as directory:
         found = [answer(seed, Path(directory), options) for seed in SEEDS]
-    publish("answer", told(found), options)
+    publish("answer", text(found), options)
 
 
 def answer(seed: int, directory: Path, options: Options) -> Answer:
@@ -96,7 +96,7 @@ def _run(
     return found, seconds
 
 
-def told(found: Sequence[Answer]) -> str:
+def text(found: Sequence[Answer]) -> str:
     """Return the section."""
     rows = [_row(one) for one in found]
     tests, gains = [one.test for one in found], [one.gain.mean for one in found]

@@ -51,8 +51,8 @@ def fill(url: str, trials: int) -> None:
     leases = Leases(database, study.name, owner="benchmark", seconds=3600.0)
     rng = np.random.default_rng(0)
     while isinstance(claim := leases.claim(), Claim):
-        told = [_made_up(held.point[0], rng) for held in claim.trials]
-        leases.complete(claim, told, Heartbeat(updates=2000, per_second=1000.0), 1.0)
+        outcomes = [_made_up(trial.point[0], rng) for trial in claim.trials]
+        leases.complete(claim, outcomes, Heartbeat(updates=2000, per_second=1000.0), 1.0)
     database.close()
 
 

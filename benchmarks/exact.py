@@ -50,7 +50,7 @@ FROM trials JOIN studies USING (study_id) WHERE study_name LIKE :like
 class Ended:
     """How a study stands in its storage."""
 
-    slots: Counter[tuple[str, str, str]]  # stage, candidate, replicate → trials
+    trials: Counter[tuple[str, str, str]]  # stage, candidate, replicate → trials
     complete: Counter[tuple[str, str, str]]
     rows: dict[str, int]
     answer: dict[str, Any]
@@ -101,7 +101,7 @@ def ended(url: str, name: str) -> Ended:
         database.close()
     document = report.document(record)
     return Ended(
-        slots=Counter(key for key, _ in keys),
+        trials=Counter(key for key, _ in keys),
         complete=Counter(key for key, state in keys if state == "COMPLETE"),
         rows=rows,
         answer={key: document[key] for key in ANSWER},
@@ -125,9 +125,9 @@ def compare(found: Ended, right: Ended) -> Differences:
     wrong = [path for path in {*ours, *theirs} if ours.get(path) != theirs.get(path)]
     more = {table: count - right.rows[table] for table, count in found.rows.items()}
     return Differences(
-        planned=right.slots.total(),
-        lost=sum(found.complete[slot] == 0 for slot in right.slots),
-        doubled=sum(count - 1 for count in found.slots.values()),
+        planned=right.trials.total(),
+        lost=sum(found.complete[trial] == 0 for trial in right.trials),
+        doubled=sum(count - 1 for count in found.trials.values()),
         beyond=sum(max(0, count) for count in more.values()),
         missing=sum(max(0, -count) for count in more.values()),
         differing=len(wrong),

@@ -33,7 +33,7 @@ from lamsearch.storage import Claim
 from lamsearch.trainers import Progress
 from lamsearch.trainers.network import NetworkTrainer
 
-Told = Callable[[tuple[Any, ...], Any], bool]  # from arguments and result
+Condition = Callable[[tuple[Any, ...], Any], bool]  # from arguments and result
 
 
 def _always(_arguments: tuple[Any, ...], _result: Any) -> bool:
@@ -66,7 +66,7 @@ class Point:
 
     where: str
     when: Literal["before", "after"] = "after"
-    only: Told = _always
+    only: Condition = _always
     leaving: bool = False
     often: bool = False
 

@@ -211,9 +211,9 @@ class Desk:
                     turn = self._asked % len(found)
                     paths += found if everything else ["/api/meta", found[0], found[turn]]
                     self._asked += 1
-            elif path.startswith("/api/studies/") and "trials" in (told := json.loads(body)):
+            elif path.startswith("/api/studies/") and "trials" in (document := json.loads(body)):
                 number = path.rpartition("/")[2]
-                for trial in told["trials"][:1]:
+                for trial in document["trials"][:1]:
                     found = [one["artifact_id"] for one in trial.get("artifacts", [])]
                     wanted = found if everything or self._asked % 8 == 0 else found[1:2]
                     paths += [f"/artifacts/{number}/{trial['trial_id']}/{one}" for one in wanted]

@@ -82,10 +82,10 @@ def complete(leases: Leases) -> None:
     """Complete the cohorts of the coarse stage with made-up results."""
     heartbeat = Heartbeat(updates=30, per_second=1.0)
     while isinstance(claim := leases.claim(), Claim) and claim.stage == "coarse":
-        scores = [0.9 - 0.02 * (held.point[0] + 3.0) ** 2 for held in claim.trials]
-        told = [Trained(state=TrialState.COMPLETE, score=s, validation_loss=1 - s,
+        scores = [0.9 - 0.02 * (trial.point[0] + 3.0) ** 2 for trial in claim.trials]
+        outcomes = [Trained(state=TrialState.COMPLETE, score=s, validation_loss=1 - s,
                         train_score=s) for s in scores]  # fmt: skip
-        leases.complete(claim, told, heartbeat, 1.0)
+        leases.complete(claim, outcomes, heartbeat, 1.0)
         row = "SELECT count(*) FROM lamsearch_cohort WHERE state <> 2"
         with leases._database.read() as transaction:
             if not transaction.connection.scalar(sa.text(row)):

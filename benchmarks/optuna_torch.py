@@ -64,22 +64,23 @@ def main() -> None:
     study = read_study(arguments.study)
     if arguments.share is not None:
         return _work(study, arguments, arguments.share)
-    slots = [slot for one in plan_search(study, "coarse").cohorts for slot in one.slots]
+    cohorts = plan_search(study, "coarse").cohorts
+    coordinates = [trial.point[0] for cohort in cohorts for trial in cohort.trials]
     shares = [
         optuna.create_study(
             study_name=_title(study, share), storage=arguments.storage, direction="maximize"
         )
         for share in range(arguments.processes)
     ]
-    for place, slot in enumerate(slots):
-        shares[place % len(shares)].enqueue_trial({"log10_lambda": slot.point[0]})
+    for index, coordinate in enumerate(coordinates):
+        shares[index % len(shares)].enqueue_trial({"log10_lambda": coordinate})
     if len(shares) == 1:
         _work(study, arguments, 0)
     else:
         _start(len(shares))
     trials = [trial for share in shares for trial in share.trials]
     values = {trial.params["log10_lambda"]: trial.value for trial in trials}
-    print(json.dumps([values[slot.point[0]] for slot in slots]))
+    print(json.dumps([values[coordinate] for coordinate in coordinates]))
     return None
 
 

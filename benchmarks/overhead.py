@@ -205,7 +205,7 @@ def _shares(run: Run, costs: Costs, turn: int) -> dict[str, float]:
     last = max(one.end for one in run.cohorts)
     training = sum(_trains(run, one, costs, turn) for one in run.cohorts)
     evaluation = sum(_evaluates(run, one, costs, turn) for one in run.cohorts)
-    held = sum(one.seconds for one in run.cohorts)
+    leased = sum(one.seconds for one in run.cohorts)
     start = sum(members[0].begin for members in owners.values())
     ends = sum(_idle(run, members) for members in owners.values())
     between = sum(
@@ -217,9 +217,9 @@ def _shares(run: Run, costs: Costs, turn: int) -> dict[str, float]:
     return {
         "training": training,
         "evaluation": evaluation,
-        "the rest of a cohort (initial weights, checkpoints, beats, slower updates)": held
+        "the rest of a cohort (initial weights, checkpoints, beats, slower updates)": leased
         - training - evaluation,
-        "telling results": sum(one.end - one.begin for one in run.cohorts) - held,
+        "telling results": sum(one.end - one.begin for one in run.cohorts) - leased,
         "start-up, until a worker's first claim": start,
         "idle at the ends of stages": ends,
         "claims and passages between cohorts": waits - ends,

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from benchmarks import stub_worker
 from benchmarks.common import CORES, publish, ratios, read_options, spread, table, verdict
 from benchmarks.postgres import Server
-from benchmarks.stub_worker import CALLS, Told
+from benchmarks.stub_worker import CALLS, Measured
 from lamsearch.storage import Claim, Database, Heartbeat, Leases, read_study
 
 WORKERS, TRIALS, COHORTS = 64, 2_000, (8, 1)
@@ -41,7 +41,7 @@ class Crowd:
     seconds: float
     connections: int
     wrong: str
-    told: list[Told]
+    measured: list[Measured]
 
     @property
     def cohorts(self) -> int:
@@ -69,9 +69,9 @@ def _crowd(server: Server, directory: Path, workers: int, trials: int, cohort: i
     # a server process with everything imported, from which workers are forked
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.stub_worker", "optuna.storages", "psycopg"])
-    ready, gate, told = context.Semaphore(0), context.Event(), context.Queue()
+    ready, gate, measured = context.Semaphore(0), context.Event(), context.Queue()
     processes = [
-        context.Process(target=_work, args=(url, name, directory, ready, gate, told))
+        context.Process(target=_work, args=(url, name, directory, ready, gate, measured))
         for _ in range(workers)
     ]
     for process in processes:
@@ -80,7 +80,7 @@ def _crowd(server: Server, directory: Path, workers: int, trials: int, cohort: i
         assert ready.acquire(timeout=300), "a worker did not start"
     with _connections(url) as most:
         gate.set()
-        found: list[Told] = [told.get(timeout=900) for _ in processes]
+        found: list[Measured] = [measured.get(timeout=900) for _ in processes]
     for process in processes:
         process.join()
     wrong = _wrong(database, url, name, trials)
@@ -88,12 +88,12 @@ def _crowd(server: Server, directory: Path, workers: int, trials: int, cohort: i
     return Crowd(
         cohort=cohort, workers=workers, trials=trials, planning=planning, connections=most[0],
         seconds=max(one.ended for one in found) - min(one.begun for one in found),
-        wrong=wrong, told=found,
+        wrong=wrong, measured=found,
     )  # fmt: skip
 
 
-def _work(url: str, name: str, directory: Path, ready: Any, gate: Any, told: Any) -> None:
-    told.put(stub_worker.work(url, name, directory, ready, gate))
+def _work(url: str, name: str, directory: Path, ready: Any, gate: Any, measured: Any) -> None:
+    measured.put(stub_worker.work(url, name, directory, ready, gate))
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def _one(leases: Leases) -> float:
     claim = leases.claim()
     elapsed = time.perf_counter() - begun
     assert isinstance(claim, Claim), claim
-    outcomes = [stub_worker.outcome(held.point[0]) for held in claim.trials]
+    outcomes = [stub_worker.outcome(trial.point[0]) for trial in claim.trials]
     leases.complete(claim, outcomes, Heartbeat(updates=20, per_second=1.0), 1.0)
     return elapsed
 
@@ -206,8 +206,8 @@ def _text(crowds: list[Crowd]) -> str:
 
 
 def _per(crowd: Crowd, call: str) -> str:
-    calls = sum(len(one.seconds[call]) for one in crowd.told)
-    statements = sum(one.statements[call] for one in crowd.told)
+    calls = sum(len(one.seconds[call]) for one in crowd.measured)
+    statements = sum(one.statements[call] for one in crowd.measured)
     return f"{statements / calls:.1f} ({calls:,} calls)" if calls else "none"
 
 
@@ -216,7 +216,7 @@ def _total(crowd: Crowd, what: str) -> str:
 
 
 def _milliseconds(crowd: Crowd, call: str) -> str:
-    return spread(1e3 * s for one in crowd.told for s in one.seconds[call]).text(0)
+    return spread(1e3 * s for one in crowd.measured for s in one.seconds[call]).text(0)
 
 
 def _growth_text(large: int, planning: dict[int, float], seconds: dict[str, list[float]]) -> str:

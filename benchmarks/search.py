@@ -89,9 +89,9 @@ def _round(
             study = fast if fast is not None and name == FAST else path
             command = runs.run_command(study, place, options)
         _, seconds, document = runs.timed(command, directory / "cache")
-        held = found.setdefault(name, Contender(seconds=[], accuracies=[]))
-        held.seconds.append(seconds)
-        held.scores.append(_accuracies(document))
+        contender = found.setdefault(name, Contender(seconds=[], accuracies=[]))
+        contender.seconds.append(seconds)
+        contender.scores.append(_accuracies(document))
         print(f"round {turn}: {name}: {seconds:.1f} s", file=sys.stderr)
 
 
@@ -127,7 +127,9 @@ def _text(study: Study, found: dict[str, Contender], fast: Path | None, options:
         parts.append("`studies/cifar10-fast.toml`: not there.")
     if THREADS in found:
         parts.append(_noise(found))
-    candidates = [slot.point for one in plan_search(study, "coarse").cohorts for slot in one.slots]
+    candidates = [
+        trial.point for one in plan_search(study, "coarse").cohorts for trial in one.trials
+    ]
     return "\n\n".join([*parts, _side_by_side(candidates, found)])
 
 
@@ -135,11 +137,11 @@ def _times(found: dict[str, Contender]) -> str:
     ways = [name for name in (THREADS, PROCESSES) if name in found]
     best = min(ways, key=lambda name: np.median(found[name].seconds), default=None)
     rows = []
-    for name, held in found.items():
-        ratio = ratios(found[best].seconds, held.seconds) if best and name in TARGETS else None
+    for name, contender in found.items():
+        ratio = ratios(found[best].seconds, contender.seconds) if best and name in TARGETS else None
         target = verdict(ratio.median, "≥", TARGETS[name]) if ratio else ""
         rows.append([
-            name, spread(held.seconds).text(1), ratio.text() if ratio else "", target,
+            name, spread(contender.seconds).text(1), ratio.text() if ratio else "", target,
         ])  # fmt: skip
     if not ways:
         rows.append(["Optuna + PyTorch", MISSING, "", ""])
@@ -148,8 +150,8 @@ def _times(found: dict[str, Contender]) -> str:
 
 def _noise(found: dict[str, Contender]) -> str:
     """Differences per λ, beside those of PyTorch against itself with other seeds."""
-    means = {name: np.array(held.scores).mean(axis=0) for name, held in found.items()}
-    single = {name: np.array(held.scores[0]) for name, held in found.items()}
+    means = {name: np.array(contender.scores).mean(axis=0) for name, contender in found.items()}
+    single = {name: np.array(contender.scores[0]) for name, contender in found.items()}
     count = len(means[OURS])
     # both of PyTorch's ways have seeds of their own for every λ: √2 of one net's spread
     other = np.concatenate([
@@ -193,7 +195,7 @@ def _pair(name: str, difference: Floats, allowed: float | None) -> list[str]:
 
 
 def _side_by_side(candidates: list[float | None], found: dict[str, Contender]) -> str:
-    means = [np.array(held.scores).mean(axis=0) for held in found.values()]
+    means = [np.array(contender.scores).mean(axis=0) for contender in found.values()]
     places = sorted(range(len(means[0])), key=lambda place: candidates[place] or 0.0)
     rows = [
         [f"{candidates[place]:.3f}", *(f"{100 * column[place]:.2f}" for column in means)]

@@ -105,9 +105,9 @@ def halve(bank: Mapping[str, Bank], rng: np.random.Generator) -> Half:
     """Cut seeds and images in two at random."""
     seeds, blocks = rng.permutation(SEEDS), rng.permutation(selection_bank.BLOCKS)
     mine, other = np.array_split(seeds, 2)
-    held, true = np.array_split(blocks, 2)
+    drawn, true = np.array_split(blocks, 2)
     return Half(
-        seen={k: b.right[:, mine][..., held].sum(axis=-1) / IMAGES for k, b in bank.items()},
+        seen={k: b.right[:, mine][..., drawn].sum(axis=-1) / IMAGES for k, b in bank.items()},
         fitted={k: b.train[:, mine].astype(np.float64) for k, b in bank.items()},
         truth={
             k: smooth(b.right[:, other, -1][..., true].sum(axis=-1).mean(axis=1) / IMAGES)

@@ -10,11 +10,11 @@ import signal
 from benchmarks.victims import Site, Victim
 
 # One life of a study that passes every point; the transition into every later stage is hit twice.
-PASSAGE = ("passing", "transition-written", "passed")
+TRANSITION = ("passing", "transition-written", "passed")
 ALL_IN_ONE = (
     "claiming", "claimed", "renewing", "reporting", "checkpoint-writing", "checkpoint-renamed",
     "checkpoint-saved", "checkpoint-writing:3", "giving-back", "telling", "telling:2",
-    "tell-finishing", "told", *PASSAGE, *PASSAGE, *PASSAGE,
+    "tell-finishing", "told", *TRANSITION, *TRANSITION, *TRANSITION,
     "uploaded", "transition-written", "passed",
     "test-recorded", "test-open", "test-telling", "test-told",
 )  # fmt: skip

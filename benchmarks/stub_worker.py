@@ -113,7 +113,7 @@ register(STUB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Measured:
     """What a stub worker did: statements and commits by call, calls, seconds per call."""
 
     statements: Counter[str]
@@ -123,7 +123,7 @@ class Told:
     ended: float
 
 
-def work(url: str, name: str, directory: Path, ready: Any, gate: Any) -> Told:
+def work(url: str, name: str, directory: Path, ready: Any, gate: Any) -> Measured:
     """Work on a study until it is over; start when all are ready."""
     meter = Meter()
     database = Database(url)
@@ -140,7 +140,7 @@ def work(url: str, name: str, directory: Path, ready: Any, gate: Any) -> Told:
     begun = time.time()
     worker.run()
     database.close()
-    return meter.told(begun)
+    return meter.measured(begun)
 
 
 class Meter:
@@ -164,9 +164,9 @@ class Meter:
         for name in CALLS:
             setattr(Leases, name, self._timed(name, getattr(Leases, name)))
 
-    def told(self, begun: float) -> Told:
+    def measured(self, begun: float) -> Measured:
         """Return what was counted."""
-        return Told(
+        return Measured(
             statements=self._statements, commits=self._commits, seconds=self._seconds,
             begun=begun, ended=time.time(),
         )  # fmt: skip

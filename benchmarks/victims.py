@@ -138,17 +138,19 @@ class Site:
 
     def fork(self, point: str, *words: str) -> Victim:
         """Start an armed command from the fork server."""
-        log, trace, told = self._next(point, words)
-        process = _context().Process(target=_live, args=(told, log, self.directory, self._cache))
+        log, trace, arguments = self._next(point, words)
+        process = _context().Process(
+            target=_live, args=(arguments, log, self.directory, self._cache)
+        )
         process.start()
         return self._started(Victim(process, log, trace))
 
     def command(self, *words: str, point: str = NONE) -> Victim:
         """Start an armed command as anyone would: its life begins with its imports."""
-        log, trace, told = self._next(point, words)
+        log, trace, arguments = self._next(point, words)
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "benchmarks.faults", *told],
+                [sys.executable, "-P", "-m", "benchmarks.faults", *arguments],
                 cwd=self.directory, env=_environment(self._cache), stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
@@ -167,8 +169,8 @@ class Site:
     def _next(self, point: str, words: tuple[str, ...]) -> tuple[Path, Path, list[str]]:
         number = len(self.victims)
         log, trace = self.directory / f"{number}.log", self.directory / f"{number}.trace"
-        told = [point, "--trace", str(trace), "--", *words, "--storage", self.url]
-        return log, trace, told
+        arguments = [point, "--trace", str(trace), "--", *words, "--storage", self.url]
+        return log, trace, arguments
 
     def _started(self, victim: Victim) -> Victim:
         self.victims.append(victim)
@@ -216,7 +218,7 @@ def _context() -> multiprocessing.context.ForkServerContext:
     return context
 
 
-def _live(told: list[str], log: Path, directory: Path, cache: Path) -> None:
+def _live(arguments: list[str], log: Path, directory: Path, cache: Path) -> None:
     """Be an armed lamsearch process; runs in the forked one."""
     os.setsid()
     with log.open("wb") as out:
@@ -225,7 +227,7 @@ def _live(told: list[str], log: Path, directory: Path, cache: Path) -> None:
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(_environment(cache))
-    faults.main(told)
+    faults.main(arguments)
 
 
 def _environment(cache: Path) -> dict[str, str]:

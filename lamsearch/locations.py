@@ -2,7 +2,7 @@
 
 Enters: paths and fsspec URLs, from whoever runs lamsearch or from a database; of the environment,
 the operator's further protocols. Leaves: a refusal in one sentence, or the answer. Refuses to
-connect to anything: what a database says is judged before anybody is asked for it.
+connect to anything: what a database says is checked before anybody is asked for it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from lamsearch.cli.echo import echo
 from lamsearch.cli.memory import lacking
 from lamsearch.errors import DataError
 from lamsearch.results import StageName
-from lamsearch.search import Cohort, StagePlan, expected, halving
+from lamsearch.search import CohortPlan, StagePlan, expected, halving
 from lamsearch.space import SPACE
 from lamsearch.study import Study, cautions, read_study
 from lamsearch.terminal import print_table
@@ -75,7 +75,7 @@ class _Costs:
 
 def _row(study: Study, planned: StagePlan, model_cycles: int) -> list[str]:
     training = study.settings_of(planned.stage).training
-    widths = sorted({len(cohort.slots) for cohort in planned.cohorts}, reverse=True)
+    widths = sorted({len(cohort.trials) for cohort in planned.cohorts}, reverse=True)
     return [
         planned.stage,
         str(planned.trials),
@@ -112,9 +112,9 @@ def _is_here(study: Study, directory: Path) -> bool:
     return False
 
 
-def _models(study: Study, stage: StageName, cohort: Cohort) -> list[int]:
+def _models(study: Study, stage: StageName, cohort: CohortPlan) -> list[int]:
     """How many models of a cohort are in training in each cycle."""
-    settings, planned = study.settings_of(stage), len(cohort.slots)
+    settings, planned = study.settings_of(stage), len(cohort.trials)
     cycles = settings.training.cycles
     if not settings.halving:
         return [planned] * cycles

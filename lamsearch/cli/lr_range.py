@@ -50,7 +50,7 @@ def _rate(context: click.Context, option: click.Parameter, value: float) -> floa
 )  # fmt: skip
 @click.option(
     "--replicates", type=click.IntRange(min=1, max=100), default=4, show_default=True,
-    help="Nets with seeds of their own.",
+    help="Models with seeds of their own.",
 )  # fmt: skip
 @click.option(
     "--log10-lambda", type=click.FloatRange(min=-30, max=10),
@@ -211,7 +211,7 @@ def _show(document: dict[str, Any], ramp: RateRamp, suggested: RateRange) -> Non
     rows = [_row(ramp, place) for place in range(every - 1, count, every)]
     header = ["rate", "updates", "training loss", "validation loss", "accuracy %", "sd"]
     title = (
-        f"{document['study']}: {_count(document['replicates'], 'net')},"
+        f"{document['study']}: {_count(document['replicates'], 'model')},"
         f" log10 λ {document['log10_lambda']:g}, mini-batches of {document['batch_size']},"
         f" rate {ramp.low:g} to {ramp.high:g}"
         f" in {_count(document['epochs'], 'epoch')}"
@@ -246,5 +246,5 @@ def _sentences(suggested: RateRange) -> list[str]:
     else:
         lines.append("no suggestion")
     if suggested.diverged_at is not None:
-        lines.append(f"the first net diverged at rate {suggested.diverged_at:.3g}")
+        lines.append(f"the first model diverged at rate {suggested.diverged_at:.3g}")
     return lines + [f"note: {note}" for note in suggested.notes]

@@ -1,4 +1,4 @@
-"""What there is to know of the data before anything is trained: baselines and doubts.
+"""What there is to know of the data before anything is trained: baselines and warnings.
 
 Enters: a study and all that its source holds. Leaves: `DataFacts`: numbers and sentences. Of the
 test set it counts which rows are training rows too, and keeps the count. Refuses to change, or to

@@ -29,17 +29,17 @@ _WORTH_SHARING = 1 << 25  # bytes of normalised images below which every worker 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pool:
-    """The raw training pool: held, or read from its files when it is wanted."""
+    """The raw training pool: in memory, or read from its files when it is wanted."""
 
     study: Study
     directory: Path
     origin: Path | None
     fingerprint: str
-    held: LabelledImages | None
+    examples: LabelledImages | None
 
     def read(self) -> LabelledImages:
-        if self.held is not None:
-            return self.held
+        if self.examples is not None:
+            return self.examples
         contents = read(self.study.data, self.directory, self.origin)
         if contents.fingerprint() != self.fingerprint:
             raise DataError(f"{contents.name}: must not change while a study uses it")
@@ -153,17 +153,17 @@ def load(
     """
     places = files(study.data, directory, origin)
     shared = Cache(cache) if cache is not None and places else None
-    held: list[Contents] = []
+    loaded: list[Contents] = []
 
     def contents() -> Contents:
-        if not held:
-            held.append(read(study.data, directory, origin))
-        return held[0]
+        if not loaded:
+            loaded.append(read(study.data, directory, origin))
+        return loaded[0]
 
     facts = _remembered(shared, places, None, lambda: _facts(contents()), _are_facts)
     test = count_test_images(study, facts["name"], facts["images"], facts["test"])
     seen = _seen(study, shared, places, contents) if look else None
-    pool = parted(study, held[0])[0] if held else None
+    pool = parted(study, loaded[0])[0] if loaded else None
     return TrainingData(
         fingerprint=facts["fingerprint"],
         classes=tuple(facts["classes"]),
@@ -176,7 +176,7 @@ def load(
             directory=directory,
             origin=origin,
             fingerprint=facts["fingerprint"],
-            held=pool,
+            examples=pool,
         ),
         cache=shared,
         seen=seen,

@@ -1,4 +1,4 @@
-"""The only door to matplotlib. Enters: a study's record. Leaves: figures, PNG and SVG bytes.
+"""All that knows matplotlib. Enters: a study's record. Leaves: figures, PNG and SVG bytes.
 
 Refuses to know where records are kept and where figures go. matplotlib is imported at the first
 figure, by its object interface alone: no window system, no global state left changed.

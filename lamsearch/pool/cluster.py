@@ -2,7 +2,7 @@
 
 Enters: a scheduler's address and a planned study. Leaves: when the study is over, or cannot go on.
 Dask carries the start, the words and the end of each process, nothing of the work itself: claims,
-takeovers and results go through the storage as everywhere.
+reclaims and results go through the storage as everywhere.
 """
 
 from __future__ import annotations
@@ -159,11 +159,11 @@ class Cluster:
         if not ours:
             return  # it was dismissed
         self._processes.pop(ours[0]).release()
-        if news["code"] == 0 and not news["told"]:
+        if news["code"] == 0 and not news["dismissed"]:
             self._over = True
         elif news["code"] == InputError.exit_code:
             raise InputError(news["words"])
-        elif not news["told"]:
+        elif not news["dismissed"]:
             how = f"exit code {news['code']}"
             self._reap(f"on {host}", how, news["words"], error=news["error"])
 

@@ -50,45 +50,47 @@ def run_remote_task(task: RemoteTask) -> None:
     worker = get_worker()
     key = str(worker.get_current_task())
     news = _News(worker, task.topic, key)
-    news.tell(begun=True)
+    news.report(begun=True)
     if _wanted(worker, key):
         _accompany(task, worker, key, news)
     else:
-        news.end(0, "", told=True)
+        news.end(0, "", dismissed=True)
 
 
 class _News:
-    """Tells the client, by an event of the scheduler."""
+    """Reports to the client, by an event of the scheduler."""
 
     def __init__(self, worker: Worker, topic: str, key: str) -> None:
         self._worker, self._topic, self._key = worker, topic, key
         self.host = socket.gethostname()
 
-    def tell(self, **facts: Any) -> None:
+    def report(self, **facts: Any) -> None:
         self._worker.log_event(self._topic, {"key": self._key, "host": self.host, **facts})
 
-    def end(self, code: int, words: str, *, error: str | None = None, told: bool = False) -> None:
-        self.tell(code=code, words=words, error=error, told=told)
+    def end(
+        self, code: int, words: str, *, error: str | None = None, dismissed: bool = False
+    ) -> None:
+        self.report(code=code, words=words, error=error, dismissed=dismissed)
 
 
 def _accompany(task: RemoteTask, worker: Worker, key: str, news: _News) -> None:
     secrets = {name: value.get_secret_value() for name, value in task.environment.items()}
     command = [sys.executable, "-P", "-m", "lamsearch", *task.arguments]
     try:
-        process = WorkerProcess(command, secrets, lambda line: news.tell(line=line))
+        process = WorkerProcess(command, secrets, lambda line: news.report(line=line))
     except OSError as error:
         reason = f"it could not be started: {error.strerror}"
         news.end(1, reason, error=reason)
         return
-    told = False
+    dismissed = False
     while (code := process.returncode) is None:
         if not _wanted(worker, key):
-            told = True
+            dismissed = True
             process.ask_to_leave()
             process.see_off(_GRACE_SECONDS)
         time.sleep(_POLL_SECONDS)
     process.reap()
-    news.end(code, process.last_stderr, error=process.error, told=told)
+    news.end(code, process.last_stderr, error=process.error, dismissed=dismissed)
 
 
 def _wanted(worker: Worker, key: str) -> bool:

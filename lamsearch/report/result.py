@@ -43,6 +43,7 @@ def document(record: StudyRecord) -> dict[str, Any]:
     """
     return {
         "study": record.name,
+        "state": record.state.value,
         "seed": record.seed,
         "fingerprint": {"study": record.study_fingerprint, "data": record.data_fingerprint},
         "environment": versions.document(record),
@@ -55,6 +56,7 @@ def document(record: StudyRecord) -> dict[str, Any]:
         "warnings": warnings(record),
         "test_openings": [asdict(opening) for opening in record.openings],
         "failure": record.failure,
+        "search_ended": record.search_ended,
     }
 
 

@@ -1,7 +1,7 @@
 """What a stage's training took. Enters: a study's record. Leaves: updates planned and trained.
 
 Refuses to guess: what the settings or the trials do not tell is None. An update here is one
-mini-batch for one net, so that a cohort counts as many as it has nets in training.
+mini-batch for one model, so that a cohort counts as many as it has models in training.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lamsearch.study import recorded_settings
 class Updates:
     """A stage's updates: planned of all its trials, trained in those that have ended.
 
-    ``spared`` are those that pruned trials did not need.
+    ``spared`` are those that halving saved.
     """
 
     planned: int
@@ -38,11 +38,7 @@ def stage_updates(record: StudyRecord, name: StageName) -> Updates | None:
     return Updates(
         planned=full * stage.planned,
         trained=sum(known),
-        spared=sum(
-            full - count
-            for trial, count in zip(ended, known, strict=True)
-            if trial.state is TrialState.PRUNED
-        ),
+        spared=sum(full - count for trial, count in zip(ended, known, strict=True) if trial.halved),
     )
 
 

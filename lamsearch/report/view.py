@@ -20,7 +20,7 @@ from lamsearch.findings import (
 )
 from lamsearch.report.lines import one_line
 from lamsearch.report.updates import stage_updates
-from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
+from lamsearch.results import SEARCHING, STAGES, StageName, StudyRecord, StudyState, TrialState
 from lamsearch.space import Bounds
 
 _CLASSES_AT_MOST = 20  # a wider table is read by nobody
@@ -47,19 +47,40 @@ def status(record: StudyRecord) -> str:
         return f"The study failed: {one_line(record.failure)}"
     if record.finished:
         return "The study is finished."
+    if record.state is StudyState.CANCELLED:
+        return f"The study was cancelled: {_so_far(record)}."
+    if record.state is StudyState.PAUSED:
+        return f"The study is paused: {_so_far(record)}."
+    return f"The study is not finished: {_so_far(record)}."
+
+
+def _so_far(record: StudyRecord) -> str:
     parts = [part for name in STAGES if (part := _progress(record, name))]
-    return f"The study is not finished: {'; '.join(parts) or 'nothing is planned'}."
+    return "; ".join(parts) or "nothing is planned"
 
 
 def notes(record: StudyRecord) -> tuple[str, ...]:
     """Return what a reader must know beside the answer, one sentence each."""
     return (
+        *_ended_early(record),
         *(f"Warning: {one_line(text)}" for text in warnings(record)),
         *baseline_sentences(record),
         *uncertainty.sentences(record),
         *_optimism(record),
         *_spared(record),
     )
+
+
+def _ended_early(record: StudyRecord) -> Iterator[str]:
+    """Say why the search ended before its stages did, and what was left out."""
+    if record.search_ended is None:
+        return
+    found = [record.stages[name] for name in SEARCHING if name in record.stages]
+    left = sum(trial.cut_short for stage in found for trial in stage.trials)
+    skipped = [name for name in SEARCHING if name in record.settings and name not in record.stages]
+    rest = f"{left} of their {sum(stage.planned for stage in found)} trials were not trained"
+    never = f", and {' and '.join(skipped)} was not begun" if skipped else ""
+    yield f"The search ended early: {one_line(record.search_ended)}; {rest}{never}."
 
 
 def overview(record: StudyRecord) -> Table:
@@ -122,6 +143,11 @@ def repeatability(record: StudyRecord) -> str:
             "The tpe sampler draws by what has ended when it draws: with several workers another "
             "run of this study file may draw other λs."
         )
+    if record.search_ended is not None or {"time_limit", "target"} & record.settings.keys():
+        return (
+            "When the search of this study ends depends on the clock and on how many workers there "
+            "are, so another run of this study file may give other numbers."
+        )
     if versions.is_mixed(record):
         return (
             "Other versions took part than those that are named here, so another run of this study "
@@ -183,11 +209,12 @@ def _spared(record: StudyRecord) -> Iterator[str]:
         if updates is None or not updates.spared:
             continue
         stage, rest = record.stages[name], updates.planned - updates.spared
+        left = sum(one.halved for one in stage.trials)
         so_far = "" if all(trial.state.finished for trial in stage.trials) else " so far"
         yield (
             f"Halving spared {name} {updates.spared:,} of {updates.planned:,} planned updates "
             f"of single models{so_far}, {updates.planned / rest:.2f} times fewer: "
-            f"{stage.count(TrialState.PRUNED)} of {stage.planned} trials left at the end of a "
+            f"{left} of {stage.planned} trials left at the end of a "
             "cycle, the worse ones of their cohorts, and were not ranked."
         )
 

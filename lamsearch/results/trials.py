@@ -82,7 +82,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """The weights of one trained net in the original feature space, float32.
+    """The weights of one trained model in the original feature space, float32.
 
     W1 (features, hidden), b1 (hidden), W2 (hidden, classes), b2 (classes); ``mean`` and ``std``
     (features) are the training split's, float64 where float32 cannot hold them, so class scores of
@@ -124,3 +124,13 @@ class TrialRecord:
     damaged: bool = False
     model_sha256: str | None = None
     environment: int | None = None
+
+    @property
+    def halved(self) -> bool:
+        """Whether it left at a cycle end as one of the worse of its cohort."""
+        return self.state is TrialState.PRUNED and self.score is not None
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the search ended before it was trained."""
+        return self.state is TrialState.PRUNED and self.score is None

@@ -9,9 +9,9 @@ from lamsearch.search.expected import expected, expected_updates
 from lamsearch.search.finalists import extension, finalists, proposals, spacing
 from lamsearch.search.narrowing import Batch, further, narrow, searched
 from lamsearch.search.plan import (
-    Cohort,
-    Slot,
+    CohortPlan,
     StagePlan,
+    TrialPlan,
     draw,
     plan_candidates,
     plan_search,
@@ -33,11 +33,11 @@ __all__ = [
     "GIVEN",
     "Batch",
     "Choose",
-    "Cohort",
+    "CohortPlan",
     "Done",
     "Plan",
     "Rule",
-    "Slot",
+    "TrialPlan",
     "StagePlan",
     "Standing",
     "Step",

@@ -2,7 +2,7 @@
 
 Enters: a checked study, a stage, and where earlier stages decide, their interval or candidates.
 Leaves: every trial that will be, before any is trained. Pure: the same study gives the same plan.
-Refuses to know how earlier stages were judged, and who will do the work.
+Refuses to know how earlier stages were ranked, and who will do the work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CANDIDATES = 2  # spawn key of the candidates' draws; the trainer's are 0 and 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class TrialPlan:
     """One planned trial; ``point`` is None where an adaptive sampler will choose it."""
 
     candidate: int
@@ -30,12 +30,12 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cohort:
+class CohortPlan:
     """The trials that are trained together, over one stream of mini-batches."""
 
     number: int
     replicate: int
-    slots: tuple[Slot, ...]
+    trials: tuple[TrialPlan, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +44,12 @@ class StagePlan:
 
     stage: StageName
     bounds: Bounds | None
-    cohorts: tuple[Cohort, ...]
+    cohorts: tuple[CohortPlan, ...]
 
     @property
     def trials(self) -> int:
         """The number of trials planned."""
-        return sum(len(cohort.slots) for cohort in self.cohorts)
+        return sum(len(cohort.trials) for cohort in self.cohorts)
 
 
 def plan_search(
@@ -115,7 +115,7 @@ def _cohorts(
     replicates: int,
     size: int,
     after: tuple[int, int] = (0, 0),
-) -> tuple[Cohort, ...]:
+) -> tuple[CohortPlan, ...]:
     """Cut each replicate's candidates into as few cohorts as fit, of nearly equal sizes.
 
     An odd number of cohorts would leave every other core idle while the last is trained, so the
@@ -128,11 +128,11 @@ def _cohorts(
         replicate, last = cut.pop()
         cut += [(replicate, half) for half in np.array_split(last, 2)]
     return tuple(
-        Cohort(
+        CohortPlan(
             number=after[1] + number,
             replicate=replicate,
-            slots=tuple(
-                Slot(
+            trials=tuple(
+                TrialPlan(
                     candidate=after[0] + int(place),
                     replicate=replicate,
                     point=candidates[place],

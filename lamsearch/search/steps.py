@@ -176,7 +176,7 @@ def _more(study: Study, standing: Standing) -> Plan | None:
 
 def _plan(trials: StagePlan, standing: Standing, kind: DecisionKind = DecisionKind.FIRST) -> Plan:
     """The step that plans trials, with the decision that they are of."""
-    numbers = [slot.candidate for cohort in trials.cohorts for slot in cohort.slots]
+    numbers = [trial.candidate for cohort in trials.cohorts for trial in cohort.trials]
     decision = Decision(
         kind=kind,
         candidates=(min(numbers), max(numbers) + 1),

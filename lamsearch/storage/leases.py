@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from lamsearch.errors import LeaseLostError, StudyHaltedError
+from lamsearch.errors import StudyHaltedError
 from lamsearch.metrics import DEFAULT_METRIC
-from lamsearch.results import SEARCHING, FinalScore, TestOpening, Trained, TrialState
+from lamsearch.results import FinalScore, TestOpening, Trained, TrialState
 from lamsearch.space import SPACE, Point
-from lamsearch.storage.claims import Claim, Heartbeat, LeasedTrial, Wait
+from lamsearch.storage.claims import Claim, Heartbeat, Wait
 from lamsearch.storage.completion import end_trials, finite, write_curves
 from lamsearch.storage.damage import check_cohort, damage_is_said
 from lamsearch.storage.digests import write_digests
@@ -30,15 +30,16 @@ from lamsearch.storage.planned import read_stage_row, settle
 from lamsearch.storage.queue import (
     check_states,
     first_cohort,
+    lost,
+    note_start,
     present,
     same_claim,
-    start_cohort,
+    take,
     unfinished,
 )
 from lamsearch.storage.reading import model_digests, read_stage
-from lamsearch.storage.states import CANCELLED, PAUSED
-from lamsearch.storage.study_rows import find_study_row
-from lamsearch.storage.tables import DONE, LEASED, OPEN, TEST, cohorts, studies
+from lamsearch.storage.states import PAUSED
+from lamsearch.storage.tables import DONE, LEASED, OPEN, cohorts, studies
 from lamsearch.storage.transition import advance
 from lamsearch.storage.worker_transactions import WorkerTransactions
 from lamsearch.study import Limits
@@ -75,7 +76,7 @@ class Leases(WorkerTransactions):
     ) -> None:
         super().__init__(database, seconds)
         self._study, self._environment, self.owner = study, environment, owner
-        self._metric, self._limits = metric, limits
+        self._metric, self._limits, self._paused = metric, limits, False
 
     @damage_is_said()
     def claim(self) -> Claim | Wait | None:
@@ -85,12 +86,13 @@ class Leases(WorkerTransactions):
         wait asks again without taking a lock, until there is something to take.
         """
         if self._waiting and not self._has_work():
-            return Wait(cohorts=self._waiting)
+            return Wait(cohorts=self._waiting, paused=self._paused)
         while True:
             with self._write() as transaction:
                 study = present(transaction, self._study)
                 if study.over:
                     return None
+                self._paused = study.paused
                 if study.paused:
                     self._waiting = max(1, self._left(transaction))
                     return Wait(cohorts=self._waiting, paused=True)
@@ -99,7 +101,7 @@ class Leases(WorkerTransactions):
                 if row is not None:
                     self._waiting = 0
                     if not study.started:
-                        self._start(transaction, study.now)
+                        note_start(transaction, self._study, study.now)
                     return self._take(transaction, row, study.now)
                 self._waiting = self._left(transaction)
                 if not self._waiting:
@@ -127,7 +129,7 @@ class Leases(WorkerTransactions):
                 sa.update(cohorts).where(*self._mine(claim)).values(**values)
             )
             if renewed.rowcount != 1:
-                raise self._lost(transaction, claim)
+                raise lost(transaction, claim)
             halted = transaction.connection.scalar(
                 sa.select(studies.c.halted).where(studies.c.name == self._study)
             )
@@ -237,6 +239,7 @@ class Leases(WorkerTransactions):
         """Whether there is something to take, a transition to make, or an end; asked by reading."""
         with self._read() as transaction:
             study = present(transaction, self._study)
+            self._paused = study.paused
             if study.over or study.paused:
                 return study.over
             return not self._left(transaction) or self._first(transaction, study.now) is not None
@@ -255,11 +258,6 @@ class Leases(WorkerTransactions):
         late = None if self._lenient(transaction, now) else now
         return first_cohort(transaction, self._study, now=late, own=own, lock=lock)
 
-    def _start(self, transaction: Transaction, now: float) -> None:
-        """Note when the study's first lease was given: its time limit counts from there."""
-        first = sa.update(studies).where(studies.c.name == self._study, studies.c.started.is_(None))
-        transaction.execute(first.values(started=now))
-
     def _until(self, now: float) -> dict[str, float]:
         """What a lease of this worker's is from now on."""
         return {"renewed": now, "expires": now + self.seconds, "lease_seconds": self.seconds}
@@ -267,29 +265,8 @@ class Leases(WorkerTransactions):
     def _take(self, transaction: Transaction, row: sa.RowMapping, now: float) -> Claim:
         check_cohort(row)
         unacknowledged = self._unacknowledged and row["owner"] == self.owner
-        again = row["state"] == LEASED and not unacknowledged
-        entries, replanned = start_cohort(transaction, self._study, row)
-        # what was given back is recovered from nobody; a claim never heard of is the same claim
-        whose = row["owner"] if again else row["taken_from"] if row["state"] == LEASED else None
-        values = {
-            **self._until(now), "state": LEASED, "owner": self.owner, "token": row["token"] + 1,
-            "slots": entries, "takeovers": row["takeovers"] + again, "taken_from": whose,
-            "recovered": None,
-        }  # fmt: skip
-        key = (cohorts.c.study == self._study, cohorts.c.stage == row["stage"],
-               cohorts.c.number == row["number"])  # fmt: skip
-        transaction.execute(sa.update(cohorts).where(*key).values(**values))
-        return Claim(
-            study=self._study,
-            stage="final" if row["stage"] == TEST else row["stage"],
-            tests=row["stage"] == TEST,
-            number=row["number"],
-            replicate=row["replicate"],
-            token=row["token"] + 1,
-            reclaimed=again,
-            trials=tuple(LeasedTrial(trial=t, candidate=c, point=(x,)) for t, c, x in entries),
-            replanned=replanned,
-        )
+        lease = {**self._until(now), "owner": self.owner}
+        return take(transaction, self._study, row, lease, again=not unacknowledged)
 
     def _settle(
         self, transaction: Transaction, claim: Claim, row: sa.RowMapping
@@ -307,7 +284,7 @@ class Leases(WorkerTransactions):
         query = sa.select(cohorts).where(*same_claim(claim, self.owner)).with_for_update()
         row = transaction.execute(query).mappings().first()
         if row is None or row["state"] not in (LEASED, DONE):
-            raise self._lost(transaction, claim)
+            raise lost(transaction, claim)
         return row
 
     def _mine(self, claim: Claim) -> Iterable[sa.ColumnElement[bool]]:
@@ -316,13 +293,3 @@ class Leases(WorkerTransactions):
     def _finish(self, transaction: Transaction, claim: Claim, values: dict[str, object]) -> None:
         done = {**values, "state": DONE, "owner": self.owner, "expires": None}
         transaction.execute(sa.update(cohorts).where(*self._mine(claim)).values(**done))
-
-    def _lost(self, transaction: Transaction, claim: Claim) -> LeaseLostError:
-        """The error that says why a claim is no longer this worker's."""
-        row = find_study_row(transaction, self._study)
-        title = f"{claim.stage} cohort {claim.number}"
-        if row is not None and row["halted"] == CANCELLED:
-            return StudyHaltedError(f"study: {self._study!r} was cancelled", halted=CANCELLED)
-        if row is not None and row["search_ended"] is not None and claim.stage in SEARCHING:
-            return LeaseLostError(f"lease: {title} is no longer wanted: {row['search_ended']}")
-        return LeaseLostError(f"lease: {title} was given to another worker")

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 
 from lamsearch.errors import StudyStateError
 from lamsearch.results import Decision, StageName
-from lamsearch.search import Slot
+from lamsearch.search import TrialPlan
 from lamsearch.space import SPACE, Bounds, Point
 from lamsearch.storage.decisions import decisions_from
 from lamsearch.storage.documents import point_from
@@ -187,7 +187,7 @@ def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: i
     return value
 
 
-def template(planned: Slot, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
+def template(planned: TrialPlan, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
     """Return a planned trial for Optuna: waiting, with its point unless a sampler chooses."""
     params = {} if planned.point is None else SPACE.params(planned.point)
     attributes: dict[str, Any] = {
@@ -250,7 +250,9 @@ def _plan_anew(
 ) -> str:
     """Put a fresh trial into an entry; what was there stays with whoever has had it."""
     old = None if one is None else transaction.optuna.get_trial(entry[0])
-    wanted = Slot(candidate=entry[1], replicate=cohort["replicate"], point=point_from(entry[2]))
+    wanted = TrialPlan(
+        candidate=entry[1], replicate=cohort["replicate"], point=point_from(entry[2])
+    )
     fresh = template(wanted, cohort["number"], _bounds(stage_row, entry[2], old))
     left, entry[0] = entry[0], transaction.optuna.create_new_trial(stage_row.number, fresh)
     number = transaction.optuna.get_trial(entry[0]).number

@@ -1,24 +1,26 @@
-"""The queue: which cohort of a study is to be claimed next, and its trials set running.
+"""A study's cohorts as a queue: which is claimed next, its trials set running, the claim itself.
 
-Enters: a transaction, a study's name, the database's time. Leaves: a cohort's row, or that there is
-none. Refuses to know who claims it.
+Enters: a transaction, a study's name, the database's time. Leaves: claims, or that there is nothing
+to claim, and why a claim is lost. Refuses to know how long a lease holds and who may have it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from lamsearch.results import STAGES
-from lamsearch.storage.claims import Claim
+from lamsearch.errors import LeaseLostError, StudyHaltedError
+from lamsearch.results import SEARCHING, STAGES
+from lamsearch.storage.claims import Claim, LeasedTrial
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.expiry import holds
 from lamsearch.storage.planned import StageRow, read_stage_row, sample, settle
 from lamsearch.storage.states import CANCELLED, PAUSED
-from lamsearch.storage.study_rows import deleted, planned_study_row
+from lamsearch.storage.study_rows import deleted, find_study_row, planned_study_row
 from lamsearch.storage.tables import DONE, LEASED, OPEN, TEST, cohorts, studies
 
 
@@ -137,6 +139,66 @@ def start_cohort(
     if any(entry[2] is None for entry in entries):
         _sample(transaction, stage_row, entries)
     return entries, replanned
+
+
+def take(
+    transaction: Transaction,
+    study: str,
+    row: sa.RowMapping,
+    lease: Mapping[str, Any],
+    *,
+    again: bool,
+) -> Claim:
+    """Give a cohort to a worker.
+
+    Args:
+        transaction: the transaction.
+        study: its name.
+        row: the cohort's row, which is locked.
+        lease: the columns that say whose it is from now on, and for how long.
+        again: whether a cohort that is leased already is taken from whoever has it, rather than
+            claimed once more by the same worker, which never heard of its claim.
+    """
+    reclaimed = row["state"] == LEASED and again
+    entries, replanned = start_cohort(transaction, study, row)
+    # what was given back is recovered from nobody; a claim never heard of is the same claim
+    whose = row["owner"] if reclaimed else row["taken_from"] if row["state"] == LEASED else None
+    values = {
+        **lease, "state": LEASED, "token": row["token"] + 1,
+        "slots": entries, "takeovers": row["takeovers"] + reclaimed, "taken_from": whose,
+        "recovered": None,
+    }  # fmt: skip
+    key = (cohorts.c.study == study, cohorts.c.stage == row["stage"],
+           cohorts.c.number == row["number"])  # fmt: skip
+    transaction.execute(sa.update(cohorts).where(*key).values(**values))
+    return Claim(
+        study=study,
+        stage="final" if row["stage"] == TEST else row["stage"],
+        tests=row["stage"] == TEST,
+        number=row["number"],
+        replicate=row["replicate"],
+        token=row["token"] + 1,
+        reclaimed=reclaimed,
+        trials=tuple(LeasedTrial(trial=t, candidate=c, point=(x,)) for t, c, x in entries),
+        replanned=replanned,
+    )
+
+
+def lost(transaction: Transaction, claim: Claim) -> LeaseLostError:
+    """Return the error that says why a claim is no longer its worker's."""
+    row = find_study_row(transaction, claim.study)
+    title = f"{claim.stage} cohort {claim.number}"
+    if row is not None and row["halted"] == CANCELLED:
+        return StudyHaltedError(f"study: {claim.study!r} was cancelled", halted=CANCELLED)
+    if row is not None and row["search_ended"] is not None and claim.stage in SEARCHING:
+        return LeaseLostError(f"lease: {title} is no longer wanted: {row['search_ended']}")
+    return LeaseLostError(f"lease: {title} was given to another worker")
+
+
+def note_start(transaction: Transaction, study: str, now: float) -> None:
+    """Note when a study's first lease was given: its time limit counts from there."""
+    first = sa.update(studies).where(studies.c.name == study, studies.c.started.is_(None))
+    transaction.execute(first.values(started=now))
 
 
 def _sample(transaction: Transaction, stage_row: StageRow, entries: list[list[Any]]) -> None:

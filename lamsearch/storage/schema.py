@@ -1,7 +1,7 @@
 """The version of our tables: made new, brought up from an earlier version, or refused.
 
 Enters: an engine or a connection. Leaves: tables of this version, or a sentence why not. It is one
-transaction: two processes make it once, and a death in it undoes it. Refuses to know how a version
+transaction: two processes make it once, and a crash in it undoes it. Refuses to know how a version
 leads to the next, which `migrations` says, and Optuna's own tables, which have a version of theirs.
 """
 

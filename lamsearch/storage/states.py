@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -173,9 +174,9 @@ def _end_cohort(
 ) -> None:
     stage_row = read_stage_row(transaction, row["name"], cohort["stage"])
     entries, _ = settle(transaction, stage_row, cohort, begun=cohort["token"] > 0)
-    outcomes: Sequence[Trained] = [outcome] * len(entries)
+    outcomes: Sequence[Trained] = [replace(outcome, updates=cohort["updates"])] * len(entries)
     write_digests(transaction, entries, cohort["replicate"], outcomes)
-    ended = [(entry[0], outcome) for entry in entries]
+    ended = [(entry[0], one) for entry, one in zip(entries, outcomes, strict=True)]
     end_trials(transaction, ended, metric_name(row["document"]), {})
     key = (cohorts.c.study == row["name"], cohorts.c.stage == cohort["stage"],
            cohorts.c.number == cohort["number"])  # fmt: skip

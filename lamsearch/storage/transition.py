@@ -2,7 +2,7 @@
 
 Enters: a study whose present stage is done. Leaves: the next step in the storage. It is decided
 outside any transaction, for a model may take its time, and written in one if nothing has changed
-meanwhile: so it is made once, whoever sees it first, and a death in it undoes it. A stage is
+meanwhile: so it is made once, whoever sees it first, and a crash in it undoes it. A stage is
 planned whole: Optuna's study, its waiting trials, our cohorts. Refuses to decide: see
 `lamsearch.search`.
 """
@@ -185,13 +185,13 @@ def _insert_cohorts(
     bounds = _distribution(study, planned)
     total = study.training_of(planned.stage).updates
     templates = [
-        template(one, cohort.number, bounds) for cohort in planned.cohorts for one in cohort.slots
+        template(one, cohort.number, bounds) for cohort in planned.cohorts for one in cohort.trials
     ]
     ids = iter(insert_waiting(transaction, optuna_study, templates))
     rows = [
         _cohort_row(
             study.name, planned.stage, cohort.number, replicate=cohort.replicate, total=total,
-            entries=[[next(ids), one.candidate, stored_point(one.point)] for one in cohort.slots],
+            entries=[[next(ids), one.candidate, stored_point(one.point)] for one in cohort.trials],
         )
         for cohort in planned.cohorts
     ]  # fmt: skip
@@ -202,7 +202,7 @@ def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
     """Optuna's distribution: the bounds, else the span of all that is searched."""
     if planned.bounds is not None:
         return FloatDistribution(*planned.bounds[0])
-    points = [one.point for cohort in planned.cohorts for one in cohort.slots]
+    points = [one.point for cohort in planned.cohorts for one in cohort.trials]
     ends = [point[0] for point in points if point is not None]
     for search in (study.coarse, study.fine):
         if search is not None and search.bounds is not None:

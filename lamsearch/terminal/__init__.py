@@ -1,4 +1,4 @@
-"""What a terminal shows of a study at work. The only door to rich.
+"""What a terminal shows of a study at work. All that knows rich.
 
 Enters: a study's status, lines worth telling. Leaves: text on a console: a live screen on a
 terminal, plain lines elsewhere. Reads and decides nothing.

@@ -105,7 +105,7 @@ class Layout:
 
     def _notes(self) -> list[Text]:
         status = self.status
-        taken = f"takeovers: {status.takeovers}"
+        taken = f"reclaimed: {status.takeovers}"
         first = [Text(taken, style="yellow")] if status.takeovers else []
         return first + [Text(_recovered(one)) for one in status.recovered[:_RECOVERIES_SHOWN]]
 

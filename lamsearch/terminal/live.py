@@ -93,8 +93,8 @@ class Screen:
         if stage.total:
             share = percent(stage.updates, stage.total).lstrip()
             line = f"{stage.name}: {stage.finished}/{stage.planned} trials, {share}"
-            told = chosen_of if stage.name == "final" else best_of
-            best = told(status, glyphs_of(self._console.options))
+            score_of = chosen_of if stage.name == "final" else best_of
+            best = score_of(status, glyphs_of(self._console.options))
             self.say(f"{line}{'  ' if best else ''}{best}{'' if over else left_of(left)}")
 
 

@@ -89,8 +89,8 @@ class Artifacts:
 def figure(found: CurveOf) -> bytes:
     """Draw a trial's learning curves as PNG; those of a failed or pruned one as far as they go."""
     stage = found.record.stages[found.stage]
-    told = replace(stage, trials=tuple(_drawable(one) for one in stage.trials))
-    record = replace(found.record, stages={found.stage: told})
+    drawn = replace(stage, trials=tuple(_drawable(one) for one in stage.trials))
+    record = replace(found.record, stages={found.stage: drawn})
     buffer = io.BytesIO()
     render(learning_curves(record, found.stage), buffer, "png")
     return buffer.getvalue()

@@ -41,10 +41,10 @@ class ErrorHandling:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass on, and answer where the application could not."""
         self._view.calm()
-        held: list[tuple[str, Headers]] = []
+        started: list[tuple[str, Headers]] = []
 
         def hold(status: str, headers: Headers, *_rest: Any) -> Callable[[bytes], object]:
-            held[:] = [(status, headers)]
+            started[:] = [(status, headers)]
             return lambda _body: None
 
         try:
@@ -52,7 +52,7 @@ class ErrorHandling:
             if refused is not None:
                 return answer(environ, start_response, "409 Conflict", refused)
             body = self._application(environ, hold)
-            status, headers = held[0]
+            status, headers = started[0]
         except ArtifactGoneError:
             return answer(environ, start_response, "404 Not Found", "there is no such artifact")
         except FilesError as error:  # a link in its place, or a directory that cannot be read

@@ -282,7 +282,7 @@ def test_a_full_disk_is_said_and_the_earlier_checkpoint_stands(
     assert same(newest_checkpoint(files, "coarse", 2), state(1))
 
 
-def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
+def test_a_file_in_the_way_of_the_directory_is_named(tmp_path: Path) -> None:
     """Where the directory cannot be made, every call that needs it names the path."""
     (tmp_path / "store").write_bytes(b"")
     files = Files(str(tmp_path / "store"), "study-id")

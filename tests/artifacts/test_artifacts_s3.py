@@ -41,9 +41,9 @@ def unshared() -> Iterator[None]:
 @pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port of this host at which nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        yield listening.getsockname()[1]
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_a_file_that_is_no_study_file_is_one_line(desk: Any, refused: Refused, v
 
 
 @pytest.mark.parametrize("verb", ["run", "create"])
-def test_a_missing_data_folder_is_named(desk: Any, refused: Refused, verb: str) -> None:
+def test_a_missing_data_directory_is_named(desk: Any, refused: Refused, verb: str) -> None:
     """A study whose data are not there says which directory was looked into."""
     path = desk.write()
     text = path.read_text(encoding="utf-8").replace('"digits"', '"cifar10"')

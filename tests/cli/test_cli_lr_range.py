@@ -15,12 +15,12 @@ Refused = Callable[..., list[str]]
 SHORT = ("--epochs", "8", "--to", "0.5", "--replicates", "2")
 
 
-def test_it_prints_a_table_and_writes_pictures(desk: Any) -> None:
+def test_it_prints_a_table_and_writes_figures(desk: Any) -> None:
     """Without options there are a table and the suggestion on stdout, and three files."""
     result = desk("lr-range", desk.write(), *SHORT)
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("small: 2 nets, log10 λ -3, mini-batches of 20, rate 1e-05 to 0.5")
+    assert lines[0].startswith("small: 2 models, log10 λ -3, mini-batches of 20, rate 1e-05 to 0.5")
     assert any(line.split()[:2] == ["rate", "updates"] for line in lines)
     assert any(line.startswith("suggested eta_min = ") for line in lines)
     assert any(line.startswith("suggested eta_max = ") for line in lines)

@@ -20,6 +20,6 @@ def test_ctrl_c_while_it_loads_is_one_sentence() -> None:
         process.stdout.readline()
         time.sleep(delay)  # moments inside the imports, which give no sign of their own
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=30)
         assert process.returncode in (130, 0)
-        assert "Traceback" not in told
+        assert "Traceback" not in stderr

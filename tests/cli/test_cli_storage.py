@@ -61,9 +61,9 @@ def test_upgrade_is_said_once_and_the_study_is_reported(lamsearch: Any, old: Pat
         f"sqlite:///{old}: schema version {VERSION}, which is current; "
         f"Optuna's tables are v3.2.0.a, as Optuna {metadata.version('optuna')} needs them\n"
     )
-    told = lamsearch("report", "whole", "--json", *url)
-    assert told.returncode == 0, told.stderr
-    stages = json.loads(told.stdout)["stages"]
+    reported = lamsearch("report", "whole", "--json", *url)
+    assert reported.returncode == 0, reported.stderr
+    stages = json.loads(reported.stdout)["stages"]
     assert [len(stage["trials"]) for stage in stages] == [3, 2, 4, 2]
 
 

@@ -225,7 +225,7 @@ def test_an_unfinished_study_has_a_report(desk: Any) -> None:
     assert {trial["state"] for trial in document["stages"][0]["trials"]} == {"WAITING"}
 
 
-def test_a_report_goes_to_a_folder_of_its_own_by_default(desk: Any) -> None:
+def test_a_report_goes_to_a_directory_of_its_own_by_default(desk: Any) -> None:
     """Without --output the report of a study is in lamsearch-report/NAME."""
     desk.well("create", desk.write())
     result = desk.well("report", "small")

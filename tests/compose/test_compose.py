@@ -105,7 +105,7 @@ def test_postgres_is_awaited_and_kept(compose: dict[str, Any]) -> None:
             assert mount.partition(":")[0] in compose["volumes"], mount
 
 
-def test_workers_scale_and_leave_politely(compose: dict[str, Any]) -> None:
+def test_workers_scale_and_leave_gracefully(compose: dict[str, Any]) -> None:
     """A worker has no name or port of its own, and more time to leave than leaving takes."""
     worker = compose["services"]["worker"]
     assert not {"container_name", "ports", "hostname"} & set(worker)

@@ -115,7 +115,7 @@ def test_single_array_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "a.npz")
 
 
-def test_relative_path_is_looked_for_in_both_folders(tmp_path: Path, study: MakeStudy) -> None:
+def test_relative_path_is_looked_for_in_both_directories(tmp_path: Path, study: MakeStudy) -> None:
     """The data directory comes first, then the study file's; the error names both."""
     directory, origin = tmp_path / "data", tmp_path / "studies"
     directory.mkdir()

@@ -70,7 +70,7 @@ def test_a_crash_while_making_leaves_nothing(tmp_path: Path) -> None:
     assert counter == [1]
 
 
-def test_an_unwritable_folder_costs_only_the_sharing(tmp_path: Path) -> None:
+def test_an_unwritable_directory_costs_only_the_sharing(tmp_path: Path) -> None:
     """Where nothing can be written the arrays are the process's own."""
     (tmp_path / "file").write_text("in the way")
     counter: list[int] = []

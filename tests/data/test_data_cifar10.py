@@ -67,7 +67,7 @@ def test_named_batches_are_used_whole_and_in_order(published: Published, study: 
     assert np.array_equal(splits.validation_x[0], first)
 
 
-def test_missing_folder_says_what_to_do(tmp_path: Path, study: MakeStudy) -> None:
+def test_missing_directory_says_what_to_do(tmp_path: Path, study: MakeStudy) -> None:
     """Without the data the sentence names the directory and the command that gets them."""
     with pytest.raises(DataError, match=r"lamsearch data fetch cifar10") as caught:
         load(study(source="cifar10", train=100, validation=10), tmp_path)
@@ -141,7 +141,7 @@ def test_test_set_is_the_test_batch(
 
 
 @pytest.mark.parametrize("name", ["cifar-10-batches-py", "cifar-10-batches-bin"])
-def test_verify_tells_published_values_from_others(published: Published, name: str) -> None:
+def test_verify_distinguishes_published_values_from_others(published: Published, name: str) -> None:
     """Whole files of other values are said to be that, in both layouts."""
     verification = verify("cifar10", published.directory / name)
     assert verification.published is False

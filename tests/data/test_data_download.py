@@ -196,7 +196,7 @@ def test_damaged_files_are_refused_and_kept(server: Manners, tmp_path: Path) -> 
     assert place.exists()
 
 
-def test_folder_that_is_a_file_is_one_sentence(server: Manners, tmp_path: Path) -> None:
+def test_directory_that_is_a_file_is_one_sentence(server: Manners, tmp_path: Path) -> None:
     """Where the directory cannot be made, the sentence says so."""
     (tmp_path / "file").write_text("")
     with pytest.raises(FilesError, match=r"cannot be written"):

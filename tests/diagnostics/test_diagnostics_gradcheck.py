@@ -120,7 +120,7 @@ def test_an_unmasked_relu_fails_in_the_first_layer() -> None:
     assert failing(check(Textbook(masked=False), **SMALL)) == {"W1", "b1"}
 
 
-def test_nets_mixed_up_in_a_stack_fail_there_alone() -> None:
+def test_models_mixed_up_in_a_stack_fail_there_alone() -> None:
     """Penalties given to the wrong nets of a stack fail in the stack and pass alone."""
 
     def gradient(nets: Weights, x: Array, labels: Array, lam: Array) -> Gradients:

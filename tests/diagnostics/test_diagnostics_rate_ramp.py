@@ -37,7 +37,7 @@ def test_the_rate_rises_linearly_over_the_ramp(small_study: Small) -> None:
     assert np.isfinite(ramp.training_loss).all()
 
 
-def test_the_nets_follow_the_ramp(small_study: Small) -> None:
+def test_the_models_follow_the_ramp(small_study: Small) -> None:
     """A ramp of vanishing rates changes nothing, and one of useful rates learns."""
     still = run(small_study(), low=1e-12, high=2e-12)
     assert still.validation_loss == pytest.approx(still.validation_loss[:, :1].repeat(120, 1))

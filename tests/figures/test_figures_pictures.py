@@ -208,7 +208,7 @@ def test_curves_are_means_over_replicates() -> None:
 
 
 @pytest.mark.parametrize("points", [4, 5, 8, 28, 200])
-def test_coinciding_curves_are_told_apart(points: int) -> None:
+def test_coinciding_curves_can_be_distinguished(points: int) -> None:
     """Four candidates with the same curve have marks of four shapes, none on another's."""
     record = made.finished()
     stage = record.stages["finalists"]

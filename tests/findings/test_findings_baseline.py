@@ -52,7 +52,7 @@ def test_the_baseline_is_said_in_every_form() -> None:
     assert document(record)["baseline"] == {"class": "cat", "validation": 2 / 3, "test": 2 / 3}
 
 
-def test_a_net_that_always_says_the_same_is_warned_of() -> None:
+def test_a_model_that_always_says_the_same_is_warned_of() -> None:
     """Where neither a candidate nor the final is better than the most frequent class beyond noise,
     that is said in every form."""
     record = study((2 / 3, 0.7))

@@ -57,8 +57,8 @@ def _takes(node: ast.AST) -> list[str]:
 def _names(node: ast.AST) -> list[str]:
     """Which table of Optuna's, or attribute of its dashboard's, an expression names."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        told = node.value in _TABLES and "_" in node.value  # "trials" is a word of ours too
-        return [f"names {node.value!r}"] if told or node.value.startswith(_ATTRIBUTES) else []
+        named = node.value in _TABLES and "_" in node.value  # "trials" is a word of ours too
+        return [f"names {node.value!r}"] if named or node.value.startswith(_ATTRIBUTES) else []
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("sa.table", "sa.Table"):
         name = node.args[0]
         if isinstance(name, ast.Constant) and name.value in ("studies", "trials", "version_info"):

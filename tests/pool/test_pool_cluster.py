@@ -155,8 +155,8 @@ def run_on(place: Place, dask: DaskCluster) -> Process:
 def in_the_middle(place: Place) -> list[int]:
     """The workers that hold a cohort of which some is done."""
     status = place.status()
-    held = [] if status is None else [w for w in status.workers if not w.expired and w.updates > 0]
-    return [pid for worker in held if lives(pid := int(worker.owner.split(":")[1]))]
+    busy = [] if status is None else [w for w in status.workers if not w.expired and w.updates > 0]
+    return [pid for worker in busy if lives(pid := int(worker.owner.split(":")[1]))]
 
 
 def assert_exact(place: Place, undisturbed: dict[str, Any]) -> None:
@@ -232,7 +232,7 @@ def test_interrupted_or_killed_runs_leave_nobody_on_the_cluster(
     assert_left(place, dask, working)
 
 
-def test_a_dask_worker_that_is_told_to_go_is_followed_by_another(
+def test_a_dask_worker_that_is_retired_is_followed_by_another(
     place: Place, dask: DaskCluster, undisturbed: dict[str, Any]
 ) -> None:
     """The only Dask worker is stopped in mid-cohort; one that joins later ends the study."""

@@ -146,7 +146,7 @@ _PROGRESS = {
 
 
 @pytest.mark.parametrize("script", _PROGRESS.values(), ids=_PROGRESS)
-def test_deaths_between_which_work_is_kept_are_no_crash_loop(hall: Hall, script: str) -> None:
+def test_crashes_between_which_work_is_kept_are_no_crash_loop(hall: Hall, script: str) -> None:
     """Deaths count only in a row: what is completed or saved in between starts the count anew."""
     hall.pool(f"{_LIVES}{script}sys.exit(0 if life == 5 else 1)\n").run(hall.stop)
     assert len(hall.said) == 5
@@ -163,7 +163,7 @@ def test_updates_that_nobody_keeps_are_no_progress(hall: Hall) -> None:
     assert not (hall.directory / "life-3").exists()
 
 
-def test_a_death_is_said_with_its_reason(hall: Hall) -> None:
+def test_a_crash_is_said_with_its_reason(hall: Hall) -> None:
     """Each worker that dies of an error is told of with that error, whole, its control characters
     shown and its secrets not; the run that ends of it says the same."""
     pool = hall.pool(
@@ -201,7 +201,7 @@ def test_bad_input_of_a_worker_is_bad_input_of_the_run(hall: Hall) -> None:
     assert hall.said == []
 
 
-def test_a_stop_dismisses_the_workers_politely(hall: Hall) -> None:
+def test_a_stop_dismisses_the_workers_gracefully(hall: Hall) -> None:
     """When told to stop, the pool sends SIGTERM, waits for its workers and says how to go on."""
     pool = hall.pool(
         "def leave(*_): mark('left'); sys.exit(130)\n"

@@ -162,7 +162,7 @@ def test_page_is_light_enough(desk: Path) -> None:
     assert 10_000 < (desk / "real/index.html").stat().st_size < 2_000_000
 
 
-def test_pictures_are_drawn_sharply(opened: Opener, addresses: dict[str, str]) -> None:
+def test_figures_are_drawn_sharply(opened: Opener, addresses: dict[str, str]) -> None:
     """Every figure is drawn, with twice the pixels of its place, or as an SVG; each says what."""
     page, _ = opened(addresses["real"])
     found = page.evaluate(
@@ -314,7 +314,7 @@ def test_print_cuts_and_hides_nothing(opened: Opener, addresses: dict[str, str],
     assert page.pdf().startswith(b"%PDF")
 
 
-def test_failure_is_told(opened: Opener, addresses: dict[str, str]) -> None:
+def test_failure_is_shown(opened: Opener, addresses: dict[str, str]) -> None:
     """The λ at which training diverged is listed with the reason, unfolded."""
     page, _ = opened(addresses["real"])
     line = page.locator(".lost li")

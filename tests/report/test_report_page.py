@@ -269,7 +269,7 @@ def test_tables_are_cut_after_ten() -> None:
     assert f"{100 * first:.2f} ±" in fine.split("| --- |")[-1].split("\n")[1]
 
 
-def test_no_picture_without_curves() -> None:
+def test_no_figure_without_curves() -> None:
     """report.md links learning curves only where a trial has some."""
     assert "learning_curves" not in markdown(made.planned_only())
     assert "learning_curves" in markdown(made.finished())

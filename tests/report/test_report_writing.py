@@ -66,7 +66,7 @@ def test_file_in_the_way_is_said(tmp_path: Path) -> None:
     assert output.read_text() == "mine"
 
 
-def test_folder_in_the_way_is_said(tmp_path: Path) -> None:
+def test_directory_in_the_way_is_said(tmp_path: Path) -> None:
     """A directory where a file belongs is a FilesError, and no temporary file stays behind."""
     (tmp_path / "results.json").mkdir()
     with pytest.raises(FilesError, match=r"results\.json: cannot be written"):
@@ -75,7 +75,7 @@ def test_folder_in_the_way_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any directory")
-def test_read_only_folder_is_said(tmp_path: Path) -> None:
+def test_read_only_directory_is_said(tmp_path: Path) -> None:
     """A read-only output is a FilesError."""
     tmp_path.chmod(0o500)
     try:

@@ -32,14 +32,14 @@ def trained(step: Plan, top: float) -> tuple[TrialRecord, ...]:
     """Return a plan's trials as if they had been trained; every seventh failed."""
     return tuple(
         TrialRecord(
-            candidate=slot.candidate, replicate=slot.replicate, cohort=cohort.number,
-            point=slot.point,
-            state=TrialState.FAIL if slot.candidate % 7 == 6 else TrialState.COMPLETE,
-            score=None if slot.candidate % 7 == 6
-            else 0.9 - 0.01 * ((slot.point or (0.0,))[0] - top) ** 2 + 0.001 * slot.replicate,
-            validation_loss=None if slot.candidate % 7 == 6 else 1.0,
+            candidate=trial.candidate, replicate=trial.replicate, cohort=cohort.number,
+            point=trial.point,
+            state=TrialState.FAIL if trial.candidate % 7 == 6 else TrialState.COMPLETE,
+            score=None if trial.candidate % 7 == 6
+            else 0.9 - 0.01 * ((trial.point or (0.0,))[0] - top) ** 2 + 0.001 * trial.replicate,
+            validation_loss=None if trial.candidate % 7 == 6 else 1.0,
         )
-        for cohort in step.trials.cohorts for slot in cohort.slots
+        for cohort in step.trials.cohorts for trial in cohort.trials
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_the_worse_half_leaves_best_first() -> None:
     assert leavers(accuracies, losses, cycle=2, cycles=4) == (1, 3, 0, 4, 2)
 
 
-def test_nets_that_failed_count_as_gone() -> None:
+def test_models_that_failed_count_as_gone() -> None:
     """Of eight of which three diverged one leaves; where four or more did nobody does."""
     accuracies = [0.5, GONE, 0.3, 0.4, GONE, 0.6, GONE, 0.7]
     assert leavers(accuracies, accuracies, cycle=1, cycles=4) == (2,)

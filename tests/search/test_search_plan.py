@@ -78,7 +78,7 @@ def test_a_narrowed_interval_is_where_fine_draws(small_study: Build) -> None:
     planned = plan_search(small_study(), "fine", (-3.25, -2.75))
     assert planned.bounds[0] == (-3.25, -2.75)
     assert planned.trials == 4
-    drawn = [slot.point[0] for cohort in planned.cohorts for slot in cohort.slots]
+    drawn = [trial.point[0] for cohort in planned.cohorts for trial in cohort.trials]
     assert all(value is not None and -3.25 <= value <= -2.75 for value in drawn)
 
 
@@ -86,7 +86,7 @@ def test_the_first_draws_of_fine_are_these(small_study: Build) -> None:
     """What a study with one round drew before there were rounds, it draws to the bit."""
     planned = plan_search(small_study(fine={"rounds": 3, "extend": True}), "fine", (-3.25, -2.75))
     assert planned == plan_search(small_study(), "fine", (-3.25, -2.75))
-    drawn = [slot.point[0] for cohort in planned.cohorts for slot in cohort.slots]
+    drawn = [trial.point[0] for cohort in planned.cohorts for trial in cohort.trials]
     assert drawn == GOLDEN
 
 
@@ -102,16 +102,16 @@ def test_further_draws_are_new_and_numbered_on(sampler: str, small_study: Build)
     for planned in plans:
         assert planned.bounds[0] == (-3.25, -2.75)
         assert [cohort.number for cohort in planned.cohorts] == [2, 3]
-        slots = [slot for cohort in planned.cohorts for slot in cohort.slots]
-        assert [slot.candidate for slot in slots] == [4, 5, 6, 7, 8]
-    drawn = [at(slot.point) for one in plans for c in one.cohorts for slot in c.slots]
+        trials = [trial for cohort in planned.cohorts for trial in cohort.trials]
+        assert [trial.candidate for trial in trials] == [4, 5, 6, 7, 8]
+    drawn = [at(trial.point) for one in plans for c in one.cohorts for trial in c.trials]
     assert len(set(drawn)) == (1 if sampler == "tpe" else 5 * len(parts))
 
 
 def test_tpe_leaves_the_choice_to_the_sampler(small_study: Build) -> None:
     """An adaptive sampler's candidates have no λ in the plan."""
     planned = plan_search(small_study(coarse={"sampler": "tpe"}), "coarse")
-    assert {slot.point for cohort in planned.cohorts for slot in cohort.slots} == {None}
+    assert {trial.point for cohort in planned.cohorts for trial in cohort.trials} == {None}
 
 
 def test_given_values_are_the_candidates_in_their_order(small_study: Build) -> None:
@@ -120,9 +120,9 @@ def test_given_values_are_the_candidates_in_their_order(small_study: Build) -> N
     coarse = {"values": values, "trials": None, "log10_lambda": None}
     planned = plan_search(small_study(coarse=coarse), "coarse")
     assert planned.bounds is None
-    slots = [slot for cohort in planned.cohorts for slot in cohort.slots]
-    assert [slot.point[0] for slot in slots] == values
-    assert [slot.candidate for slot in slots] == [0, 1, 2, 3]
+    trials = [trial for cohort in planned.cohorts for trial in cohort.trials]
+    assert [trial.point[0] for trial in trials] == values
+    assert [trial.candidate for trial in trials] == [0, 1, 2, 3]
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -138,15 +138,15 @@ def test_cohorts_hold_every_trial_once_and_evenly(
         "coarse": {"trials": 5, "log10_lambda": [-5, -1]}, "finalists": {"replicates": replicates},
     })  # fmt: skip
     planned = plan_candidates(study, "finalists", [-float(c) for c in range(candidates)])
-    slots = [slot for cohort in planned.cohorts for slot in cohort.slots]
-    pairs = [(slot.candidate, slot.replicate) for slot in slots]
+    trials = [trial for cohort in planned.cohorts for trial in cohort.trials]
+    pairs = [(trial.candidate, trial.replicate) for trial in trials]
     assert sorted(pairs) == [(c, r) for c in range(candidates) for r in range(replicates)]
-    assert all(slot.point[0] == -slot.candidate for slot in slots)
+    assert all(trial.point[0] == -trial.candidate for trial in trials)
     assert planned.trials == candidates * replicates
     assert [cohort.number for cohort in planned.cohorts] == list(range(len(planned.cohorts)))
     for cohort in planned.cohorts:
-        assert {slot.replicate for slot in cohort.slots} == {cohort.replicate}
-    sizes = [len(cohort.slots) for cohort in planned.cohorts]
+        assert {trial.replicate for trial in cohort.trials} == {cohort.replicate}
+    sizes = [len(cohort.trials) for cohort in planned.cohorts]
     assert max(sizes) <= size
     fewest = replicates * -(-candidates // size)
     if len(sizes) > fewest:
@@ -162,7 +162,7 @@ def test_further_candidates_are_numbered_after_those_there_are(small_study: Buil
     """Candidates that extend a stage keep its replicates and are numbered on, cohorts as well."""
     planned = plan_candidates(small_study(), "finalists", [-2.0, -1.5], after=(2, 2))
     assert [(c.number, c.replicate) for c in planned.cohorts] == [(2, 0), (3, 1)]
-    assert [[(s.candidate, s.point[0]) for s in c.slots] for c in planned.cohorts] == [
+    assert [[(s.candidate, s.point[0]) for s in c.trials] for c in planned.cohorts] == [
         [(2, -2.0), (3, -1.5)], [(2, -2.0), (3, -1.5)],
     ]  # fmt: skip
 

@@ -45,14 +45,14 @@ def trained(plan: StagePlan, *, fails: bool = False, first: int = 0) -> tuple[Tr
     """Return a plan's trials as if they had been trained: the best lies at log10 λ = −3."""
     return tuple(
         TrialRecord(
-            candidate=slot.candidate, replicate=slot.replicate, cohort=cohort.number,
-            point=slot.point,
+            candidate=trial.candidate, replicate=trial.replicate, cohort=cohort.number,
+            point=trial.point,
             state=TrialState.FAIL if fails else TrialState.COMPLETE,
             score=None if fails
-            else 0.9 - 0.02 * ((slot.point or (0.0,))[0] + 3.0) ** 2 + 0.001 * slot.replicate,
+            else 0.9 - 0.02 * ((trial.point or (0.0,))[0] + 3.0) ** 2 + 0.001 * trial.replicate,
             validation_loss=None if fails else 1.0,
         )
-        for cohort in plan.cohorts[first:] for slot in cohort.slots
+        for cohort in plan.cohorts[first:] for trial in cohort.trials
     )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def test_the_final_trains_the_chosen_lambda_alone() -> None:
     chosen = next(one.selected for one in steps if isinstance(one, Choose))
     final = next(one.trials for one in steps if isinstance(one, Plan) and one.trials.stage ==
                  "final")  # fmt: skip
-    values = [slot.point[0] for cohort in final.cohorts for slot in cohort.slots]
+    values = [trial.point[0] for cohort in final.cohorts for trial in cohort.trials]
     assert values == [chosen.point[0]] * 2
 
 
@@ -172,8 +172,8 @@ def test_further_rounds_never_number_a_candidate_or_cohort_twice() -> None:
         numbers = [cohort.number for plan in plans for cohort in plan.cohorts]
         assert numbers == list(range(len(numbers)))
         trials = [
-            (slot.candidate, slot.replicate)
-            for plan in plans for cohort in plan.cohorts for slot in cohort.slots
+            (trial.candidate, trial.replicate)
+            for plan in plans for cohort in plan.cohorts for trial in cohort.trials
         ]  # fmt: skip
         assert len(trials) == len(set(trials))
 

@@ -61,13 +61,13 @@ def test_the_interval_covers_what_it_says(accuracy: float, alike: bool) -> None:
     """Over 2,000 test sets of 50 examples and three seeds each the interval holds the accuracy
     expected over seeds in at least 90 %, whether the seeds err on the same examples or not."""
     rng = np.random.default_rng(7)
-    held = 0
+    covered = 0
     for _ in range(2000):
         draws = rng.random((1 if alike else 3, 50)) < accuracy
         scores = np.broadcast_to(draws, (3, 50)).mean(axis=1)
         low, high = interval95(float(scores.mean()), float(scores.std(ddof=1)), 3, 50)
-        held += low <= accuracy <= high
-    assert held / 2000 >= 0.9
+        covered += low <= accuracy <= high
+    assert covered / 2000 >= 0.9
 
 
 def test_a_single_runs_error_is_binomial_and_never_zero() -> None:

@@ -34,12 +34,12 @@ def crossed(
 ) -> StageRecord:  # fmt: skip
     """Return finalists whose true accuracies are 0.5 + effect; images and seeds add their luck."""
     hardness = rng.normal(0.0, 0.25, images)
-    luck = rng.normal(0.0, seeds, (len(effects), replicates))
+    noise = rng.normal(0.0, seeds, (len(effects), replicates))
     trials = []
     for candidate, effect in enumerate(effects):
         own = rng.normal(0.0, 0.1, images)  # what this λ is good at
         for replicate in range(replicates):
-            chance = 0.5 + effect + luck[candidate, replicate] + hardness - hardness.mean() + own
+            chance = 0.5 + effect + noise[candidate, replicate] + hardness - hardness.mean() + own
             correct = rng.random(images) < np.clip(chance, 0, 1)
             trials.append(trial(candidate, -4.0 + candidate, replicate, correct))
     return StageRecord(name="finalists", bounds=None, trials=tuple(trials))
@@ -50,15 +50,15 @@ def test_the_intervals_hold_together_as_often_as_they_say(seeds: float) -> None:
     """Over 300 made-up stages whose candidates are equally good, the intervals of all differences
     hold 0 at the same time in about 95 %: not below 91 %, nor nearly always."""
     rng = np.random.default_rng(1)
-    held = 0
+    covered = 0
     for _ in range(300):
         stage = crossed(rng, (0.0, 0.0, 0.0, 0.0), images=200, seeds=seeds)
         found = differences(stage, -4.0)
-        held += all(one.interval95[0] <= 0 <= one.interval95[1] for one in found)
-    assert 0.91 <= held / 300 <= 0.99
+        covered += all(one.interval95[0] <= 0 <= one.interval95[1] for one in found)
+    assert 0.91 <= covered / 300 <= 0.99
 
 
-def test_what_is_worse_is_told_apart_and_what_is_equal_is_not() -> None:
+def test_what_is_worse_is_distinguished_and_what_is_equal_is_not() -> None:
     """Ten points of difference are seen, and a tenth of a point is not."""
     stage = crossed(np.random.default_rng(2), (0.0, -0.001, -0.1))
     close, far = differences(stage, -4.0)
@@ -147,7 +147,7 @@ def test_the_model_finds_a_top_between_what_was_tried() -> None:
     assert gaps["model"] < 0.2 < gaps["best"]
 
 
-def test_luck_that_all_candidates_share_is_no_noise() -> None:
+def test_an_effect_that_all_candidates_share_is_no_noise() -> None:
     """A replicate that is better for every λ alike leaves the model's variances at their floor."""
     stage = scored({v: [parabola(v) + shift for shift in (0.0, 0.05, -0.05)]
                     for v in (-4.0, -3.0, -2.0)})  # fmt: skip

@@ -98,7 +98,7 @@ def test_a_trial_that_was_stopped_early_does_not_count() -> None:
     assert score.lost
 
 
-def test_each_stage_is_judged_on_its_own_images() -> None:
+def test_each_stage_is_scored_on_its_own_examples() -> None:
     """A single final run has the binomial error on [final]'s own validation images."""
     (score,) = candidate_scores(of("final", [[0.5]]), "final")
     assert validation_images(finished(), "final") == 1000

@@ -50,10 +50,10 @@ def accuracy(log10_lambda: float, replicate: int = 0) -> float:
     return 0.9 - 0.02 * (log10_lambda + 3.0) ** 2 + 0.001 * replicate
 
 
-def trained(held: LeasedTrial, replicate: int = 0, **changes: Any) -> Trained:
+def trained(leased: LeasedTrial, replicate: int = 0, **changes: Any) -> Trained:
     """Return the made-up outcome of a trial: two cycles, a curve, 100 validation images."""
-    score = accuracy(held.point[0], replicate)
-    rng = np.random.default_rng(held.candidate)
+    score = accuracy(leased.point[0], replicate)
+    rng = np.random.default_rng(leased.candidate)
     names = ("training_loss", "training_cost", "training_accuracy",
              "validation_loss", "validation_cost", "validation_accuracy")  # fmt: skip
     values: dict[str, Any] = {
@@ -79,7 +79,7 @@ def failed(reason: str = "cost is nan at update 7") -> Trained:
 
 def outcomes(claim: Claim) -> list[Trained]:
     """Return the made-up outcomes of a cohort."""
-    return [trained(held, claim.replicate) for held in claim.trials]
+    return [trained(leased, claim.replicate) for leased in claim.trials]
 
 
 def claimed(leases: Leases) -> Claim:
@@ -89,13 +89,13 @@ def claimed(leases: Leases) -> Claim:
     return claim
 
 
-def finish(leases: Leases, claim: Claim, told: Sequence[Trained] | None = None) -> None:
+def finish(leases: Leases, claim: Claim, results: Sequence[Trained] | None = None) -> None:
     """Do the work of a claim."""
     if claim.tests:
         leases.open_test(claim, "a test")
         leases.complete_test(claim, FINAL)
     else:
-        leases.complete(claim, outcomes(claim) if told is None else told, BEAT, 1.5)
+        leases.complete(claim, outcomes(claim) if results is None else results, BEAT, 1.5)
 
 
 def work(leases: Leases, *, until: str | None = None) -> list[Claim]:
@@ -115,7 +115,9 @@ def work(leases: Leases, *, until: str | None = None) -> list[Claim]:
         done.append(claim)
 
 
-def work_in_a_process(url: str, document: dict[str, Any], owner: str, gate: Any, told: Any) -> None:
+def work_in_a_process(
+    url: str, document: dict[str, Any], owner: str, gate: Any, results: Any
+) -> None:
     """Plan the study at the same moment as others and work on it; report what was done."""
     try:
         gate.wait(60)
@@ -125,9 +127,9 @@ def work_in_a_process(url: str, document: dict[str, Any], owner: str, gate: Any,
         leases = Leases(database, study.name, owner=owner, seconds=60.0)
         done = work(leases)
         database.close()
-        told.put((owner, stored.id, [(c.stage, c.tests, c.number) for c in done], None))
+        results.put((owner, stored.id, [(c.stage, c.tests, c.number) for c in done], None))
     except BaseException as error:
-        told.put((owner, None, [], repr(error)))
+        results.put((owner, None, [], repr(error)))
 
 
 @contextmanager

@@ -105,15 +105,15 @@ DAMAGED: dict[str, bytes] = {
 @pytest.mark.parametrize("images", [None, 0, 8, 11])
 def test_what_is_packed_is_unpacked_to_the_bit(points: int, images: int | None) -> None:
     """A curve of any length, with or without correctness, comes back as it was."""
-    told = outcome(points, images)
-    curve, correct = unpack(pack(told) or b"")
-    assert told.curve is not None
+    given = outcome(points, images)
+    curve, correct = unpack(pack(given) or b"")
+    assert given.curve is not None
     assert list(curve.values) == list(NAMES)
-    for one, other in zip(_arrays(curve), _arrays(told.curve), strict=True):
+    for one, other in zip(_arrays(curve), _arrays(given.curve), strict=True):
         assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes())
-    assert (correct is None) == (told.scores is None)
-    if correct is not None and told.scores is not None:
-        assert correct.tolist() == told.scores.tolist()
+    assert (correct is None) == (given.scores is None)
+    if correct is not None and given.scores is not None:
+        assert correct.tolist() == given.scores.tolist()
 
 
 @pytest.mark.parametrize("blob", DAMAGED.values(), ids=DAMAGED)

@@ -97,7 +97,7 @@ def test_results_of_earlier_versions_are_taken_as_they_are(
 ) -> None:
     """A study without digests is read: an earlier version wrote none."""
     database = done(url, study := small_study())
-    told = store.read_study(database, study.name)
+    undamaged = store.read_study(database, study.name)
     window = Window(url)
     window.execute("DELETE FROM trial_system_attributes")
     window.execute(
@@ -108,7 +108,11 @@ def test_results_of_earlier_versions_are_taken_as_they_are(
         )
     )
     found = store.read_study(database, study.name)
-    assert (found.selected, found.final, found.finished) == (told.selected, told.final, True)
+    assert (found.selected, found.final, found.finished) == (
+        undamaged.selected,
+        undamaged.final,
+        True,
+    )
     database.close()
 
 

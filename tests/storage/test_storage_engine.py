@@ -165,7 +165,7 @@ def test_a_moved_file_whose_log_somebody_reads_is_not_said_to_be_whole(
     reader.engine.dispose()
 
 
-def test_who_only_reads_a_file_that_is_gone_is_told_in_a_sentence(
+def test_who_only_reads_a_file_that_is_gone_gets_a_sentence(
     path: Path, worked_on: Database
 ) -> None:
     """The whole sentence of status for a file that was moved or deleted."""

@@ -116,15 +116,15 @@ def test_workers_that_join_at_once_agree_on_who_was_first(url: str, small_study:
     database = Database(url)
     planned(database, small_study())
     database.close()
-    gate, told = threading.Barrier(4), list[tuple[str, int | None]]()
+    gate, joined = threading.Barrier(4), list[tuple[str, int | None]]()
 
     def join_one(one: Environment) -> None:
         mine = Database(url)
         gate.wait(60)
         try:
-            told.append((one.blas[0].kernel, join(mine, "small", one, mixed=False)))
+            joined.append((one.blas[0].kernel, join(mine, "small", one, mixed=False)))
         except StudyStateError:
-            told.append((one.blas[0].kernel, None))
+            joined.append((one.blas[0].kernel, None))
         mine.close()
 
     threads = [threading.Thread(target=join_one, args=(e,)) for e in (ONE, HASWELL, ONE, HASWELL)]
@@ -132,8 +132,8 @@ def test_workers_that_join_at_once_agree_on_who_was_first(url: str, small_study:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(number or 0 for _, number in told) == [0, 0, 1, 1]
-    assert len({kernel for kernel, number in told if number}) == 1
+    assert sorted(number or 0 for _, number in joined) == [0, 0, 1, 1]
+    assert len({kernel for kernel, number in joined if number}) == 1
 
 
 def test_a_deleted_study_leaves_no_environment_and_a_gone_one_takes_none(

@@ -112,7 +112,7 @@ def test_answers_of_postgresql_to_a_wrong_statement(sqlstate: str) -> None:
     assert not lasts(answer(sqlstate))
 
 
-def test_what_sqlite_says_is_told_by_its_code(fails: Fails, tmp_path: Path) -> None:
+def test_what_sqlite_says_is_known_by_its_code(fails: Fails, tmp_path: Path) -> None:
     """A lock passes; a full, read-only or foreign file and a missing table last; a broken
     constraint is neither."""
     url = f"sqlite:///{tmp_path / 'database is locked.db'}"

@@ -227,9 +227,9 @@ def test_odd_attributes_hurt_nobody(
     """Attributes of odd types on trials that are being trained change neither plan nor results."""
     claim = claimed(leases)
     storage = plain()._storage
-    for held, key in zip(claim.trials, ("candidate", "reason", "updates"), strict=True):
-        storage.set_trial_user_attr(held.trial, key, {"odd": [None]})
-        storage.set_trial_user_attr(held.trial, "validation_loss", "low")
+    for leased, key in zip(claim.trials, ("candidate", "reason", "updates"), strict=True):
+        storage.set_trial_user_attr(leased.trial, key, {"odd": [None]})
+        storage.set_trial_user_attr(leased.trial, "validation_loss", "low")
     finish(leases, claim)
     work(leases)
     assert answer(database) == right
@@ -245,7 +245,7 @@ def test_a_sampler_learns_nothing_from_trials_that_nobody_planned(
         planned(database, wanted)
         leases, found = Leases(database, "small", owner="a", seconds=60.0), list[float]()
         while (claim := claimed(leases)).stage == "coarse":
-            found += [held.point[0] for held in claim.trials]
+            found += [leased.point[0] for leased in claim.trials]
             finish(leases, claim)
             if meddled:
                 study = plain()

@@ -80,7 +80,7 @@ def test_a_completed_trial_carries_these_attributes(leases: Leases, window: Wind
 def test_a_trial_that_failed_fails_whatever_it_scored(leases: Leases, window: Window) -> None:
     """A result that says that it failed ends as failed, though it has a score."""
     claim = claimed(leases)
-    outcomes = [trained(held) for held in claim.trials]
+    outcomes = [trained(leased) for leased in claim.trials]
     outcomes[1] = trained(claim.trials[1], state=TrialState.FAIL, reason="cost is nan at update 7")
     leases.complete(claim, outcomes, BEAT, 1.0)
     states = [trial.state.name for trial in window.trials()["small/coarse"]]
@@ -92,7 +92,7 @@ def test_a_loss_that_is_no_number_fails_with_what_was_learnt_until_then(
 ) -> None:
     """Such a trial fails with its reason, after how many updates, and keeps its curve."""
     claim = claimed(leases)
-    outcomes = [trained(held) for held in claim.trials]
+    outcomes = [trained(leased) for leased in claim.trials]
     outcomes[0] = trained(claim.trials[0], validation_loss=math.nan, updates=30, scores=None)
     leases.complete(claim, outcomes, BEAT, 1.0)
     found = window.trials()["small/coarse"][0]
@@ -120,7 +120,7 @@ def test_a_database_that_is_there_makes_nobody_lenient(
 ) -> None:  # fmt: skip
     """After a refusal by a database that is there, expired leases are reclaimed at once: only an
     outage may have kept their holders from renewing."""
-    held = claimed(other(database, "z"))
+    leased = claimed(other(database, "z"))
     finish(leases, claimed(leases))
 
     @contextmanager
@@ -134,7 +134,7 @@ def test_a_database_that_is_there_makes_nobody_lenient(
             leases.claim()
     window.expire()
     again = claimed(leases)
-    assert (again.number, again.reclaimed) == (held.number, True)
+    assert (again.number, again.reclaimed) == (leased.number, True)
 
 
 def test_a_deleted_study_is_named(database: Database, leases: Leases) -> None:

@@ -50,10 +50,10 @@ def worker(database: Database, small_study: Build) -> Callable[..., Leases]:
     """Return doors to the small study, planned, one per owner."""
     planned(database, small_study())
 
-    def door(owner: str, *, seconds: float = 60.0, name: str = "small") -> Leases:
+    def leases_of(owner: str, *, seconds: float = 60.0, name: str = "small") -> Leases:
         return Leases(database, name, owner=owner, seconds=seconds)
 
-    return door
+    return leases_of
 
 
 Worker = Callable[..., Leases]
@@ -75,8 +75,8 @@ def test_claims_are_disjoint_in_order_and_then_there_is_only_waiting(
     first, second = claimed(worker("a")), claimed(worker("b"))
     assert (first.stage, first.number, second.number) == ("coarse", 0, 1)
     assert (first.token, first.reclaimed, first.tests, first.replicate) == (1, False, False, 0)
-    assert [held.candidate for held in first.trials] == [0, 1, 2]
-    assert [held.candidate for held in second.trials] == [3, 4]
+    assert [leased.candidate for leased in first.trials] == [0, 1, 2]
+    assert [leased.candidate for leased in second.trials] == [3, 4]
     assert worker("c").claim() == Wait(cohorts=2)
     finish(worker("a"), first)
     assert worker("c").claim() == Wait(cohorts=1)
@@ -87,11 +87,11 @@ def test_claimed_trials_run_with_their_lambda(worker: Worker, window: Window) ->
     """A claim sets its trials, and no others, running; each has the λ that the claim says."""
     claim = claimed(worker("a"))
     trials = {trial._trial_id: trial for trial in window.trials()["small/coarse"]}
-    for held in claim.trials:
-        trial = trials[held.trial]
+    for leased in claim.trials:
+        trial = trials[leased.trial]
         assert trial.state.name == "RUNNING"
-        assert trial.params == {"log10_lambda": held.point[0]}
-        assert trial.user_attrs["candidate"] == held.candidate
+        assert trial.params == {"log10_lambda": leased.point[0]}
+        assert trial.user_attrs["candidate"] == leased.candidate
     assert window.states() == {"small/coarse": {"RUNNING": 3, "WAITING": 2}}
 
 
@@ -136,7 +136,7 @@ def test_an_expired_lease_is_taken_over_with_the_same_trials(
 
 
 @pytest.mark.usefixtures("long_up")
-def test_every_takeover_raises_the_token(worker: Worker, window: Window) -> None:
+def test_every_reclaim_raises_the_token(worker: Worker, window: Window) -> None:
     """A cohort that changes hands again and again keeps its trials and counts its tokens."""
     claims = []
     for owner in "abcd":
@@ -181,7 +181,7 @@ def test_what_is_given_back_goes_to_the_next_at_once(worker: Worker, window: Win
 
 
 @pytest.mark.usefixtures("long_up")
-def test_a_study_made_again_is_not_told_by_workers_of_the_deleted_one(
+def test_a_study_made_again_takes_nothing_from_workers_of_the_deleted_one(
     worker: Worker, window: Window, database: Database, small_study: Build
 ) -> None:
     """A worker that slept through delete and create cannot write into the new study."""
@@ -202,7 +202,7 @@ def test_a_study_made_again_is_not_told_by_workers_of_the_deleted_one(
     ["INSERT INTO trial_user_attributes ", "INSERT INTO trial_values ", "UPDATE trials ",
      "INSERT INTO lamsearch_curve ", "UPDATE lamsearch_cohort "],
 )  # fmt: skip
-def test_telling_is_all_or_nothing(statement: str, worker: Worker, window: Window) -> None:
+def test_completion_is_all_or_nothing(statement: str, worker: Worker, window: Window) -> None:
     """A death in the middle of telling leaves all trials running and the lease in place, and
     telling again writes everything."""
     leases = worker("a")
@@ -215,20 +215,20 @@ def test_telling_is_all_or_nothing(statement: str, worker: Worker, window: Windo
     assert window.states() == {"small/coarse": {"COMPLETE": 3, "WAITING": 2}}
 
 
-def test_told_trials_are_complete_with_their_values(worker: Worker, window: Window) -> None:
+def test_completed_trials_are_complete_with_their_values(worker: Worker, window: Window) -> None:
     """A told trial has its validation accuracy as its value, and as intermediate values those of
     its cycle ends; its scores and worker stand beside it."""
     leases = worker("a")
     claim = claimed(leases)
-    leases.report(claim, 1, [accuracy(held.point[0]) - 0.1 for held in claim.trials])
+    leases.report(claim, 1, [accuracy(leased.point[0]) - 0.1 for leased in claim.trials])
     assert all(
         list(t.intermediate_values) == [1]
         for t in window.trials()["small/coarse"] if t.state.name == "RUNNING"
     )  # fmt: skip
     leases.complete(claim, outcomes(claim), BEAT, 3.0)
     trials = {trial._trial_id: trial for trial in window.trials()["small/coarse"]}
-    for held in claim.trials:
-        trial, score = trials[held.trial], accuracy(held.point[0])
+    for leased in claim.trials:
+        trial, score = trials[leased.trial], accuracy(leased.point[0])
         assert (trial.state.name, trial.value) == ("COMPLETE", score)
         assert trial.intermediate_values == {1: score - 0.1, 2: score}
         assert trial.user_attrs["validation_loss"] == 1.0 - score
@@ -239,7 +239,7 @@ def test_told_trials_are_complete_with_their_values(worker: Worker, window: Wind
     assert window.column("expires") == [None, None]
 
 
-def test_reports_leave_out_nets_that_were_taken_out(worker: Worker, window: Window) -> None:
+def test_reports_leave_out_trials_that_were_taken_out(worker: Worker, window: Window) -> None:
     """At a cycle end a net without an accuracy reports nothing, the others theirs."""
     leases = worker("a")
     claim = claimed(leases)
@@ -265,12 +265,12 @@ def test_what_is_not_finite_never_completes(
     """A score that is not finite ends its trial as FAIL with a reason, whatever state is told."""
     leases = worker("a")
     claim = claimed(leases)
-    told = [
+    completed = [
         trained(claim.trials[0], score=bad),
         trained(claim.trials[1], validation_loss=bad),
         trained(claim.trials[2]),
     ]
-    leases.complete(claim, told, BEAT, 1.0)
+    leases.complete(claim, completed, BEAT, 1.0)
     states = [(t.state.name, t.values is None) for t in window.trials()["small/coarse"][:3]]
     assert states == [("FAIL", True), ("FAIL", True), ("COMPLETE", False)]
     first, second, _, *_ = read_study(database, "small").stages["coarse"].trials
@@ -279,7 +279,7 @@ def test_what_is_not_finite_never_completes(
     assert second.reason == f"validation loss is {bad}"
 
 
-def test_the_test_set_stays_sealed_until_a_winner_is_committed(
+def test_the_test_set_stays_held_out_until_a_winner_is_committed(
     worker: Worker, window: Window, database: Database, small_study: Build
 ) -> None:
     """Whoever asks before the winner is committed is refused, and no record is left."""
@@ -333,7 +333,7 @@ def test_the_test_set_is_opened_once(worker: Worker, window: Window, database: D
     assert read_study(database, "small").openings == (opening,)
 
 
-def test_a_crash_in_telling_the_test_leaves_it_to_be_told(
+def test_a_crash_in_completing_the_test_leaves_it_to_be_completed(
     worker: Worker, window: Window, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A death between the score and the end of the work undoes both; telling again writes both."""
@@ -372,13 +372,13 @@ def test_an_adaptive_sampler_chooses_at_the_claim_and_never_again(
     takeover adopts unchanged."""
     assert all(trial.params == {} for trial in window.trials()["small/coarse"])
     claim = claimed(Leases(database, "small", owner="a", seconds=60.0))
-    chosen = [held.point[0] for held in claim.trials]
+    chosen = [leased.point[0] for leased in claim.trials]
     assert all(-5.0 <= value <= -1.0 for value in chosen)
     assert len(set(chosen)) == 3
     found = {t._trial_id: t for t in window.trials()["small/coarse"]}
-    for held in claim.trials:
-        assert found[held.trial].params == {"log10_lambda": held.point[0]}
-        assert found[held.trial].user_attrs["lambda"] == 10.0 ** held.point[0]
+    for leased in claim.trials:
+        assert found[leased.trial].params == {"log10_lambda": leased.point[0]}
+        assert found[leased.trial].user_attrs["lambda"] == 10.0 ** leased.point[0]
     assert sum(trial.params == {} for trial in found.values()) == 11
     window.expire()
     again = claimed(Leases(database, "small", owner="b", seconds=60.0))
@@ -386,7 +386,9 @@ def test_an_adaptive_sampler_chooses_at_the_claim_and_never_again(
 
 
 @pytest.mark.usefixtures("tpe")
-def test_an_adaptive_sampler_learns_from_what_was_told(database: Database, window: Window) -> None:
+def test_an_adaptive_sampler_learns_from_what_was_completed(
+    database: Database, window: Window
+) -> None:
     """TPE's later candidates, drawn after ten were told, lie nearer the top than the first ten."""
     work(Leases(database, "small", owner="a", seconds=60.0))
     record = read_study(database, "small").stages["coarse"]
@@ -533,7 +535,7 @@ def test_a_claim_whose_answer_was_lost_is_claimed_again_at_once(
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_a_tell_whose_answer_was_lost_may_be_repeated(
+def test_a_completion_whose_answer_was_lost_may_be_repeated(
     last: bool, worker: Worker, window: Window
 ) -> None:
     """Telling again what was told already changes nothing and is no loss, for trials and test."""
@@ -548,11 +550,11 @@ def test_a_tell_whose_answer_was_lost_may_be_repeated(
         leases.complete_test(claim, FINAL) if last else leases.complete(
             claim, outcomes(claim), BEAT, 1.5
         )
-    told = window.tables()
+    completed = window.tables()
     leases.complete_test(claim, FINAL) if last else leases.complete(
         claim, outcomes(claim), BEAT, 1.5
     )
-    assert window.tables() == told
+    assert window.tables() == completed
 
 
 @pytest.mark.usefixtures("long_up")

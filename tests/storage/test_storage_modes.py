@@ -159,7 +159,7 @@ def quiet(tmp_path: Path, sqlite_template: Path, small_study: Callable[..., Stud
     return path
 
 
-def test_reading_leaves_an_sqlite_file_and_its_folder_as_they_were(quiet: Path) -> None:
+def test_reading_leaves_an_sqlite_file_and_its_directory_as_they_were(quiet: Path) -> None:
     """All that reads, the dashboard's view among it, changes no byte and leaves no file beside."""
     before = lying(quiet.parent)
     database = Database(f"sqlite:///{quiet}", Mode.READ)

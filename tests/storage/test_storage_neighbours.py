@@ -59,8 +59,8 @@ def test_who_waits_counts_the_cohorts_of_its_own_study(
     """What is left of another study is nothing to wait for."""
     planned(database, small_study())
     first = Leases(database, "small", owner="a", seconds=60.0)
-    held = [claimed(first), claimed(first)]
-    assert Leases(database, "small", owner="b", seconds=60.0).claim() == Wait(cohorts=len(held))
+    leased = [claimed(first), claimed(first)]
+    assert Leases(database, "small", owner="b", seconds=60.0).claim() == Wait(cohorts=len(leased))
 
 
 def test_who_waited_makes_the_transition_once_the_others_are_done(
@@ -95,11 +95,11 @@ def test_an_adaptive_sampler_is_seeded_by_study_stage_and_candidate(
     study = small_study(coarse={"sampler": "tpe", "trials": 2}, fine=None, finalists=None)
     planned(database, study)
     claim = claimed(Leases(database, "small", owner="a", seconds=60.0))
-    for held in claim.trials:
-        entropy = np.random.SeedSequence((study.seed, 0, held.candidate), spawn_key=(3,))
+    for leased in claim.trials:
+        entropy = np.random.SeedSequence((study.seed, 0, leased.candidate), spawn_key=(3,))
         sampler = optuna.samplers.TPESampler(seed=int(entropy.generate_state(1)[0]))
         alone = optuna.create_study(sampler=sampler, direction="maximize").ask()
-        assert held.point[0] == alone.suggest_float("log10_lambda", -5.0, -1.0)
+        assert leased.point[0] == alone.suggest_float("log10_lambda", -5.0, -1.0)
 
 
 @pytest.mark.usefixtures("long_up")

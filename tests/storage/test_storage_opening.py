@@ -132,7 +132,7 @@ def test_a_new_sqlite_file_gets_its_tables(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     """An SQLite file in a directory that is not there is refused, and no directory is made."""
     directory = tmp_path / "not" / "there"
     assert refusal(f"sqlite:///{directory}/x.db") == f"storage: no such directory: {directory}"
@@ -159,7 +159,7 @@ def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_folder_is_no_database(tmp_path: Path) -> None:
+def test_a_directory_is_no_database(tmp_path: Path) -> None:
     """A directory given as the SQLite file is refused by name."""
     assert str(tmp_path) in refusal(f"sqlite:///{tmp_path}")
 

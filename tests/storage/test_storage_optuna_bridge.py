@@ -197,7 +197,7 @@ def test_a_sampler_sees_the_planned_trials_alone(storage: RDBStorage) -> None:
     assert "study._get_trials(" in source, says("how the TPE sampler reads trials")
 
 
-def test_an_optuna_whose_files_do_not_tell_is_asked(
+def test_an_optuna_whose_files_do_not_say_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the revision cannot be read from files, a storage is opened by Optuna's constructor,

@@ -160,7 +160,7 @@ def test_a_log_that_belongs_to_another_file_is_not_replayed(
     database.close()
 
 
-def test_who_only_reads_is_told_that_the_file_is_gone(path: Path, leases: Leases) -> None:
+def test_who_only_reads_learns_that_the_file_is_gone(path: Path, leases: Leases) -> None:
     """Status and the dashboard say of a file that was deleted that it is no longer there."""
     claimed(leases)
     reading = Database(f"sqlite:///{path}", Mode.READ)

@@ -58,9 +58,9 @@ def test_create_plans_exactly_the_first_stage(
     assert window.states() == {"small/coarse": {"WAITING": 5}}
     found = window.trials()["small/coarse"]
     expected = [
-        (slot.candidate, slot.replicate, cohort.number, slot.point[0])
+        (trial.candidate, trial.replicate, cohort.number, trial.point[0])
         for cohort in plan_search(study, "coarse").cohorts
-        for slot in cohort.slots
+        for trial in cohort.trials
     ]
     assert [
         (t.user_attrs["candidate"], t.user_attrs["replicate"], t.user_attrs["cohort"],
@@ -168,7 +168,7 @@ def test_a_crash_while_planning_leaves_nothing(
 
 
 @pytest.mark.parametrize("statement", PLANNING)
-def test_a_crash_in_the_passage_leaves_nothing_of_the_stage(
+def test_a_crash_in_the_transition_leaves_nothing_of_the_stage(
     statement: str, database: Database, window: Window, small_study: Build
 ) -> None:
     """A death in the transition from coarse to fine undoes it, and the next worker makes it."""
@@ -184,7 +184,9 @@ def test_a_crash_in_the_passage_leaves_nothing_of_the_stage(
     assert window.states()["small/fine"] == {"RUNNING": 2, "WAITING": 2}
 
 
-def test_the_passage_is_made_once(database: Database, window: Window, small_study: Build) -> None:
+def test_the_transition_is_made_once(
+    database: Database, window: Window, small_study: Build
+) -> None:
     """Advancing does nothing while a stage is being worked on, nor a second time after it."""
     planned(database, small_study())
     leases = worker(database)
@@ -254,17 +256,17 @@ def test_finalists_are_extended_until_the_best_is_inside(
     leases = worker(database)
     work(leases, until="finalists")
     claims = [claimed(leases), claimed(leases)]
-    first = {held.candidate for held in claims[0].trials}
+    first = {leased.candidate for leased in claims[0].trials}
     for claim in claims:  # at the schedule of the final a larger λ is better
-        told = [trained(h, score=0.6 + 0.1 * h.point[0]) for h in claim.trials]
-        finish(leases, claim, told)
+        results = [trained(h, score=0.6 + 0.1 * h.point[0]) for h in claim.trials]
+        finish(leases, claim, results)
     before = window.tables()
     with pytest.raises(KeyboardInterrupt), death_at("INSERT INTO trial_user_attributes "):
         leases.claim()
     assert window.tables() == before
     further = claimed(leases)
     assert (further.stage, further.number, further.replicate) == ("finalists", 2, 0)
-    assert first.isdisjoint(held.candidate for held in further.trials)
+    assert first.isdisjoint(leased.candidate for leased in further.trials)
     leases.give_back(further)
     work(leases)
     stage = read_study(database, "small").stages["finalists"]
@@ -349,8 +351,8 @@ def test_a_failed_candidate_is_left_behind(database: Database, small_study: Buil
     coarse = [claimed(leases), claimed(leases)]
     best = min((h for c in coarse for h in c.trials), key=lambda h: abs(h.point[0] + 3.0))
     for claim in coarse:
-        told = [failed() if held == best else trained(held) for held in claim.trials]
-        finish(leases, claim, told)
+        results = [failed() if leased == best else trained(leased) for leased in claim.trials]
+        finish(leases, claim, results)
     work(leases)
     record = read_study(database, "small")
     states = {t.point[0]: t.state for t in record.stages["coarse"].trials}
@@ -400,7 +402,9 @@ def test_what_the_dashboard_deleted_does_not_stop_delete(
     assert names(database) == []
 
 
-def test_an_unknown_name_is_told_the_known_ones(database: Database, small_study: Build) -> None:
+def test_an_unknown_name_is_answered_with_the_known_ones(
+    database: Database, small_study: Build
+) -> None:
     """Loading a study that is not there names those that are, oldest first."""
     with pytest.raises(StudyStateError, match=r"no study .small. .*; known: none"):
         load(database, "small")
@@ -459,8 +463,8 @@ def further_fine(leases: Leases, peak: float) -> list[Claim]:
     done = []
     while (claim := claimed(leases)).stage == "fine":
         finish(leases, claim, [
-            trained(held, score=0.9 - 0.02 * (held.point[0] - peak) ** 2)
-            for held in claim.trials
+            trained(leased, score=0.9 - 0.02 * (leased.point[0] - peak) ** 2)
+            for leased in claim.trials
         ])  # fmt: skip
         done.append(claim)
     leases.give_back(claim)
@@ -541,8 +545,8 @@ def test_a_crash_as_fine_goes_on_leaves_nothing(
         leases = worker(database, name=name)
         for _ in range(2):
             claim = claimed(leases)
-            told = [trained(h, score=0.5 + 0.1 * h.point[0]) for h in claim.trials]
-            finish(leases, claim, told)
+            results = [trained(h, score=0.5 + 0.1 * h.point[0]) for h in claim.trials]
+            finish(leases, claim, results)
     leases = worker(database)
     before = window.tables()
     with pytest.raises(KeyboardInterrupt), death_at("INSERT INTO trial_user_attributes "):
@@ -552,7 +556,7 @@ def test_a_crash_as_fine_goes_on_leaves_nothing(
     for claim in claims:
         assert (claim.stage, claim.number) == ("fine", 2)
         assert claim.trials[0].candidate == 4
-    values = [[held.point[0] for held in claim.trials] for claim in claims]
+    values = [[leased.point[0] for leased in claim.trials] for claim in claims]
     assert values[0] == values[1]
 
 

@@ -94,7 +94,7 @@ def test_a_file_that_was_deleted_is_noticed_by_whatever_comes_next(
     assert list(path.parent.glob(f"{path.name}*")) == []
 
 
-def test_a_file_whose_log_is_left_is_told_to_be_put_beside_it(path: Path, leases: Leases) -> None:
+def test_a_file_whose_log_is_left_is_asked_to_be_put_beside_it(path: Path, leases: Leases) -> None:
     """Where only the file was moved away, to another disk for instance, the log that holds what was
     completed last is named and kept; put together again they hold all of it."""
     finish(leases, claimed(leases))
@@ -133,8 +133,8 @@ def test_a_plain_copy_holds_every_stage_that_was_completed(path: Path, leases: L
     stage has ended, all of that stage and the plan of the next."""
     copy = path.with_name("copy.db")
     for number, stage in enumerate((*STAGES, "test")):
-        held = work(leases, until=stage)
-        assert bool(held) is (number > 0)
+        claims = work(leases, until=stage)
+        assert bool(claims) is (number > 0)
         shutil.copy(path, copy)
         database = Database(f"sqlite:///{copy}", Mode.READ)
         known = read_status(database, "small").stages

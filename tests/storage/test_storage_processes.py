@@ -20,17 +20,17 @@ def test_six_processes_plan_a_study_once_and_finish_every_trial_once(
     same moment, leave every planned trial complete exactly once, no row too many and no error."""
     study = small_study(cohort=2, coarse={"trials": 12}, fine={"trials": 8})
     spawn = multiprocessing.get_context("spawn")
-    gate, told = spawn.Barrier(WORKERS), spawn.Queue()
+    gate, reported = spawn.Barrier(WORKERS), spawn.Queue()
     processes = [
         spawn.Process(
             target=work_in_a_process,
-            args=(storage_url, study.canonical(), f"worker-{number}", gate, told),
+            args=(storage_url, study.canonical(), f"worker-{number}", gate, reported),
         )
         for number in range(WORKERS)
     ]
     for process in processes:
         process.start()
-    reports = [told.get(timeout=120) for _ in processes]
+    reports = [reported.get(timeout=120) for _ in processes]
     for process in processes:
         process.join(60)
     assert [error for *_, error in reports if error] == []

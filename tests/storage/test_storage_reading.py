@@ -57,25 +57,27 @@ def same_curve(one: Curve | None, other: Curve | None) -> bool:
     )
 
 
-def test_a_study_reads_back_what_was_told(database: Database, leases: Leases) -> None:
+def test_a_study_reads_back_what_was_completed(database: Database, leases: Leases) -> None:
     """Scores, reasons, curves and correctness come back bit for bit, trial by trial."""
-    told: dict[int, Trained] = {}
+    completed: dict[int, Trained] = {}
     for _ in range(2):
         claim = claimed(leases)
-        outcomes = [trained(held) for held in claim.trials]
+        outcomes = [trained(leased) for leased in claim.trials]
         outcomes[0] = failed(f"reason {claim.number}")
         odd = outcomes[1].curve
         assert odd is not None
         odd = replace(odd, values={**odd.values, "training_loss": np.array([np.nan, np.inf, -0.0])})
         outcomes[1] = replace(outcomes[1], curve=odd)
-        told |= {held.candidate: one for held, one in zip(claim.trials, outcomes, strict=True)}
+        completed |= {
+            leased.candidate: one for leased, one in zip(claim.trials, outcomes, strict=True)
+        }
         finish(leases, claim, outcomes)
     record = read_study(database, "small").stages["coarse"]
     assert [trial.candidate for trial in record.trials] == [0, 1, 2, 3, 4]
     assert [trial.cohort for trial in record.trials] == [0, 0, 0, 1, 1]
     assert record.bounds[0] == (-5.0, -1.0)
     for trial in record.trials:
-        one = told[trial.candidate]
+        one = completed[trial.candidate]
         assert trial.state is one.state
         assert trial.reason == one.reason
         assert trial.score == one.score
@@ -166,7 +168,7 @@ def test_status_follows_the_workers(database: Database, leases: Leases, window: 
 
 
 @pytest.mark.usefixtures("long_up")
-def test_status_tells_what_was_recovered(
+def test_status_shows_what_was_recovered(
     database: Database, leases: Leases, window: Window
 ) -> None:
     """A cohort that was resumed is shown with whose it was and the updates that were not lost; one
@@ -194,7 +196,7 @@ def test_status_tells_what_was_recovered(
 
 
 @pytest.mark.usefixtures("long_up")
-def test_status_counts_takeovers_and_ends_done(
+def test_status_counts_reclaims_and_ends_done(
     database: Database, leases: Leases, window: Window
 ) -> None:
     """Every takeover is counted, and a study at its end is done with nobody at work."""
@@ -217,10 +219,10 @@ def test_status_has_the_means_of_the_candidates(database: Database, leases: Leas
     """A candidate is a point once a trial of it is complete: its mean over replicates by stage."""
     claim = claimed(leases)
     assert read_status(database, "small").points == ()
-    told = [trained(held) for held in claim.trials]
-    finish(leases, claim, [failed(), *told[1:]])
+    completed = [trained(leased) for leased in claim.trials]
+    finish(leases, claim, [failed(), *completed[1:]])
     first = read_status(database, "small").points
-    expected = {round(held.point[0], 6): accuracy(held.point[0]) for held in claim.trials[1:]}
+    expected = {round(leased.point[0], 6): accuracy(leased.point[0]) for leased in claim.trials[1:]}
     assert {round(p.at, 6): p.score for p in first} == pytest.approx(expected)
     work(leases)
     points = read_status(database, "small").points
@@ -311,10 +313,10 @@ def test_an_older_prediction_reads_as_one(
     assert again.score.kind is ScoreKind.PREDICTED
     assert again.score.n == 0
     assert again.score.se == pytest.approx(new.score.se)
-    told = read_status(database, "small").selected
-    assert told is not None
-    assert told.score is not None
-    assert told.score.kind is ScoreKind.PREDICTED
+    completed = read_status(database, "small").selected
+    assert completed is not None
+    assert completed.score is not None
+    assert completed.score.kind is ScoreKind.PREDICTED
     best = {
         **choice_document(new),
         "rule": "best mean validation accuracy",

@@ -13,7 +13,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from storage_stub import Window, claimed, finish, planned, work
 
-from lamsearch.search import Slot
+from lamsearch.search import TrialPlan
 from lamsearch.storage import Database, Leases, optuna_rows
 from lamsearch.storage.planned import template
 from lamsearch.study import Study
@@ -81,7 +81,7 @@ def test_rows_are_those_that_optuna_writes_itself(
     values = [-4.25, -1.0, None, -3.3]
     templates = [
         template(
-            Slot(candidate=k, replicate=k % 2, point=None if value is None else (value,)),
+            TrialPlan(candidate=k, replicate=k % 2, point=None if value is None else (value,)),
             k // 2,
             interval,
         )

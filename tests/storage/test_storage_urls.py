@@ -28,7 +28,7 @@ def refusal(url: str) -> str:
     "url", ["sqlite://x.db", "sqlite:x.db", "sqlite:/tmp/x.db", "SQLite://x.db",
             f"sqlite://u:{SECRET}@host/x.db", r"sqlite://C:\lam\x.db"],
 )  # fmt: skip
-def test_an_sqlite_file_with_too_few_slashes_is_told_of_three(url: str) -> None:
+def test_an_sqlite_file_with_too_few_slashes_is_asked_for_three(url: str) -> None:
     """An SQLite URL that has not three slashes is told that three are meant."""
     assert "three slashes, as in sqlite:///lamsearch.db" in refusal(url)
 
@@ -45,7 +45,7 @@ def test_an_sqlite_file_with_too_few_slashes_is_told_of_three(url: str) -> None:
         f"postgresql://u/{SECRET}@host/db",
     ],
 )
-def test_a_password_with_an_at_sign_is_told_to_be_encoded(url: str) -> None:
+def test_a_password_with_an_at_sign_is_asked_to_be_encoded(url: str) -> None:
     """An @ in a password that is not written %40 is named as what is wrong; it is not shown."""
     assert "an @ is written %40" in refusal(url)
 

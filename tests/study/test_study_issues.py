@@ -230,7 +230,7 @@ def lines_of(changes: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ONE_LINE)
-def test_each_mistake_is_one_line_of_file_key_law_and_value(kind: str) -> None:
+def test_each_issue_is_one_line_of_file_key_rule_and_value(kind: str) -> None:
     """A file with one issue is refused with that one line and no other."""
     changes, line = ONE_LINE[kind]
     assert lines_of(changes) == [f"my.toml: {line}"]
@@ -284,7 +284,7 @@ def test_a_broken_table_is_not_missed(stage: str) -> None:
     )
 
 
-def test_an_empty_document_is_told_all_that_is_missing() -> None:
+def test_an_empty_document_gets_all_that_is_missing() -> None:
     """An empty study file is told every table and key that it needs."""
     with pytest.raises(StudyFileError) as caught:
         parse_study({}, where="my.toml")
@@ -316,7 +316,7 @@ def test_what_is_no_study_file_is_refused_by_name(
     assert caught.value.exit_code == 2
 
 
-def test_a_folder_is_no_study_file(tmp_path: Path) -> None:
+def test_a_directory_is_no_study_file(tmp_path: Path) -> None:
     """A directory given as the study file is refused by name."""
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         read_study(tmp_path)

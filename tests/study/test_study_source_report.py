@@ -105,7 +105,7 @@ def test_a_file_says_what_it_reproduces(name: str) -> None:
     assert re.match(r"# .*(published|report)", second, re.IGNORECASE)
 
 
-def test_the_document_tells_all_nine() -> None:
+def test_the_document_has_all_nine() -> None:
     """docs/source-report.md has every experiment, every study that it needs, and its pictures."""
     text = (ROOT / "docs/source-report.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\bR[1-9]\b", text)) == {f"R{number}" for number in range(1, 10)}

@@ -144,7 +144,7 @@ def status(workers: int = 2, *, name: str = "digits", done: int = 700, host: str
         StageStatus(name="coarse", planned=16, finished=16, updates=9200, total=9200),
         StageStatus(name="fine", planned=16, finished=8, updates=done, total=13800),
     )
-    held = tuple(
+    at_work = tuple(
         WorkerStatus(
             owner=f"{host}:{100 + n}:abcdef", stage="fine", cohort=n, updates=n, total=1380,
             per_second=2200.0, renewed_ago=0.4, expired=False,
@@ -152,11 +152,12 @@ def status(workers: int = 2, *, name: str = "digits", done: int = 700, host: str
         for n in range(workers)
     )  # fmt: skip
     recovered = Recovery(
-        stage="fine", cohort=0, taken_from=f"{host}:99:abcdef", owner=held[0].owner if held else "",
+        stage="fine", cohort=0, taken_from=f"{host}:99:abcdef",
+        owner=at_work[0].owner if at_work else "",
         updates=900, total=1380,
     )  # fmt: skip
     return Status(
-        name=name, state="running", stages=stages, workers=held, takeovers=1,
+        name=name, state="running", stages=stages, workers=at_work, takeovers=1,
         recovered=(recovered,), best=(-2.5, 0.9652), failure=None, selected=None, elapsed=75.0,
         points=POINTS,
     )  # fmt: skip

@@ -51,7 +51,7 @@ def test_a_picture_names_stages_workers_best_and_time_left() -> None:
         ["vm", "101", "fine", "1", "1/1380", "2200", "0", "s", "ago"],
     ]
     assert lines[7:10] == [
-        "takeovers: 1",
+        "reclaimed: 1",
         "recovered: fine 0 at update 900 of 1380, taken over from vm 99",
         "validation accuracy  · coarse  ○ fine  ★ best mean",
     ]

@@ -124,7 +124,7 @@ def test_gradients_agree_with_the_textbook() -> None:
             np.testing.assert_allclose(getattr(found, name)[model], expected, rtol=0, atol=1e-14)
 
 
-def test_gradients_leave_the_nets_alone() -> None:
+def test_gradients_leave_the_models_alone() -> None:
     """Asking for gradients changes no weight."""
     weights, before, (x, labels) = random_weights(3), random_weights(3), images()
     gradients(weights, x, labels, np.ones(3))
@@ -188,7 +188,7 @@ def test_a_fresh_network_knows_nothing(dtype: npt.DTypeLike) -> None:
     assert loss == pytest.approx([np.log(10)] * 2, abs=0.4)
 
 
-def test_nets_of_a_stack_start_equal() -> None:
+def test_models_of_a_stack_start_equal() -> None:
     """All models of a stack have the same initial weights, and biases are 0."""
     rng = np.random.default_rng(0)
     weights = initialise(3, features=20, hidden=6, classes=4, rng=rng)
@@ -199,7 +199,7 @@ def test_nets_of_a_stack_start_equal() -> None:
     assert not weights.b2.any()
 
 
-def test_the_number_of_nets_changes_no_initial_weight() -> None:
+def test_the_number_of_models_changes_no_initial_weight() -> None:
     """A model starts from the same weights in a stack of one as in a stack of five."""
     one, five = (
         initialise(count, features=20, hidden=6, classes=4, rng=np.random.default_rng(0))
@@ -347,7 +347,7 @@ def test_keep_copies_the_chosen_models() -> None:
         assert not np.shares_memory(getattr(kept, name), getattr(weights, name))
 
 
-def test_no_net_may_be_left() -> None:
+def test_no_model_may_be_left() -> None:
     """A stack of no models has a pass of its own and a penalty of nothing."""
     none = random_weights(2).keep(np.array([], np.int64))
     Pass(none, BATCH)

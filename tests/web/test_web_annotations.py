@@ -22,10 +22,10 @@ from lamsearch.web.annotations import Annotations
 
 def trial(candidate: int, state: TrialState = TrialState.COMPLETE, **values: Any) -> TrialRecord:
     """Return a trial at log10 λ = −candidate."""
-    told: dict[str, Any] = {"point": (-float(candidate),), "replicate": 0, "cohort": 0}
+    shown: dict[str, Any] = {"point": (-float(candidate),), "replicate": 0, "cohort": 0}
     if state is TrialState.COMPLETE:
-        told |= {"score": 0.5 + candidate / 1e4, "train_score": 0.75}
-    return TrialRecord(candidate=candidate, state=state, **{**told, **values})
+        shown |= {"score": 0.5 + candidate / 1e4, "train_score": 0.75}
+    return TrialRecord(candidate=candidate, state=state, **{**shown, **values})
 
 
 def record(*trials: TrialRecord, **values: Any) -> StudyRecord:
@@ -59,8 +59,8 @@ def test_error_bars() -> None:
 
 def test_lost_trials_are_marked() -> None:
     """Failed and pruned trials have a λ and a mark, and no accuracy."""
-    told = record(trial(1), trial(2, TrialState.FAIL), trial(3, TrialState.PRUNED))
-    found = traces(stage_figure(told, "coarse"))
+    shown = record(trial(1), trial(2, TrialState.FAIL), trial(3, TrialState.PRUNED))
+    found = traces(stage_figure(shown, "coarse"))
     assert (found["fail"]["x"], found["pruned"]["x"]) == ([-2.0], [-3.0])
     assert found["fail"]["yaxis"] == found["pruned"]["yaxis"] == "y2"
 
@@ -83,15 +83,15 @@ def test_chosen_is_marked() -> None:
 
 def test_empty_stage() -> None:
     """A stage of which nothing is known yet has a note and an empty figure."""
-    told = record(trial(1, TrialState.WAITING, point=None))
-    note = Annotations().note(told, "coarse", {"coarse": 1})
+    shown = record(trial(1, TrialState.WAITING, point=None))
+    note = Annotations().note(shown, "coarse", {"coarse": 1})
     assert "0 of 1 finished (1 waiting)" in note
     assert "fine (not planned yet)" in note
-    assert traces(stage_figure(told, "coarse"))["validation"]["y"] == []
+    assert traces(stage_figure(shown, "coarse"))["validation"]["y"] == []
 
 
 def test_failure_is_said() -> None:
     """A study that failed says why, its reason as plain text."""
-    told = record(trial(1, TrialState.FAIL), failure="coarse: <script> *all* failed")
-    note = Annotations().note(told, "coarse", {"coarse": 1})
+    shown = record(trial(1, TrialState.FAIL), failure="coarse: <script> *all* failed")
+    note = Annotations().note(shown, "coarse", {"coarse": 1})
     assert r"The study failed: coarse: \<script\> \*all\* failed" in note

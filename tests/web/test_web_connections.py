@@ -98,8 +98,8 @@ def test_half_open_requests_block_nobody(finished_url: str, start: Start, sent: 
     dashboard = start(finished_url)
     assert dashboard.ask("/api/studies").status == 200  # all is loaded
     with ExitStack() as stack:
-        held = [stack.enter_context(connect(dashboard.port, "127.0.0.1")) for _ in range(600)]
-        for one in held[-500:]:  # the first have given way
+        opened = [stack.enter_context(connect(dashboard.port, "127.0.0.1")) for _ in range(600)]
+        for one in opened[-500:]:  # the first have given way
             one.sendall(sent)
         for client in ("127.0.0.2", "127.0.0.1"):
             began = time.monotonic()
@@ -127,8 +127,8 @@ def test_a_request_under_way_never_gives_way() -> None:
         slow = stack.enter_context(connect(port, "127.0.0.2"))
         slow.sendall(b"GET /long HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert slow.recv(12) == b"HTTP/1.1 200"
-        held = [stack.enter_context(connect(port, "127.0.0.2")) for _ in range(200)]
-        assert ends(held[0])
+        opened = [stack.enter_context(connect(port, "127.0.0.2")) for _ in range(200)]
+        assert ends(opened[0])
         assert everything(slow).endswith(LONG[:1000])
 
 

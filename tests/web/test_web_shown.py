@@ -105,9 +105,9 @@ def test_everything_is_shown(showing: Dashboard) -> None:
     attributes = {one["key"]: one["value"] for one in coarse["user_attrs"]}
     assert attributes["trials"] == "5 of 5 finished"
     assert coarse["objective_names"] == ["validation accuracy"]
-    told = {one["key"] for one in coarse["trials"][0]["user_attrs"]}
+    results = {one["key"] for one in coarse["trials"][0]["user_attrs"]}
     assert {"lambda", "validation_accuracy", "validation_loss", "train_accuracy", "seconds",
-            "worker"} <= told  # fmt: skip
+            "worker"} <= results  # fmt: skip
 
 
 def test_artifacts(showing: Dashboard) -> None:
@@ -315,9 +315,9 @@ def test_refusals_over_http(own_url: str, start: Start, lamsearch: Lamsearch) ->
     answer = dashboard.ask("/api/studies/1/rename", "POST", body={"study_name": "mine"})
     assert answer.status == 409
     assert "lamsearch delete small" in answer.document["reason"]
-    told = dashboard.ask("/api/trials/1/tell", "POST", body={"state": "fail"})
-    assert told.status == 409
-    assert "planned by lamsearch" in told.document["reason"]
+    results = dashboard.ask("/api/trials/1/tell", "POST", body={"state": "fail"})
+    assert results.status == 409
+    assert "planned by lamsearch" in results.document["reason"]
     assert dashboard.ask("/api/studies/4", "DELETE").status == 204
     assert list(dashboard.studies().values()) == [1, 2, 3]
     assert "was chosen" in dashboard.study("small/finalists")["note"]["body"]
@@ -337,12 +337,12 @@ def test_failed_trials_have_pictures(
     planned(database, small_study())
     leases = Leases(database, "small", owner="somebody", seconds=60.0)
     claim = claimed(leases)
-    told = [
-        trained(held, state=TrialState.FAIL, score=None, validation_loss=None,
+    results = [
+        trained(leased, state=TrialState.FAIL, score=None, validation_loss=None,
                 train_score=None, cycle_scores=(), reason="cost is nan")
-        for held in claim.trials
+        for leased in claim.trials
     ]  # fmt: skip
-    leases.complete(claim, told, BEAT, 1.0)
+    leases.complete(claim, results, BEAT, 1.0)
     shown = look()
     trial = shown.get_trial(claim.trials[0].trial)
     names = [key.partition(":")[2] for key in trial.system_attrs if key.startswith("artifacts:")]

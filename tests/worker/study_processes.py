@@ -84,9 +84,9 @@ class Place:
     ) -> Process:
         """Start a lamsearch process on this storage."""
         log = self.directory / f"process-{len(self.processes)}.log"
-        told = [*map(str, arguments), "--storage", self.url]
+        words = [*map(str, arguments), "--storage", self.url]
         settings = {"LAMSEARCH_FILES": str(self.files), **(environment or {})}
-        process = Process(told, directory or self.directory, log, settings)
+        process = Process(words, directory or self.directory, log, settings)
         self.processes.append(process)
         return process
 

@@ -135,7 +135,7 @@ def test_a_full_disk_under_the_database_loses_nothing(
         place.close()
 
 
-def test_a_folder_that_becomes_read_only_loses_nothing(
+def test_a_directory_that_becomes_read_only_loses_nothing(
     disk: Disk, sqlite_place: Place, right_answer: dict[str, Any]
 ) -> None:
     """A worker whose directory turns read-only says so and leaves with 1; another is refused with 2

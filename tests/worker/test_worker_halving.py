@@ -138,11 +138,11 @@ def test_a_worker_stopped_at_a_cycle_end_decides_once(
     real, stops = getattr(door, name), [0]
 
     def stop_then(self: Any, *rest: Any) -> Any:
-        told = real(self, *rest)
+        outcome = real(self, *rest)
         stops[0] += 1
         if stops[0] <= 3:
             one.stop.set()
-        return told
+        return outcome
 
     monkeypatch.setattr(door, name, stop_then)
     for _ in range(5):

@@ -151,8 +151,8 @@ def test_models_lost_before_the_test_are_trained_again(
 
     monkeypatch.setattr(datasets, "open_test", robbing)
     robbed.worker().run()
-    told = [line for line in robbed.said if "training it again" in line]
-    assert len(told) == 2
+    lines = [line for line in robbed.said if "training it again" in line]
+    assert len(lines) == 2
     assert robbed.record().final == whole.record().final
     again = next((robbed.directory / "files").glob("*/models/final-0.safetensors"))
     first = taken["final-0.safetensors"]

@@ -69,8 +69,8 @@ def test_a_study_that_diverges_in_part_selects_among_the_rest(bench: MakeBench) 
     assert record.selected.point[0] in (-4.0, -2.0, -3.0)
     failed = record.stages["coarse"].trials[1]
     assert failed.score is None
-    told = [line for line in wild.said if line.startswith("coarse log10 λ 9 failed: ")]
-    assert len(told) == 1
+    lines = [line for line in wild.said if line.startswith("coarse log10 λ 9 failed: ")]
+    assert len(lines) == 1
     url = wild.database.url.render_as_string(hide_password=False)
     assert len(optuna_trials(url, "small")["coarse"]) == 4
 
@@ -176,7 +176,7 @@ def test_other_data_than_planned_are_refused(bench: MakeBench, tmp_path: Path) -
     assert one.record().stages["coarse"].count(TrialState.WAITING) == 5
 
 
-def test_a_worker_told_to_stop_checkpoints_and_gives_back(
+def test_a_stopped_worker_checkpoints_and_gives_back(
     bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stop in mid-cohort leaves a checkpoint of that very update and no lease behind."""

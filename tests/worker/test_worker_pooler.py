@@ -111,7 +111,7 @@ def test_the_server_s_start_is_asked_anew_through_a_pooler(server: Server, poole
         database.close()
 
 
-def test_a_read_only_server_is_told_through_a_pooler(server: Server, pooler: Pooler) -> None:
+def test_a_read_only_server_is_recognised_through_a_pooler(server: Server, pooler: Pooler) -> None:
     """A start on a read-only server is refused through a pooler too."""
     url = server.database()
     name = sa.make_url(url).database

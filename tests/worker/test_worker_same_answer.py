@@ -156,7 +156,7 @@ def lonely(
     directory = tmp_path_factory.mktemp("lonely")
     place = Place(directory, f"sqlite:///{directory / 'studies.db'}")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    told: dict[str, Any] = {"place": place}
+    seen: dict[str, Any] = {"place": place}
 
     def worker() -> Any:
         return place.start("worker", "lives", *PACE, directory=elsewhere)
@@ -168,8 +168,8 @@ def lonely(
     until(lambda: len(place.checkpoints()) >= 2)
     begun = time.monotonic()
     first.signal(signal.SIGINT)
-    told["first"] = (first.wait(), time.monotonic() - begun, first.said, place.holders())
-    told["left"] = place.checkpoints()
+    seen["first"] = (first.wait(), time.monotonic() - begun, first.said, place.holders())
+    seen["left"] = place.checkpoints()
     newest = place.checkpoints()[-1]
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
@@ -180,8 +180,8 @@ def lonely(
     until(lambda: place.checkpoints()[-1] != newest)
     begun = time.monotonic()
     second.signal(signal.SIGTERM)
-    told["second"] = (second.wait(), time.monotonic() - begun, second.said, place.holders())
-    told["second left"] = place.checkpoints()
+    seen["second"] = (second.wait(), time.monotonic() - begun, second.said, place.holders())
+    seen["second left"] = place.checkpoints()
 
     third = worker()
     until(lambda: "goes on at update" in third.said)
@@ -191,15 +191,15 @@ def lonely(
     third.signal(signal.SIGINT)
     until(lambda: "once more to leave at once" in third.said)
     time.sleep(0.5)  # it now waits inside the database's own code: nothing that could be awaited
-    told["third waits"] = third.popen.poll() is None
+    seen["third waits"] = third.popen.poll() is None
     begun = time.monotonic()
     third.signal(signal.SIGINT)
-    told["third"] = (third.wait(), time.monotonic() - begun, third.said, [])
+    seen["third"] = (third.wait(), time.monotonic() - begun, third.said, [])
     locked.close()
 
     last = worker()
-    told["last"] = (last.wait(), 0.0, last.said, place.holders())
-    yield told
+    seen["last"] = (last.wait(), 0.0, last.said, place.holders())
+    yield seen
     place.close()
 
 
