@@ -132,9 +132,9 @@ def _run(study: Study, path: Path, directory: Path, options: Options) -> Run:
     with closing(sqlite3.connect(place / "study.db")) as base:
         finished = base.execute("SELECT finished FROM lamsearch_study").fetchone()[0] - began
         rows = base.execute(
-            "SELECT c.stage, json_array_length(c.slots), c.owner, c.seconds, c.updates,"
+            "SELECT c.stage, json_array_length(c.trials), c.owner, c.seconds, c.updates,"
             " MIN(t.datetime_start), MAX(t.datetime_complete)"
-            " FROM lamsearch_cohort c, json_each(c.slots) s"
+            " FROM lamsearch_cohort c, json_each(c.trials) s"
             " JOIN trials t ON t.trial_id = json_extract(s.value, '$[0]')"
             " GROUP BY c.stage, c.number"
         ).fetchall()

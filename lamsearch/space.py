@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 Point = tuple[float, ...]  # coordinates, in the order of the space's dimensions
 Interval = tuple[float, float]
@@ -132,4 +133,9 @@ LAMBDA = Dimension(
     about="L2 penalty per squared weight, no unit",
     scale=Scale.LOG10,
 )
-SPACE = Space(dimensions=(LAMBDA,))  # of every study, so far
+SPACE = Space(dimensions=(LAMBDA,))
+
+
+def space_of(_document: Mapping[str, Any]) -> Space:
+    """Return the space of a study by its canonical form; every study searches λ alone, so far."""
+    return SPACE

@@ -14,7 +14,7 @@ from lamsearch.results.trials import (
     TrialRecord,
     TrialState,
 )
-from lamsearch.space import SPACE, Bounds, Space
+from lamsearch.space import Bounds, Space, space_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ class StudyRecord:
     @property
     def space(self) -> Space:
         """What is searched."""
-        return SPACE
+        return space_of(self.settings)
 
     @property
     def metric(self) -> Metric:

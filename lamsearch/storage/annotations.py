@@ -23,6 +23,7 @@ from optuna.trial import TrialState as OptunaState
 from sqlalchemy import RowMapping
 
 from lamsearch.results import StageName, StageRecord, StudyRecord
+from lamsearch.space import space_of
 from lamsearch.storage import dashboard_bridge
 from lamsearch.storage.lazy_attributes import LazyAttributes
 from lamsearch.storage.optuna_bridge import FrozenStudy, study_id, trial_id
@@ -99,7 +100,9 @@ class Annotations:
             for one in planned
             if (blob := self._view.curve(stage, one)) is not None
         }
-        ended = trial_records(planned, [self.cache.get_trial(trial)], blobs)
+        ended = trial_records(
+            planned, [self.cache.get_trial(trial)], blobs, space=space_of(row["document"])
+        )
         if not blobs or not ended:
             return None
         found = StageRecord(name=stage.stage, bounds=stage.bounds, trials=ended)
@@ -233,11 +236,12 @@ class Annotations:
         stage: StageName,
         found: list[tuple[PlannedStage, list[FrozenTrial]]],
     ) -> dict[str, Any]:
+        space = space_of(row["document"])
         records = {
             one.stage: StageRecord(
                 name=one.stage,
                 bounds=one.bounds,
-                trials=trial_records(self._view.trials(one), trials, {}),
+                trials=trial_records(self._view.trials(one), trials, {}, space=space),
             )
             for one, trials in found
         }

@@ -13,7 +13,7 @@ from lamsearch.space import Point
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedTrial:
-    """One trial of a claimed cohort: Optuna's id, the candidate, its log10 λ."""
+    """One trial of a claimed cohort: Optuna's id, the candidate, its point."""
 
     trial: int
     candidate: int
@@ -58,4 +58,4 @@ class Heartbeat:
     per_second: float
     recovered: int | None = None
     best: float | None = None
-    best_at: float | None = None
+    best_at: Point | None = None

@@ -7,7 +7,7 @@ place in the code, for it may also be a fault there. Refuses to mend anything.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, TypeAdapter
 
 from lamsearch.errors import StorageError, shown
-from lamsearch.space import SPACE
+from lamsearch.space import Space
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class _CohortRow(BaseModel):
     stage: Literal["coarse", "fine", "finalists", "final", "test"]
     number: NonNegativeInt
     replicate: NonNegativeInt
-    slots: list[Any]
+    trials: list[Any]
     token: NonNegativeInt
     takeovers: NonNegativeInt
     total: NonNegativeInt
@@ -65,7 +65,7 @@ class _Planned(BaseModel):
     model_config = ConfigDict(strict=True)
     trial: NonNegativeInt
     candidate: NonNegativeInt
-    coordinate: FiniteFloat | None
+    point: list[FiniteFloat] | None
 
 
 # Optuna asserts what it reads of its tables.
@@ -102,15 +102,25 @@ def check_row(row: Mapping[Any, Any]) -> None:
 
 
 def check_cohort(row: Mapping[Any, Any]) -> None:
-    """Look whether a cohort's row is what a worker can train.
+    """Look whether the columns of a cohort's row have their types.
 
     Raises:
-        ValueError: It is not.
-        ArithmeticError: A λ is beyond all numbers.
+        ValueError: One has not.
     """
-    for trial, candidate, value in _CohortRow.model_validate(dict(row)).slots:
-        planned = _Planned(trial=trial, candidate=candidate, coordinate=value)
-        _ = SPACE.dimensions[0].value(planned.coordinate or 0.0)
+    for trial, candidate, value in _CohortRow.model_validate(dict(row)).trials:
+        _Planned(trial=trial, candidate=candidate, point=value)
+
+
+def check_points(entries: Sequence[Sequence[Any]], space: Space) -> None:
+    """Look whether the points of a cohort's trials are of a space.
+
+    Raises:
+        ValueError: One is not.
+        ArithmeticError: A value at one is beyond all numbers.
+    """
+    for *_, coordinates in entries:
+        if coordinates is not None:
+            space.values(tuple(coordinates))
 
 
 def believed(value: T) -> T:

@@ -12,18 +12,15 @@ from typing import Any
 
 from lamsearch.results import Counts, Decision, DecisionKind, StageName
 from lamsearch.storage.damage import believed
+from lamsearch.storage.documents import bounds_entry, bounds_of_entry
 
 
 def decision_json(decision: Decision) -> dict[str, Any]:
     """Return a decision as plain JSON values."""
-    interval = None
-    if decision.bounds is not None:
-        ((low, high),) = decision.bounds
-        interval = [float(low), float(high)]
     return {
         "kind": decision.kind.value,
         "candidates": list(decision.candidates),
-        "interval": interval,
+        **bounds_entry(decision.bounds),
         "inputs": {stage: asdict(counts) for stage, counts in decision.inputs.items()},
     }
 
@@ -39,7 +36,7 @@ def decisions_from(value: Sequence[Mapping[str, Any]] | None) -> tuple[Decision,
             Decision(
                 kind=DecisionKind(one["kind"]),
                 candidates=_pair(one["candidates"]),
-                bounds=None if one["interval"] is None else (_pair(one["interval"]),),
+                bounds=bounds_of_entry(one),
                 inputs=inputs_from(one["inputs"]),
             )
         )

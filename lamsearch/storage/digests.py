@@ -19,16 +19,16 @@ from optuna.trial import FrozenTrial
 from lamsearch.errors import StorageError
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
-from lamsearch.space import SPACE, Point
+from lamsearch.space import Bounds, Point, Space, space_of
 from lamsearch.storage.decisions import decision_json
-from lamsearch.storage.documents import point_from, stored_point
+from lamsearch.storage.documents import bounds_from, point_from
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.optuna_bridge import SYSTEM_ATTRIBUTES
 from lamsearch.storage.tables import stages, studies
 
 TRIAL_KEY = "lamsearch:sha256"  # of Optuna's system attributes of a trial
 STUDY_KEY = "sha256"  # in the JSON of a study's choice
-_CHOSEN = (SPACE.dimensions[0].name, "rule", f"validation_{DEFAULT_METRIC.name}", "warnings")
+_CHOSEN = ("rule", f"validation_{DEFAULT_METRIC.name}", "warnings")
 _FIXED = ("name", "data_fingerprint", "validation_images", "classes", "data_facts")
 _RESTORE = "the database is damaged; restore a copy of it"
 
@@ -67,9 +67,8 @@ def of_record(record: TrialRecord) -> str:
     scores: tuple[float | None, ...] = (record.score, record.validation_loss, record.train_score)
     if record.score_error is not None:
         scores = (*scores, record.score_error)
-    point = None if record.point is None else stored_point(record.point)
     return digest(
-        record.candidate, record.replicate, point, record.state.value,
+        record.candidate, record.replicate, _of_point(record.point), record.state.value,
         None if complete else record.reason, None if complete else record.updates,
         None if failed else scores,
     )  # fmt: skip
@@ -92,14 +91,14 @@ def write_digests(
     transaction.connection.execute(sa.insert(SYSTEM_ATTRIBUTES), rows)
 
 
-def check_record(record: TrialRecord, stage: str, trial: FrozenTrial) -> None:
+def check_record(record: TrialRecord, stage: str, trial: FrozenTrial, space: Space) -> None:
     """Refuse a trial's result that is not as it was completed; ``trial`` is Optuna's.
 
     Raises:
         StorageError: It is not.
     """
     known = trial.system_attrs.get(TRIAL_KEY)
-    params = {} if record.point is None else SPACE.params(record.point)
+    params = {} if record.point is None else space.params(record.point)
     moved = any(trial.params.get(name, x) != x for name, x in params.items())
     if known is not None and (known != of_record(record) or moved):
         raise StorageError(
@@ -111,12 +110,10 @@ def check_record(record: TrialRecord, stage: str, trial: FrozenTrial) -> None:
 def with_choice(transaction: Transaction, name: str, selected: dict[str, Any]) -> dict[str, Any]:
     """Return a choice of λ with the digests of it, and of what it was made from."""
     row = transaction.execute(sa.select(studies).where(studies.c.name == name)).mappings().one()
-    query = sa.select(stages.c.name, stages.c.low, stages.c.high, stages.c.decisions).where(
-        stages.c.study == name
-    )
+    query = sa.select(stages.c.name, stages.c.bounds, stages.c.decisions)
     known: dict[str, str] = {}
-    for one in transaction.execute(query):
-        known[one.name] = digest(one.low, one.high)
+    for one in transaction.execute(query.where(stages.c.study == name)):
+        known[one.name] = _of_bounds(bounds_from(one.bounds))
         if one.decisions is not None:
             known[_decisions_key(one.name)] = digest(one.decisions)
     return {**selected, STUDY_KEY: {**known, "choice": _of_choice(row, selected)}}
@@ -156,8 +153,7 @@ def check_intervals(row: Mapping[Any, Any], records: Mapping[StageName, StageRec
     """
     known = _known(row)
     for name, record in records.items():
-        low, high = record.bounds[0] if record.bounds else (None, None)
-        if known.get(name) not in (None, digest(low, high)):
+        if known.get(name) not in (None, _of_bounds(record.bounds)):
             raise _damaged(row, f"interval of {name}")
         decisions = [decision_json(one) for one in record.decisions]
         if decisions and known.get(_decisions_key(name)) not in (None, digest(decisions)):
@@ -170,12 +166,25 @@ def _known(row: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 
 def _of_choice(row: Mapping[Any, Any], selected: Mapping[str, Any]) -> str:
-    chosen = {name: selected.get(name) for name in _CHOSEN}
+    names = [one.name for one in space_of(row["document"]).dimensions]
+    chosen = {name: selected.get(name) for name in (*names, *_CHOSEN)}
     if "inputs" in selected:  # an earlier version wrote none
         chosen["inputs"] = selected["inputs"]
     if row["search_ended"] is not None:
         chosen["search_ended"] = row["search_ended"]
     return digest(chosen, *(row[name] for name in _FIXED))
+
+
+def _of_bounds(bounds: Bounds | None) -> str:
+    """The digest of a stage's bounds; of one interval as every version has made it."""
+    if bounds is None or len(bounds) == 1:
+        return digest(*(bounds[0] if bounds else (None, None)))
+    return digest(bounds)
+
+
+def _of_point(point: Point | None) -> float | Point | None:
+    """What a digest is made of for a point; of one coordinate as every version has made it."""
+    return point[0] if point is not None and len(point) == 1 else point
 
 
 def _decisions_key(stage: str) -> str:

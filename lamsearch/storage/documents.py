@@ -1,18 +1,20 @@
 """The JSON forms in which our tables keep points, choices and final scores.
 
-Enters: records. Leaves: plain JSON values, by the names that every version has written. Refuses to
-read: see `reading`.
+Enters: records, or the points and bounds that anybody may have written. Leaves: plain JSON values,
+by the names that every version has written, or points and bounds. Refuses to read the rest: see
+`reading`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import FinalScore, Selected
-from lamsearch.space import SPACE, Point
+from lamsearch.space import Bounds, Interval, Point, Space
 
 # Keys that were named when accuracy was the only metric.
 SCORE = f"validation_{DEFAULT_METRIC.name}"
@@ -20,23 +22,52 @@ FINAL_SCORES = "accuracies"
 TRAIN_SCORE = "train_{}"  # of Optuna's attributes of a trial, by the metric's name
 
 
-def stored_point(point: Point | None) -> float | None:
-    """Return a point as a cohort's row keeps it: its one coordinate, null where it is open."""
-    if point is None:
-        return None
-    (coordinate,) = point
-    return coordinate
+def stored_point(point: Point | None) -> list[float] | None:
+    """Return a point as a cohort's row keeps it: its coordinates, null where it is open."""
+    return None if point is None else list(point)
 
 
 def point_from(value: Any) -> Point | None:
-    """Return the point of a cohort's row."""
-    return None if value is None else (value,)
+    """Return the point of a cohort's row.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return None if value is None else tuple(map(_number, _list(value)))
 
 
-def choice_document(selected: Selected) -> dict[str, Any]:
+def bounds_from(value: Any) -> Bounds | None:
+    """Return the bounds of a stage's row.
+
+    Raises:
+        ValueError: They are none.
+    """
+    return None if value is None else tuple(map(_interval, _list(value)))
+
+
+def bounds_entry(bounds: Bounds | None) -> dict[str, Any]:
+    """Return bounds as an entry of a JSON object; one interval as every version has written it."""
+    if bounds is None or len(bounds) == 1:
+        return {"interval": None if bounds is None else list(map(float, bounds[0]))}
+    return {"bounds": [list(map(float, interval)) for interval in bounds]}
+
+
+def bounds_of_entry(value: Mapping[str, Any]) -> Bounds | None:
+    """Return the bounds of such an object.
+
+    Raises:
+        KeyError: It has no such entry.
+        ValueError: They are none.
+    """
+    if "bounds" in value:
+        return bounds_from(value["bounds"])
+    return None if value["interval"] is None else (_interval(value["interval"]),)
+
+
+def choice_document(selected: Selected, space: Space) -> dict[str, Any]:
     """Return a choice as a study's row keeps it."""
     return {
-        **SPACE.params(selected.point),
+        **space.params(selected.point),
         "rule": selected.rule,
         SCORE: None if selected.score is None else asdict(selected.score),
         "warnings": selected.warnings,
@@ -54,3 +85,20 @@ def final_document(final: FinalScore) -> dict[str, Any]:
 def metric_name(document: Mapping[str, Any]) -> str:
     """Return the name of the metric of a study, by its canonical form."""
     return str(document.get("metric", DEFAULT_METRIC.name))
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"coordinates must be a list of numbers, got {value!r}")
+    return value
+
+
+def _interval(value: Any) -> Interval:
+    low, high = map(_number, _list(value))
+    return low, high
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"a coordinate must be a finite number, got {value!r}")
+    return float(value)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from lamsearch.errors import StudyHaltedError
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import FinalScore, TestOpening, Trained, TrialState
-from lamsearch.space import SPACE, Point
+from lamsearch.space import Point, space_of
 from lamsearch.storage.claims import Claim, Heartbeat, Wait
 from lamsearch.storage.completion import end_trials, finite, write_curves
 from lamsearch.storage.damage import check_cohort, damage_is_said
@@ -30,8 +30,8 @@ from lamsearch.storage.planned import read_stage_row, settle
 from lamsearch.storage.queue import (
     check_states,
     first_cohort,
+    keep_active,
     lost,
-    note_start,
     present,
     same_claim,
     take,
@@ -39,6 +39,7 @@ from lamsearch.storage.queue import (
 )
 from lamsearch.storage.reading import model_digests, read_stage
 from lamsearch.storage.states import PAUSED
+from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import DONE, LEASED, OPEN, cohorts, studies
 from lamsearch.storage.transition import advance
 from lamsearch.storage.worker_transactions import WorkerTransactions
@@ -97,11 +98,11 @@ class Leases(WorkerTransactions):
                     self._waiting = max(1, self._left(transaction))
                     return Wait(cohorts=self._waiting, paused=True)
                 end_search_if_due(transaction, self._study, self._limits)
+                if not keep_active(transaction, self._study, study):
+                    continue
                 row = self._first(transaction, study.now, lock=True)
                 if row is not None:
                     self._waiting = 0
-                    if not study.started:
-                        note_start(transaction, self._study, study.now)
                     return self._take(transaction, row, study.now)
                 self._waiting = self._left(transaction)
                 if not self._waiting:
@@ -220,8 +221,8 @@ class Leases(WorkerTransactions):
     def chosen(self) -> Point:
         """Return the committed choice."""
         with self._read() as transaction:
-            query = sa.select(studies.c.selected).where(studies.c.name == self._study)
-            return SPACE.point(transaction.connection.scalar(query) or {})
+            row = planned_study_row(transaction, self._study)
+            return space_of(row["document"]).point(row["selected"] or {})
 
     @damage_is_said()
     def trained(self) -> dict[int, str | None]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from lamsearch.errors import StorageError
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import QueuedStudy, Selected, StudyState
+from lamsearch.space import space_of
 from lamsearch.storage.damage import believed, damage_is_said
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import holds
@@ -39,6 +40,7 @@ def read_queue(database: Database) -> tuple[QueuedStudy, ...]:
         query = sa.select(
             *(studies.c[name] for name in _COLUMNS),
             sa.cast(studies.c.selected, sa.Text).label("selected"),
+            _chosen_from(),
             _metric(transaction),
         )
         rows = transaction.execute(query).mappings().all()
@@ -79,10 +81,10 @@ def _metric(transaction: Transaction) -> sa.Label[str]:
 
 def _trial_count(transaction: Transaction) -> sa.ColumnElement[int]:
     """How many trials a cohort has; none where its row is damaged."""
-    count = sa.func.json_array_length(cohorts.c.slots, type_=sa.Integer)
+    count = sa.func.json_array_length(cohorts.c.trials, type_=sa.Integer)
     if transaction.connection.dialect.name == "sqlite":
-        return sa.case((sa.func.json_valid(cohorts.c.slots) == 1, count), else_=0)
-    return sa.case((sa.func.json_typeof(cohorts.c.slots) == "array", count), else_=0)
+        return sa.case((sa.func.json_valid(cohorts.c.trials) == 1, count), else_=0)
+    return sa.case((sa.func.json_typeof(cohorts.c.trials) == "array", count), else_=0)
 
 
 def _reasons(transaction: Transaction) -> dict[str, list[str]]:
@@ -112,7 +114,7 @@ def _queued(
                     planned_trials=0 if totals is None else int(totals["planned"]),
                     progress=_progress(row, totals, state),
                     workers=workers,
-                    selected=_selected(row["selected"]),
+                    selected=_selected(row["selected"], row["chosen_from"]),
                     failure=row["failure"],
                     unable=tuple(reasons.get(row["id"], ())) if unserved else (),
                     metric=row["metric"] or DEFAULT_METRIC.name,
@@ -122,9 +124,15 @@ def _queued(
         return _damaged(row, str(error))
 
 
-def _selected(text: str | None) -> Selected | None:
+def _chosen_from() -> sa.Label[str]:
+    """The canonical form of a study that has chosen: it names what is searched."""
+    document = sa.cast(studies.c.document, sa.Text)
+    return sa.case((studies.c.selected.is_not(None), document)).label("chosen_from")
+
+
+def _selected(text: str | None, document: str | None) -> Selected | None:
     found = None if text is None else json.loads(text)
-    return selected_from(found)
+    return selected_from(found, space_of(json.loads(document or "{}")))
 
 
 def _progress(row: sa.RowMapping, totals: Mapping[Any, Any] | None, state: StudyState) -> float:

@@ -14,7 +14,6 @@ from typing import Any
 
 import optuna
 import sqlalchemy as sa
-from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 from sqlalchemy.engine import Connection
@@ -22,9 +21,9 @@ from sqlalchemy.engine import Connection
 from lamsearch.errors import StudyStateError
 from lamsearch.results import Decision, StageName
 from lamsearch.search import TrialPlan
-from lamsearch.space import SPACE, Bounds, Point
+from lamsearch.space import Bounds, Point, Space, space_of
 from lamsearch.storage.decisions import decisions_from
-from lamsearch.storage.documents import point_from
+from lamsearch.storage.documents import bounds_from, bounds_of_entry, point_from
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.optuna_bridge import (
     STUDIES,
@@ -34,6 +33,7 @@ from lamsearch.storage.optuna_bridge import (
     trial_id,
 )
 from lamsearch.storage.optuna_rows import start
+from lamsearch.storage.optuna_templates import bounds_for, template
 from lamsearch.storage.tables import DONE, cohorts, stages, studies
 
 LEFT_OUT = "lamsearch"  # the attribute of a trial that is planned no more
@@ -64,13 +64,14 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRow:
-    """A stage in the storage: our study's id, Optuna's number, its bounds, and the
-    decisions that its candidates are of."""
+    """A stage in the storage: our study's id, Optuna's number, what is searched, its bounds, and
+    the decisions that its candidates are of."""
 
     study: str
     study_id: str
     stage: StageName
     number: int
+    space: Space
     bounds: Bounds | None
     decisions: tuple[Decision, ...]
 
@@ -81,10 +82,9 @@ def read_stage_row(transaction: Transaction, study: str, stage: StageName) -> St
     Raises:
         StudyStateError: Optuna's study of it was removed.
     """
+    columns = (stages.c.optuna_study, stages.c.bounds, stages.c.decisions)
     query = (
-        sa.select(
-            studies.c.id, stages.c.optuna_study, stages.c.low, stages.c.high, stages.c.decisions
-        )
+        sa.select(studies.c.id, studies.c.document, *columns)
         .join(stages, stages.c.study == studies.c.name)
         .join(STUDIES, is_ours())
         .where(stages.c.study == study, stages.c.name == stage)
@@ -92,9 +92,9 @@ def read_stage_row(transaction: Transaction, study: str, stage: StageName) -> St
     row = transaction.execute(query).first()
     if row is None:
         raise removed(study, stage)
-    bounds = None if row.low is None else ((row.low, row.high),)
     return StageRow(
-        study=study, study_id=row.id, stage=stage, number=row.optuna_study, bounds=bounds,
+        study=study, study_id=row.id, stage=stage, number=row.optuna_study,
+        space=space_of(row.document), bounds=bounds_from(row.bounds),
         decisions=decisions_from(row.decisions),
     )  # fmt: skip
 
@@ -116,7 +116,7 @@ def planned_trials(
     connection: Connection, study: str, stage: StageName | None = None
 ) -> list[PlannedTrial]:
     """Return the planned trials of a study, or of one stage, in the order of the plan."""
-    columns = (cohorts.c.stage, cohorts.c.number, cohorts.c.replicate, cohorts.c.slots,
+    columns = (cohorts.c.stage, cohorts.c.number, cohorts.c.replicate, cohorts.c.trials,
                cohorts.c.state, cohorts.c.token)  # fmt: skip
     query = sa.select(*columns).where(cohorts.c.study == study)
     if stage is not None:
@@ -127,17 +127,17 @@ def planned_trials(
             cohort=row.number, point=point_from(value), begun=row.token > 0, done=row.state == DONE,
         )
         for row in connection.execute(query.order_by(cohorts.c.stage, cohorts.c.number))
-        for trial, candidate, value in row.slots
+        for trial, candidate, value in row.trials
     ]  # fmt: skip
 
 
 def planned_ids(dialect: str) -> sa.Select[Any]:
     """Return a query of Optuna's ids of the planned trials, for the database itself to use."""
     if dialect == "sqlite":
-        entry = sa.func.json_each(cohorts.c.slots).table_valued("value", name="slot")
+        entry = sa.func.json_each(cohorts.c.trials).table_valued("value", name="trial")
         trial: sa.ColumnElement[Any] = sa.func.json_extract(entry.c.value, "$[0]")
     else:
-        entry = sa.func.json_array_elements(cohorts.c.slots).table_valued("value", name="slot")
+        entry = sa.func.json_array_elements(cohorts.c.trials).table_valued("value", name="trial")
         trial = entry.c.value.op("->>")(sa.literal_column("0"))
     ids = sa.select(sa.cast(trial, sa.Integer).label("trial"))
     return ids.select_from(cohorts.join(entry, sa.true()))
@@ -151,7 +151,7 @@ def settle(
     Returns:
         The cohort's trials as they are now, and a sentence for each trial that was planned anew.
     """
-    entries = [list(entry) for entry in cohort["slots"]]
+    entries = [list(entry) for entry in cohort["trials"]]
     found = _states(transaction, stage_row, [entry[0] for entry in entries])
     lines, waiting = [], []
     for entry in entries:
@@ -165,13 +165,13 @@ def settle(
     if lines:
         key = (cohorts.c.study == stage_row.study, cohorts.c.stage == stage_row.stage,
                cohorts.c.number == cohort["number"])  # fmt: skip
-        transaction.execute(sa.update(cohorts).where(*key).values(slots=entries))
+        transaction.execute(sa.update(cohorts).where(*key).values(trials=entries))
     return entries, tuple(lines)
 
 
-def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: int) -> float:
+def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: int) -> Point:
     """Let an adaptive sampler choose the point of a running trial, by what is planned alone."""
-    query = sa.select(cohorts.c.slots).where(
+    query = sa.select(cohorts.c.trials).where(
         cohorts.c.study == stage_row.study, cohorts.c.stage == stage_row.stage
     )
     planned = {entry[0] for entries in transaction.connection.scalars(query) for entry in entries}
@@ -181,28 +181,14 @@ def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: i
     )
     study.get_trials(deepcopy=False)  # the cache must know a trial before it is asked for
     found = optuna.trial.Trial(study, trial)
-    (dimension,) = SPACE.dimensions
-    value = found.suggest_float(dimension.name, *found.user_attrs["interval"])
-    found.set_user_attr(dimension.parameter, dimension.value(value))
-    return value
-
-
-def template(planned: TrialPlan, cohort: int, bounds: FloatDistribution) -> FrozenTrial:
-    """Return a planned trial for Optuna: waiting, with its point unless a sampler chooses."""
-    params = {} if planned.point is None else SPACE.params(planned.point)
-    attributes: dict[str, Any] = {
-        "candidate": planned.candidate, "replicate": planned.replicate, "cohort": cohort
-    }  # fmt: skip
-    if planned.point is not None:
-        attributes |= SPACE.parameters(planned.point)
-    else:  # the stage's own interval may grow before the sampler is asked
-        attributes["interval"] = [bounds.low, bounds.high]
-    return optuna.trial.create_trial(
-        state=OptunaState.WAITING,
-        params=params,
-        distributions=dict.fromkeys(params, bounds),
-        user_attrs=attributes,
+    names = [one.name for one in stage_row.space.dimensions]
+    bounds = bounds_of_entry(found.user_attrs) or ()
+    point = tuple(
+        found.suggest_float(name, *interval) for name, interval in zip(names, bounds, strict=True)
     )
+    for name, value in stage_row.space.parameters(point).items():
+        found.set_user_attr(name, value)
+    return point
 
 
 def _states(
@@ -250,10 +236,12 @@ def _plan_anew(
 ) -> str:
     """Put a fresh trial into an entry; what was there stays with whoever has had it."""
     old = None if one is None else transaction.optuna.get_trial(entry[0])
-    wanted = TrialPlan(
-        candidate=entry[1], replicate=cohort["replicate"], point=point_from(entry[2])
-    )
-    fresh = template(wanted, cohort["number"], _bounds(stage_row, entry[2], old))
+    point = point_from(entry[2])
+    wanted = TrialPlan(candidate=entry[1], replicate=cohort["replicate"], point=point)
+    bounds = bounds_for(point, stage_row.space, stage_row.bounds, old)
+    if bounds is None:
+        raise removed(stage_row.study, stage_row.stage)
+    fresh = template(wanted, cohort["number"], bounds, stage_row.space)
     left, entry[0] = entry[0], transaction.optuna.create_new_trial(stage_row.number, fresh)
     number = transaction.optuna.get_trial(entry[0]).number
     if old is not None and not old.state.is_finished():
@@ -264,29 +252,6 @@ def _plan_anew(
     return (
         f"{name} of {stage_row.study}/{stage_row.stage} ({which}) {why}: "
         f"it is left out, and planned anew as trial {number}"
-    )
-
-
-def _bounds(stage_row: StageRow, value: float | None, old: FrozenTrial | None) -> FloatDistribution:
-    """The distribution that a fresh trial is given: its forerunner's, else the stage's."""
-    if value is None and old is not None and _is_interval(old.user_attrs.get("interval")):
-        return FloatDistribution(*old.user_attrs["interval"])
-    low, high = stage_row.bounds[0] if stage_row.bounds else (value, value)
-    if low is None or high is None:
-        raise removed(stage_row.study, stage_row.stage)
-    known = None if old is None else old.distributions.get(SPACE.dimensions[0].name)
-    if value is None or (low <= value <= high and stage_row.bounds is not None):
-        return FloatDistribution(low, high)
-    if isinstance(known, FloatDistribution) and known.low <= value <= known.high:
-        return known
-    return FloatDistribution(min(low, value), max(high, value))
-
-
-def _is_interval(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and [type(end) for end in value] == [float, float]
-        and value[0] <= value[1]
     )
 
 

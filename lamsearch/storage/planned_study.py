@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from lamsearch.errors import StorageError, shown
 from lamsearch.results import Selected, StageName
+from lamsearch.space import space_of
 from lamsearch.storage.damage import check_row
 from lamsearch.storage.digests import check_study
 from lamsearch.storage.study_json import selected_from
@@ -72,5 +73,5 @@ def planned_study_from(row: sa.RowMapping) -> PlannedStudy:
         finished=row["finished"] is not None,
         failure=row["failure"],
         halted=row["halted"],
-        selected=selected_from(row["selected"]),
+        selected=selected_from(row["selected"], space_of(row["document"])),
     )

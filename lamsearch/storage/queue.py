@@ -16,12 +16,13 @@ import sqlalchemy as sa
 from lamsearch.errors import LeaseLostError, StudyHaltedError
 from lamsearch.results import SEARCHING, STAGES
 from lamsearch.storage.claims import Claim, LeasedTrial
+from lamsearch.storage.damage import check_points
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.expiry import holds
 from lamsearch.storage.planned import StageRow, read_stage_row, sample, settle
 from lamsearch.storage.states import CANCELLED, PAUSED
 from lamsearch.storage.study_rows import deleted, find_study_row, planned_study_row
-from lamsearch.storage.tables import DONE, LEASED, OPEN, TEST, cohorts, studies
+from lamsearch.storage.tables import ACTIVE, DONE, LEASED, OPEN, TEST, cohorts, studies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,22 @@ def present(transaction: Transaction, study: str) -> Present:
         paused=row.halted == PAUSED,
         started=row.started is not None,
     )
+
+
+def keep_active(transaction: Transaction, study: str, found: Present) -> bool:
+    """Keep a study from being paused or cancelled until the transaction's end, unless it was since
+    it was looked at; note when its first lease is given, from which its time limit counts.
+
+    The study's row is locked before a cohort's, by everybody. SQLite has one writer anyway.
+    """
+    active = (studies.c.name == study, ACTIVE)
+    if not found.started:
+        first = sa.update(studies).where(*active, studies.c.started.is_(None))
+        return transaction.execute(first.values(started=found.now)).rowcount == 1
+    if transaction.connection.dialect.name == "sqlite":
+        return True
+    query = sa.select(studies.c.id).where(*active).with_for_update(read=True)
+    return transaction.execute(query).first() is not None
 
 
 def unfinished(transaction: Transaction, study: str) -> int:
@@ -135,6 +152,7 @@ def start_cohort(
     if row["stage"] == TEST:
         return [], ()
     stage_row = read_stage_row(transaction, study, row["stage"])
+    check_points(row["trials"], stage_row.space)
     entries, replanned = settle(transaction, stage_row, row, begun=row["token"] > 0)
     if any(entry[2] is None for entry in entries):
         _sample(transaction, stage_row, entries)
@@ -165,7 +183,7 @@ def take(
     whose = row["owner"] if reclaimed else row["taken_from"] if row["state"] == LEASED else None
     values = {
         **lease, "state": LEASED, "token": row["token"] + 1,
-        "slots": entries, "takeovers": row["takeovers"] + reclaimed, "taken_from": whose,
+        "trials": entries, "takeovers": row["takeovers"] + reclaimed, "taken_from": whose,
         "recovered": None,
     }  # fmt: skip
     key = (cohorts.c.study == study, cohorts.c.stage == row["stage"],
@@ -179,7 +197,7 @@ def take(
         replicate=row["replicate"],
         token=row["token"] + 1,
         reclaimed=reclaimed,
-        trials=tuple(LeasedTrial(trial=t, candidate=c, point=(x,)) for t, c, x in entries),
+        trials=tuple(LeasedTrial(trial=t, candidate=c, point=tuple(x)) for t, c, x in entries),
         replanned=replanned,
     )
 
@@ -195,15 +213,9 @@ def lost(transaction: Transaction, claim: Claim) -> LeaseLostError:
     return LeaseLostError(f"lease: {title} was given to another worker")
 
 
-def note_start(transaction: Transaction, study: str, now: float) -> None:
-    """Note when a study's first lease was given: its time limit counts from there."""
-    first = sa.update(studies).where(studies.c.name == study, studies.c.started.is_(None))
-    transaction.execute(first.values(started=now))
-
-
 def _sample(transaction: Transaction, stage_row: StageRow, entries: list[list[Any]]) -> None:
     seed = planned_study_row(transaction, stage_row.study)["document"]["seed"]
     for entry in entries:
         entropy = (seed, STAGES.index(stage_row.stage), entry[1])
         state = int(np.random.SeedSequence(entropy, spawn_key=(3,)).generate_state(1)[0])
-        entry[2] = sample(transaction, stage_row, entry[0], seed=state)
+        entry[2] = list(sample(transaction, stage_row, entry[0], seed=state))

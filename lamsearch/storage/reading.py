@@ -11,6 +11,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from lamsearch.results import Joined, StageName, StageRecord, StudyRecord, TestOpening
+from lamsearch.space import space_of
 from lamsearch.storage.damage import believed, check_row, damage_is_said
 from lamsearch.storage.digests import check_intervals, check_study
 from lamsearch.storage.engine import Database, Transaction
@@ -71,7 +72,7 @@ def study_record(
         data=facts_from(row["data_facts"]),
         environment=environment_from(row["environment"]),
         workers=workers,
-        selected=selected_from(row["selected"]),
+        selected=selected_from(row["selected"], space_of(row["document"])),
         openings=tuple(believed(TestOpening(**opening)) for opening in row["openings"]),
         final=final_from(row["final"]),
         failure=row["failure"],
@@ -103,7 +104,7 @@ def read_stage(
         examples = typed(int, found.get(stage)) if isinstance(found, dict) else None
     trials = transaction.optuna.get_all_trials(stage_row.number, deepcopy=False)
     planned = planned_trials(transaction.connection, study, stage)
-    records = trial_records(planned, trials, blobs, examples)
+    records = trial_records(planned, trials, blobs, examples, space=stage_row.space)
     if len(records) < len(planned):
         raise removed(study, stage)
     if curves_too and stage == "final":

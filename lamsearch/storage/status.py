@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import STAGES, Selected, StudyState
-from lamsearch.space import SPACE
+from lamsearch.space import Space, space_of
 from lamsearch.storage.damage import believed, damage_is_said
-from lamsearch.storage.documents import metric_name
+from lamsearch.storage.documents import metric_name, point_from
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import lease_holds
 from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
@@ -31,7 +31,7 @@ from lamsearch.storage.unable import unable_of
 _RECOVERIES = 5
 # How near each other candidates are one mark of a status: in the coordinate, and in the score.
 _NEAR = (0.02, 0.005)
-_WATCHED = [column for column in cohorts.c if column.name != "slots"]
+_WATCHED = [column for column in cohorts.c if column.name != "trials"]
 # By database: of which study at how many finished trials, and its points then.
 _POINTS: WeakKeyDictionary[Database, tuple[tuple[str, int], tuple[Scored, ...]]] = (
     WeakKeyDictionary()
@@ -95,10 +95,11 @@ class Scored:
 class Status:
     """A study at a glance; cheap to read, whatever its size in trials and updates.
 
-    ``best`` is (coordinate, validation score) of the latest stage that has one. ``recovered`` are
-    the latest few cohorts that were resumed, the newest first. ``points`` are in the order of the
-    stages, then of λ. ``search_ended`` is why searching ended before its stages did; ``unable``
-    has a sentence for each host that cannot serve it.
+    ``best`` is (coordinate in the space's first dimension, validation score) of the latest stage
+    that has one. ``recovered`` are the latest few cohorts that were resumed, the newest first.
+    ``points`` are in the order of the stages, then of that coordinate. ``search_ended`` is why
+    searching ended before its stages did; ``unable`` has a sentence for each host that cannot
+    serve it.
     """
 
     name: str
@@ -153,7 +154,7 @@ def read_status(database: Database, name: str) -> Status:
             recovered=tuple(_recovery(cohort) for cohort in recovered),
             best=best,
             failure=row["failure"],
-            selected=selected_from(row["selected"]),
+            selected=selected_from(row["selected"], space_of(row["document"])),
             elapsed=elapsed(row["created"], row["finished"] or now),
             points=points,
             metric=metric_name(row["document"]),
@@ -166,7 +167,7 @@ def read_status(database: Database, name: str) -> Status:
 
 def _totals(transaction: Transaction, name: str) -> list[sa.Row[Any]]:
     """A row per planned stage, in their order; the database adds up."""
-    trials = sa.func.json_array_length(cohorts.c.slots, type_=sa.Integer)
+    trials = sa.func.json_array_length(cohorts.c.trials, type_=sa.Integer)
     query = sa.select(
         cohorts.c.stage,
         sa.func.sum(trials).label("planned"),
@@ -186,10 +187,11 @@ def _best(
     latest = next((one for one in reversed(totals) if one.best is not None), None)
     if latest is None:
         return None
-    query = sa.select(sa.func.max(cohorts.c.best_at)).where(
+    query = sa.select(cohorts.c.best_at).where(
         cohorts.c.study == name, cohorts.c.stage == latest.stage, cohorts.c.best == latest.best
     )
-    return float(transaction.connection.scalar(query) or 0.0), float(latest.best)
+    points = [point_from(value) or (0.0,) for value in transaction.connection.scalars(query)]
+    return max(points)[0], float(latest.best)
 
 
 def _points(
@@ -199,14 +201,15 @@ def _points(
     finished = (row["id"], sum(int(one.finished) for one in totals))
     known = _POINTS.get(database)
     if known is None or known[0] != finished:
-        query = _points_query(row["name"], transaction.connection.dialect.name)
+        kind = transaction.connection.dialect.name
+        query = _points_query(row["name"], kind, space_of(row["document"]))
         points = [Scored(**one) for one in transaction.execute(query).mappings()]
         points.sort(key=lambda one: (STAGES.index(one.stage), one.at))
         _POINTS[database] = known = (finished, tuple(points))
     return known[1]
 
 
-def _points_query(name: str, dialect: str) -> sa.Select[Any]:
+def _points_query(name: str, dialect: str, space: Space) -> sa.Select[Any]:
     """The database averages over replicates and joins what lies near: 10,000 trials stay few."""
     trial, value, param = TRIALS.c, VALUES.c, PARAMS.c
     done = sa.and_(cohorts.c.study == name, cohorts.c.state == DONE)
@@ -224,7 +227,7 @@ def _points_query(name: str, dialect: str) -> sa.Select[Any]:
         # a list of ids, not a join: SQLite would read the plan anew for every trial
         .where(trial.trial_id.in_(planned_ids(dialect).where(done)))
         .where(sa.cast(trial.state, sa.String) == "COMPLETE")
-        .where(param.param_name == SPACE.dimensions[0].name)
+        .where(param.param_name == space.dimensions[0].name)
         .where(value.value.is_not(None))
         .group_by(stages.c.name, param.param_value)
         .subquery()

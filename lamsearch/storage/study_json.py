@@ -19,21 +19,21 @@ from lamsearch.results import (
     StudyRecord,
 )
 from lamsearch.search import restated
-from lamsearch.space import SPACE
+from lamsearch.space import Space
 from lamsearch.statistics import validation_images
 from lamsearch.storage.damage import believed
 from lamsearch.storage.decisions import inputs_from
 from lamsearch.storage.documents import FINAL_SCORES, SCORE
 
 
-def selected_from(value: dict[str, Any] | None) -> Selected | None:
-    """Return the committed choice from its JSON form."""
+def selected_from(value: dict[str, Any] | None, space: Space) -> Selected | None:
+    """Return the committed choice, a point of that space, from its JSON form."""
     if value is None:
         return None
     score = value[SCORE]
     return believed(
         Selected(
-            point=SPACE.point(value),
+            point=space.point(value),
             rule=value["rule"],
             score=None if score is None else _score(score, value["rule"]),
             warnings=tuple(value["warnings"]),

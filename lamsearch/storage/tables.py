@@ -71,8 +71,7 @@ stages = Table(
     Column("study", String(100), primary_key=True),
     Column("name", String(20), primary_key=True),
     Column("optuna_study", Integer, nullable=False),
-    Column("low", Double),
-    Column("high", Double),
+    Column("bounds", JSON(none_as_null=True)),  # [low, high] of each dimension, if drawn within any
     Column("cohorts", Integer, nullable=False),
     Column("rounds", Integer, nullable=False),  # of candidates, the first by the stage before
     Column("decisions", JSON),  # each batch; null in stages that an earlier version planned
@@ -85,7 +84,7 @@ cohorts = Table(
     Column("stage", String(20), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("replicate", Integer, nullable=False),
-    Column("slots", JSON, nullable=False),  # [Optuna trial id, candidate, log10 λ or null]
+    Column("trials", JSON, nullable=False),  # [Optuna trial id, candidate, coordinates or null]
     Column("state", Integer, nullable=False),
     Column("owner", String(200)),
     Column("token", Integer, nullable=False),  # grows with every claim: the fence
@@ -100,7 +99,7 @@ cohorts = Table(
     Column("total", Integer, nullable=False),
     Column("per_second", Double, nullable=False),
     Column("best", Double),
-    Column("best_at", Double),  # log10 λ of the best
+    Column("best_point", JSON(none_as_null=True), key="best_at"),  # coordinates of the best
     Column("seconds", Double),
     Index("lamsearch_cohort_state", "study", "state", "number"),
 )

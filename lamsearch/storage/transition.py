@@ -14,7 +14,6 @@ from typing import Any
 
 import optuna
 import sqlalchemy as sa
-from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
 
 from lamsearch.errors import StudyStateError, WorkFailedError
@@ -29,13 +28,15 @@ from lamsearch.search import (
     Test,
     next_steps,
 )
+from lamsearch.space import Bounds, Point, span
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.decisions import decision_json
 from lamsearch.storage.digests import with_choice
-from lamsearch.storage.documents import choice_document, stored_point
+from lamsearch.storage.documents import bounds_from, choice_document, stored_point
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.optuna_rows import insert_rows, insert_waiting
-from lamsearch.storage.planned import read_stage_row, template
+from lamsearch.storage.optuna_templates import template
+from lamsearch.storage.planned import read_stage_row
 from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.reading import read_stage
 from lamsearch.storage.study_rows import planned_study_row
@@ -88,7 +89,9 @@ def write_step(transaction: Transaction, study: Study, step: Step) -> None:
         case Plan():
             _extend(transaction, study, step)
         case Choose():
-            chosen = with_choice(transaction, study.name, choice_document(step.selected))
+            chosen = with_choice(
+                transaction, study.name, choice_document(step.selected, study.space)
+            )
             _update(transaction, study.name, selected=chosen)
         case Test():
             row = _cohort_row(study.name, TEST, 0, replicate=0, entries=[], total=0)
@@ -150,11 +153,10 @@ def _insert(transaction: Transaction, study: Study, step: Plan) -> None:
         )
     except optuna.exceptions.DuplicatedStudyError:
         raise foreign(title) from None
-    low, high = planned.bounds[0] if planned.bounds else (None, None)
     transaction.execute(
         sa.insert(stages).values(
             study=study.name, name=planned.stage, optuna_study=optuna_study,
-            low=low, high=high, cohorts=len(planned.cohorts), rounds=1,
+            bounds=planned.bounds, cohorts=len(planned.cohorts), rounds=1,
             decisions=[decision_json(step.decision)],
         )
     )  # fmt: skip
@@ -162,7 +164,7 @@ def _insert(transaction: Transaction, study: Study, step: Plan) -> None:
 
 
 def _extend(transaction: Transaction, study: Study, step: Plan) -> None:
-    """Add cohorts to a stage that is planned already; its interval grows to hold theirs."""
+    """Add cohorts to a stage that is planned already; its bounds grow to hold theirs."""
     further = step.trials
     where = (stages.c.study == study.name, stages.c.name == further.stage)
     row = transaction.execute(sa.select(stages).where(*where)).mappings().one()
@@ -173,8 +175,10 @@ def _extend(transaction: Transaction, study: Study, step: Plan) -> None:
     if row["decisions"] is not None:  # a stage of an earlier version has none, and gets none
         values["decisions"] = [*row["decisions"], decision_json(step.decision)]
     if further.bounds is not None:
-        ((low, high),) = further.bounds
-        values |= {"low": min(low, row["low"]), "high": max(high, row["high"])}
+        before = bounds_from(row["bounds"]) or ()
+        values["bounds"] = [
+            (min(a, c), max(b, d)) for (a, b), (c, d) in zip(further.bounds, before, strict=True)
+        ]
     transaction.execute(sa.update(stages).where(*where).values(**values))
     _insert_cohorts(transaction, study, further, number)
 
@@ -182,10 +186,12 @@ def _extend(transaction: Transaction, study: Study, step: Plan) -> None:
 def _insert_cohorts(
     transaction: Transaction, study: Study, planned: StagePlan, optuna_study: int
 ) -> None:
-    bounds = _distribution(study, planned)
+    bounds = _drawn_within(study, planned)
     total = study.training_of(planned.stage).updates
     templates = [
-        template(one, cohort.number, bounds) for cohort in planned.cohorts for one in cohort.trials
+        template(one, cohort.number, bounds, study.space)
+        for cohort in planned.cohorts
+        for one in cohort.trials
     ]
     ids = iter(insert_waiting(transaction, optuna_study, templates))
     rows = [
@@ -198,23 +204,23 @@ def _insert_cohorts(
     insert_rows(transaction, cohorts, rows)
 
 
-def _distribution(study: Study, planned: StagePlan) -> FloatDistribution:
-    """Optuna's distribution: the bounds, else the span of all that is searched."""
+def _drawn_within(study: Study, planned: StagePlan) -> Bounds:
+    """What Optuna's distributions are: the bounds, else the span of all that is searched."""
     if planned.bounds is not None:
-        return FloatDistribution(*planned.bounds[0])
+        return planned.bounds
     points = [one.point for cohort in planned.cohorts for one in cohort.trials]
-    ends = [point[0] for point in points if point is not None]
+    corners: list[Point] = [point for point in points if point is not None]
     for search in (study.coarse, study.fine):
         if search is not None and search.bounds is not None:
-            ends += search.bounds[0]
-    return FloatDistribution(min(ends), max(ends))
+            corners += zip(*search.bounds, strict=True)
+    return span(corners)
 
 
 def _cohort_row(
     study: str, stage: str, number: int, *, replicate: int, entries: list[list[Any]], total: int
 ) -> dict[str, Any]:
     return {
-        "study": study, "stage": stage, "number": number, "replicate": replicate, "slots": entries,
+        "study": study, "stage": stage, "number": number, "replicate": replicate, "trials": entries,
         "state": OPEN, "token": 0, "takeovers": 0, "updates": 0, "total": total, "per_second": 0.0,
     }  # fmt: skip
 

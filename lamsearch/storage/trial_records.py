@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from lamsearch.metrics import METRICS
 from lamsearch.results import TrialRecord, TrialState
+from lamsearch.space import Space
 from lamsearch.storage.curve_blobs import unpack
 from lamsearch.storage.digests import check_record
 from lamsearch.storage.documents import TRAIN_SCORE
@@ -29,10 +30,13 @@ def trial_records(
     trials: Iterable[FrozenTrial],
     blobs: Mapping[tuple[int, int], bytes],
     examples: int | None = None,
+    *,
+    space: Space,
 ) -> tuple[TrialRecord, ...]:
     """Return the records of planned trials, with curves by (candidate, replicate) where given.
 
-    ``examples`` is how many validation examples the stage has, if known.
+    ``space`` is what the study searches; ``examples`` is how many validation examples the stage
+    has, if known.
     Trials that nobody planned are left out, and so are planned ones whose results are gone.
     """
     known = {trial_id(trial): trial for trial in trials}
@@ -44,7 +48,7 @@ def trial_records(
         elif trial is not None and one.is_that(trial):
             curve = _unpacked(blobs.get((one.candidate, one.replicate)), examples)
             record = _finished(one, trial, curve)
-            check_record(record, one.stage, trial)
+            check_record(record, one.stage, trial, space)
             records.append(record)
     return tuple(sorted(records, key=lambda one: (one.candidate, one.replicate)))
 

@@ -21,7 +21,7 @@ from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import STAGES, StageName
 from lamsearch.space import Bounds
 from lamsearch.storage.connections import engine_options, prepare
-from lamsearch.storage.documents import metric_name
+from lamsearch.storage.documents import bounds_from, metric_name
 from lamsearch.storage.engine import Database
 from lamsearch.storage.optuna_bridge import STUDIES, TRIALS, storage_over
 from lamsearch.storage.planned import (
@@ -109,7 +109,7 @@ class View:
         found = [
             PlannedStage(
                 study=row.study, study_id=row.id, stage=row.name, number=row.optuna_study,
-                bounds=None if row.low is None else ((row.low, row.high),),
+                bounds=_bounds_in(row.bounds),
                 planned=int(row.planned or 0), finished=int(row.finished or 0), best=row.best,
                 over=row.over is not None or row.failure is not None or row.halted == CANCELLED,
                 failure=row.failure,
@@ -127,7 +127,7 @@ class View:
 
     def progress(self, name: str) -> dict[int, Progress]:
         """Return by Optuna's trial id how far the trials are that workers hold."""
-        query = sa.select(cohorts.c.slots, cohorts.c.owner, cohorts.c.updates, cohorts.c.total)
+        query = sa.select(cohorts.c.trials, cohorts.c.owner, cohorts.c.updates, cohorts.c.total)
         with self._connect() as connection:
             leased = connection.execute(
                 query.where(cohorts.c.study == name, cohorts.c.state == LEASED)
@@ -135,7 +135,7 @@ class View:
         return {
             entry[0]: Progress(worker=row.owner, updates=row.updates, total=row.total)
             for row in leased
-            for entry in row.slots
+            for entry in row.trials
         }
 
     def trials(self, stage: PlannedStage) -> list[PlannedTrial]:
@@ -198,8 +198,16 @@ def _metric_in(document: str) -> str:
         return DEFAULT_METRIC.name
 
 
+def _bounds_in(text: str | None) -> Bounds | None:
+    """A stage's bounds; damaged ones are said where the study is read."""
+    try:
+        return None if text is None else bounds_from(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
 def _planned_query() -> sa.Select[Any]:
-    trials = sa.func.json_array_length(cohorts.c.slots, type_=sa.Integer)
+    trials = sa.func.json_array_length(cohorts.c.trials, type_=sa.Integer)
     totals = (
         sa.select(
             cohorts.c.study, cohorts.c.stage, sa.func.sum(trials).label("planned"),
@@ -212,7 +220,8 @@ def _planned_query() -> sa.Select[Any]:
     same = sa.and_(totals.c.study == stages.c.study, totals.c.stage == stages.c.name)
     return (
         sa.select(
-            stages.c.study, stages.c.name, stages.c.optuna_study, stages.c.low, stages.c.high,
+            stages.c.study, stages.c.name, stages.c.optuna_study,
+            sa.cast(stages.c.bounds, sa.Text).label("bounds"),
             studies.c.id, studies.c.finished.label("over"), studies.c.failure,
             studies.c.halted, sa.cast(studies.c.document, sa.Text).label("document"),
             totals.c.planned, totals.c.finished, totals.c.best,

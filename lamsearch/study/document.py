@@ -12,6 +12,7 @@ from lamsearch.errors import StudyFileError
 from lamsearch.metrics import DEFAULT_METRIC, METRICS
 from lamsearch.registries import checked
 from lamsearch.results import SEARCHING, STAGES, StageName
+from lamsearch.space import Space, space_of
 from lamsearch.study.checks import all_issues, feature_issues
 from lamsearch.study.data import Data
 from lamsearch.study.limits import Limits, seconds_of
@@ -81,6 +82,11 @@ class Study(Section):
     def stages(self) -> tuple[StageName, ...]:
         """The stages that this study has, in their order."""
         return tuple(name for name in STAGES if getattr(self, name) is not None)
+
+    @property
+    def space(self) -> Space:
+        """What is searched."""
+        return space_of(self.canonical())
 
     @property
     def pool_size(self) -> int:

@@ -47,7 +47,7 @@ class Overview:
 
 def _lines(studies: Sequence[QueuedStudy], options: ConsoleOptions) -> Iterator[Text]:
     """A line per study, in columns; the last one gives way where the line is too long."""
-    rows = [_row(one, glyphs_of(options).axis) for one in studies]
+    rows = [_row(one) for one in studies]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for one, (name, state, *rest) in zip(studies, rows, strict=True):
         line = Text(name.ljust(widths[0]) + "  ", style="bold")
@@ -60,7 +60,7 @@ def _lines(studies: Sequence[QueuedStudy], options: ConsoleOptions) -> Iterator[
         yield line
 
 
-def _row(one: QueuedStudy, axis: str) -> tuple[str, ...]:
+def _row(one: QueuedStudy) -> tuple[str, ...]:
     name = Text(one.name)
     name.truncate(_NAME_WIDTH, overflow="ellipsis")
     workers = f"{one.workers} worker{'' if one.workers == 1 else 's'}" if one.workers else ""
@@ -72,7 +72,7 @@ def _row(one: QueuedStudy, axis: str) -> tuple[str, ...]:
         clock(one.age),
         f"priority {one.priority}" if one.priority else "",
         workers,
-        "" if one.selected is None else f"{axis} {SPACE.numbers(one.selected.point, '.3f')}",
+        "" if one.selected is None else SPACE.named_values(one.selected.point, ".3g"),
     )
 
 

@@ -249,5 +249,4 @@ def _heartbeat(progress: Progress, claim: Claim, rate: float, before: Heartbeat)
     if not progress.cycle_end or scores is None or not np.isfinite(scores).any():
         return heartbeat
     best = int(np.nanargmax(scores))
-    at = claim.trials[best].point[0]
-    return replace(heartbeat, best=float(scores[best]), best_at=at)
+    return replace(heartbeat, best=float(scores[best]), best_at=claim.trials[best].point)

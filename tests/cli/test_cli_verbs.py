@@ -83,7 +83,7 @@ def claimed(desk: Any) -> Any:
     database = Database(desk.url)
     leases = Leases(database, "small", owner="elsewhere:42:abc", seconds=60)
     claim = leases.claim()
-    leases.renew(claim, Heartbeat(updates=12, per_second=340.0, best=0.5, best_at=-2.0))
+    leases.renew(claim, Heartbeat(updates=12, per_second=340.0, best=0.5, best_at=(-2.0,)))
     yield desk, leases, claim
     database.close()
 

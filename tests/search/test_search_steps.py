@@ -192,3 +192,58 @@ def test_a_choice_and_what_it_leads_to_can_be_made_at_once() -> None:
         assert list(next_steps(study(), standing)) == [step]
         standing = after(standing, step)
     assert shown(list(next_steps(study(), standing))) == ["Choose", "final"]
+
+
+def ended(standing: Standing) -> Standing:
+    """The same after somebody has ended the search: what was not trained is pruned."""
+    return replace(standing, search_ended="finish was asked for")
+
+
+def test_a_search_that_has_ended_goes_on_to_the_finalists() -> None:
+    """After coarse, fine is left out where the search has ended; so are its extensions."""
+    wanted = study(fine={"trials": 3, "keep": 2, "rounds": 3, "extend": True})
+    first = next_step(wanted, Standing(examples=EXAMPLES))
+    standing = after(Standing(examples=EXAMPLES), first)
+    assert isinstance(following := next_step(wanted, standing), Plan)
+    assert following.trials.stage == "fine"
+    assert isinstance(following := next_step(wanted, ended(standing)), Plan)
+    assert following.trials.stage == "finalists"
+
+
+def test_a_stage_without_results_is_passed_over_when_the_search_has_ended() -> None:
+    """Finalists come from coarse where nothing of fine was complete."""
+    wanted = study()
+    standing = after(Standing(examples=EXAMPLES), next_step(wanted, Standing(examples=EXAMPLES)))
+    coarse = standing.stages["coarse"]
+    standing = after(standing, next_step(wanted, standing))
+    fine = standing.stages["fine"]
+    pruned = replace(fine, trials=tuple(
+        replace(one, state=TrialState.PRUNED, score=None, validation_loss=None)
+        for one in fine.trials
+    ))  # fmt: skip
+    standing = replace(standing, stages={**standing.stages, "fine": pruned})
+    step = next_step(wanted, ended(standing))
+    assert isinstance(step, Plan)
+    points = {one.point for cohort in step.trials.cohorts for one in cohort.trials}
+    assert points <= {one.point for one in coarse.trials}
+
+
+def test_a_study_without_finalists_chooses_from_what_was_complete() -> None:
+    """Where the search has ended the choice is made of the last stage that has results."""
+    wanted = study(finalists=None)
+    standing = after(Standing(examples=EXAMPLES), next_step(wanted, Standing(examples=EXAMPLES)))
+    step = next_step(wanted, ended(standing))
+    assert isinstance(step, Choose)
+    assert step.selected.point == max(
+        standing.stages["coarse"].trials, key=lambda one: one.score or 0.0
+    ).point  # fmt: skip
+
+
+def test_finalists_are_not_extended_when_the_search_has_ended() -> None:
+    """The choice follows the finalists that there are."""
+    wanted = study(finalists={"keep": 2, "replicates": 2, "rounds": 3, "extend": True})
+    standing = Standing(examples=EXAMPLES)
+    for _ in range(3):
+        standing = after(standing, next_step(wanted, standing))
+    assert isinstance(next_step(wanted, standing), Plan)
+    assert isinstance(next_step(wanted, ended(standing)), Choose)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +27,7 @@ from lamsearch.storage import (
 )
 from lamsearch.study import Study, parse_study
 
-BEAT = Heartbeat(updates=30, per_second=12.5, best=0.8, best_at=-3.0)
+BEAT = Heartbeat(updates=30, per_second=12.5, best=0.8, best_at=(-3.0,))
 FINAL = FinalScore(
     mean=0.9, sd=0.01, n=2, interval95=(0.85, 0.95), ensemble=0.91, scores=(0.89, 0.91),
     test_images=200, confusion=((3, 1), (0, 4)),
@@ -213,6 +214,13 @@ class Window:
         with self.engine.connect() as connection:
             query = sa.text(f"SELECT {name} FROM {table} ORDER BY {order}")  # noqa: S608 - ours
             return list(connection.scalars(query))
+
+    def json(self, name: str, table: str = "lamsearch_cohort", where: str = "1 = 1") -> list[Any]:
+        """Return a column of JSON of one of our tables, in the order of its rows' keys."""
+        keys = "study, name" if table == "lamsearch_stage" else "study, stage, number"
+        query = f"SELECT {name} FROM {table} WHERE {where} ORDER BY {keys}"  # noqa: S608 - ours
+        found = [row[0] for row in self.rows(query)]
+        return [json.loads(one) if isinstance(one, str) else one for one in found]
 
     def expire(self) -> None:
         """Let every lease run out."""

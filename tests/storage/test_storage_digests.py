@@ -24,7 +24,7 @@ CHANGES = {
     "WHERE trial_id = 1 AND key = 'train_accuracy'",
     "state": "UPDATE trials SET state = 'PRUNED' WHERE trial_id = 1",
     "digest": "UPDATE trial_system_attributes SET value_json = '\"0\"' WHERE trial_id = 1",
-    "slots": "UPDATE lamsearch_cohort SET slots = replace(CAST(slots AS TEXT), '-', '-1') "
+    "trials": "UPDATE lamsearch_cohort SET trials = replace(CAST(trials AS TEXT), '-', '-1') "
     "WHERE stage = 'coarse' AND number = 0",
     "settings": "UPDATE lamsearch_study SET document = "
     "replace(CAST(document AS TEXT), '\"seed\": 7', '\"seed\": 8')",
@@ -39,7 +39,8 @@ OF_THE_STUDY = {
     "validation images": "UPDATE lamsearch_study SET validation_images = "
     "replace(CAST(validation_images AS TEXT), '100', '101')",
     "classes": "UPDATE lamsearch_study SET classes = replace(CAST(classes AS TEXT), 'one', 'two')",
-    "interval": "UPDATE lamsearch_stage SET low = low - 1 WHERE name = 'coarse'",
+    "interval": "UPDATE lamsearch_stage SET bounds = "
+    "replace(CAST(bounds AS TEXT), '-5.0', '-6.0') WHERE name = 'coarse'",
 }
 
 
@@ -138,8 +139,10 @@ def test_trials_that_did_not_end_well_have_a_digest_too(
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("state", 7), ("replicate", -1), ("token", -1), ("total", -5), ("slots", '[["a", 0, 1.0]]'),
-     ("slots", "[[1, 0, 1e300]]"), ("slots", "[[1, 0]]"), ("slots", "{}")],
+    [("state", 7), ("replicate", -1), ("token", -1), ("total", -5), ("trials", '[["a", 0, [1.0]]]'),
+     ("trials", "[[1, 0, [1e300]]]"), ("trials", "[[1, 0]]"), ("trials", "{}"),
+     ("trials", "[[1, 0, 1.0]]"), ("trials", "[[1, 0, []]]"), ("trials", "[[1, 0, [1.0, 2.0]]]"),
+     ("trials", '[[1, 0, ["a"]]]'), ("trials", "[[1, 0, {}]]")],
 )  # fmt: skip
 def test_a_cohort_that_nobody_can_train_is_refused(
     url: str, small_study: Callable[..., Study], column: str, value: object
@@ -147,7 +150,7 @@ def test_a_cohort_that_nobody_can_train_is_refused(
     """A worker ends with a sentence at a cohort whose row is damaged, and waits for nothing."""
     database = Database(url)
     planned(database, study := small_study())
-    cast = "CAST(:value AS JSON)" if column == "slots" and "postgresql" in url else ":value"
+    cast = "CAST(:value AS JSON)" if column == "trials" and "postgresql" in url else ":value"
     Window(url).execute(f"UPDATE lamsearch_cohort SET {column} = {cast}", value=value)  # noqa: S608
     with pytest.raises(StorageError, match=r"damaged|did not write"):
         Leases(database, study.name, owner="w", seconds=600.0).claim()

@@ -160,7 +160,7 @@ def test_a_renewed_lease_holds_and_shows_its_progress(worker: Worker, window: Wi
     expires, renewed = window.column("expires")[0], window.column("renewed")[0]
     assert expires == renewed + 20.0
     assert (window.column("updates")[0], window.column("per_second")[0]) == (30, 12.5)
-    assert (window.column("best")[0], window.column("best_at")[0]) == (0.8, -3.0)
+    assert (window.column("best")[0], window.json("best_point")[0]) == (0.8, [-3.0])
     assert isinstance(claimed(worker("b")), Claim)
     assert isinstance(worker("c").claim(), Wait)
 

@@ -148,7 +148,7 @@ def test_status_follows_the_workers(database: Database, leases: Leases, window: 
     other = Leases(database, "small", owner="b", seconds=60.0)
     second = claimed(other)
     leases.renew(first, BEAT)
-    other.renew(second, replace(BEAT, updates=10, best=0.7, best_at=-4.0))
+    other.renew(second, replace(BEAT, updates=10, best=0.7, best_at=(-4.0,)))
     status = read_status(database, "small")
     assert status.state == "running"
     assert status.stages == (
@@ -306,7 +306,7 @@ def test_an_older_prediction_reads_as_one(
     shared = model.shared_variance(finalists)
     old = {"mean": new.score.mean, "n": 2,
            "se": (new.score.se**2 - shared) ** 0.5}  # fmt: skip
-    rewrite(database, {**choice_document(new), "validation_accuracy": old})
+    rewrite(database, {**choice_document(new, study.space), "validation_accuracy": old})
     again = read_study(database, "small").selected
     assert again is not None
     assert again.score is not None
@@ -318,7 +318,7 @@ def test_an_older_prediction_reads_as_one(
     assert completed.score is not None
     assert completed.score.kind is ScoreKind.PREDICTED
     best = {
-        **choice_document(new),
+        **choice_document(new, study.space),
         "rule": "best mean validation accuracy",
         "validation_accuracy": old,
     }

@@ -221,7 +221,8 @@ Database(sys.argv[1])
 
 @pytest.mark.parametrize(
     "words", ["ADD COLUMN data_facts", "RENAME TO", "INSERT INTO lamsearch_curve", "DROP TABLE",
-              "ADD COLUMN decisions", "INSERT INTO lamsearch_schema"],
+              "ADD COLUMN decisions", "slots TO trials", "ADD COLUMN best_point",
+              "UPDATE lamsearch_cohort SET trials", "SET bounds", "INSERT INTO lamsearch_schema"],
 )  # fmt: skip
 def test_a_process_killed_in_the_upgrade_leaves_what_was_there(
     words: str, old_url: str, old: sqlite3.Connection, open_database: Open

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from storage_stub import Window, claimed, finish, planned, work
 
 from lamsearch.search import TrialPlan
+from lamsearch.space import SPACE
 from lamsearch.storage import Database, Leases, optuna_rows
-from lamsearch.storage.planned import template
+from lamsearch.storage.optuna_templates import template
 from lamsearch.study import Study
 
 Build = Callable[..., Study]
@@ -77,13 +77,13 @@ def test_rows_are_those_that_optuna_writes_itself(
     """Trials planned, started, reported and ended many at a time leave the rows that Optuna's own
     storage leaves trial by trial, but for ids and times; also where a database can return none."""
     monkeypatch.setattr(database.engine.dialect, "insert_executemany_returning", returning)
-    interval = FloatDistribution(-5.0, -1.0)
     values = [-4.25, -1.0, None, -3.3]
     templates = [
         template(
             TrialPlan(candidate=k, replicate=k % 2, point=None if value is None else (value,)),
             k // 2,
-            interval,
+            ((-5.0, -1.0),),
+            SPACE,
         )
         for k, value in enumerate(values)
     ]

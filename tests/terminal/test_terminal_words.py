@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import math
+from typing import Any
 
 import pytest
 from pseudo_terminal import status
 from rich.console import Console
 
+from lamsearch.results import QueuedStudy, Selected, StudyState
 from lamsearch.terminal.layout import Layout, clock, left_of, timing
 from lamsearch.terminal.live import Screen
 from lamsearch.terminal.overview import Overview
@@ -55,18 +56,59 @@ def test_a_stage_that_is_not_over_is_not_at_100_percent() -> None:
     assert stream.getvalue().count("100 %") == 2  # coarse's
 
 
+def queued(name: str, state: StudyState, **changes: Any) -> QueuedStudy:
+    """A study of a queue."""
+    values: dict[str, Any] = {
+        "name": name, "id": "0" * 32, "state": state, "priority": 0, "created": 0.0,
+        "started": None, "age": 61.0, "finished_trials": 3, "planned_trials": 12, "progress": 0.25,
+        "workers": 0, "selected": None,
+    }  # fmt: skip
+    return QueuedStudy(**{**values, **changes})
+
+
+def drawn(overview: Overview, *, width: int = 80, height: int = 24) -> list[str]:
+    """The lines that a console of that size shows."""
+    console = Console(file=io.StringIO(), width=width, height=height)
+    text = "".join(one.text for one in console.render(overview))
+    return [line.rstrip() for line in text.splitlines()]
+
+
 @pytest.mark.parametrize("height", [4, 10, 30])
 def test_an_overview_of_many_studies_fits(height: int) -> None:
-    """A line per study in 80 columns, as many as there is room for; those at work come first."""
-    many = [dataclasses.replace(status(name=f"study-{n}" * 4), state=("done", "running")[n % 2])
-            for n in range(20)]  # fmt: skip
-    console = Console(file=io.StringIO(), width=80, height=height)
-    lines = [text.rstrip() for text in
-             "".join(one.text for one in console.render(Overview(many))).splitlines()]  # fmt: skip
+    """A line per study in 80 columns, as many as there is room for, in the order of the queue."""
+    states = [StudyState.RUNNING] * 10 + [StudyState.DONE] * 10
+    many = [queued(f"study-{n}" * 4, state) for n, state in enumerate(states)]
+    lines = drawn(Overview(many), height=height)
     assert len(lines) == min(20, height - 2) + (height < 22)
     assert all(len(line) <= 80 for line in lines)
     assert "running" in lines[0]
     if height < 22:
         assert lines[-1] == f"… {20 - (height - 2)} more studies"
-    one_left = Console(file=io.StringIO(), width=80, height=3)
-    assert "more stud" in "".join(one.text for one in one_left.render(Overview(many[:2])))
+    assert "more stud" in drawn(Overview(many[:2]), height=3)[-1]
+
+
+def test_a_study_of_the_queue_says_what_people_ask_of_it() -> None:
+    """Name, state, progress, trials, age, priority, workers and the chosen λ; what none of them
+    has takes no room."""
+    chosen = Selected(point=(-2.5,), rule="best", score=None)
+    lines = drawn(Overview([
+        queued("digits", StudyState.RUNNING, priority=5, workers=2, progress=0.999),
+        queued("cifar10", StudyState.DONE, finished_trials=12, progress=1.0, selected=chosen),
+    ]))  # fmt: skip
+    assert lines == [
+        "digits   running   99 %  3/12 trials   1:01  priority 5  2 workers",
+        "cifar10  done     100 %  12/12 trials  1:01                         λ = 0.00316",
+    ]
+    (line,) = drawn(Overview([queued("digits", StudyState.QUEUED)]))
+    assert line == "digits  queued   25 %  3/12 trials  1:01"
+
+
+def test_why_nobody_serves_a_study_is_below_the_queue() -> None:
+    """Where all is shown, so are the reasons, on lines that hostile text cannot break."""
+    study = queued("digits", StudyState.QUEUED, unable=("one\x1b[2J cannot serve it: no data",))
+    lines = drawn(Overview([study], fitted=False))
+    assert len(lines) == 2
+    assert lines[1].startswith("digits: one")
+    assert lines[1].endswith("cannot serve it: no data")
+    assert "\x1b" not in lines[1]
+    assert len(drawn(Overview([study]))) == 1

@@ -81,7 +81,7 @@ def bits(records: tuple[Any, ...]) -> list[object]:
 def copied(trainer: Guarded) -> dict[str, Any]:
     """The state as it comes back from a file without pickle."""
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **trainer.state())
+    np.savez(file, **trainer.state())
     file.seek(0)
     with np.load(file, allow_pickle=False) as stored:
         return dict(stored)

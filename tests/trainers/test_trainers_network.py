@@ -328,7 +328,7 @@ def test_what_is_no_state_is_refused_and_changes_nothing(
 def through_a_file(trainer: NetworkTrainer) -> dict[str, Array]:
     """Return the trainer's state as it comes back from an npz file without pickle."""
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **trainer.state())
+    np.savez(file, **trainer.state())
     file.seek(0)
     with np.load(file, allow_pickle=False) as stored:
         return dict(stored)

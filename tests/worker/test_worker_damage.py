@@ -227,14 +227,14 @@ def test_a_checkpoint_of_other_candidates_is_not_adopted(
     interrupted(one, 0, monkeypatch)
     with one.database.write() as transaction:
         cohorts = store.tables.cohorts
-        query = sa.select(cohorts.c.slots).where(cohorts.c.number == 0)
-        slots = transaction.connection.execute(query).scalar_one()
-        moved = [[trial, candidate, value + 1e-12] for trial, candidate, value in slots]
-        transaction.execute(sa.update(cohorts).where(cohorts.c.number == 0).values(slots=moved))
+        query = sa.select(cohorts.c.trials).where(cohorts.c.number == 0)
+        trials = transaction.connection.execute(query).scalar_one()
+        moved = [[trial, candidate, [value[0] + 1e-12]] for trial, candidate, value in trials]
+        transaction.execute(sa.update(cohorts).where(cohorts.c.number == 0).values(trials=moved))
         for trial, _, value in moved:
             transaction.execute(
                 sa.text("UPDATE trial_params SET param_value = :value WHERE trial_id = :trial")
-                .bindparams(value=value, trial=trial)
+                .bindparams(value=value[0], trial=trial)
             )  # fmt: skip
     one.worker().run()
     assert unused(one)[0].endswith("is of another training (candidates): it is not used")
