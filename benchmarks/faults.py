@@ -32,6 +32,7 @@ from lamsearch import __main__ as command
 from lamsearch.storage import Claim
 from lamsearch.trainers import Progress
 from lamsearch.trainers.network import NetworkTrainer
+from lamsearch.worker.training import Training
 
 Condition = Callable[[tuple[Any, ...], Any], bool]  # from arguments and result
 
@@ -172,13 +173,14 @@ def trace(path: Path) -> None:
     rows = np.memmap(path, WORK, "w+", shape=(_ROWS,))
     count, row = 0, rows[0]
 
-    def train(work: Callable[..., None], worker: object, claim: Claim, renewer: object) -> None:
+    def train(work: Callable[..., None], training: Training) -> None:
         nonlocal count, row
+        claim = training._claim
         row = rows[count % _ROWS]
         count += 1
         row["stage"], row["number"], row["in_work"] = claim.stage.encode(), claim.number, 1
         try:
-            work(worker, claim, renewer)
+            work(training)
         finally:
             row["in_work"] = 0
 
@@ -202,7 +204,7 @@ def trace(path: Path) -> None:
         write(*arguments)
         row["saved"], row["saved_updates"] = taken, arguments[3]
 
-    _around("lamsearch.worker.loop:Worker._train", train)
+    _around("lamsearch.worker.training:Training.run", train)
     _around("lamsearch.trainers.network.trainer:NetworkTrainer.run", run)
     _around(_SAVE, save)
 

@@ -36,7 +36,7 @@ from lamsearch.errors import InterruptedWorkError, LamsearchError
 from lamsearch.results import TrialState
 from lamsearch.storage import DATABASE_ERRORS, Database, Leases, Mode
 from lamsearch.study import Study, parse_study
-from lamsearch.worker import Settings, Worker
+from lamsearch.worker import Settings, StudyWorker
 
 FLIPS, DATABASE_FLIPS = 200, 500
 _WORKED_ON = 5  # of so many flips in the database one is in a study that is worked on after it
@@ -88,7 +88,7 @@ class Desk:
                 checkpoint_seconds=60.0,
             )
             stored = store.load(database, "flips")
-            worker = Worker(
+            worker = StudyWorker(
                 database, stored, settings, stop=threading.Event(), say=self.said.append
             )
             worker.run()

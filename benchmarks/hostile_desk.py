@@ -33,7 +33,7 @@ from lamsearch.web.access_control import AccessControl, Rules
 from lamsearch.web.attempts import Attempts
 from lamsearch.web.connections import Server
 from lamsearch.web.error_handling import _BROKEN
-from lamsearch.worker import loop
+from lamsearch.worker import study_worker
 
 Kind = Literal["sqlite", "postgresql"]
 STUDY = """
@@ -68,8 +68,8 @@ READING = [
     ("status", "--watch"), ("report", "small", "--json"), ("storage", "check"),
 ]  # fmt: skip
 CHANGING = [
-    ("worker", "small"), ("create", "small.toml"), ("storage", "upgrade"),
-    ("delete", "small", "--yes"),
+    ("worker", "small"), ("worker", "--exit-when-idle"), ("create", "small.toml"),
+    ("storage", "upgrade"), ("delete", "small", "--yes"),
 ]  # fmt: skip
 # Those that take seconds, and get fewer values.
 SLOW = [
@@ -308,7 +308,7 @@ def _stopping(wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    reports, real, make = [0], Leases.report, loop.Worker.__init__
+    reports, real, make = [0], Leases.report, study_worker.StudyWorker.__init__
     stops: list[threading.Event] = []
 
     def init(self: Any, *arguments: Any, stop: threading.Event, **rest: Any) -> None:
@@ -321,11 +321,11 @@ def _stopping(wanted: bool) -> Iterator[None]:
             stops[-1].set()
         return real(self, *arguments)
 
-    Leases.report, loop.Worker.__init__ = stopping, init  # type: ignore[method-assign]
+    Leases.report, study_worker.StudyWorker.__init__ = stopping, init  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Leases.report, loop.Worker.__init__ = real, make  # type: ignore[method-assign]
+        Leases.report, study_worker.StudyWorker.__init__ = real, make  # type: ignore[method-assign]
 
 
 def _empty(directory: Path) -> None:

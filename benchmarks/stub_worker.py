@@ -24,7 +24,7 @@ from lamsearch.results import Curve, Trained, TrialState
 from lamsearch.storage import Database, Leases, create, load
 from lamsearch.study import Study, parse_study
 from lamsearch.trainers import Progress, Task, TrainerKind, register
-from lamsearch.worker import Settings, Worker
+from lamsearch.worker import Settings, StudyWorker
 
 CALLS = ("claim", "renew", "report", "complete")
 CALLING = "benchmark_call"
@@ -130,7 +130,7 @@ def work(url: str, name: str, directory: Path, ready: Any, gate: Any) -> Measure
     stored = load(database, name)
     splits = SimpleNamespace(validation_y=np.zeros(EXAMPLES, np.int64))
     data: Any = SimpleNamespace(split=lambda stage: splits)
-    worker = Worker(
+    worker = StudyWorker(
         database, stored, Settings(data_directory=directory), stop=threading.Event(),
         say=lambda line: None, data=data,
     )  # fmt: skip

@@ -154,6 +154,24 @@ def files_default(storage: str) -> str:
     return str((file.parent / DEFAULT_NAME).resolve())
 
 
+def environment(storage: str | None, files: str | None, *, everywhere: bool) -> dict[str, str]:
+    """Return what worker processes find in their environment: places, which may hold passwords."""
+    url = storage_url_everywhere(storage) if everywhere else storage_url(storage)
+    given = files_given(files)
+    return {STORAGE_VARIABLE: url} | ({} if given is None else {FILES_VARIABLE: given})
+
+
+def data_dir_everywhere(given: Path | None) -> list[str]:
+    """Return the options that name a data directory on hosts that may have their own."""
+    return [] if given is None else ["--data-dir", str(given.resolve())]
+
+
+def warn_of_sqlite(storage: str | None, say: Callable[[str], None]) -> None:
+    """Say where workers on several hosts could not share a storage."""
+    if storage_url(storage).startswith("sqlite"):
+        say("--dask on sqlite: right only where all Dask workers are on this host")
+
+
 def present(
     database: Database,
     stored: PlannedStudy,

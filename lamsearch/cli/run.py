@@ -22,8 +22,8 @@ from lamsearch.cli.planning import planned
 from lamsearch.cli.reports import gathered, write_report
 from lamsearch.cli.signals import leaving
 from lamsearch.errors import InputError, WorkFailedError
-from lamsearch.pool import Cluster, LocalPool, connect
-from lamsearch.results import StudyRecord
+from lamsearch.pool import Cluster, LocalPool, Watch, connect
+from lamsearch.results import StudyRecord, StudyState
 from lamsearch.storage import Database, PlannedStudy
 from lamsearch.study import read_study
 from lamsearch.terminal import Screen
@@ -86,12 +86,14 @@ def run(
         timing += ["--data-origin", str(sources.given_by(study, study_file))]
         setup = _Setup(
             database=database, stored=stored, data_dir=data_dir, options=timing,
-            environment=_environment(storage, files, everywhere=client is not None),
+            environment=options.environment(storage, files, everywhere=client is not None),
         )  # fmt: skip
         record, models = _finished(setup, client, workers, files)
     write_report(record, models, output, as_json=as_json)
     if record.failure is not None:
         raise WorkFailedError(record.failure)
+    if record.state is StudyState.CANCELLED:
+        raise WorkFailedError(f"study: {record.name} was cancelled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,27 +149,15 @@ def _local_pool(setup: _Setup, workers: int | None, screen: Screen) -> LocalPool
 
 def _cluster(setup: _Setup, client: Client, screen: Screen) -> Cluster:
     """The other hosts have their own working directories and, unless told, data directories."""
-    name = setup.stored.study.name
-    if setup.environment[options.STORAGE_VARIABLE].startswith("sqlite"):
-        screen.say("--dask on sqlite: right only where all Dask workers are on this host")
-    where = [] if setup.data_dir is None else ["--data-dir", str(setup.data_dir.resolve())]
+    stored, name = setup.stored, setup.stored.study.name
+    options.warn_of_sqlite(setup.environment[options.STORAGE_VARIABLE], screen.say)
+    where = options.data_dir_everywhere(setup.data_dir)
     return Cluster(
         client,
-        setup.database,
+        Watch(setup.database, name, screen.show, Files(stored.files, stored.id), screen.say),
         name,
         arguments=["worker", name, "--supervised", *where, *setup.options],
         # Dask's workers have other working directories
-        environment={options.FILES_VARIABLE: setup.stored.files} | setup.environment,
+        environment={options.FILES_VARIABLE: stored.files} | setup.environment,
         say=screen.say,
-        show=screen.show,
-        files=Files(setup.stored.files, setup.stored.id),
-    )
-
-
-def _environment(storage: str | None, files: str | None, *, everywhere: bool) -> dict[str, str]:
-    """What the workers find in their environment: places, which may hold passwords."""
-    url = options.storage_url_everywhere(storage) if everywhere else options.storage_url(storage)
-    given = options.files_given(files)
-    return {options.STORAGE_VARIABLE: url} | (
-        {} if given is None else {options.FILES_VARIABLE: given}
     )

@@ -1,58 +1,89 @@
-"""The verb worker: join a study from any machine.
+"""The verb worker: join the pool from any machine, for every study or for those that are named.
 
-Enters: a study's name. Leaves: its cohorts, trained as far as there are any for this worker.
+Enters: names of studies, or none. Leaves: their cohorts, trained as far as there are any for this
+worker; a line per event on standard error.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
+from lamsearch import logs
 from lamsearch import storage as store
 from lamsearch.cli import options, sources
+from lamsearch.cli.dask_pool import serve_on_cluster
 from lamsearch.cli.echo import echo
+from lamsearch.cli.logging_options import Logging, logging_options
 from lamsearch.cli.signals import leaving
-from lamsearch.errors import WorkFailedError
-from lamsearch.storage import Mode
-from lamsearch.worker import Retry, Settings, Worker
+from lamsearch.errors import UnknownStudyError, WorkFailedError
+from lamsearch.storage import Database, Mode, PlannedStudy
+from lamsearch.worker import PoolWorker, Retry, Settings, StudyWorker
 
 T = TypeVar("T")
+Say = Callable[[str], None]
 
 _SECONDS = 4.0  # to leave gracefully in
+_log = logging.getLogger(f"{logs.NAME}.worker")
 
 
 @click.command()
-@click.argument("name")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @options.storage
 @options.data_dir
 @options.files
+@click.option("--exit-when-idle", is_flag=True, help="Leave when no study is left to go on with.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Scheduler of a Dask cluster, each of whose workers then runs one that serves all.",
+)
 @click.option("--supervised", is_flag=True, hidden=True, help="Leave when standard input closes.")
 @click.option("--data-origin", type=click.Path(path_type=Path), hidden=True)
 @options.mixed_versions
 @options.timing
+@logging_options
 def worker(
-    name: str,
+    names: tuple[str, ...],
     storage: str | None,
     data_dir: Path | None,
     files: str | None,
+    exit_when_idle: bool,
+    dask: str | None,
     supervised: bool,
     data_origin: Path | None,
     mixed_versions: bool,
     checkpoint_seconds: float,
     lease_seconds: float,
+    log: Logging,
 ) -> None:
-    """Join a study that run or create has planned, from any machine.
+    """Join the pool: serve every study, now and to come, or only those that are named.
 
     \b
     Example:
-      LAMSEARCH_STORAGE=postgresql://lam@db/lam lamsearch worker digits
+      LAMSEARCH_STORAGE=postgresql://lam@db/lam lamsearch worker
+      lamsearch worker digits cifar10 --storage postgresql://lam@db/lam
     """
+    if not supervised:
+        log.configure(options.storage_url(storage))
+    if dask is not None:
+        if names or exit_when_idle:
+            raise click.UsageError("--dask serves every study until it is told to leave: "
+                                   "it takes neither NAME nor --exit-when-idle")  # fmt: skip
+        timing = ["--checkpoint-seconds", str(checkpoint_seconds),
+                  "--lease-seconds", str(lease_seconds)]  # fmt: skip
+        timing += ["--mixed-versions"] if mixed_versions else []
+        serve_on_cluster(dask, storage, data_dir, files, timing, _log.info)
+        return
     settings = Settings(
         data_directory=options.data_directory(data_dir),
         cache_directory=options.cache_directory(),
@@ -60,31 +91,110 @@ def worker(
         checkpoint_seconds=checkpoint_seconds,
         mixed_versions=mixed_versions,
     )
-    with leaving(_say, within=_SECONDS) as stop:
+    names = tuple(dict.fromkeys(names))
+    plainly = _plainly if len(names) == 1 else _with_study
+    say, warn = (plainly, plainly) if supervised else (_log.info, _log.warning)
+    with log.erring(), leaving(say, within=_SECONDS) as stop:
         if supervised:
             threading.Thread(target=_leave_with_pool, args=(stop,), daemon=True).start()
-        retry = Retry(stop, _say)
+        retry = Retry(stop, warn)
         # who started a pool has reached the storage: to its workers one that is away is an outage
         database = (retry if supervised else _once)(
             lambda: options.open_storage(storage, Mode.WORK)
         )
-        stored = retry(lambda: store.load(database, name))
-        stored = options.present(database, stored, options.files_given(files), quiet=supervised)
-        stored = sources.permitted(database, stored, settings.data_directory, data_origin)
-        Worker(database, stored, settings, stop=stop, say=_say).run()
-        failure = retry(lambda: store.load(database, name).failure)
-    if failure is not None and not supervised:
-        raise WorkFailedError(failure)
+        admit = partial(
+            _admitted, database, settings, options.files_given(files), data_origin, supervised
+        )
+        member = _Member(database, settings, stop, say, warn, retry, admit)
+        if len(names) == 1:
+            member.serve_one(names[0], leaves_idle=exit_when_idle)
+        else:
+            member.serve(names, leaves_idle=exit_when_idle)
+        if not supervised:
+            member.find_well(names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A member of the pool, with all that it works with."""
+
+    database: Database
+    settings: Settings
+    stop: threading.Event
+    say: Say
+    warn: Say
+    retry: Retry
+    admit: Callable[[PlannedStudy], PlannedStudy]
+
+    def serve_one(self, name: str, *, leaves_idle: bool) -> None:
+        """Work on one study until it is over; that it cannot be is bad input."""
+        with logs.about(study=name):
+            stored = self.admit(self.retry(lambda: store.load(self.database, name)))
+            StudyWorker(
+                self.database, stored, self.settings, stop=self.stop, say=self.say,
+                retried=self.retry,
+            ).run(leaves_idle=leaves_idle)  # fmt: skip
+
+    def serve(self, names: Sequence[str], *, leaves_idle: bool) -> None:
+        """Work on the named studies until all are over; where none is named, on all there are."""
+        for name in names:  # what is not there now is a slip of the pen
+            self.retry(partial(store.load, self.database, name))
+        PoolWorker(
+            self.database, self.settings, stop=self.stop, say=self.say, warn=self.warn,
+            admit=self.admit, names=names or None, leaves_idle=leaves_idle,
+        ).run()  # fmt: skip
+
+    def find_well(self, names: Sequence[str]) -> None:
+        """Refuse to leave well when a named study failed.
+
+        Raises:
+            WorkFailedError: One did.
+        """
+        wrong = []
+        for name in names:
+            with suppress(UnknownStudyError):  # deleted since it was done
+                if why := _failure(self.retry(partial(store.load, self.database, name))):
+                    wrong.append(why if len(names) == 1 else f"{name}: {why}")
+        if wrong:
+            raise WorkFailedError("\n".join(wrong))
+
+
+def _failure(stored: PlannedStudy) -> str | None:
+    if stored.cancelled:
+        return f"study: {stored.study.name} was cancelled"
+    return stored.failure
+
+
+def _admitted(
+    database: Database,
+    settings: Settings,
+    files: str | None,
+    data_origin: Path | None,
+    quiet: bool,
+    stored: PlannedStudy,
+) -> PlannedStudy:
+    """Return a study with the places of its files and data that this process may use.
+
+    Raises:
+        InputError: There are none.
+    """
+    stored = options.present(database, stored, files, quiet=quiet)
+    return sources.permitted(database, stored, settings.data_directory, data_origin)
 
 
 def _once(action: Callable[[], T]) -> T:
     return action()
 
 
-def _say(line: str) -> None:
+def _plainly(line: str) -> None:
     # a worker whose pool was killed has nobody to tell, but still something to give back
     with suppress(BrokenPipeError):
         echo(line, err=True)
+
+
+def _with_study(line: str) -> None:
+    study = logs.study()
+    _plainly(line if study is None else f"{study}: {line}")
 
 
 def _leave_with_pool(stop: threading.Event) -> None:

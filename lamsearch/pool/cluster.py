@@ -1,8 +1,8 @@
-"""A Dask cluster's workers on one study: each Dask worker runs one worker process.
+"""A Dask cluster's workers, on one study or on all: each Dask worker runs one worker process.
 
-Enters: a scheduler's address and a planned study. Leaves: when the study is over, or cannot go on.
-Dask carries the start, the words and the end of each process, nothing of the work itself: claims,
-reclaims and results go through the storage as everywhere.
+Enters: a scheduler's address, and what is watched. Leaves: when that is over, or cannot go on. Dask
+carries the start, the lines and the end of each process, nothing of the work itself: leases and
+results go through the storage as everywhere.
 """
 
 from __future__ import annotations
@@ -20,12 +20,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from lamsearch import __version__
-from lamsearch.artifacts import Files
 from lamsearch.errors import InputError, InterruptedWorkError, WorkFailedError
 from lamsearch.pool.remote import RemoteTask, run_remote_task
-from lamsearch.pool.supervision import Watch
+from lamsearch.pool.supervision import StandingWatch, Watch
 from lamsearch.redaction import scrub, shown
-from lamsearch.storage import Database, Status
 
 if TYPE_CHECKING:  # only a cluster's run and its Dask workers load it
     from distributed import Client, Future
@@ -67,37 +65,32 @@ def connect(address: str) -> Iterator[Client]:
 
 
 class Cluster:
-    """Workers of one study, one on every worker of a Dask cluster, also on those that join later.
+    """Worker processes, one on every worker of a Dask cluster, also on those that join later.
 
     ``environment`` may hold secrets: they are in no log and on no page of Dask's, but unless the
     scheduler's address is ``tls://`` they cross the network in clear.
 
     Args:
         client: of the cluster's scheduler.
-        database: the storage, for watching.
-        study: the study's name.
+        watch: watches what is worked on.
+        title: what is worked on, for Dask's logs.
         arguments: what a worker's ``lamsearch`` is called with.
         environment: what is added to a worker's environment.
         say: takes one line per event worth telling.
-        show: takes the study's status a few times a second.
-        files: where its checkpoints are, if that can be seen from here.
     """
 
     def __init__(
         self,
         client: Client,
-        database: Database,
-        study: str,
+        watch: Watch | StandingWatch,
+        title: str,
         *,
         arguments: Sequence[str],
         environment: Mapping[str, str],
         say: Callable[[str], None],
-        show: Callable[[Status], None],
-        files: Files,
     ) -> None:
-        self._client, self._say = client, say
-        self._watch = Watch(database, study, show, files)
-        self._name = f"lamsearch-{study}-{uuid.uuid4().hex}"
+        self._client, self._watch, self._say = client, watch, say
+        self._name = f"lamsearch-{title}-{uuid.uuid4().hex}"
         self._task = RemoteTask(
             topic=self._name,
             arguments=tuple(arguments),
@@ -110,7 +103,7 @@ class Cluster:
         self._peak, self._tasks, self._over, self._lonely = 1, 0, False, False
 
     def run(self, stop: threading.Event) -> None:
-        """Work until the study is over.
+        """Work until what is watched is over.
 
         Raises:
             InterruptedWorkError: ``stop`` was set; the workers have left gracefully.
@@ -201,7 +194,7 @@ class Cluster:
         return set(answer)
 
     def _able(self, addresses: set[str]) -> list[str]:
-        """Those that answered and have our version; one without it would die of an task."""
+        """Those that answered and have our version; one without it would die of a task."""
         new = sorted(addresses - self._known)
         found = self._client.run(
             importlib.metadata.version, "lamsearch", workers=new, on_error="return"

@@ -45,7 +45,7 @@ class LocalPool:
         show: Callable[[Status], None],
         files: Files,
     ) -> None:
-        self._watch, self._count = Watch(database, study, show, files), count
+        self._watch, self._count = Watch(database, study, show, files, say), count
         self._command, self._environment = list(command), dict(environment)
         self._say = say
         self._processes: list[WorkerProcess] = []

@@ -7,14 +7,18 @@ that dies before its next checkpoint are done again. Refuses to know what a work
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from lamsearch.artifacts import Files
 from lamsearch.errors import FilesError, WorkFailedError
+from lamsearch.results import StudyState
 from lamsearch.storage import RETRIED, Database, Status, passes, read_status
 
 _DEATHS_IN_A_ROW = 3  # of each worker, without anything completed or saved in between
+_LOOP_SECONDS = 60.0  # of a pool whose workers serve whatever there is
 
 
 class Watch:
@@ -25,12 +29,19 @@ class Watch:
         study: the study's name.
         show: takes its status at every look.
         files: where its checkpoints are.
+        say: takes a line when somebody has paused it, and one when it goes on.
     """
 
     def __init__(
-        self, database: Database, study: str, show: Callable[[Status], None], files: Files
+        self,
+        database: Database,
+        study: str,
+        show: Callable[[Status], None],
+        files: Files,
+        say: Callable[[str], None],
     ) -> None:
         self._database, self._study, self._show = database, study, show
+        self._say, self._paused = say, False
         self._files = files
         self._deaths, self._most = 0, dict[str, int]()
         self._note(self._saved())
@@ -47,6 +58,7 @@ class Watch:
         # where checkpoints are not to be seen from here: what a worker has found and gone on from
         self._note({f"{one.stage}-{one.cohort}": one.updates for one in status.recovered})
         self._show(status)
+        self._say_paused(status.state)
         return status
 
     def count_death(self, workers: int, how: str, last_stderr: str) -> None:
@@ -61,6 +73,14 @@ class Watch:
         if self._deaths >= _DEATHS_IN_A_ROW * workers:
             raise WorkFailedError(f"workers keep dying ({how}): {last_stderr}")
 
+    def _say_paused(self, state: StudyState) -> None:
+        paused = state is StudyState.PAUSED
+        if paused and not self._paused:
+            self._say(f"{self._study} is paused: workers wait until it is resumed")
+        elif self._paused and not paused and not state.over:
+            self._say(f"{self._study} is resumed")
+        self._paused = paused
+
     def _note(self, counts: Mapping[str, int]) -> None:
         """Take note of counts, which may fall too; any that is higher than ever is progress."""
         for name, count in counts.items():
@@ -71,3 +91,29 @@ class Watch:
         with suppress(FilesError):  # what is wrong with them, the workers say
             return self._files.newest_checkpoints()
         return {}
+
+
+class StandingWatch:
+    """Watches a pool that serves all studies until it is told to leave.
+
+    There is no one study whose progress would tell a crash loop from bad luck, so their rate does.
+    """
+
+    def __init__(self) -> None:
+        self._deaths: deque[float] = deque()
+
+    def look(self) -> None:
+        """Find that nothing is over: it never is."""
+
+    def count_death(self, workers: int, how: str, last_stderr: str) -> None:
+        """Count a death among so many workers.
+
+        Raises:
+            WorkFailedError: They keep dying, faster than their work could be the cause.
+        """
+        now = time.monotonic()
+        self._deaths.append(now)
+        while self._deaths[0] < now - _LOOP_SECONDS:
+            self._deaths.popleft()
+        if len(self._deaths) >= _DEATHS_IN_A_ROW * workers:
+            raise WorkFailedError(f"workers keep dying ({how}): {last_stderr}")

@@ -22,6 +22,7 @@ from lamsearch.storage.failures import (
 from lamsearch.storage.leases import Leases
 from lamsearch.storage.overview import read_queue
 from lamsearch.storage.planned_study import PlannedStudy
+from lamsearch.storage.pool_queue import Claimable, StudyQueue, next_study
 from lamsearch.storage.reading import read_study
 from lamsearch.storage.retries import RETRIED, retry
 from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
@@ -39,6 +40,7 @@ from lamsearch.storage.transition import advance
 from lamsearch.storage.unable import clear_unable, write_unable
 from lamsearch.storage.urls import parse_url, sqlite_file
 from lamsearch.storage.viewing import PlannedStage, View
+from lamsearch.storage.worker_transactions import Outages
 
 __all__ = [
     "DATABASE_ERRORS",
@@ -50,16 +52,19 @@ __all__ = [
     "ArtifactKind",
     "Heartbeat",
     "Claim",
+    "Claimable",
     "CurveOf",
     "Database",
     "LeasedTrial",
     "Leases",
     "Mode",
+    "Outages",
     "PlannedStage",
     "Recovery",
     "Scored",
     "Shown",
     "StageStatus",
+    "StudyQueue",
     "Status",
     "PlannedStudy",
     "Annotator",
@@ -79,6 +84,7 @@ __all__ = [
     "join",
     "load",
     "names",
+    "next_study",
     "parse_url",
     "passes",
     "pause",

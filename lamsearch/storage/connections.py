@@ -27,7 +27,7 @@ from sqlalchemy.exc import OperationalError
 
 from lamsearch.errors import StorageError
 from lamsearch.storage.header import Header
-from lamsearch.storage.transactions import SHARED
+from lamsearch.storage.transactions import ALONE, SHARED
 from lamsearch.storage.urls import SQLITE_OPTIONS, sqlite_file
 from lamsearch.storage.waits import beginning
 
@@ -102,7 +102,10 @@ def _prepare_postgres(engine: Engine, *, write: bool) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        asked = connection.get_execution_options().get(SHARED)
+        options = connection.get_execution_options()
+        if ALONE in options:
+            return
+        asked = options.get(SHARED)
         version = connection.dialect.server_version_info
         words = beginning(
             engine.url,
@@ -142,7 +145,8 @@ def _prepare_sqlite(engine: Engine, header: Header, *, write: bool) -> None:
 
 def _writes(connection: Connection, *, write: bool) -> bool:
     """Whether a transaction is to write; ``write`` is whether its engine may."""
-    return write and bool(connection.get_execution_options().get(SHARED, True))
+    options = connection.get_execution_options()
+    return write and ALONE not in options and bool(options.get(SHARED, True))
 
 
 def _postgres_arguments(url: URL, application: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from lamsearch.storage.failures import DATABASE_ERRORS, lasts, waits_for_a_lock
 from lamsearch.storage.header import leave_alone
 from lamsearch.storage.opening import Opening
 from lamsearch.storage.presence import OpenedFile, is_gone
-from lamsearch.storage.transactions import SHARED, end_at_once, transaction
+from lamsearch.storage.transactions import ALONE, SHARED, end_at_once, transaction
 
 _LOG_MILLISECONDS = 2000  # for readers to let go of a log that is written back
 
@@ -40,6 +40,11 @@ _STARTED = "SELECT extract(epoch FROM pg_postmaster_start_time())::float8, pg_ba
 
 # Optuna announces every study it creates; what a user needs to know of one, the CLI says.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def clock_of(dialect: str) -> sa.ColumnElement[float]:
+    """Return a database's clock as a column of a query: seconds since 1970 UTC."""
+    return sa.literal_column(_NOW[dialect], sa.Double)
 
 
 class Transaction:
@@ -67,7 +72,7 @@ class Transaction:
     @property
     def clock(self) -> sa.ColumnElement[float]:
         """The database's clock as a column of a query: seconds since 1970 UTC."""
-        return sa.literal_column(_NOW[self.connection.dialect.name], sa.Double)
+        return clock_of(self.connection.dialect.name)
 
     def now(self) -> float:
         """Seconds since 1970 UTC by the database's clock."""
@@ -148,6 +153,42 @@ class Database:
         with self._begin(write=False) as transaction:
             yield transaction
 
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """Keep a connection whose statements are each a transaction of their own, begun by none.
+
+        For who looks again and again; what it raises goes through `erring`. It is the one
+        connection of this process: meanwhile nothing else may be asked of the database.
+        """
+        with self.engine.connect() as plain:
+            yield plain.execution_options(**{ALONE: True})
+
+    @contextmanager
+    def erring(self) -> Iterator[None]:
+        """Turn a database's errors into those of lamsearch, where they do not pass by themselves.
+
+        Raises:
+            StorageBusyError: Another transaction holds a lock for long.
+            StorageFailedError: The database cannot be used any more.
+        """
+        try:
+            self._find_in_place()
+            yield
+            self._find_in_place()
+        except DATABASE_ERRORS as error:
+            if waits_for_a_lock(error):
+                raise StorageBusyError(self._address.say_lock()) from error
+            if not lasts(error):
+                raise
+            raise StorageFailedError(
+                f"{self.say(error)}; what is committed is safe: mend it and start again"
+            ) from error
+
+    @property
+    def clock(self) -> sa.ColumnElement[float]:
+        """The database's clock as a column of a query: seconds since 1970 UTC."""
+        return clock_of(self.engine.dialect.name)
+
     def checkpoint(self) -> None:
         """Bring what SQLite holds in its log into the file, as far as nobody is reading there.
 
@@ -177,19 +218,8 @@ class Database:
 
     @contextmanager
     def _begin(self, *, write: bool) -> Iterator[Transaction]:
-        try:
-            self._find_in_place()
-            with self._transaction(write=write) as transaction:
-                yield transaction
-            self._find_in_place()
-        except DATABASE_ERRORS as error:
-            if waits_for_a_lock(error):
-                raise StorageBusyError(self._address.say_lock()) from error
-            if not lasts(error):
-                raise
-            raise StorageFailedError(
-                f"{self.say(error)}; what is committed is safe: mend it and start again"
-            ) from error
+        with self.erring(), self._transaction(write=write) as transaction:
+            yield transaction
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Transaction]:

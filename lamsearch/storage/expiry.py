@@ -14,7 +14,7 @@ _SLACK_SECONDS = 1.0  # what clocks are set back by every now and then
 _LENGTH = sa.func.coalesce(cohorts.c.lease_seconds, cohorts.c.expires - cohorts.c.renewed)
 
 
-def holds(now: float) -> sa.ColumnElement[bool]:
+def holds(now: float | sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
     """Whether a lease holds at that time, as a condition of a query."""
     return sa.and_(cohorts.c.expires > now, cohorts.c.expires <= now + _LENGTH + _SLACK_SECONDS)
 

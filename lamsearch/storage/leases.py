@@ -42,7 +42,7 @@ from lamsearch.storage.states import PAUSED
 from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import DONE, LEASED, OPEN, cohorts, studies
 from lamsearch.storage.transition import advance
-from lamsearch.storage.worker_transactions import WorkerTransactions
+from lamsearch.storage.worker_transactions import Outages, WorkerTransactions
 from lamsearch.study import Limits
 
 _NO_MODELS: Mapping[int, str] = {}
@@ -61,6 +61,7 @@ class Leases(WorkerTransactions):
         seconds: how long a lease holds without renewal.
         environment: the number of what it computes with, where it has joined.
         metric: what the study's candidates are compared by.
+        outages: what the worker remembers of outages, where it works on several studies.
         limits: what ends the study's search early.
     """
 
@@ -73,9 +74,10 @@ class Leases(WorkerTransactions):
         seconds: float,
         environment: int | None = None,
         metric: str = DEFAULT_METRIC.name,
+        outages: Outages | None = None,
         limits: Limits = _NO_LIMITS,
     ) -> None:
-        super().__init__(database, seconds)
+        super().__init__(database, seconds, outages)
         self._study, self._environment, self.owner = study, environment, owner
         self._metric, self._limits, self._paused = metric, limits, False
 
@@ -109,7 +111,7 @@ class Leases(WorkerTransactions):
                     check_states(transaction, self._study)
             if self._waiting:
                 return Wait(cohorts=self._waiting)
-            with self._noticing():
+            with self._outages.noticing():
                 advance(self._database, self._study)
 
     @damage_is_said()

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError
 from lamsearch.storage.failures import is_outage, lasts
 
 SHARED = "lamsearch_write"  # the execution option of our transactions: whether they write
+ALONE = "lamsearch_alone"  # … of a connection whose statements are each a transaction of its own
 _ENDED = "the transaction was ended before its end"
 
 

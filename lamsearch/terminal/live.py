@@ -81,7 +81,8 @@ class Screen:
                 continue
             self._queued[study.name] = seen
             share = percent(int(1e6 * study.progress), 1_000_000).lstrip()
-            self.say(f"{study.name}: {study.state}, {study.finished_trials} trials, {share}")
+            trials = f"{study.finished_trials}/{study.planned_trials} trials"
+            self.say(f"{study.name}: {study.state}, {trials}, {share}")
 
     def _tell(self, status: Status, stage: StageStatus, left: float | None) -> None:
         when, finished = self._told.get((status.name, stage.name), (float("-inf"), -1))

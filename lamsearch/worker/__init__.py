@@ -1,11 +1,12 @@
-"""The worker: leases a cohort, trains, saves, completes, again, until the study is over.
+"""The worker: leases a cohort, trains, saves, completes, again; of one study, or of all.
 
-Enters: a planned study in a database, a data directory. Leaves: recorded results, models in files.
+Enters: planned studies in a database, a data directory. Leaves: recorded results, models in files.
 Decides when to save and when to stop; knows neither terminals nor exit codes.
 """
 
 from lamsearch.worker.context import Settings
-from lamsearch.worker.loop import Worker
+from lamsearch.worker.pool_worker import PoolWorker
 from lamsearch.worker.renewer import LeaseRenewer, Retry
+from lamsearch.worker.study_worker import StudyWorker
 
-__all__ = ["LeaseRenewer", "Retry", "Settings", "Worker"]
+__all__ = ["LeaseRenewer", "PoolWorker", "Retry", "Settings", "StudyWorker"]

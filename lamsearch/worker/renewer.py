@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 import time
@@ -17,6 +18,7 @@ from lamsearch.errors import (
     StorageFailedError,
     StorageGoneError,
     StorageReadOnlyError,
+    StudyHaltedError,
 )
 from lamsearch.storage import (
     RETRIED,
@@ -147,15 +149,21 @@ class LeaseRenewer:
 
     def __init__(self, leases: Leases, claim: Claim, retry: Retry) -> None:
         self._leases, self._claim, self._retry = leases, claim, retry
-        self._ended, self._lost = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._ended = threading.Event()
+        # what it logs is about the same study and cohort
+        about = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=about.run, args=(self._renew,), name="lease", daemon=True
+        )
         self.heartbeat = Heartbeat(updates=0, per_second=0.0)
         self.gone: StorageGoneError | None = None
+        self.loss: LeaseLostError | None = None  # why the cohort is no longer this worker's
+        self.halted: StudyHaltedError | None = None  # while somebody has paused or cancelled it
 
     @property
     def lost(self) -> bool:
-        """Whether the cohort was given to another worker."""
-        return self._lost.is_set()
+        """Whether the cohort is no longer this worker's."""
+        return self.loss is not None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -170,6 +178,11 @@ class LeaseRenewer:
         self._ended.set()
         self._thread.join()
 
+    @property
+    def _seconds(self) -> float:
+        """Between two renewals."""
+        return min(self._leases.seconds / 4, _LONGEST_HEARTBEAT)
+
     def _renew(self) -> None:
         # a heartbeat at once shows whoever watches what this worker has begun
         wait = 0.0
@@ -178,9 +191,13 @@ class LeaseRenewer:
             try:
                 with self._retry.noticing():
                     self._leases.renew(self._claim, self.heartbeat)
-                    wait = min(self._leases.seconds / 4, _LONGEST_HEARTBEAT)
-            except LeaseLostError:
-                self._lost.set()
+                    wait, self.halted = self._seconds, None
+            except StudyHaltedError as error:
+                wait, self.halted = self._seconds, error
+                if error.halted != "paused":  # the lease of a paused study goes on
+                    return
+            except LeaseLostError as error:
+                self.loss = error
                 return
             except StorageGoneError as error:
                 self.gone = error  # nothing that is trained from here on could be kept

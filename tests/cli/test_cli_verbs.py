@@ -163,12 +163,12 @@ def test_watch_ends_with_the_study(claimed: Any) -> None:
 
 def work(desk: Any) -> None:
     """Do all of the study "small" in this process."""
-    from lamsearch.worker import Settings, Worker
+    from lamsearch.worker import Settings, StudyWorker
 
     database = Database(desk.url)
     settings = Settings(data_directory=desk.directory)
     stored = store.load(database, "small")
-    Worker(database, stored, settings, stop=threading.Event(), say=lambda _: None).run()
+    StudyWorker(database, stored, settings, stop=threading.Event(), say=lambda _: None).run()
     database.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from benchmarks.postgres import Server
 from lamsearch import storage as store
 from lamsearch.storage import Database
 from lamsearch.terminal import Screen
-from lamsearch.worker import Settings, Worker
+from lamsearch.worker import Settings, StudyWorker
 
 
 class Watcher:
@@ -86,7 +87,7 @@ def work(url: str, directory: Path, name: str) -> None:
     database = Database(url)
     stored = store.load(database, name)
     settings = Settings(data_directory=directory)
-    Worker(database, stored, settings, stop=threading.Event(), say=lambda _: None).run()
+    StudyWorker(database, stored, settings, stop=threading.Event(), say=lambda _: None).run()
     database.close()
 
 
@@ -135,16 +136,16 @@ def test_without_a_name_all_studies_are_watched(plan: Any, desk: Any) -> None:
     """--watch without a name goes on until all studies are over, also one that came later."""
     plan(desk.url, "one", "two")
     watcher = Watcher(desk.url)
-    watcher.until("one: coarse: 0/5 trials")
-    watcher.until("two: coarse: 0/5 trials")
+    watcher.until("one: queued, 0/5 trials, 0 %")
+    watcher.until("two: queued, 0/5 trials, 0 %")
     plan(desk.url, "three")
-    watcher.until("three: coarse: 0/5 trials")
+    watcher.until("three: queued, 0/5 trials, 0 %")
     for name in ("one", "two", "three"):
         assert watcher.process.poll() is None
         work(desk.url, desk.directory, name)
     code, text = watcher.end()
     assert code == 0, watcher.lines
-    assert all(f"{name}  done" in text for name in ("one", "two", "three"))
+    assert all(re.search(rf"^{name} +done", text, re.MULTILINE) for name in ("one", "two", "three"))
 
 
 def test_a_watch_of_no_studies_ends(desk: Any) -> None:

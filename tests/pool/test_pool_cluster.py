@@ -246,6 +246,28 @@ def test_a_dask_worker_that_is_retired_is_followed_by_another(
     assert_exact(place, undisturbed)
 
 
+def test_a_standing_pool_on_a_cluster_serves_what_is_submitted(
+    place: Place, dask: DaskCluster, undisturbed: dict[str, Any]
+) -> None:
+    """`worker --dask` has each Dask worker serve every study, those to come too, until it is told
+    to leave; lines name their study, and no log has the password."""
+    dask.join(2)
+    for name in ("first", "second"):
+        text = place.study_file.read_text(encoding="utf-8").replace('"lives"', f'"{name}"')
+        (place.directory / f"{name}.toml").write_text(text, encoding="utf-8")
+    assert place.start("submit", "first.toml", "--files", place.files).wait() == 0
+    pool = place.start("worker", "--dask", dask.address, "--files", place.files, *PACE)
+    until(lambda: place.status("first").over)
+    assert place.start("submit", "second.toml", "--files", place.files).wait() == 0
+    until(lambda: any(w.updates > 0 for w in place.status("second").workers))
+    pool.signal(signal.SIGINT)
+    assert pool.wait() == 130, pool.said
+    left = place.start("worker", "second", "--files", place.files, *PACE)
+    assert left.wait() == 0, left.said
+    assert place.answer("first") == place.answer("second") == undisturbed
+    assert PASSWORD not in dask.log + pool.said
+
+
 def test_a_failing_task_keeps_the_password(dask: DaskCluster) -> None:
     """Dask logs the arguments of a task that fails; an task's secrets are not among them."""
     dask.join()

@@ -106,7 +106,7 @@ def test_a_stage_transition_waits_again_for_a_lock_and_is_made(
     with pytest.raises(StorageBusyError) as caught:
         leases.claim()
     assert not is_outage(caught.value)
-    assert not leases._away
+    assert not leases._outages.recent
     assert not leases._unacknowledged
     stopped.kill()
     stopped.wait()

@@ -95,11 +95,11 @@ class Place:
         return self.start("run", self.study_file, "--workers", workers,
                           "--files", self.files, "--output", self.output, *PACE)  # fmt: skip
 
-    def status(self) -> Status | None:
-        """How far the study is; None before it is planned."""
+    def status(self, name: str = "lives") -> Status | None:
+        """How far a study is; None before it is planned."""
         try:
             self._database = self._database or Database(self.url, Mode.READ)
-            return store.read_status(self._database, "lives")
+            return store.read_status(self._database, name)
         except LamsearchError:
             return None
 
@@ -113,11 +113,11 @@ class Place:
         """All whole checkpoints, the oldest first of each cohort."""
         return sorted(self.files.glob("*/checkpoints/*/[0-9]*.npz"))
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self, name: str = "lives") -> dict[str, Any]:
         """The results table as the storage has it."""
         assert self._database is not None or self.status() is not None
         assert self._database is not None
-        document = report.document(store.read_study(self._database, "lives"))
+        document = report.document(store.read_study(self._database, name))
         return {key: document[key] for key in ANSWER}
 
     def curves(self) -> dict[tuple[str, int, int], dict[str, list[float]]]:

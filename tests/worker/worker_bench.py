@@ -15,7 +15,7 @@ from lamsearch import storage as store
 from lamsearch.results import StudyRecord
 from lamsearch.storage import Claim, Database, Leases, PlannedStudy
 from lamsearch.study import Study
-from lamsearch.worker import Settings, Worker
+from lamsearch.worker import Settings, StudyWorker
 
 _LONGEST_SECONDS = 240.0  # of a bench's life: what still works or waits then is told to leave
 
@@ -48,12 +48,14 @@ class Bench:
         self._end.cancel()
         self.database.close()
 
-    def worker(self) -> Worker:
+    def worker(self) -> StudyWorker:
         """Return a new worker."""
         settings = Settings(
             data_directory=self.directory, lease_seconds=1.0, checkpoint_seconds=0.05
         )
-        return Worker(self.database, self.stored, settings, stop=self.stop, say=self.said.append)
+        return StudyWorker(
+            self.database, self.stored, settings, stop=self.stop, say=self.said.append
+        )
 
     def record(self) -> StudyRecord:
         """Return all that the storage knows of the study."""

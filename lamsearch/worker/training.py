@@ -1,0 +1,190 @@
+"""One leased cohort, from its newest checkpoint to its reported results.
+
+Enters: a claim of a study, and what keeps its lease. Leaves: results in the storage, models and
+checkpoints in files. Decides about pruning, saving and stopping in the middle; refuses to know how
+a trainer trains, and which cohort is next.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from lamsearch.artifacts import digest_of
+from lamsearch.errors import InterruptedWorkError, LeaseLostError, StudyHaltedError
+from lamsearch.results import Model, Trained, TrialState
+from lamsearch.search import halving
+from lamsearch.space import SPACE
+from lamsearch.storage import Claim, Heartbeat
+from lamsearch.trainers import Guarded, Progress, TrainerFailedError
+from lamsearch.worker.checkpoints import Checkpoints
+from lamsearch.worker.context import CURVES_TEST, Context
+from lamsearch.worker.renewer import LeaseRenewer
+
+_log = logging.getLogger(__name__)
+
+
+class Training:
+    """The training of one leased cohort.
+
+    Args:
+        context: the study with all that it is worked on with.
+        claim: the lease on the cohort.
+        renewer: what keeps that lease meanwhile.
+    """
+
+    def __init__(self, context: Context, claim: Claim, renewer: LeaseRenewer) -> None:
+        self._context, self._claim, self._renewer = context, claim, renewer
+        self._checkpoints = Checkpoints(context.files, context.stored, claim)
+
+    def run(self) -> None:
+        """Train the cohort and complete it.
+
+        Raises:
+            LeaseLostError: Another worker has it, or the study is halted.
+            InterruptedWorkError: The worker is to leave; the cohort is checkpointed and given back.
+        """
+        begun, claim = time.monotonic(), self._claim
+        try:
+            outcomes = self._outcomes()
+        except TrainerFailedError as error:  # it would raise again: its trials fail, without retry
+            updates = self._renewer.heartbeat.updates
+            failed = Trained(state=TrialState.FAIL, reason=str(error), updates=updates)
+            outcomes = (failed,) * len(claim.trials)
+        seconds = time.monotonic() - begun
+        self._complete(outcomes, seconds)
+        self._checkpoints.drop()
+        for trial, trained in zip(claim.trials, outcomes, strict=True):
+            if trained.state is TrialState.FAIL:
+                at = f"{SPACE.dimensions[0].plain_label} {trial.point[0]:.4g}"
+                self._context.say(f"{claim.stage} {at} failed: {trained.reason}")
+        _log.info("%s is complete after %.1f s", title(claim), seconds)
+
+    def _complete(self, outcomes: tuple[Trained, ...], seconds: float) -> None:
+        context, claim, heartbeat = self._context, self._claim, self._renewer.heartbeat
+        self._say_all(
+            context.retried(lambda: context.leases.complete(claim, outcomes, heartbeat, seconds))
+        )
+
+    def _outcomes(self) -> tuple[Trained, ...]:
+        """Train a cohort, from its newest checkpoint on; the final's models are saved."""
+        claim, renewer = self._claim, self._renewer
+        trainer = self._trainer()
+        if self._checkpoints.resume(trainer, self._context.say):
+            renewer.heartbeat = replace(renewer.heartbeat, recovered=trainer.updates)
+            self._context.say(f"{title(claim)} goes on at update {trainer.updates}")
+        self._follow(trainer)
+        outcomes = trainer.outcomes()
+        renewer.heartbeat = replace(renewer.heartbeat, updates=trainer.updates)
+        if claim.stage != "final":
+            return outcomes
+        return tuple(
+            one if model is None else replace(one, model_sha256=self._saved(model))
+            for one, model in zip(outcomes, trainer.models(), strict=True)
+        )
+
+    def _follow(self, trainer: Guarded) -> None:
+        """Train to the end, with checkpoints, heartbeats and reports; leave when asked to."""
+        begun, first = time.monotonic(), trainer.updates
+        saved = begun
+        for progress in trainer.run():
+            self._check_lease(trainer)
+            now = time.monotonic()
+            rate = (progress.updates - first) / max(now - begun, 1e-9)
+            self._renewer.heartbeat = _heartbeat(
+                progress, self._claim, rate, self._renewer.heartbeat
+            )
+            if progress.cycle_end:
+                self._halve(trainer, progress)
+            if self._context.stop.is_set():
+                self._leave(trainer)
+            if progress.cycle_end:
+                self._report(progress)
+            ended = progress.updates == progress.total
+            due = now - saved > self._context.settings.checkpoint_seconds
+            if due or (progress.cycle_end and not ended):
+                self._checkpoints.save(trainer)
+                saved = now
+
+    def _check_lease(self, trainer: Guarded) -> None:
+        """Go no further with a cohort that is another's by now, or of a study that is halted."""
+        renewer = self._renewer
+        if renewer.halted is not None and renewer.halted.halted == "paused":
+            self._give_back(trainer)
+            where = f"at update {trainer.updates} of {title(self._claim)}"
+            raise StudyHaltedError(f"{renewer.halted}: saved {where}", halted="paused")
+        if renewer.halted is not None:
+            raise renewer.halted
+        if renewer.loss is not None:
+            raise LeaseLostError(str(renewer.loss).removeprefix("lease: "))
+        if renewer.gone is not None:
+            raise renewer.gone
+
+    def _halve(self, trainer: Guarded, progress: Progress) -> None:
+        """Let the worse models go, before anything is saved: a checkpoint holds who has left."""
+        study = self._context.study
+        if not study.halves(self._claim.stage):
+            return
+        if progress.scores is not None and progress.losses is not None:
+            cycles = study.training_of(self._claim.stage).cycles
+            trainer.drop(
+                halving.reasons(
+                    progress.scores, progress.losses, cycle=progress.cycles, cycles=cycles
+                )
+            )
+
+    def _leave(self, trainer: Guarded) -> None:
+        self._give_back(trainer)
+        raise InterruptedWorkError(
+            f"interrupted at update {trainer.updates} of {title(self._claim)}; run again to go on"
+        )
+
+    def _give_back(self, trainer: Guarded) -> None:
+        """Save where the training is, and let others go on from there at once."""
+        self._checkpoints.save(trainer)
+        self._context.retried(lambda: self._context.leases.give_back(self._claim))
+
+    def _report(self, progress: Progress) -> None:
+        """Show a cycle's end to whoever watches; what an outage swallows comes with the results."""
+        if progress.scores is None:
+            return
+        _log.info("%s ends cycle %d", title(self._claim), progress.cycles)
+        values = [float(value) for value in progress.scores]
+        with self._context.retried.noticing():
+            self._say_all(self._context.leases.report(self._claim, progress.cycles, values))
+
+    def _say_all(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._context.say(line)
+
+    def _trainer(self) -> Guarded:
+        context, claim, test = self._context, self._claim, None
+        if claim.stage == "final" and context.wants_test_curves:
+            examples = context.open_test(claim, CURVES_TEST.format(context.metric.title))
+            test = (context.data.split("final").enter(examples.x), examples.y)
+        points = [trial.point for trial in claim.trials]
+        return context.trainer(claim.stage, points, claim.replicate, test)
+
+    def _saved(self, model: Model) -> str:
+        """Save the model of a claim of the final; return its digest."""
+        point = self._claim.trials[0].point
+        return digest_of(self._context.save_model(self._claim.replicate, model, point))
+
+
+def title(claim: Claim) -> str:
+    """Return what a claim is on, as a sentence can hold it."""
+    return "the test" if claim.tests else f"{claim.stage} cohort {claim.number}"
+
+
+def _heartbeat(progress: Progress, claim: Claim, rate: float, before: Heartbeat) -> Heartbeat:
+    """Progress to show; the best is of cycle ends, for in between scores do not compare."""
+    heartbeat = replace(before, updates=progress.updates, per_second=rate)
+    scores = progress.scores
+    if not progress.cycle_end or scores is None or not np.isfinite(scores).any():
+        return heartbeat
+    best = int(np.nanargmax(scores))
+    return replace(heartbeat, best=float(scores[best]), best_at=claim.trials[best].point)
