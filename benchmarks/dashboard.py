@@ -51,12 +51,13 @@ def fill(url: str, trials: int) -> None:
     leases = Leases(database, study.name, owner="benchmark", seconds=3600.0)
     rng = np.random.default_rng(0)
     while isinstance(claim := leases.claim(), Claim):
-        outcomes = [_made_up(trial.point[0], rng) for trial in claim.trials]
+        outcomes = [made_up(trial.point[0], rng) for trial in claim.trials]
         leases.complete(claim, outcomes, Heartbeat(updates=2000, per_second=1000.0), 1.0)
     database.close()
 
 
-def _made_up(log10_lambda: float, rng: np.random.Generator) -> Trained:
+def made_up(log10_lambda: float, rng: np.random.Generator) -> Trained:
+    """Return a made-up result of a trial."""
     score = 0.9 - 0.02 * (log10_lambda + 3.0) ** 2 + 0.005 * float(rng.standard_normal())
     names = ("training_loss", "training_cost", "training_accuracy",
              "validation_loss", "validation_cost", "validation_accuracy")  # fmt: skip

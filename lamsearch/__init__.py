@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lamsearch.client import Client
     from lamsearch.objective import Objective
 
-__all__ = ["Objective", "__version__"]
+__all__ = ["Client", "Objective", "__version__"]
 __version__ = "0.1.0"
 
 
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from lamsearch.objective import Objective
 
         return Objective
+    if name == "Client":
+        from lamsearch.client import Client
+
+        return Client
     raise AttributeError(f"module 'lamsearch' has no attribute {name!r}")

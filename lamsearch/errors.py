@@ -116,6 +116,18 @@ class StudyHaltedError(LeaseLostError):
         super().__init__(message)
 
 
+class ServerError(LamsearchError):
+    """A server of lamsearch's that answered what a client does not understand."""
+
+
+class ServerAwayError(ServerError):
+    """A server that cannot be reached, or whose database is away; later it may answer."""
+
+
+class AccessError(InputError):
+    """A server that wants another token or password, or allows nobody what was asked."""
+
+
 class InterruptedWorkError(LamsearchError):
     """Stopped by the user; what was checkpointed goes on at the next run."""
 

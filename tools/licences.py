@@ -20,7 +20,8 @@ in `/opt/lamsearch`, the Python packages below, unchanged and as their authors p
 texts of their licences lie there in `lib/python3.11/site-packages/*.dist-info/`. Wheels of compiled
 packages bring libraries of their own (OpenBLAS and the GCC runtime in NumPy and SciPy, libpq and
 OpenSSL in psycopg-binary, codecs in Pillow), whose notices are in the same places; the script of
-optuna-dashboard's pages contains the JavaScript libraries that its repository lists.
+optuna-dashboard's pages contains the JavaScript libraries that its repository lists, and
+fastapi-offline contains Swagger UI (Apache-2.0) and ReDoc (MIT).
 
 **psycopg** and **psycopg-binary** are under the LGPL 3.0. lamsearch imports them unchanged; who
 passes the image on passes on their licence, and lets others replace them: `pip install` of another

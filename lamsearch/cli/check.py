@@ -14,8 +14,8 @@ from lamsearch import data as datasets
 from lamsearch import trainers
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
-from lamsearch.cli.memory import lacking
 from lamsearch.errors import DataError
+from lamsearch.planning import lacking
 from lamsearch.results import StageName
 from lamsearch.search import CohortPlan, StagePlan, expected, halving
 from lamsearch.space import SPACE

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy
-
+from lamsearch.cli.older_names import older_name
 from lamsearch.cli.submit import submit
 
-create = copy(submit)
-create.name = "create"
-create.help = (submit.help or "").replace("lamsearch submit", "lamsearch create")
-create.short_help = "The older name of submit."
+create = older_name(submit, "create")

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import click
 
-from lamsearch import storage as store
-from lamsearch.artifacts import Files
+from lamsearch import planning
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.cli.locks import until_free
@@ -28,19 +27,16 @@ def delete(name: str, storage: str | None, files: str | None, yes: bool) -> None
     files are left: what it says of them is not believed.
     """
     database = options.open_storage(storage, Mode.WORK)
-    if (damage := until_free(lambda: store.damage_of(database, name))) is not None:
-        _confirm(name, yes)
-        until_free(lambda: store.delete(database, name))
-        echo(f"deleted {name}; its files are left where they are: {damage}", err=True)
-        return
-    stored = until_free(lambda: store.load(database, name))
-    stored = options.present_or_beside(database, stored, files)
-    own = Files(stored.files, stored.id)
-    own.check_ours()  # what cannot be reached or removed is said while all is there
+    study = planning.check_removable(
+        database,
+        name,
+        lambda stored: options.present_or_beside(database, stored, files),
+        attempt=until_free,
+    )
     _confirm(name, yes)
-    until_free(lambda: store.delete(database, name))
-    own.remove_all()
-    echo(f"deleted {name}", err=True)
+    planning.remove(database, study, attempt=until_free)
+    left = "" if study.damage is None else f"; its files are left where they are: {study.damage}"
+    echo(f"deleted {name}{left}", err=True)
 
 
 def _confirm(name: str, yes: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -13,17 +12,15 @@ from urllib.parse import quote
 import click
 from platformdirs import user_cache_path
 
-from lamsearch.artifacts import DEFAULT_NAME, holds, locate
+from lamsearch import planning
+from lamsearch.artifacts import DEFAULT_NAME
 from lamsearch.cli.echo import echo
 from lamsearch.cli.locks import until_free
-from lamsearch.errors import InputError
-from lamsearch.locations import is_local, is_within, local_path
-from lamsearch.redaction import shown
 from lamsearch.storage import Database, Mode, PlannedStudy, parse_url, sqlite_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-STORAGE_VARIABLE, FILES_VARIABLE = "LAMSEARCH_STORAGE", "LAMSEARCH_FILES"
+STORAGE_VARIABLE, FILES_VARIABLE = "LAMSEARCH_STORAGE", planning.FILES_VARIABLE
 STUDY_FILE = click.Path(path_type=Path)
 _LONGEST_SECONDS = 7 * 86_400.0
 _DEFAULT_STORAGE = "sqlite:///lamsearch.db"
@@ -112,12 +109,12 @@ def storage_url_everywhere(given: str | None) -> str:
     return url.set(database=name).render_as_string()
 
 
-def open_storage(given: str | None, mode: Mode = Mode.READ) -> Database:
+def open_storage(given: str | None, mode: Mode = Mode.READ, *, connections: int = 1) -> Database:
     """Return the storage in force, reached once; unless told otherwise, to read alone.
 
     Where its tables had to be upgraded, that is said.
     """
-    database = until_free(lambda: Database(storage_url(given), mode))
+    database = until_free(lambda: Database(storage_url(given), mode, connections=connections))
     if (context := click.get_current_context(silent=True)) is not None:
         # the last one to leave tidies up beside SQLite's file
         context.call_on_close(database.close)
@@ -179,37 +176,8 @@ def present(
     *,
     quiet: bool = False,
 ) -> PlannedStudy:
-    """Return a study with the places where its files and its data are now.
-
-    Both were recorded when it was planned; an SQLite file may have been moved with them since.
-    Whoever can write to the database chooses what is recorded: it is followed only within the place
-    that ``given`` names, or beside the database. Unless ``quiet``, it is said when files are left
-    to another database.
-
-    Raises:
-        InputError: The study's files are not where they are said to be, or are recorded where
-            nobody said.
-    """
-    found = locate(stored.files, stored.id, database=database.file)
-    place = found if given is None else _within(given, stored, found)
-    if place is None and given is None:
-        raise InputError(
-            f"files: {stored.study.name!r} was created with {shown(stored.files)!r}, which is not "
-            f"used unless it is given: pass --files or set {FILES_VARIABLE}"
-        )
-    if place is None:
-        raise InputError(
-            f"files: {stored.study.name!r} was created with {shown(stored.files)!r}, "
-            f"got {shown(given or '')!r}"
-        )
-    left = given is None and place != stored.files and not quiet
-    if left and holds(stored.files, stored.id) and not holds(place, stored.id):
-        echo(
-            f"files: those in {shown(stored.files)} are left to the database that was beside them; "
-            f"this one's are in {place} (--files {shown(stored.files)} takes those)",
-            err=True,
-        )
-    return replace(stored, files=place, origin=_origin(database, stored))
+    """Return a study with the places where its files and its data are now; see `planning`."""
+    return planning.present(database, stored, given, say=None if quiet else _say)
 
 
 def present_or_beside(database: Database, stored: PlannedStudy, files: str | None) -> PlannedStudy:
@@ -218,37 +186,12 @@ def present_or_beside(database: Database, stored: PlannedStudy, files: str | Non
     Raises:
         InputError: As `present`.
     """
-    if files is not None:
-        return present(database, stored, files_given(files))
-    named = files_given(None)
-    if named is not None and _within(named, stored, None) is not None:
-        return present(database, stored, named)
-    return present(database, stored)
+    given = None if files is None else files_given(files)
+    return planning.present_or_beside(database, stored, given, files_given(None), say=_say)
 
 
-def _within(given: str, stored: PlannedStudy, found: str | None) -> str | None:
-    """Where a study's files are, if that is in the given place."""
-    recorded = stored.files
-    if given in (recorded, found):
-        return given
-    if is_within(recorded, given):
-        if is_within(given, recorded):
-            return given
-        return str(local_path(recorded).resolve()) if is_local(recorded) else recorded
-    return given if holds(given, stored.id) else None
-
-
-def _origin(database: Database, stored: PlannedStudy) -> str:
-    """The directory of the study file, where that has moved with the database and its files."""
-    recorded = Path(stored.files)
-    try:
-        stayed = Path(stored.origin).is_dir()
-    except OSError:  # longer than any path
-        stayed = True
-    if database.file is None or recorded.name != DEFAULT_NAME or stayed:
-        return stored.origin
-    within = os.path.relpath(stored.origin, recorded.parent)
-    return str((database.file.parent / within).resolve())
+def _say(line: str) -> None:
+    echo(line, err=True)
 
 
 def finite(_context: click.Context, _option: click.Parameter, value: float) -> float:

@@ -18,8 +18,18 @@ _TEMPLATE = "page.html.jinja"
 _SHOWN = 10
 
 
-def page(record: StudyRecord, drawn: Sequence[RenderedFigure] | None = None) -> str:
-    """Return the page; ``drawn`` saves drawing the figures again where they are at hand."""
+def page(
+    record: StudyRecord,
+    drawn: Sequence[RenderedFigure] | None = None,
+    links: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Return the page.
+
+    Args:
+        record: the study.
+        drawn: its figures, where they are at hand.
+        links: text and address of what a server has beside the page.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -32,6 +42,7 @@ def page(record: StudyRecord, drawn: Sequence[RenderedFigure] | None = None) -> 
         failed=record.failure is not None,
         facts=answer.facts(record),
         notes=view.notes(record),
+        links=links,
         figures=list(figures(record)) if drawn is None else drawn,
         overview=view.overview(record),
         stages=[view.candidates(record, name) for name in STAGES if name in record.stages],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from lamsearch.metrics import metric_of
@@ -33,7 +33,7 @@ def queue_document(queue: Iterable[QueuedStudy]) -> list[dict[str, Any]]:
 def queued_document(study: QueuedStudy) -> dict[str, Any]:
     """Return a study as the queue has it."""
     shares = metric_of(study.metric).proportion
-    found = asdict(study)
+    found = {field.name: getattr(study, field.name) for field in fields(study)}
     found["selected"] = None if study.selected is None else _selected(study.selected, shares)
     return {key: _finite(value) for key, value in found.items()}
 

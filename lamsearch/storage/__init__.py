@@ -9,6 +9,7 @@ from lamsearch.storage.annotated import Shown
 from lamsearch.storage.annotations import Annotator, ArtifactKind, CurveOf
 from lamsearch.storage.claims import Claim, Heartbeat, LeasedTrial, Wait
 from lamsearch.storage.contents import Mode
+from lamsearch.storage.counts import Counts, read_counts
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database
 from lamsearch.storage.environments import join
@@ -19,6 +20,7 @@ from lamsearch.storage.failures import (
     is_read_only,
     passes,
 )
+from lamsearch.storage.glances import Glance, read_glances
 from lamsearch.storage.leases import Leases
 from lamsearch.storage.overview import read_queue
 from lamsearch.storage.planned_study import PlannedStudy
@@ -26,7 +28,15 @@ from lamsearch.storage.pool_queue import Claimable, StudyQueue, next_study
 from lamsearch.storage.reading import read_study
 from lamsearch.storage.retries import RETRIED, retry
 from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
-from lamsearch.storage.states import cancel, check_priority, finish, pause, prioritize, resume
+from lamsearch.storage.states import (
+    MOST_PRIORITY,
+    cancel,
+    check_priority,
+    finish,
+    pause,
+    prioritize,
+    resume,
+)
 from lamsearch.storage.status import (
     Recovery,
     Scored,
@@ -53,10 +63,13 @@ __all__ = [
     "Heartbeat",
     "Claim",
     "Claimable",
+    "Counts",
     "CurveOf",
     "Database",
+    "Glance",
     "LeasedTrial",
     "Leases",
+    "MOST_PRIORITY",
     "Mode",
     "Outages",
     "PlannedStage",
@@ -89,6 +102,8 @@ __all__ = [
     "passes",
     "pause",
     "prioritize",
+    "read_counts",
+    "read_glances",
     "read_queue",
     "resume",
     "write_unable",

@@ -110,13 +110,14 @@ class Database:
         url: ``sqlite:///FILE`` or ``postgresql://…`` as people write it.
         mode: what it is opened for. Only for planning is what is not there made; tables of an
             earlier version are upgraded, which ``upgraded`` says, but for reading.
+        connections: how many threads may use it at the same time; further ones wait.
 
     Raises:
         StorageError: The URL is none, or what it names cannot be used or is another program's.
         StorageAwayError: What it names cannot be reached within ten seconds.
     """
 
-    def __init__(self, url: str, mode: Mode = Mode.CREATE) -> None:
+    def __init__(self, url: str, mode: Mode = Mode.CREATE, *, connections: int = 1) -> None:
         self._address, self.mode = Address(url), mode
         self.url, self.redacted = self._address.url, self._address.redacted
         self.file = self._address.file
@@ -124,8 +125,8 @@ class Database:
         self._storage, self.upgraded = opening.storage(), opening.upgraded
         text, options = engine_options(self.url, write=mode is not Mode.READ)
         if options.get("poolclass") is not sa.NullPool:
-            # one: the worker's threads take turns, and 90 workers fit a default PostgreSQL
-            options |= {"pool_size": 1, "max_overflow": 0}
+            # a worker's is one: its threads take turns, and 90 workers fit a default PostgreSQL
+            options |= {"pool_size": connections, "max_overflow": 0}
         self.engine: Engine = sa.create_engine(text, **options)
         self._header = prepare(self.engine, write=mode is not Mode.READ)
         end_at_once(self.engine)

@@ -6,15 +6,23 @@ with every issue in it. Refuses to know what happens to a study later.
 
 from lamsearch.study.cautions import cautions
 from lamsearch.study.data import Assigned, Data, Sizes
-from lamsearch.study.document import Study
+from lamsearch.study.document import NAME_PATTERN, Study
 from lamsearch.study.limits import Limits
-from lamsearch.study.reading import differences, issues_of, json_schema, parse_study, read_study
+from lamsearch.study.reading import (
+    differences,
+    issues_of,
+    json_schema,
+    parse_file,
+    parse_study,
+    read_study,
+)
 from lamsearch.study.sections import Coarse, Final, Finalists, Fine, Network, Training
 from lamsearch.study.settings import StageSettings, recorded_settings
 from lamsearch.study.sources import SOURCES, source_of
 
 __all__ = [
-    "read_study", "parse_study", "Study", "cautions", "differences", "json_schema", "issues_of",
+    "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
+    "cautions", "differences", "json_schema", "issues_of",
     "StageSettings", "recorded_settings",
     "Data", "Network", "Training", "Coarse", "Fine", "Finalists", "Final",
     "Limits", "SOURCES", "source_of", "Assigned", "Sizes",

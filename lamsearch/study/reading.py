@@ -36,14 +36,28 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     try:
-        document = tomllib.loads(_text(_content(path), path))
+        content = _content(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return parse_file(content, where=str(path))
+
+
+def parse_file(content: bytes, *, where: str) -> Study:
+    """Check a study file given as its bytes; ``where`` opens every line of the error.
+
+    Raises:
+        InputError: It is no TOML, or too long.
+        StudyFileError: It has issues.
+    """
+    if len(content) > _MOST_BYTES:
+        raise _too_long(where)
+    try:
+        document = tomllib.loads(_text(content, where))
     except RecursionError as error:
-        raise InputError(f"{path}: must be TOML: it is nested too deeply") from error
+        raise InputError(f"{where}: must be TOML: it is nested too deeply") from error
     except ValueError as error:  # of TOML, and of Python's about numbers of thousands of digits
-        raise InputError(f"{path}: must be TOML: {error}") from error
-    return parse_study(document, where=str(path))
+        raise InputError(f"{where}: must be TOML: {error}") from error
+    return parse_study(document, where=where)
 
 
 def _content(path: Path) -> bytes:
@@ -58,16 +72,20 @@ def _content(path: Path) -> bytes:
             if not part:
                 return content
             content += part
-    raise InputError(f"{path}: must be a study file: it has more than {_MOST_BYTES:,} bytes")
+    raise _too_long(str(path))
 
 
-def _text(content: bytes, path: Path) -> str:
+def _too_long(where: str) -> InputError:
+    return InputError(f"{where}: must be a study file: it has more than {_MOST_BYTES:,} bytes")
+
+
+def _text(content: bytes, where: str) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:4]:
-        raise InputError(f"{path}: must be UTF-8 text: this is UTF-16, save it as UTF-8")
+        raise InputError(f"{where}: must be UTF-8 text: this is UTF-16, save it as UTF-8")
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: must be UTF-8 text: {error}") from error
+        raise InputError(f"{where}: must be UTF-8 text: {error}") from error
 
 
 def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:

@@ -1,9 +1,13 @@
-"""The dashboard: Optuna's own web application on a study's storage, behind our door.
+"""What a browser and an HTTP client see: the queue, reports, an API, metrics, Optuna's dashboard.
 
-Enters: a database, an address, a mode. Leaves: pages until somebody ends it. Refuses to write
-what it shows: notes, figures, figures and tables are made as they are asked for.
+Enters: a database, an address, who may do what. Leaves: pages and documents until somebody ends it.
+Refuses to write what it shows: notes, figures and tables are made as they are asked for.
 """
 
-from lamsearch.web.serving import PASSWORD_VARIABLE, serve
+from lamsearch.web.credentials import PASSWORD_VARIABLE, Credentials, read_password, read_token
+from lamsearch.web.serving import serve
+from lamsearch.web.studies import Places
 
-__all__ = ["PASSWORD_VARIABLE", "serve"]
+__all__ = [
+    "Credentials", "PASSWORD_VARIABLE", "Places", "read_password", "read_token", "serve",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The door: what may come in to Optuna's application, and what may go out.
+"""Access control: which requests may come in, to the dashboard, the pages and the API alike.
 
 Enters: any HTTP request. Leaves: a refusal in one sentence, or the application's answer with the
 headers that keep what is stored from running in the browser. Refuses to know what is shown.
@@ -11,50 +11,22 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
-import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from lamsearch.web.attempts import Attempts, client_address
+from lamsearch.web.headers import API, Headers, answer, guarded
 
 _READING = frozenset({"GET", "HEAD"})
 _WRITING = frozenset({"POST", "PUT", "DELETE", "PATCH"})
-_PAGE = re.compile(r"/dashboard(/|$)")
-_STATIC = re.compile(r"/static/bundle\.js(\.[\w.]+)?$")
-# What a browser may show from a stored file; anything else it may only save.
-_PASSIVE = re.compile(
-    r"image/(png|jpeg|gif|webp|avif|bmp|x-icon|vnd\.microsoft\.icon)|text/(csv|plain)"
-    r"|application/(json|jsonl|x-ndjson)|audio/[\w.+-]+|video/[\w.+-]+"
-)
-_PAGE_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "img-src 'self' data: blob:",
-        "style-src 'self' data: 'unsafe-inline'",
-        "script-src 'self' 'unsafe-eval'",  # Plotly compiles its WebGL drawing at run time
-        "connect-src 'self'",
-        "font-src 'self' data:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-_FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
-_ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # none at all would make the Origin of a write "null"
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-Headers = list[tuple[str, str]]
 _TICKET = "lamsearch_known_browser"
+# What says whether the process and its database are there, and nothing else: for supervisors.
+_FREE = frozenset({"/healthz", "/readyz"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +35,15 @@ class Rules:
 
     ``hosts`` are the accepted values of the Host header, in lower case; ``any_address`` also
     accepts any IP address there (it can be no name that was rebound), for a server that listens
-    on all of them. ``password`` None asks for none.
+    on all of them. ``password`` None asks for none. ``token`` lets programs in without the
+    password, and is needed to change anything over the API; None lets nobody.
     """
 
     hosts: frozenset[str]
     any_address: bool = False
     writable: bool = False
     password: bytes | None = None
+    token: bytes | None = None
 
 
 class Refusal(NamedTuple):
@@ -84,6 +58,19 @@ _UNKNOWN = Refusal(
     "401 Unauthorized",
     "this dashboard asks for its password (any user name)",
     (("WWW-Authenticate", 'Basic realm="lamsearch", charset="UTF-8"'),),
+)
+_WRONG_TOKEN = Refusal(
+    "401 Unauthorized",
+    "this is not the server's token",
+    (("WWW-Authenticate", 'Bearer realm="lamsearch", error="invalid_token"'),),
+)
+_TOKEN_NEEDED = Refusal(
+    "401 Unauthorized",
+    "changing studies needs the server's token: Authorization: Bearer TOKEN",
+    (("WWW-Authenticate", 'Bearer realm="lamsearch"'),),
+)
+_NO_TOKEN = Refusal(
+    "403 Forbidden", "this server has no token, so nothing changes over its API; see --token-file"
 )
 
 
@@ -107,38 +94,46 @@ class AccessControl:
         added = self._ticket(environ)
         refusal = self._refusal(environ)
         if refusal is not None:
-            return answer(environ, _guarded(environ, start_response), *refusal)
+            return answer(environ, guarded(environ, start_response), *refusal)
         # Optuna's application looks for it without asking whether it is there
         environ.setdefault("HTTP_ACCEPT_ENCODING", "identity")
-        return self._application(environ, _guarded(environ, start_response, added))
+        return self._application(environ, guarded(environ, start_response, added))
 
     def may_send(self, environ: WSGIEnvironment) -> bool:
         """Whether a request's head gives reason to receive a long body; counts as no attempt."""
-        return (
-            self._rules.writable
-            and self._known_host(environ)
-            and (self._rules.password is None or self._right(_given(environ)))
-        )
+        if not self._rules.writable or not self._known_host(environ):
+            return False
+        if self._rules.token is not None and _same(_bearer(environ), self._rules.token):
+            return True
+        if environ.get("PATH_INFO", "").startswith(API):
+            return False
+        return self._rules.password is None or _same(_given(environ), self._rules.password)
 
     def _refusal(self, environ: WSGIEnvironment) -> Refusal | None:
         """Return how to refuse; None for what may pass."""
         if not self._known_host(environ):
             hosts = ", ".join(sorted(self._rules.hosts))
             return Refusal("403 Forbidden", f"this dashboard answers to {hosts} only, see --host")
+        if environ.get("PATH_INFO", "") in _FREE and environ["REQUEST_METHOD"] in _READING:
+            return None
         return self._unknown(environ) or self._forbidden(environ)
 
     def _forbidden(self, environ: WSGIEnvironment) -> Refusal | None:
-        """What nobody may do, whoever it is."""
+        """What nobody may do, whoever it is; over the API, what nobody may do without the token."""
         method = environ["REQUEST_METHOD"]
+        programs = environ.get("PATH_INFO", "").startswith(API)
         if method in _READING:
             return None
         if not self._rules.writable:
-            return Refusal("403 Forbidden", "this dashboard is read-only; --writable lets it write")
+            what = "server" if programs else "dashboard"
+            return Refusal("403 Forbidden", f"this {what} is read-only; --writable lets it write")
         if method not in _WRITING:
             return Refusal("405 Method Not Allowed", f"{method} is nothing that a dashboard does")
         if not _same_origin(environ):
             return Refusal("403 Forbidden", "writing is refused to pages of another origin")
-        return None
+        if not programs or (_bearer(environ) is not None and self._rules.token is not None):
+            return None  # a token that was given is the right one by now
+        return _NO_TOKEN if self._rules.token is None else _TOKEN_NEEDED
 
     def _known_host(self, environ: WSGIEnvironment) -> bool:
         """Whether the Host header names this server, and not what an attacker's DNS points here."""
@@ -148,29 +143,30 @@ class AccessControl:
         return self._rules.any_address and _is_address(host)
 
     def _unknown(self, environ: WSGIEnvironment) -> Refusal | None:
-        """Refuse who does not give the password, or guessed wrong too often just now."""
-        given = _given(environ)
+        """Refuse who does not give the password or the token, or guessed too often just now."""
+        token = None if self._rules.token is None else _bearer(environ)
+        if token is not None:
+            right = _same(token, self._rules.token)
+            return self._judged(environ, token, right, "token", _WRONG_TOKEN)
         if self._rules.password is None:
             return None
+        given = _given(environ)
         if given is None:
             return _UNKNOWN
-        wait = self._attempts.judge(self._client(environ), given, right=self._right(given))
+        right = _same(given, self._rules.password)
+        return self._judged(environ, given, right, "password", _UNKNOWN)
+
+    def _judged(
+        self, environ: WSGIEnvironment, given: bytes, right: bool, what: str, wrong: Refusal
+    ) -> Refusal | None:
+        """Let in who knows a secret; refuse who does not, for longer each time."""
+        wait = self._attempts.judge(self._client(environ), given, right=right, what=what)
         if not wait:
-            return None if wait is None else _UNKNOWN
+            return None if wait is None else wrong
         return Refusal(
             "429 Too Many Requests",
-            f"too many wrong passwords from this address; try again in {math.ceil(wait)} s",
+            f"too many wrong {what}s from this address; try again in {math.ceil(wait)} s",
             (("Retry-After", str(math.ceil(wait))),),
-        )
-
-    def _right(self, given: bytes | None) -> bool:
-        # digests are as long as each other, whatever was typed
-        return (
-            given is not None
-            and self._rules.password is not None
-            and hmac.compare_digest(
-                hashlib.sha256(given).digest(), hashlib.sha256(self._rules.password).digest()
-            )
         )
 
     def _client(self, environ: WSGIEnvironment) -> str:
@@ -221,6 +217,24 @@ def _given(environ: WSGIEnvironment) -> bytes | None:
     return password if colon else None
 
 
+def _bearer(environ: WSGIEnvironment) -> bytes | None:
+    """Return the token of an HTTP Bearer header, None where there is none."""
+    scheme, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    token: str = value
+    return token.strip().encode("utf-8", errors="surrogateescape")
+
+
+def _same(given: bytes | None, secret: bytes | None) -> bool:
+    """Whether a secret was given; it takes as long whatever was typed."""
+    if given is None or secret is None:
+        return False
+    # digests are as long as each other
+    one, other = hashlib.sha256(given).digest(), hashlib.sha256(secret).digest()
+    return hmac.compare_digest(one, other)
+
+
 def _is_address(host: str) -> bool:
     """Whether a Host header is an IP address, with or without a port."""
     name = re.sub(r":\d+$", "", host)
@@ -229,57 +243,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def answer(
-    environ: WSGIEnvironment,
-    start_response: StartResponse,
-    status: str,
-    sentence: str,
-    more: Iterable[tuple[str, str]] = (),
-) -> Iterable[bytes]:
-    """Answer with one sentence, as JSON where the application would."""
-    as_json = environ.get("PATH_INFO", "").startswith("/api/")
-    body = json.dumps({"reason": sentence}) if as_json else f"{sentence}\n"
-    content = body.encode()
-    headers = [
-        ("Content-Type", "application/json" if as_json else "text/plain; charset=utf-8"),
-        ("Content-Length", str(len(content))),
-        ("Cache-Control", "no-store"),
-        *more,
-    ]
-    start_response(status, headers)
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
-
-
-def _guarded(
-    environ: WSGIEnvironment, start_response: StartResponse, added: Headers | None = None
-) -> StartResponse:
-    """Put the headers on whatever is answered."""
-    path = environ.get("PATH_INFO", "")
-
-    def start(status: str, headers: Headers, *rest: Any) -> Callable[[bytes], object]:
-        return start_response(status, _headers(path, status, headers) + (added or []), *rest)
-
-    return start
-
-
-def _headers(path: str, status: str, headers: Headers) -> Headers:
-    """The application's headers, less what lets other sites in, with what keeps files passive."""
-    own = {"content-security-policy", "content-disposition", *map(str.lower, _ALWAYS)}
-    kept = [
-        (name, value)
-        for name, value in headers
-        if name.lower() not in own and not name.lower().startswith("access-control-")
-    ]
-    kind = next((v for n, v in kept if n.lower() == "content-type"), "").partition(";")[0].strip()
-    is_page = bool(_PAGE.match(path)) and kind == "text/html"
-    added = {**_ALWAYS, "Content-Security-Policy": _PAGE_POLICY if is_page else _FILE_POLICY}
-    is_file = status.startswith("200") and not is_page and not _STATIC.match(path)
-    if is_file and not _PASSIVE.fullmatch(kind):
-        kept = [pair for pair in kept if pair[0].lower() != "content-type"]
-        added |= {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
-    elif is_file and path.startswith("/csv/"):
-        name = next((v for n, v in headers if n.lower() == "content-disposition"), "attachment")
-        added["Content-Disposition"] = name
-    return [*kept, *added.items()]

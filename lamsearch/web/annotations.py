@@ -6,6 +6,7 @@ Refuses to decide anything: it says what the record holds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import quote
 
 from lamsearch.figures import CandidateScore, candidate_scores, stage_figure, stages_figure
 from lamsearch.findings import baseline_sentences, chosen_score, score_words, warnings
@@ -35,6 +36,7 @@ class Annotations:
             "study": stage.study,
             "stage": stage.stage,
             "trials": f"{stage.finished} of {stage.planned} finished",
+            "report": f"/studies/{quote(stage.study, safe='')}/",
         }
         if stage.bounds is not None:
             for dimension, (low, high) in zip(SPACE.dimensions, stage.bounds, strict=True):
@@ -54,7 +56,8 @@ class Annotations:
         lines += ["", "### What came of it", "", *_outcome(record, stage), ""]
         if found := warnings(record):
             lines += ["Warnings:", "", *(f"- {_plain(one)}" for one in found), ""]
-        lines.append(" · ".join(_link(name, stage, numbers) for name in order))
+        ways = [_link(name, stage, numbers) for name in order]
+        lines.append(" · ".join([*ways, f"[report](/studies/{quote(record.name, safe='')}/)"]))
         return "\n".join(lines)
 
     def figures(self, record: StudyRecord, stage: StageName) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Password attempts: who guessed wrong is refused for a growing time, and nobody else is.
+"""Guesses of passwords and tokens: who is wrong is refused for a growing time, and nobody else is.
 
 Enters: who asks, a digest of what was typed, and whether it was right. Leaves: let in, wrong, or
 the seconds to wait, at once: nothing here sleeps. Refuses to know passwords, and to believe what a
@@ -62,10 +62,13 @@ class Attempts:
         self._key = secrets.token_bytes(32)
         self._said, self._unsaid = -self._limits.between_lines, 0
 
-    def judge(self, client: str, given: bytes, *, right: bool) -> float | None:
-        """Return None for who may come in, 0 for a wrong password, else the seconds to wait.
+    def judge(
+        self, client: str, given: bytes, *, right: bool, what: str = "password"
+    ) -> float | None:
+        """Return None for who may come in, 0 for a wrong secret, else the seconds to wait.
 
-        A client that has to wait learns nothing: neither is its password right nor wrong.
+        A client that has to wait learns nothing: neither is its secret right nor wrong. ``what``
+        names the secret in the log.
         """
         digest = hmac.digest(self._key, given, _DIGEST)
         with self._lock:
@@ -76,7 +79,7 @@ class Attempts:
             if right:
                 self._records.pop(client, None)
                 return None
-            line = self._wrong(client, record, digest, now)
+            line = self._wrong(client, record, digest, now, what)
         if line:
             self._log(line)
         return 0.0
@@ -100,8 +103,10 @@ class Attempts:
     def _seal(self, name: str) -> str:
         return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()
 
-    def _wrong(self, client: str, record: _Record, digest: bytes, now: float) -> str | None:
-        """Count a wrong password; return the line to be logged, if any."""
+    def _wrong(
+        self, client: str, record: _Record, digest: bytes, now: float, what: str
+    ) -> str | None:
+        """Count a wrong secret; return the line to be logged, if any."""
         if now - record.last > self._limits.memory:
             record = _Record()
         # a page's dozen requests, or a program that repeats an old password, guess nothing new
@@ -114,20 +119,20 @@ class Attempts:
         self._records.move_to_end(client)
         if len(self._records) > _CLIENTS:
             self._records.popitem(last=False)
-        return self._line(client, record.wrong, delay, now)
+        return self._line(client, record.wrong, delay, now, what)
 
     def _delay(self, wrong: int) -> float:
         over = wrong - self._limits.free
         return min(2.0 ** min(over - 1, 30), self._limits.longest) if over > 0 else 0.0
 
-    def _line(self, client: str, wrong: int, delay: float, now: float) -> str | None:
+    def _line(self, client: str, wrong: int, delay: float, now: float, what: str) -> str | None:
         if now - self._said < self._limits.between_lines:
             self._unsaid += 1
             return None
         others = f"; {self._unsaid} more since the last line" if self._unsaid else ""
         self._said, self._unsaid = now, 0
         refused = f", refused for {delay:.0f} s" if delay else ""
-        return f"dashboard: wrong password from {client}, {wrong} so far{refused}{others}"
+        return f"dashboard: wrong {what} from {client}, {wrong} so far{refused}{others}"
 
 
 def client_address(address: str) -> str:

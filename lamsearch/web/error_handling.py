@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from lamsearch.errors import FilesError, StorageError, StorageFailedError
 from lamsearch.storage import DATABASE_ERRORS, ArtifactGoneError, Shown, View
-from lamsearch.web.access_control import Headers, answer
+from lamsearch.web.headers import Headers, answer
 
 _RENAMING = re.compile(r"/api/studies/(\d+)/rename/?")
 _AWAY = "the database cannot be used at the moment; this page works again when it can"

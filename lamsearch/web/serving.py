@@ -1,4 +1,4 @@
-"""Serving: an address, a password, a production server, and a quick end.
+"""Serving: an address, who may do what, a production server, and a quick end.
 
 Enters: a database and what the command line said. Leaves: nothing; it serves until SIGINT or
 SIGTERM. Refuses to listen beyond this machine without a password.
@@ -14,7 +14,6 @@ import socket
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from wsgiref.types import WSGIApplication
 
@@ -23,9 +22,9 @@ from lamsearch.errors import InputError
 from lamsearch.storage import Database, Shown, View, dashboard_bridge
 from lamsearch.web.access_control import AccessControl, Rules
 from lamsearch.web.attempts import Attempts
+from lamsearch.web.credentials import PASSWORD_VARIABLE, Credentials
+from lamsearch.web.studies import Places, Studies
 
-PASSWORD_VARIABLE = "LAMSEARCH_DASHBOARD_PASSWORD"  # noqa: S105  # a variable's name
-_LEAST_PASSWORD = 8  # bytes
 _THREADS = 4
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -53,59 +52,36 @@ class Address:
 def serve(
     database: Database,
     *,
-    files: str,
+    places: Places,
     host: str,
     port: int,
     writable: bool,
-    password_file: Path | None,
+    credentials: Credentials,
     announce: Callable[[str], None],
     say: Callable[[str], None],
 ) -> None:
-    """Serve the dashboard until SIGINT or SIGTERM.
+    """Serve the queue, the reports, the API and the dashboard until SIGINT or SIGTERM.
 
-    ``files`` is the URL below which attached files are kept; ``announce`` is told the address
-    once it listens, ``say`` warnings and what goes wrong.
+    ``places`` says where data and files are; ``announce`` is told the address once it listens,
+    ``say`` warnings and what goes wrong.
 
     Raises:
-        InputError: The address, the port or the password cannot be used.
+        InputError: The address or the port cannot be used, or needs a password.
     """
-    password = read_password(password_file)
     address = find_address(host, port)
     if not address.loopback:
-        _check_far(address, password, say)
+        _check_far(address, credentials.password, say)
     with closing(_bind(address)) as listening, closing(View(database, writable=writable)) as view:
         rules = Rules(
             hosts=_hosts(address, listening.getsockname()[1]),
             any_address=address.everywhere,
             writable=writable,
-            password=password,
+            password=credentials.password,
+            token=credentials.token,
         )
-        door = AccessControl(
-            _application(view, Files(files, "artifacts"), say), rules, Attempts(say)
-        )
+        inside = application(view, Studies(database, places), say)
+        door = AccessControl(inside, rules, Attempts(say))
         _run(door, listening, lambda: announce(_url(host, listening.getsockname()[1])))
-
-
-def read_password(path: Path | None) -> bytes | None:
-    """Return the password from a file, else from the environment, else None.
-
-    Raises:
-        InputError: The file cannot be read, or the password is too short.
-    """
-    if path is None:
-        given, where = os.environ.get(PASSWORD_VARIABLE), PASSWORD_VARIABLE
-        if given is None:
-            return None
-        password = os.fsencode(given)
-    else:
-        where = f"password file {path}"
-        try:
-            password = path.read_bytes().rstrip(b"\r\n")
-        except OSError as error:
-            raise InputError(f"{where}: cannot be read: {error.strerror}") from None
-    if len(password.strip()) < _LEAST_PASSWORD:
-        raise InputError(f"{where}: a password must have at least {_LEAST_PASSWORD} characters")
-    return password
 
 
 def find_address(host: str, port: int) -> Address:
@@ -135,7 +111,7 @@ def _check_far(address: Address, password: bytes | None, say: Callable[[str], No
         )
     say(
         f"warning: {address.given} is served without TLS: the password and all pages can be read "
-        "on the way; put a proxy with TLS before a dashboard on 127.0.0.1 (see docs/dashboard.md)"
+        "on the way; put a proxy with TLS before a server on 127.0.0.1 (see docs/serve.md)"
     )
 
 
@@ -171,16 +147,22 @@ def _url(host: str, port: int) -> str:
     return f"http://{_bracketed(host)}:{port}/"
 
 
-def _application(view: View, files: Files, say: Callable[[str], None]) -> WSGIApplication:
-    """Optuna's application on the storage as we show it."""
+def application(view: View, studies: Studies, say: Callable[[str], None]) -> WSGIApplication:
+    """Ours, and Optuna's application on the storage as we show it."""
+    from lamsearch.web import application as own
     from lamsearch.web.annotations import Annotations
     from lamsearch.web.artifacts import KINDS, Artifacts
+    from lamsearch.web.dashboard_page import ReadOnlyPages
     from lamsearch.web.error_handling import ErrorHandling, FirstLine
+    from lamsearch.web.mounting import Mounted
 
-    artifacts = Artifacts(files)
+    artifacts = Artifacts(Files(studies.places.files, "artifacts"))
     shown = artifacts.shown = Shown(view, Annotations(), KINDS)
-    application = dashboard_bridge.application(shown, artifacts, FirstLine(view))
-    return ErrorHandling(application, view, shown, say)  # which says what goes wrong
+    made = dashboard_bridge.application(shown, artifacts, FirstLine(view))
+    dashboard: WSGIApplication = ErrorHandling(made, view, shown, say)  # which says what goes wrong
+    if not view.writable:
+        dashboard = ReadOnlyPages(dashboard)
+    return Mounted(own.application(studies, lambda line: say(f"serve: {line}")), dashboard)
 
 
 def _run(door: AccessControl, listening: socket.socket, announce: Callable[[], None]) -> None:

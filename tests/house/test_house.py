@@ -39,7 +39,10 @@ def test_the_version_is_said_without_loading_a_verb() -> None:
 
 def test_light_start() -> None:
     """All verbs are loaded without matplotlib, scikit-learn and the dashboard."""
-    heavy = ("matplotlib", "sklearn", "optuna_dashboard", "jinja2", "pandas", "torch")
+    heavy = (
+        "matplotlib", "sklearn", "optuna_dashboard", "jinja2", "pandas", "torch", "fastapi",
+        "a2wsgi", "prometheus_client",
+    )  # fmt: skip
     code = (
         "import sys; from lamsearch.cli import VERBS; [VERBS.get(v) for v in VERBS.builtin]; "
         f"print([m for m in {heavy} if m in sys.modules])"

@@ -36,12 +36,14 @@ class Answer:
 class Dashboard:
     """The process, from its start to its end."""
 
+    verb = "dashboard"
+
     def __init__(self, storage: str, directory: Path, *options: object, **environment: str) -> None:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
         self._errors = (directory / f"stderr-{time.monotonic_ns()}").open("w+b")
         # the storage goes by the environment, as a password has to
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lamsearch", "dashboard", "--port", "0",
+            [sys.executable, "-P", "-m", "lamsearch", self.verb, "--port", "0",
              *map(str, options)],
             cwd=directory, env={**inherited, "LAMSEARCH_STORAGE": storage, **environment},
             stdout=subprocess.PIPE, stderr=self._errors, text=True,
