@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
 
-from lamsearch import open_files
+from lamsearch import logs, open_files
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
+from lamsearch.cli.logging_options import Logging, logging_options
 from lamsearch.cli.older_names import older_name
 from lamsearch.errors import InputError
+
+_log = logging.getLogger(f"{logs.NAME}.serve")
 
 
 @click.command()
@@ -52,6 +56,7 @@ from lamsearch.errors import InputError
     type=click.Path(path_type=Path),
     help="File with the token of programs, without which nothing changes over the API.",
 )
+@logging_options
 def serve(
     storage: str | None,
     data_dir: Path | None,
@@ -61,6 +66,7 @@ def serve(
     writable: bool,
     password_file: Path | None,
     token_file: Path | None,
+    log: Logging,
 ) -> None:
     """Serve the queue, reports, an API and Optuna's dashboard; prints the address.
 
@@ -74,28 +80,30 @@ def serve(
     from lamsearch import web
     from lamsearch.storage import Mode
 
-    if lacking := open_files.lacking(2 * open_files.START):  # half of them for connections
-        raise InputError(lacking)
-    credentials = web.Credentials(
-        password=web.read_password(password_file), token=web.read_token(token_file)
-    )
-    changes = Mode.CREATE if credentials.token is not None else Mode.WORK
-    database = options.open_storage(storage, changes if writable else Mode.READ, connections=4)
-    web.serve(
-        database,
-        places=web.Places(
-            data_directory=options.data_directory(data_dir),
-            cache_directory=options.cache_directory(),
-            given=options.files_given(files),
-            default=options.files_default(options.storage_url(storage)),
-        ),
-        host=host,
-        port=port,
-        writable=writable,
-        credentials=credentials,
-        announce=echo,
-        say=lambda line: echo(line, err=True),
-    )
+    log.configure(options.storage_url(storage))
+    with log.erring():
+        if lacking := open_files.lacking(2 * open_files.START):  # half of them for connections
+            raise InputError(lacking)
+        credentials = web.Credentials(
+            password=web.read_password(password_file), token=web.read_token(token_file)
+        )
+        changes = Mode.CREATE if credentials.token is not None else Mode.WORK
+        database = options.open_storage(storage, changes if writable else Mode.READ, connections=4)
+        web.serve(
+            database,
+            places=web.Places(
+                data_directory=options.data_directory(data_dir),
+                cache_directory=options.cache_directory(),
+                given=options.files_given(files),
+                default=options.files_default(options.storage_url(storage)),
+            ),
+            host=host,
+            port=port,
+            writable=writable,
+            credentials=credentials,
+            announce=echo,
+            say=_log.warning,
+        )
 
 
 dashboard = older_name(serve, "dashboard")

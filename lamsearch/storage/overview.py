@@ -118,7 +118,8 @@ def _queued(
                     failure=row["failure"],
                     unable=tuple(reasons.get(row["id"], ())) if unserved else (),
                     metric=row["metric"] or DEFAULT_METRIC.name,
-                )
+                ),
+                deep=False,
             )
     except StorageError as error:
         return _damaged(row, str(error))

@@ -6,12 +6,14 @@ page that works without a network shows them. Refuses to know how a verb is carr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from lamsearch import logs
 from lamsearch import report as reporting
 from lamsearch import storage as store
 from lamsearch.results import StudyState
@@ -33,6 +35,7 @@ from lamsearch.web.studies import Studies
 Name = Annotated[
     str, Path(pattern=f"^{NAME_PATTERN}$", max_length=100, description="a study's name")
 ]
+_log = logging.getLogger(f"{logs.NAME}.serve")
 _WHY = {
     400: "this is no request: its address is no text, or its body is none",
     401: "the password or the token is missing or wrong",
@@ -114,6 +117,8 @@ def _add_writing(routes: APIRouter, studies: Studies) -> None:
         Done twice it is done once. A path in it must lead into the server's data directory.
         """
         found = studies.submit(content, priority)
+        if found.is_new:
+            _log.info("submitted over the API", extra={"study": found.name})
         response.status_code = HTTPStatus.CREATED if found.is_new else HTTPStatus.OK
         return accepted(found)
 
@@ -126,6 +131,7 @@ def _add_writing(routes: APIRouter, studies: Studies) -> None:
     def delete_study(name: Name) -> Response:
         """Remove a study with all its results; one that is worked on must be cancelled first."""
         studies.remove(name)
+        _log.info("deleted over the API", extra={"study": name})
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -151,7 +157,9 @@ def _add_states(routes: APIRouter, studies: Studies) -> None:
         def move(database: Database, which: str) -> None:
             store.prioritize(database, which, body.priority)
 
-        return _json(study_json(studies.act(move, name)))
+        found = studies.act(move, name)
+        _log.info("priority %s, over the API", body.priority, extra={"study": name})
+        return _json(study_json(found))
 
 
 def _add_verb(
@@ -170,7 +178,9 @@ def _add_verb(
         responses=_problems(_WRITE),
     )
     def act(name: Name) -> Response:
-        return _json(study_json(studies.act(verb, name)))
+        found = studies.act(verb, name)
+        _log.info("%s, asked for over the API", word, extra={"study": name})
+        return _json(study_json(found))
 
 
 def _json(text: str) -> Response:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
@@ -86,6 +87,18 @@ class Metrics:
         )
         if counts is not None:
             yield from _families(counts)
+            yield GaugeMetricFamily(
+                "lamsearch_claim_seconds",
+                "Seconds that finding the next study to claim a cohort of took just now",
+                value=self._seconds_per_look(),
+            )
+
+    def _seconds_per_look(self) -> float:
+        """How long a worker that asks for work waits for the database."""
+        begun = time.perf_counter()
+        with suppress(*_AWAY):
+            store.next_study(self._database)
+        return time.perf_counter() - begun
 
     def _counts(self) -> Counts | None:
         try:

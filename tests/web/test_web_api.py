@@ -254,3 +254,4 @@ def test_metrics_count_what_the_storage_holds(
     )
     assert found['lamsearch_trials{state="running"}'] == f"{running}.0" != "0.0"
     assert float(found["lamsearch_queue_age_seconds"]) > 0
+    assert 0 < float(found["lamsearch_claim_seconds"]) < 5
