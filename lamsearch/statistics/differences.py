@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtrit
 
 from lamsearch.results import FloatArray, StageRecord
 from lamsearch.space import Point
 from lamsearch.statistics.candidates import complete_replicates, mean_score, score_of
+from lamsearch.statistics.quantiles import normal_quantile, student_quantile
 
 _RESAMPLES = 2000
 _SEED = 20080229
@@ -116,7 +116,7 @@ def bias(picked: StageRecord, fresh: StageRecord) -> Bias | None:
         return Bias(count=len(found), mean=mean, interval95=None)
     replicates = after.shape[1]
     variance = after.mean(axis=0).var(ddof=1) * (1 / before.shape[1] + 1 / replicates)
-    half = float(stdtrit(replicates - 1, 0.975) * math.sqrt(variance))
+    half = float(student_quantile(replicates - 1, 0.975) * math.sqrt(variance))
     return Bias(count=len(found), mean=mean, interval95=(mean - half, mean + half))
 
 
@@ -171,7 +171,7 @@ def _errors(gaps: FloatArray) -> npt.NDArray[np.float64]:
     seeds = np.full_like(seeds, seeds.mean())
     variance = np.maximum(seeds + draws - single, np.maximum(single, 1e-12))
     freedom = (replicates - 1) * (variance / np.maximum(seeds, 1e-15)) ** 2
-    widened = stdtrit(freedom, 0.975) / ndtri(0.975)
+    widened = student_quantile(freedom, 0.975) / normal_quantile(0.975)
     return np.asarray(np.sqrt(variance) * widened)
 
 

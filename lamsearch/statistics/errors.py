@@ -11,9 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.special import ndtri, stdtrit
-
-_Z = float(ndtri(0.975))
+from lamsearch.statistics.quantiles import normal_quantile, student_quantile
 
 
 def binomial_error(share: float, examples: int) -> float:
@@ -61,10 +59,11 @@ def wilson95(share: float, examples: int) -> tuple[float, float]:
 
     It keeps its coverage near 0 and 1, where p ± 1.96·√(p(1 − p)/n) has no width.
     """
-    shrunk = 1 + _Z**2 / examples
-    centre = (share + _Z**2 / (2 * examples)) / shrunk
-    spread = share * (1 - share) / examples + _Z**2 / (4 * examples**2)
-    half = _Z * math.sqrt(spread) / shrunk
+    z = normal_quantile(0.975)
+    shrunk = 1 + z**2 / examples
+    centre = (share + z**2 / (2 * examples)) / shrunk
+    spread = share * (1 - share) / examples + z**2 / (4 * examples**2)
+    half = z * math.sqrt(spread) / shrunk
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
@@ -79,9 +78,9 @@ def interval95(
     draw's standard error, of any other score. A single newly trained model varies more, by its own
     seed; with one replicate the interval is that model's and knows nothing of seeds.
     """
-    seeds = float(stdtrit(n - 1, 0.975)) * sd / math.sqrt(n) if n > 1 else 0.0
+    seeds = float(student_quantile(n - 1, 0.975)) * sd / math.sqrt(n) if n > 1 else 0.0
     if single is not None:
-        half = math.hypot(seeds, _Z * single)
+        half = math.hypot(seeds, normal_quantile(0.975) * single)
         return mean - half, mean + half
     low, high = wilson95(mean, examples)
     return (

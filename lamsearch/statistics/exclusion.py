@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtrit
 
 from lamsearch.results import StageName, StageRecord
 from lamsearch.space import Point
 from lamsearch.statistics.differences import components, example_scores, stacked_gaps
 from lamsearch.statistics.errors import unseen_variance
 from lamsearch.statistics.model import pooled_variance
+from lamsearch.statistics.quantiles import normal_quantile, student_quantile
 
 _LEVEL = 0.05
 
@@ -107,8 +107,8 @@ def _critical(gap: npt.NDArray[np.float64], noise: SeedNoise | None, share: floa
     """The difference that is exceeded by chance in a ``share`` of cases."""
     draws = float(gap.var(ddof=1)) / len(gap) if len(gap) > 1 else 0.25
     if noise is None:
-        return float(ndtri(1 - share)) * math.sqrt(draws)
+        return normal_quantile(1 - share) * math.sqrt(draws)
     seeds = 2 * noise.variance
     variance = max(draws + seeds - noise.single, draws, seeds)
     freedom = noise.freedom * (variance / max(seeds, 1e-15)) ** 2
-    return float(stdtrit(freedom, 1 - share)) * math.sqrt(variance)
+    return float(student_quantile(freedom, 1 - share)) * math.sqrt(variance)

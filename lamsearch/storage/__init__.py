@@ -3,8 +3,6 @@
 Enters: plans, results of claims. Leaves: claims, records. Refuses to know how a cohort is trained.
 """
 
-from optuna.artifacts.exceptions import ArtifactNotFound as ArtifactGoneError
-
 from lamsearch.storage.annotated import Shown
 from lamsearch.storage.annotations import Annotator, ArtifactKind, CurveOf
 from lamsearch.storage.claims import Claim, Heartbeat, LeasedTrial, Wait
@@ -58,7 +56,6 @@ __all__ = [
     "damage_is_said",
     "damage_of",
     "SCHEMA_VERSION",
-    "ArtifactGoneError",
     "ArtifactKind",
     "Heartbeat",
     "Claim",

@@ -12,12 +12,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
 from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lamsearch.storage import optuna_bridge
 from lamsearch.storage.engine import Transaction
@@ -120,7 +120,8 @@ def _upsert(transaction: Transaction, table: sa.Table, key: tuple[str, str], row
 
 @cache
 def _upserting(kind: str, table: sa.Table, key: tuple[str, str], names: tuple[str, ...]) -> Any:
-    dialect: Any = postgresql if kind == "postgresql" else sqlite
+    # the other one is never loaded
+    dialect: Any = import_module(f"sqlalchemy.dialects.{kind}")
     insert = dialect.insert(table)
     written = {name: insert.excluded[name] for name in names}
     return insert.on_conflict_do_update(index_elements=list(key), set_=written)

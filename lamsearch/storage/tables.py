@@ -60,10 +60,15 @@ studies = Table(
 ACTIVE = sa.and_(
     studies.c.finished.is_(None), studies.c.failure.is_(None), studies.c.halted.is_(None)
 )
-Index(
-    "lamsearch_study_active", studies.c.priority.desc(), studies.c.created,
-    postgresql_where=ACTIVE, sqlite_where=ACTIVE,
-)  # fmt: skip
+# In words: as an `Index` it would load the dialects of both databases in every process.
+sa.event.listen(
+    studies,
+    "after_create",
+    sa.DDL(  # type: ignore[no-untyped-call]  # not typed in SQLAlchemy
+        "CREATE INDEX lamsearch_study_active ON lamsearch_study (priority DESC, created)"
+        " WHERE finished IS NULL AND failure IS NULL AND halted IS NULL"
+    ),
+)
 
 stages = Table(
     "lamsearch_stage",

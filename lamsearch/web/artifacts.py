@@ -18,7 +18,8 @@ import numpy as np
 from lamsearch.artifacts import Files
 from lamsearch.figures import learning_curves, render
 from lamsearch.results import Curve, StageRecord, TrialRecord, TrialState
-from lamsearch.storage import ArtifactGoneError, ArtifactKind, CurveOf, Shown
+from lamsearch.storage import ArtifactKind, CurveOf, Shown
+from lamsearch.storage.optuna_artifacts import ArtifactGoneError
 
 KINDS = (
     ArtifactKind(filename="learning-curve.png", mimetype="image/png"),

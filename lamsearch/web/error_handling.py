@@ -13,7 +13,8 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from lamsearch.errors import FilesError, StorageError, StorageFailedError
-from lamsearch.storage import DATABASE_ERRORS, ArtifactGoneError, Shown, View
+from lamsearch.storage import DATABASE_ERRORS, Shown, View
+from lamsearch.storage.optuna_artifacts import ArtifactGoneError
 from lamsearch.web.headers import Headers, answer
 
 _RENAMING = re.compile(r"/api/studies/(\d+)/rename/?")

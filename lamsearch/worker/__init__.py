@@ -4,9 +4,26 @@ Enters: planned studies in a database, a data directory. Leaves: recorded result
 Decides when to save and when to stop; knows neither terminals nor exit codes.
 """
 
-from lamsearch.worker.context import Settings
-from lamsearch.worker.pool_worker import PoolWorker
-from lamsearch.worker.renewer import LeaseRenewer, Retry
-from lamsearch.worker.study_worker import StudyWorker
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lamsearch.worker.context import Settings
+    from lamsearch.worker.pool_worker import PoolWorker
+    from lamsearch.worker.renewer import LeaseRenewer, Retry
+    from lamsearch.worker.study_worker import StudyWorker
 
 __all__ = ["LeaseRenewer", "PoolWorker", "Retry", "Settings", "StudyWorker"]
+# Loaded when they are wanted: who only waits for a database loads no trainer.
+_MODULES = {
+    "LeaseRenewer": "renewer", "PoolWorker": "pool_worker", "Retry": "renewer",
+    "Settings": "context", "StudyWorker": "study_worker",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'lamsearch.worker' has no attribute {name!r}")
+    return getattr(import_module(f"lamsearch.worker.{_MODULES[name]}"), name)
