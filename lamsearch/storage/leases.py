@@ -63,6 +63,7 @@ class Leases(WorkerTransactions):
         metric: what the study's candidates are compared by.
         outages: what the worker remembers of outages, where it works on several studies.
         limits: what ends the study's search early.
+        study_id: the study's id, where one of its name that is made anew is another's.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class Leases(WorkerTransactions):
         metric: str = DEFAULT_METRIC.name,
         outages: Outages | None = None,
         limits: Limits = _NO_LIMITS,
+        study_id: str | None = None,
     ) -> None:
         super().__init__(database, seconds, outages)
         self._study, self._environment, self.owner = study, environment, owner
         self._metric, self._limits, self._paused = metric, limits, False
+        self._study_id = study_id
 
     @damage_is_said()
     def claim(self) -> Claim | Wait | None:
@@ -92,7 +95,7 @@ class Leases(WorkerTransactions):
             return Wait(cohorts=self._waiting, paused=self._paused)
         while True:
             with self._write() as transaction:
-                study = present(transaction, self._study)
+                study = present(transaction, self._study, self._study_id)
                 if study.over:
                     return None
                 self._paused = study.paused
@@ -241,7 +244,7 @@ class Leases(WorkerTransactions):
     def _has_work(self) -> bool:
         """Whether there is something to take, a transition to make, or an end; asked by reading."""
         with self._read() as transaction:
-            study = present(transaction, self._study)
+            study = present(transaction, self._study, self._study_id)
             self._paused = study.paused
             if study.over or study.paused:
                 return study.over

@@ -35,16 +35,19 @@ class Present:
     started: bool
 
 
-def present(transaction: Transaction, study: str) -> Present:
+def present(transaction: Transaction, study: str, study_id: str | None = None) -> Present:
     """Return how a study stands at the moment.
 
     Raises:
-        UnknownStudyError: It was deleted.
+        UnknownStudyError: It was deleted; with ``study_id``, also where one of its name was made
+            since.
     """
-    columns = (studies.c.finished, studies.c.failure, studies.c.halted, studies.c.started)
+    columns = (
+        studies.c.id, studies.c.finished, studies.c.failure, studies.c.halted, studies.c.started
+    )  # fmt: skip
     query = sa.select(*columns, transaction.clock.label("now"))
     row = transaction.execute(query.where(studies.c.name == study)).first()
-    if row is None:
+    if row is None or study_id not in (None, row.id):
         raise deleted(study)
     ended = row.finished is not None or row.failure is not None
     return Present(

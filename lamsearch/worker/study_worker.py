@@ -85,7 +85,7 @@ class StudyWorker:
         self._leases = Leases(
             database, stored.study.name, owner=owner or owner_here(),
             seconds=settings.lease_seconds, metric=stored.study.metric, outages=outages,
-            limits=stored.study.limits,
+            limits=stored.study.limits, study_id=stored.id,
             environment=None if stored.over else self._joined(database),
         )  # fmt: skip
         self._context = Context(

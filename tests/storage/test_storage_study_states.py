@@ -182,6 +182,20 @@ def test_a_cancelled_study_is_not_planned_again(database: Database, small_study:
     assert state(database) is StudyState.QUEUED
 
 
+def test_a_study_made_again_is_not_claimed_for_the_one_before(
+    database: Database, small_study: Build
+) -> None:
+    """Who was to work on a study that was deleted, and another planned by its name, is told so."""
+    study = small_study()
+    stored = planned(database, study)
+    leases = Leases(database, "small", owner="a", seconds=60.0, study_id=stored.id)
+    store.delete(database, "small")
+    again = planned(database, small_study(seed=8))
+    with pytest.raises(UnknownStudyError, match="no study 'small': it was deleted"):
+        leases.claim()
+    claimed(Leases(database, "small", owner="a", seconds=60.0, study_id=again.id))
+
+
 def test_finish_goes_on_with_what_is_there(
     database: Database, window: Window, small_study: Build
 ) -> None:
