@@ -92,6 +92,17 @@ def timing(command: F) -> F:
     )(command)  # fmt: skip
 
 
+def timing_arguments(checkpoint_seconds: float, lease_seconds: float, *, mixed: bool) -> list[str]:
+    """Return the arguments by which another worker is given the same timing and leave."""
+    seconds = [
+        "--checkpoint-seconds",
+        str(checkpoint_seconds),
+        "--lease-seconds",
+        str(lease_seconds),
+    ]
+    return [*seconds, *(["--mixed-versions"] if mixed else [])]
+
+
 def storage_url(given: str | None) -> str:
     """Return the storage URL in force."""
     return given or os.environ.get(STORAGE_VARIABLE) or _DEFAULT_STORAGE

@@ -80,9 +80,7 @@ def run(
     reporting.check_output(output)
     with nullcontext() if dask is None else connect(dask) as client:
         database, stored = planned(study, study_file, storage, data_dir, files)
-        timing = ["--checkpoint-seconds", str(checkpoint_seconds),
-                "--lease-seconds", str(lease_seconds)]  # fmt: skip
-        timing += ["--mixed-versions"] if mixed_versions else []
+        timing = options.timing_arguments(checkpoint_seconds, lease_seconds, mixed=mixed_versions)
         timing += ["--data-origin", str(sources.given_by(study, study_file))]
         setup = _Setup(
             database=database, stored=stored, data_dir=data_dir, options=timing,

@@ -79,9 +79,7 @@ def worker(
         if names or exit_when_idle:
             raise click.UsageError("--dask serves every study until it is told to leave: "
                                    "it takes neither NAME nor --exit-when-idle")  # fmt: skip
-        timing = ["--checkpoint-seconds", str(checkpoint_seconds),
-                  "--lease-seconds", str(lease_seconds)]  # fmt: skip
-        timing += ["--mixed-versions"] if mixed_versions else []
+        timing = options.timing_arguments(checkpoint_seconds, lease_seconds, mixed=mixed_versions)
         serve_on_cluster(dask, storage, data_dir, files, timing, _log.info)
         return
     settings = Settings(
@@ -91,25 +89,36 @@ def worker(
         checkpoint_seconds=checkpoint_seconds,
         mixed_versions=mixed_versions,
     )
+    open_ = partial(options.open_storage, storage, Mode.WORK)
+    admit = partial(_admitted, settings, options.files_given(files), data_origin, supervised)
+    with log.erring():
+        _serve(names, settings, open_, admit, leaves_idle=exit_when_idle, supervised=supervised)
+
+
+def _serve(
+    names: tuple[str, ...],
+    settings: Settings,
+    open_storage: Callable[[], Database],
+    admit: Callable[[Database, PlannedStudy], PlannedStudy],
+    *,
+    leaves_idle: bool,
+    supervised: bool,
+) -> None:
+    """Be a member of the pool until there is a reason to leave."""
     names = tuple(dict.fromkeys(names))
     plainly = _plainly if len(names) == 1 else _with_study
     say, warn = (plainly, plainly) if supervised else (_log.info, _log.warning)
-    with log.erring(), leaving(say, within=_SECONDS) as stop:
+    with leaving(say, within=_SECONDS) as stop:
         if supervised:
             threading.Thread(target=_leave_with_pool, args=(stop,), daemon=True).start()
         retry = Retry(stop, warn)
         # who started a pool has reached the storage: to its workers one that is away is an outage
-        database = (retry if supervised else _once)(
-            lambda: options.open_storage(storage, Mode.WORK)
-        )
-        admit = partial(
-            _admitted, database, settings, options.files_given(files), data_origin, supervised
-        )
-        member = _Member(database, settings, stop, say, warn, retry, admit)
+        database = (retry if supervised else _once)(open_storage)
+        member = _Member(database, settings, stop, say, warn, retry, partial(admit, database))
         if len(names) == 1:
-            member.serve_one(names[0], leaves_idle=exit_when_idle)
+            member.serve_one(names[0], leaves_idle=leaves_idle)
         else:
-            member.serve(names, leaves_idle=exit_when_idle)
+            member.serve(names, leaves_idle=leaves_idle)
         if not supervised:
             member.find_well(names)
 
@@ -166,11 +175,11 @@ def _failure(stored: PlannedStudy) -> str | None:
 
 
 def _admitted(
-    database: Database,
     settings: Settings,
     files: str | None,
     data_origin: Path | None,
     quiet: bool,
+    database: Database,
     stored: PlannedStudy,
 ) -> PlannedStudy:
     """Return a study with the places of its files and data that this process may use.

@@ -100,7 +100,7 @@ class Leases(WorkerTransactions):
                     return None
                 self._paused = study.paused
                 if study.paused:
-                    self._waiting = max(1, self._left(transaction))
+                    self._waiting = max(1, unfinished(transaction, self._study))
                     return Wait(cohorts=self._waiting, paused=True)
                 end_search_if_due(transaction, self._study, self._limits)
                 if not keep_active(transaction, self._study, study):
@@ -109,7 +109,7 @@ class Leases(WorkerTransactions):
                 if row is not None:
                     self._waiting = 0
                     return self._take(transaction, row, study.now)
-                self._waiting = self._left(transaction)
+                self._waiting = unfinished(transaction, self._study)
                 if not self._waiting:
                     check_states(transaction, self._study)
             if self._waiting:
@@ -131,10 +131,8 @@ class Leases(WorkerTransactions):
         with self._write() as transaction:
             now = transaction.now()
             values = {**asdict(heartbeat), **self._until(now)}
-            renewed = transaction.execute(
-                sa.update(cohorts).where(*self._mine(claim)).values(**values)
-            )
-            if renewed.rowcount != 1:
+            renewed = sa.update(cohorts).where(*self._mine(claim)).values(**values)
+            if transaction.execute(renewed).rowcount != 1:
                 raise lost(transaction, claim)
             halted = transaction.connection.scalar(
                 sa.select(studies.c.halted).where(studies.c.name == self._study)
@@ -248,10 +246,10 @@ class Leases(WorkerTransactions):
             self._paused = study.paused
             if study.over or study.paused:
                 return study.over
-            return not self._left(transaction) or self._first(transaction, study.now) is not None
-
-    def _left(self, transaction: Transaction) -> int:
-        return unfinished(transaction, self._study)
+            return (
+                not unfinished(transaction, self._study)
+                or self._first(transaction, study.now) is not None
+            )
 
     def _first(
         self, transaction: Transaction, now: float, *, lock: bool = False

@@ -87,10 +87,6 @@ def create(
     database.checkpoint()
     assert row is not None  # noqa: S101 - written or found above
     _refuse_other(row, study, data_fingerprint)
-    if row["halted"] == CANCELLED:
-        raise StudyStateError(
-            f"study: {study.name!r} was cancelled; start over with: lamsearch delete {study.name}"
-        )
     return planned_study_from(row)
 
 
@@ -192,6 +188,10 @@ def _refuse_other(row: sa.RowMapping, study: Study, data_fingerprint: str) -> No
         raise InputError(
             f"data: {study.name!r} was planned with other data: fingerprint "
             f"{row['data_fingerprint'][:12]}…, got {data_fingerprint[:12]}…"
+        )
+    if row["halted"] == CANCELLED:
+        raise StudyStateError(
+            f"study: {study.name!r} was cancelled; start over with: lamsearch delete {study.name}"
         )
 
 

@@ -684,7 +684,7 @@ def test_every_access_notices_an_outage(
     if call == "advance":
         real: Callable[..., None] = advance
         monkeypatch.setattr("lamsearch.storage.leases.advance", lambda _, name: real(away, name))
-        monkeypatch.setattr(Leases, "_left", lambda *_: 0)
+        monkeypatch.setattr("lamsearch.storage.leases.unfinished", lambda *_: 0)
     else:
         back._database = away  # type: ignore[assignment]
     with pytest.raises(OperationalError):
