@@ -33,5 +33,12 @@ ENV PATH=/opt/lamsearch/bin:$PATH \
 USER 10001:10001
 WORKDIR /files
 STOPSIGNAL SIGTERM
+# Last, so that a new revision changes no layer.
+ARG LAMSEARCH_REVISION=
+LABEL org.opencontainers.image.title="lamsearch" \
+      org.opencontainers.image.description="Finds the L2 penalty of a network honestly, fast, and on machines that may die" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="${LAMSEARCH_REVISION}" \
+      org.opencontainers.image.licenses="MIT"
 ENTRYPOINT ["lamsearch"]
 CMD ["--help"]

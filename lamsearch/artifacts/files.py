@@ -18,7 +18,7 @@ from lamsearch.errors import FilesError
 from lamsearch.results import Model
 
 _KEPT = 2  # the newest checkpoint and, until the next is safe, the one before
-_MARKER = ".lamsearch-study"  # in a study's directory: lamsearch made it
+MARKER = ".lamsearch-study"  # in a study's directory: lamsearch made it
 _CHECKPOINT = re.compile(r"\d{12,15}\.npz")
 # All that is written in a study's directory, temporary files too; or links laid in its place.
 _OURS = re.compile(
@@ -155,7 +155,7 @@ class Files:
         Raises:
             FilesError: It could not be written.
         """
-        self._mark(_MARKER)
+        self._mark(MARKER)
 
     def check_ours(self) -> None:
         """Find out whether the study's directory is one that lamsearch made.
@@ -203,8 +203,8 @@ class Files:
             return
         with self._store.saying("written", self._path(name)):
             names = self._store.find(self._id)
-            if _MARKER not in names and all(map(_OURS.fullmatch, names)):
-                self._store.write(self._path(_MARKER), f"{self._id}\n".encode())
+            if MARKER not in names and all(map(_OURS.fullmatch, names)):
+                self._store.write(self._path(MARKER), f"{self._id}\n".encode())
         self._marked = True
 
     def _read(self, name: str) -> bytes | None:
@@ -231,7 +231,7 @@ class Files:
         """Delete our files below a directory of the study; return whether others are there."""
         ours, foreign = self._ours()
         # the marker last: who is killed in between can go on
-        for name in sorted(ours, key=lambda name: name == _MARKER):
+        for name in sorted(ours, key=lambda name: name == MARKER):
             if not directory or name == directory or name.startswith(f"{directory}/"):
                 self._store.delete(self._path(name))
         self._store.remove_empty(self._path(directory))
@@ -246,7 +246,7 @@ class Files:
         names = self._store.find(self._id)
         ours = [name for name in names if not name or _OURS.fullmatch(name)]
         foreign = [name for name in names if name and not _OURS.fullmatch(name)]
-        if foreign and _MARKER not in names:
+        if foreign and MARKER not in names:
             raise PermissionError(f"it holds {foreign[0]!r}, which lamsearch did not write")
         return ours, foreign
 

@@ -101,12 +101,13 @@ class Store:
             self._put(path, content)
 
     def names(self, directory: str) -> list[str]:
-        """Return the names in a directory; none where it is not there."""
+        """Return the names in a directory, "." is the place itself; none where it is not there."""
         try:
             self._fs.invalidate_cache()  # others write here too
             if self.is_local:
                 return list_below(Path(self._base), directory)
-            return [Path(path).name for path in self._fs.ls(self._full(directory), detail=False)]
+            full = self._base if directory == "." else self._full(directory)
+            return [Path(path).name for path in self._fs.ls(full, detail=False)]
         except FileNotFoundError:
             return []
 

@@ -5,12 +5,13 @@ refusal before anything is changed. Refuses to know how an error or a warning is
 """
 
 from lamsearch.planning.attempts import Attempt, once
-from lamsearch.planning.location import FILES_VARIABLE, present, present_or_beside
+from lamsearch.planning.location import FILES_VARIABLE, place_of, present, present_or_beside
 from lamsearch.planning.memory import lacking
 from lamsearch.planning.plan import Planned, Settings, check_given, plan
 from lamsearch.planning.removal import Removable, check_removable, remove
 
 __all__ = [
     "Attempt", "FILES_VARIABLE", "Planned", "Removable", "Settings", "check_given",
-    "check_removable", "lacking", "once", "plan", "present", "present_or_beside", "remove",
+    "check_removable", "lacking", "once", "place_of", "plan", "present",
+    "present_or_beside", "remove",
 ]  # fmt: skip

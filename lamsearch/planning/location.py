@@ -38,8 +38,7 @@ def present(
         InputError: The study's files are not where they are said to be, or are recorded where
             nobody said.
     """
-    found = locate(stored.files, stored.id, database=database.file)
-    place = found if given is None else _within(given, stored, found)
+    place = place_of(database, stored.files, stored.id, given)
     if place is None and given is None:
         raise InputError(
             f"files: {stored.study.name!r} was created with {shown(stored.files)!r}, which is not "
@@ -72,21 +71,30 @@ def present_or_beside(
     Raises:
         InputError: As `present`.
     """
-    if given is None and named is not None and _within(named, stored, None) is not None:
+    if (
+        given is None
+        and named is not None
+        and _within(named, stored.files, stored.id, None) is not None
+    ):
         given = named
     return present(database, stored, given, say=say)
 
 
-def _within(given: str, stored: PlannedStudy, found: str | None) -> str | None:
+def place_of(database: Database, recorded: str, study_id: str, given: str | None) -> str | None:
+    """Return where a study's files are: in the given place, or beside the database; else None."""
+    found = locate(recorded, study_id, database=database.file)
+    return found if given is None else _within(given, recorded, study_id, found)
+
+
+def _within(given: str, recorded: str, study_id: str, found: str | None) -> str | None:
     """Where a study's files are, if that is in the given place."""
-    recorded = stored.files
     if given in (recorded, found):
         return given
     if is_within(recorded, given):
         if is_within(given, recorded):
             return given
         return str(local_path(recorded).resolve()) if is_local(recorded) else recorded
-    return given if holds(given, stored.id) else None
+    return given if holds(given, study_id) else None
 
 
 def _origin(database: Database, stored: PlannedStudy) -> str:

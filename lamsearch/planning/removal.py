@@ -17,9 +17,13 @@ from lamsearch.storage import Database, PlannedStudy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removable:
-    """A study that may be removed: its files, or why they are left where they are."""
+    """A study that may be removed: its files, or why they are left where they are.
+
+    ``id`` is that of the study that was meant, whatever bears its name later.
+    """
 
     name: str
+    id: str | None
     files: Files | None
     damage: str | None
 
@@ -40,11 +44,11 @@ def check_removable(
         FilesError: Its files cannot be reached or removed.
     """
     if (damage := attempt(lambda: store.damage_of(database, name))) is not None:
-        return Removable(name=name, files=None, damage=damage)
+        return Removable(name=name, id=None, files=None, damage=damage)
     stored = located(attempt(lambda: store.load(database, name)))
     files = Files(stored.files, stored.id)
     files.check_ours()
-    return Removable(name=name, files=files, damage=None)
+    return Removable(name=name, id=stored.id, files=files, damage=None)
 
 
 def remove(database: Database, study: Removable, *, attempt: Attempt) -> None:
@@ -53,6 +57,6 @@ def remove(database: Database, study: Removable, *, attempt: Attempt) -> None:
     Raises:
         StudyStateError: A worker holds a lease in it.
     """
-    attempt(lambda: store.delete(database, study.name))
+    attempt(lambda: store.delete(database, study.name, study.id))
     if study.files is not None:
         study.files.remove_all()

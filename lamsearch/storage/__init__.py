@@ -24,6 +24,7 @@ from lamsearch.storage.overview import read_queue
 from lamsearch.storage.planned_study import PlannedStudy
 from lamsearch.storage.pool_queue import Claimable, StudyQueue, next_study
 from lamsearch.storage.reading import read_study
+from lamsearch.storage.retention import KeptStudy, Since, read_kept
 from lamsearch.storage.retries import RETRIED, retry
 from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
 from lamsearch.storage.states import (
@@ -65,6 +66,7 @@ __all__ = [
     "Database",
     "Glance",
     "LeasedTrial",
+    "KeptStudy",
     "Leases",
     "MOST_PRIORITY",
     "Mode",
@@ -73,6 +75,7 @@ __all__ = [
     "Recovery",
     "Scored",
     "Shown",
+    "Since",
     "StageStatus",
     "StudyQueue",
     "Status",
@@ -99,6 +102,7 @@ __all__ = [
     "passes",
     "pause",
     "prioritize",
+    "read_kept",
     "read_counts",
     "read_glances",
     "read_queue",

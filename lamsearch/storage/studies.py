@@ -134,17 +134,21 @@ def damage_of(database: Database, name: str) -> str | None:
 
 
 @damage_is_said()
-def delete(database: Database, name: str) -> None:
+def delete(database: Database, name: str, study_id: str | None = None) -> None:
     """Remove a study with its trials and leases, whatever its row holds.
+
+    ``study_id`` is that of the study that was meant, where another of its name may be there now.
 
     Raises:
         StudyStateError: There is none of that name, or a worker holds a lease in it.
     """
-    with database.read() as transaction:
-        found = transaction.execute(_id_of(name)).first()
-    if found is None:
-        raise UnknownStudyError(f"study: no study {name!r}")
-    _remove(database, name, found.id)
+    if study_id is None:
+        with database.read() as transaction:
+            found = transaction.execute(_id_of(name)).first()
+        if found is None:
+            raise UnknownStudyError(f"study: no study {name!r}")
+        study_id = found.id
+    _remove(database, name, study_id)
 
 
 def _id_of(name: str) -> sa.Select[tuple[str]]:
