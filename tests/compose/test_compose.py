@@ -22,6 +22,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from benchmarks.compose import COMMANDS
 from benchmarks.victims import until
 from lamsearch import __version__
 from lamsearch.cli import cli
@@ -82,6 +83,18 @@ def test_the_override_for_developers_obeys_it_too() -> None:
             )  # fmt: skip
             assert mode == "ro"
     assert re.search(r"^ARG LAMSEARCH_BASE=python:3\.11\.", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_readme_has_the_commands_that_are_proven(compose: dict[str, Any]) -> None:
+    """The first two are what the benchmark types on a real engine; the third reads the password
+    from where the Compose file has it made and `serve` reads it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("<!-- service -->\n```sh\n")[2].partition("```")[0]
+    up, submit, password = [line.partition(" #")[0].strip() for line in block.splitlines()]
+    assert (up, submit) == COMMANDS[:2]
+    assert password in COMMANDS[2].replace("exec -T", "exec")
+    path = shlex.split(password)[-1]
+    assert f"--password-file={path}" in compose["services"]["serve"]["command"]
 
 
 def test_nothing_is_published_but_on_loopback(compose: dict[str, Any]) -> None:
