@@ -70,9 +70,9 @@ def _how(record: StudyRecord, one: Joined) -> list[str]:
 
 
 def _counts(record: StudyRecord) -> Mapping[int | None, int]:
-    """How many finished trials each of the workers' environments has computed."""
+    """How many computed trials each of the workers' environments has computed."""
     trials = (trial for stage in record.stages.values() for trial in stage.trials)
-    return Counter(trial.environment for trial in trials if trial.state.finished)
+    return Counter(trial.environment for trial in trials if trial.computed)
 
 
 def _trials(count: int) -> str:

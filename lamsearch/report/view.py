@@ -78,7 +78,9 @@ def _ended_early(record: StudyRecord) -> Iterator[str]:
     found = [record.stages[name] for name in SEARCHING if name in record.stages]
     left = sum(trial.cut_short for stage in found for trial in stage.trials)
     skipped = [name for name in SEARCHING if name in record.settings and name not in record.stages]
-    rest = f"{left} of their {sum(stage.planned for stage in found)} trials were not trained"
+    names = " and ".join(stage.name for stage in found)
+    planned = sum(stage.planned for stage in found)
+    rest = f"{left} of {planned} trials of {names} were not trained"
     never = f", and {' and '.join(skipped)} was not begun" if skipped else ""
     yield f"The search ended early: {one_line(record.search_ended)}; {rest}{never}."
 

@@ -25,6 +25,7 @@ from lamsearch.results.study import (
 from lamsearch.results.trials import (
     SEARCHING,
     STAGES,
+    WAS_CANCELLED,
     Curve,
     FloatArray,
     IntArray,
@@ -63,4 +64,5 @@ __all__ = [
     "Trained",
     "TrialRecord",
     "TrialState",
+    "WAS_CANCELLED",
 ]

@@ -16,6 +16,7 @@ FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 StageName = Literal["coarse", "fine", "finalists", "final"]
 STAGES: tuple[StageName, ...] = ("coarse", "fine", "finalists", "final")
+WAS_CANCELLED = "the study was cancelled"  # the reason of its trials that had begun
 SEARCHING: tuple[StageName, ...] = ("coarse", "fine")  # those that draw candidates
 
 
@@ -134,3 +135,8 @@ class TrialRecord:
     def cut_short(self) -> bool:
         """Whether the search ended before it was trained."""
         return self.state is TrialState.PRUNED and self.score is None
+
+    @property
+    def computed(self) -> bool:
+        """Whether a worker has trained it as far as it was to be; not where somebody ended it."""
+        return self.state.finished and not self.cut_short and self.reason != WAS_CANCELLED

@@ -27,6 +27,7 @@ from lamsearch.storage.unable import sentence
 
 _PLAIN = ("name", "id", "priority", "created", "started")
 _COLUMNS = (*_PLAIN, "halted", "finished", "failure", "expected_updates")
+_NEARLY = 0.999  # nothing that is not done is at 100 %
 _ORDER = (StudyState.RUNNING, StudyState.QUEUED, StudyState.PAUSED)
 
 
@@ -143,7 +144,7 @@ def _progress(row: sa.RowMapping, totals: Mapping[Any, Any] | None, state: Study
     if totals is None:
         return 0.0
     whole = max(row["expected_updates"] or 0.0, float(totals["total"]))
-    return min(1.0, float(totals["updates"]) / whole) if whole else 0.0
+    return min(_NEARLY, float(totals["updates"]) / whole) if whole else 0.0
 
 
 def _damaged(row: sa.RowMapping, why: str) -> QueuedStudy:

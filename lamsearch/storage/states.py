@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lamsearch.errors import InputError, StudyStateError
-from lamsearch.results import SEARCHING, StudyState, Trained, TrialState
+from lamsearch.results import SEARCHING, WAS_CANCELLED, StudyState, Trained, TrialState
 from lamsearch.storage.completion import end_trials
 from lamsearch.storage.damage import check_cohort, damage_is_said
 from lamsearch.storage.digests import write_digests
@@ -28,7 +28,6 @@ from lamsearch.storage.study_rows import study_row
 from lamsearch.storage.tables import DONE, LEASED, OPEN, TEST, cohorts, studies
 
 PAUSED, CANCELLED = "paused", "cancelled"
-WAS_CANCELLED = "the study was cancelled"
 MOST_PRIORITY = 1_000_000
 
 

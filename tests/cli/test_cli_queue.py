@@ -80,7 +80,7 @@ def test_a_finished_search_is_said_in_the_report(desk: Any) -> None:
     document = json.loads(desk.well("report", "small", "--json", "--output", "out").stdout)
     assert (document["state"], document["search_ended"]) == ("failed", "finish was asked for")
     page = Path("out/report.md").read_text(encoding="utf-8")
-    assert "The search ended early: finish was asked for; 5 of their 5 trials were not" in page
+    assert "The search ended early: finish was asked for; 5 of 5 trials of coarse were not" in page
     assert "and fine was not begun" in page
     assert "depends on the clock" in page
 
@@ -109,3 +109,4 @@ def test_a_study_file_may_have_limits(desk: Any) -> None:
     assert coarse["complete"] + coarse["pruned"] == coarse["planned"] == 5
     assert coarse["pruned"] > 0
     assert {one["state"] for one in document["stages"][2]["trials"]} == {"COMPLETE"}
+    assert not [one for one in document["warnings"] if "versions" in one]

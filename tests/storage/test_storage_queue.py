@@ -92,6 +92,8 @@ def test_a_study_says_how_far_it_is(database: Database, small_study: Build) -> N
     last = claimed(leases)
     assert only(database).workers == 1
     leases.give_back(last)
+    work(leases, until="test")
+    assert only(database).progress == 0.999
     work(leases)
     done = only(database)
     assert (done.state, done.progress, done.workers) == (StudyState.DONE, 1.0, 0)
