@@ -24,12 +24,13 @@ from schemathesis.core.failures import Failure, FailureGroup
 
 from benchmarks.common import Options, publish, read_options, table, verdict
 from lamsearch import storage as store
+from lamsearch.planning import Places
 from lamsearch.storage import Database, Leases, Mode, View
 from lamsearch.study import Study, parse_study
 from lamsearch.web.access_control import AccessControl, Rules
 from lamsearch.web.attempts import Attempts
 from lamsearch.web.serving import application
-from lamsearch.web.studies import Places, Studies
+from lamsearch.web.studies import Studies
 
 EXAMPLES, QUICK_EXAMPLES = 1_000, 40
 _TOKEN = "a-token-of-24-characters"  # noqa: S105  # made up

@@ -25,16 +25,15 @@ from lamsearch.study import Study, cautions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Where a study is planned.
+class Places:
+    """Where data and files are.
 
-    ``origin`` is the directory that its file's relative paths start from; ``given`` is where files
-    were asked to live, None where nobody asked, and ``default`` where they live then.
+    ``given`` is where files were asked to live, None where nobody asked, and ``default`` where they
+    live then.
     """
 
     data_directory: Path
     cache_directory: Path
-    origin: Path
     given: str | None
     default: str
 
@@ -42,6 +41,13 @@ class Settings:
     def files(self) -> str:
         """Where files live."""
         return self.given or self.default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Places):
+    """Where a study is planned; its file's relative paths start from the directory ``origin``."""
+
+    origin: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

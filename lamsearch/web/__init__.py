@@ -4,9 +4,9 @@ Enters: a database, an address, who may do what. Leaves: pages and documents unt
 Refuses to write what it shows: notes, figures and tables are made as they are asked for.
 """
 
+from lamsearch.planning import Places
 from lamsearch.web.credentials import PASSWORD_VARIABLE, Credentials, read_password, read_token
 from lamsearch.web.serving import serve
-from lamsearch.web.studies import Places
 
 __all__ = [
     "Credentials", "PASSWORD_VARIABLE", "Places", "read_password", "read_token", "serve",

@@ -49,8 +49,7 @@ class Readiness:
             with self._database.read() as transaction:
                 transaction.now()
         except _AWAY as error:
-            said = isinstance(error, (StorageError, StorageFailedError))
-            self._outages.failed(str(error) if said else self._outages.sentence(error))
+            self._outages.failed(_sentence(error, self._outages))
             return False
         self._outages.answered()
         return True
@@ -104,11 +103,15 @@ class Metrics:
         try:
             counts = store.read_counts(self._database)
         except _AWAY as error:
-            said = isinstance(error, (StorageError, StorageFailedError))
-            self._outages.failed(str(error) if said else self._outages.sentence(error))
+            self._outages.failed(_sentence(error, self._outages))
             return None
         self._outages.answered()
         return counts
+
+
+def _sentence(error: Exception, outages: Outages) -> str:
+    said = isinstance(error, (StorageError, StorageFailedError))
+    return str(error) if said else outages.sentence(error)
 
 
 def _families(counts: Counts) -> Iterator[Metric]:

@@ -19,11 +19,12 @@ from wsgiref.types import WSGIApplication
 
 from lamsearch.artifacts import Files
 from lamsearch.errors import InputError
+from lamsearch.planning import Places
 from lamsearch.storage import Database, Shown, View, dashboard_bridge
 from lamsearch.web.access_control import AccessControl, Rules
 from lamsearch.web.attempts import Attempts
 from lamsearch.web.credentials import PASSWORD_VARIABLE, Credentials
-from lamsearch.web.studies import Places, Studies
+from lamsearch.web.studies import Studies
 
 _THREADS = 4
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")

@@ -9,31 +9,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from lamsearch import planning, trainers
 from lamsearch import storage as store
 from lamsearch.artifacts import Files
+from lamsearch.planning import Places
 from lamsearch.results import QueuedStudy, StudyRecord, TrialRecord, TrialState
 from lamsearch.storage import Database, Glance, PlannedStudy, Status
 from lamsearch.study import parse_file
 
 WHERE = "study"  # how a study file that came over HTTP is called in sentences
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where data and files are: ``given`` by whoever started this, else beside the database."""
-
-    data_directory: Path
-    cache_directory: Path
-    given: str | None
-    default: str
-
-    @property
-    def files(self) -> str:
-        """Where files live."""
-        return self.given or self.default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

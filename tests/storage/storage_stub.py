@@ -150,6 +150,21 @@ def death_at(start: str, call: int = 1) -> Iterator[None]:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Note the statements that are sent to any database, those that begin a transaction too."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
 _SCHEMAS: dict[str, sa.MetaData] = {}  # by kind of database: reading one takes a while
 
 

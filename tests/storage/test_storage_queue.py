@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-import sqlalchemy as sa
-from storage_stub import BEAT, Window, claimed, finish, planned, work
+from storage_stub import BEAT, Window, claimed, counted, finish, planned, work
 
 from lamsearch import storage as store
 from lamsearch.results import QueuedStudy, StudyState
@@ -32,21 +29,6 @@ def only(database: Database) -> QueuedStudy:
     """The one study of the queue."""
     (found,) = read_queue(database)
     return found
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Note what is sent to databases."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def test_studies_stand_in_the_order_in_which_they_are_served(
@@ -146,11 +128,11 @@ def test_a_thousand_studies_take_no_more_statements_than_one(
 ) -> None:
     """What is sent to the database does not grow with the number of studies."""
     planned(database, small_study(name="first"))
-    with statements() as few:
+    with counted() as few:
         read_queue(database)
     for number in range(20):
         planned(database, small_study(name=f"study-{number}"))
-    with statements() as many:
+    with counted() as many:
         assert len(read_queue(database)) == 21
     assert len(many) == len(few) <= 8
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
-from storage_stub import Window, claimed, finish, planned, work
+from storage_stub import Window, claimed, counted, finish, planned, work
 
 from lamsearch.search import TrialPlan
 from lamsearch.space import SPACE
@@ -22,21 +20,6 @@ Build = Callable[..., Study]
 # A stage transition reads every stage that is done in nine statements, and plans in 24.
 TRANSITION = 45
 CLAIM, COMPLETE = 12, 13
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """Note the statements that are sent to any database, those that begin a transaction too."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def test_a_stage_takes_as_many_statements_however_many_trials_it_has(

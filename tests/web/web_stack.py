@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
+from lamsearch.planning import Places
 from lamsearch.storage import Database, Mode, View
 from lamsearch.web.access_control import AccessControl, Rules
 from lamsearch.web.attempts import Attempts
 from lamsearch.web.serving import application
-from lamsearch.web.studies import Places, Studies
+from lamsearch.web.studies import Studies
 
 HOST = "127.0.0.1:8080"
 TOKEN = "a-token-of-24-characters"  # noqa: S105 - made up
