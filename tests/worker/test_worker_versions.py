@@ -57,7 +57,7 @@ def test_a_worker_with_another_kernel_is_refused_or_admitted_by_a_word(
     assert refused.stderr.startswith("Error: versions: a worker of 'mixed' must have BLAS openblas")
     assert f"({kernel})" in refused.stderr
     assert "--mixed-versions" in refused.stderr
-    admitted = lamsearch("worker", "mixed", "--mixed-versions", *rest, env=other)
+    admitted = lamsearch("worker", "mixed", "--mixed-versions", "--quiet", *rest, env=other)
     assert (admitted.returncode, admitted.stderr) == (0, "")
     document, faces = report_of(lamsearch, place, "mixed")
     assert document["environment"]["mixed"] is True
