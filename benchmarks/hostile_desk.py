@@ -23,9 +23,9 @@ from click.testing import CliRunner
 
 from benchmarks.hostile_values import CANARY, Column, columns
 from benchmarks.witness import Witness
-from lamsearch.artifacts import Files
 from lamsearch.cli import cli, watching
 from lamsearch.errors import LamsearchError
+from lamsearch.planning import Places
 from lamsearch.storage import Database, Leases, Mode, View
 from lamsearch.visible import is_obeyed
 from lamsearch.web import serving
@@ -33,6 +33,7 @@ from lamsearch.web.access_control import AccessControl, Rules
 from lamsearch.web.attempts import Attempts
 from lamsearch.web.connections import Server
 from lamsearch.web.error_handling import _BROKEN
+from lamsearch.web.studies import Studies
 from lamsearch.worker import study_worker
 
 Kind = Literal["sqlite", "postgresql"]
@@ -68,8 +69,11 @@ READING = [
     ("status", "--watch"), ("report", "small", "--json"), ("storage", "check"),
 ]  # fmt: skip
 CHANGING = [
+    ("prioritize", "small", "3"), ("pause", "small"), ("resume", "small"), ("finish", "small"),
     ("worker", "small"), ("worker", "--exit-when-idle"), ("create", "small.toml"),
-    ("storage", "upgrade"), ("delete", "small", "--yes"),
+    ("storage", "upgrade"), ("cancel", "small"),
+    ("delete", "--older-than", "1s", "--state", "done", "--state", "cancelled", "--yes"),
+    ("delete", "small", "--yes"),
 ]  # fmt: skip
 # Those that take seconds, and get fewer values.
 SLOW = [
@@ -78,6 +82,10 @@ SLOW = [
 ]  # fmt: skip
 BROWSING = ("dashboard",)
 ALL = [*READING, BROWSING, *SLOW, *CHANGING]
+_OWN = [  # of ours, beside Optuna's
+    "/", "/studies/small/", "/studies/small/results.json", "/studies/small/trials.csv",
+    "/api/v1/studies", "/api/v1/studies/small", "/api/v1/studies/small/result", "/metrics",
+]  # fmt: skip
 _PAGES = [
     "/api/studies/{}", "/csv/{}", "/api/studies/{}/param_importances", "/dashboard/studies/{}",
 ]  # fmt: skip
@@ -196,14 +204,14 @@ class Desk:
         return wrong + [f"dashboard: {line}" for line in seen]
 
     def _pages(self, port: int, *, everything: bool) -> list[str]:
-        """The list of studies, and of each study one of its pages in turn."""
+        """Our pages, some in turn, the list of studies, and of each study one of its pages."""
         wrong: list[str] = []
-        paths = ["/api/studies"]
+        paths = ["/api/studies", *(_OWN if everything else _OWN[self._asked % 2 :: 2])]
         for path in paths:
             status, headers, body = _ask(port, path)
             self.answers[f"page {status}"] += 1
             wrong += _judge(path, status, headers, body)
-            if status != 200:
+            if status != 200 or path in _OWN:
                 continue
             if path == "/api/studies":
                 for one in json.loads(body)["study_summaries"][:8]:
@@ -225,12 +233,15 @@ class Desk:
         said: list[str] = []
         with (
             closing(socket.create_server(("127.0.0.1", 0))) as listening,
-            closing(Database(self.url, Mode.READ)) as database,
+            closing(Database(self.url, Mode.READ, connections=4)) as database,
             closing(View(database, writable=False)) as view,
         ):
             port = listening.getsockname()[1]
-            files = Files(str(self.directory / "lamsearch-files"), "artifacts")
-            application = serving._application(view, files, said.append)
+            places = Places(
+                data_directory=self.directory / "data", cache_directory=self.directory / "cache",
+                given=None, default=str(self.directory / "lamsearch-files"),
+            )  # fmt: skip
+            application = serving.application(view, Studies(database, places), said.append)
             rules = Rules(hosts=frozenset({f"127.0.0.1:{port}"}))
             door = AccessControl(application, rules, Attempts(said.append))
             server = Server(door, listening, may_send=door.may_send, threads=2)
@@ -240,7 +251,8 @@ class Desk:
                 yield port, said
             finally:
                 server.task_dispatcher.shutdown()
-                server.trigger.pull_trigger(server.close)  # in its own thread
+                if thread.is_alive():  # else it has closed itself
+                    server.trigger.pull_trigger(server.close)  # in its own thread
                 thread.join(10)
 
     def _command(self, *words: str) -> None:
