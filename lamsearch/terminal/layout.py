@@ -19,7 +19,7 @@ from rich.text import Text
 
 from lamsearch.letters import plain
 from lamsearch.metrics import metric_of
-from lamsearch.results import ScoreKind
+from lamsearch.results import ScoreKind, StudyState
 from lamsearch.space import SPACE
 from lamsearch.storage import Recovery, Scored, Status, WorkerStatus
 from lamsearch.terminal.glyphs import ASCII, UNICODE, Glyphs
@@ -107,6 +107,10 @@ class Layout:
         status = self.status
         taken = f"reclaimed: {status.takeovers}"
         first = [Text(taken, style="yellow")] if status.takeovers else []
+        if status.search_ended:
+            first.append(Text(f"the search ended early: {status.search_ended}"))
+        if status.state is StudyState.QUEUED:  # else somebody serves it, or nobody is to
+            first += [Text(reason, style="yellow") for reason in status.unable]
         return first + [Text(_recovered(one)) for one in status.recovered[:_RECOVERIES_SHOWN]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 from typing import Any
@@ -112,3 +113,17 @@ def test_why_nobody_serves_a_study_is_below_the_queue() -> None:
     assert lines[1].endswith("cannot serve it: no data")
     assert "\x1b" not in lines[1]
     assert len(drawn(Overview([study]))) == 1
+
+
+def test_a_study_s_status_says_why_nobody_serves_it_and_why_its_search_ended() -> None:
+    """Both are below its stages; once a worker has a lease, what other hosts lack is left out."""
+    reason = "one cannot serve it: trainer: 'mine' is not installed"
+    waiting = dataclasses.replace(
+        status(0), state=StudyState.QUEUED, unable=(reason,), search_ended="finish was asked for"
+    )
+    console = Console(file=io.StringIO(), width=80, height=24)
+    text = "".join(one.text for one in console.render(Layout(status=waiting)))
+    assert reason in text
+    assert "the search ended early: finish was asked for" in text
+    served = dataclasses.replace(waiting, state=StudyState.RUNNING)
+    assert reason not in "".join(one.text for one in console.render(Layout(status=served)))
