@@ -141,13 +141,9 @@ def test_a_search_that_ends_at_any_moment_ends_each_trial_once(
     database = open_database(url)
     planned(database, study)
     hands = at_work(url, open_database, study)
-    until = time.monotonic() + random.Random(seed).uniform(0.3, 1.2)  # noqa: S311 - no secret
-    while time.monotonic() < until or not _complete(database):
+    while _complete(database) < 1 + 3 * seed:  # of twenty: the search is far from its end
         time.sleep(0.01)
-    try:
-        store.finish(database, "small")
-    except StudyStateError:
-        pytest.skip("the machine was quicker than the test")
+    store.finish(database, "small")
     gone(hands)
     record = read_study(database, "small")
     assert record.state is StudyState.DONE
@@ -157,5 +153,5 @@ def test_a_search_that_ends_at_any_moment_ends_each_trial_once(
         assert pruned == 0 or name in ("coarse", "fine")
 
 
-def _complete(database: Database) -> bool:
-    return store.read_status(database, "small").stages[0].finished > 0
+def _complete(database: Database) -> int:
+    return store.read_status(database, "small").stages[0].finished
