@@ -16,6 +16,7 @@ from lamsearch.results import Selected, StageName
 from lamsearch.space import space_of
 from lamsearch.storage.damage import check_row
 from lamsearch.storage.digests import check_study
+from lamsearch.storage.states import CANCELLED
 from lamsearch.storage.study_json import selected_from
 from lamsearch.study import Study, parse_study
 
@@ -46,7 +47,7 @@ class PlannedStudy:
     @property
     def cancelled(self) -> bool:
         """Whether somebody has cancelled it."""
-        return self.halted == "cancelled" and not self.finished and self.failure is None
+        return self.halted == CANCELLED and not self.finished and self.failure is None
 
 
 def planned_study_from(row: sa.RowMapping) -> PlannedStudy:

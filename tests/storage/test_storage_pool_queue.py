@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from storage_stub import claimed, finish, planned, work
+from storage_stub import claimed, counted, finish, planned, work
 
 from lamsearch import storage as store
 from lamsearch.storage import Database, Leases, StudyQueue, next_study
@@ -128,7 +127,7 @@ def test_a_look_is_one_statement(database: Database, plan: Callable[..., None]) 
     store.pause(database, "one")
     queue = StudyQueue(database)
     assert queue.next() is None
-    with statements(database) as sent:
+    with counted() as sent:
         for _ in range(3):
             assert queue.next() is None
     assert len([one for one in sent if one.startswith("SELECT")]) == 3
@@ -141,18 +140,3 @@ def test_a_look_is_one_statement(database: Database, plan: Callable[..., None]) 
     assert found is not None
     assert (found.name, found.id) == ("one", store.load(database, "one").id)
     claimed(leases_of(database, "one"))
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """Note what is sent to a database."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    sa.event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sa.event.remove(database.engine, "before_cursor_execute", note)
