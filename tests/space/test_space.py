@@ -55,6 +55,32 @@ def test_a_point_has_names_values_and_words() -> None:
     )  # fmt: skip
 
 
+def test_a_dimension_of_each_scale_leads_from_shares_to_values_and_back() -> None:
+    """Log scales keep decades even; whole numbers and choices have equal parts, ends included."""
+    rate = Dimension(name="eta_max", symbol="η_max", about="highest rate", scale=Scale.LOG)
+    units = Dimension(name="hidden", symbol="hidden", about="units", scale=Scale.INTEGER)
+    layers = Dimension(
+        name="hidden", symbol="hidden", about="units", scale=Scale.CHOICE,
+        choices=([50], [100, 50], []),
+    )  # fmt: skip
+    assert rate.at_share((-2.0, 0.0), 0.5) == -1.0
+    assert (rate.value(-1.0), rate.named(-1.0), rate.label) == (0.1, 0.1, "log₁₀ η_max")
+    assert rate.coordinate(0.1) == pytest.approx(-1.0)
+    shares = np.linspace(0, 0.999, 1000)
+    found = [units.at_share((2.0, 5.0), float(share)) for share in shares]
+    assert [found.count(k) for k in (2.0, 3.0, 4.0, 5.0)] == pytest.approx([250] * 4, abs=1)
+    assert units.value(3.0) == 3
+    assert isinstance(units.value(3.0), int)
+    assert {layers.at_share((0.0, 2.0), float(share)) for share in shares} == {0.0, 1.0, 2.0}
+    assert [layers.coordinate(layers.value(k)) for k in (0, 1, 2)] == [0.0, 1.0, 2.0]
+    both = Space(dimensions=(LAMBDA, layers))
+    assert both.named((-3.0, 1.0)) == {"log10_lambda": -3.0, "hidden": [100, 50]}
+    assert both.words((-3.0, 1.0), ".1f") == "log₁₀ λ = -3.0, hidden = [100, 50]"
+    assert both.named_values((-3.0, 2.0)) == "λ = 0.001, hidden = []"
+    with pytest.raises(ValueError, match="not in"):
+        layers.coordinate([7])
+
+
 def test_stratified_draws_have_one_point_in_each_stratum_of_each_dimension() -> None:
     """Latin hypercube sampling: n equal strata of either interval hold one draw each."""
     found = draw(20, BOUNDS, seed=(1, 0), sampler=samplers.stratified)
