@@ -23,9 +23,12 @@ from lamsearch.storage.tables import LEASED, cohorts, stages, studies
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How much there is of everything; ``queue_age`` is the seconds that the oldest queued study
-    has waited, 0 where none waits, ``workers`` the leases that hold, ``reclaimed`` how often a
-    lease that ran out was given to another worker."""
+    """How much there is of everything.
+
+    Trials are those of the stages that lamsearch planned, others' among them. ``queue_age`` is the
+    seconds that the oldest queued study has waited, 0 where none waits, ``workers`` the leases that
+    hold, ``reclaimed`` how often a lease that ran out was given to another worker.
+    """
 
     studies: Mapping[str, int]
     trials: Mapping[str, int]

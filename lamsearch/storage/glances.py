@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from lamsearch.results import STAGES
 from lamsearch.space import SPACE
+from lamsearch.storage.candidate_means import candidate_means
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database
-from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
+from lamsearch.storage.optuna_bridge import STUDIES
 from lamsearch.storage.planned import is_ours
 from lamsearch.storage.retries import retried
 from lamsearch.storage.status import Scored
@@ -42,7 +43,8 @@ def read_glances(database: Database, names: Iterable[str]) -> dict[str, Glance]:
     wanted = list(names)[:_MOST]
     with database.read() as transaction:
         numbers = transaction.execute(_numbers_query(wanted)).all()
-        scored = transaction.execute(_points_query(wanted)).all()
+        kind = transaction.connection.dialect.name
+        scored = transaction.execute(_points_query(wanted, kind)).all()
     return {name: _glance(name, numbers, scored) for name in wanted}
 
 
@@ -64,27 +66,9 @@ def _numbers_query(names: list[str]) -> sa.Select[Any]:
     return query.join(STUDIES, is_ours()).where(stages.c.study.in_(names))
 
 
-def _points_query(names: list[str]) -> sa.Select[Any]:
-    """The database averages over replicates, and takes the best of what lies near each other."""
-    trial, value, param = TRIALS.c, VALUES.c, PARAMS.c
-    means = (
-        sa.select(
-            stages.c.study,
-            stages.c.name.label("stage"),
-            param.param_value.label("x"),
-            sa.func.avg(value.value).label("y"),
-        )
-        .join(STUDIES, is_ours())
-        .join(TRIALS, trial.study_id == stages.c.optuna_study)
-        .join(VALUES, value.trial_id == trial.trial_id)
-        .join(PARAMS, param.trial_id == trial.trial_id)
-        .where(stages.c.study.in_(names), stages.c.name.in_(STAGES))
-        .where(sa.cast(trial.state, sa.String) == "COMPLETE")
-        .where(param.param_name == SPACE.dimensions[0].name)
-        .where(value.value.is_not(None))
-        .group_by(stages.c.study, stages.c.name, param.param_value)
-        .subquery()
-    )
+def _points_query(names: list[str], dialect: str) -> sa.Select[Any]:
+    """The best of what lies near each other."""
+    means = candidate_means(names, dialect, SPACE.dimensions[0].name)
     return sa.select(
         means.c.study,
         means.c.stage,

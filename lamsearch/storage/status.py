@@ -15,17 +15,16 @@ import sqlalchemy as sa
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import STAGES, Selected, StudyState
 from lamsearch.space import Space, space_of
+from lamsearch.storage.candidate_means import candidate_means
 from lamsearch.storage.damage import believed, damage_is_said
 from lamsearch.storage.documents import metric_name, point_from
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import lease_holds
-from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
-from lamsearch.storage.planned import is_ours, planned_ids
 from lamsearch.storage.retries import retried
 from lamsearch.storage.states import state_of
 from lamsearch.storage.study_json import elapsed, selected_from
 from lamsearch.storage.study_rows import study_row
-from lamsearch.storage.tables import DONE, LEASED, TEST, cohorts, stages
+from lamsearch.storage.tables import DONE, LEASED, TEST, cohorts
 from lamsearch.storage.unable import unable_of
 
 _RECOVERIES = 5
@@ -210,28 +209,8 @@ def _points(
 
 
 def _points_query(name: str, dialect: str, space: Space) -> sa.Select[Any]:
-    """The database averages over replicates and joins what lies near: 10,000 trials stay few."""
-    trial, value, param = TRIALS.c, VALUES.c, PARAMS.c
-    done = sa.and_(cohorts.c.study == name, cohorts.c.state == DONE)
-    means = (
-        sa.select(
-            stages.c.name.label("stage"),
-            param.param_value.label("x"),
-            sa.func.avg(value.value).label("y"),
-        )
-        .join(STUDIES, is_ours())
-        .join(TRIALS, trial.study_id == stages.c.optuna_study)
-        .join(VALUES, value.trial_id == trial.trial_id)
-        .join(PARAMS, param.trial_id == trial.trial_id)
-        .where(stages.c.name.in_(STAGES), stages.c.study == name)
-        # a list of ids, not a join: SQLite would read the plan anew for every trial
-        .where(trial.trial_id.in_(planned_ids(dialect).where(done)))
-        .where(sa.cast(trial.state, sa.String) == "COMPLETE")
-        .where(param.param_name == space.dimensions[0].name)
-        .where(value.value.is_not(None))
-        .group_by(stages.c.name, param.param_value)
-        .subquery()
-    )
+    """The database joins what lies near each other: 10,000 trials stay few."""
+    means = candidate_means([name], dialect, space.dimensions[0].name)
     cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]
     return sa.select(
         means.c.stage,

@@ -94,3 +94,41 @@ def test_a_few_studies_are_seen_at_a_glance(
     assert coarse
     for one in coarse:
         assert one.score == pytest.approx(0.9 - 0.02 * (one.at + 3.0) ** 2, abs=1e-3)
+
+
+@pytest.mark.usefixtures("long_up")
+def test_a_glance_shows_planned_trials_alone(
+    database: Database, window: Window, small_study: Build
+) -> None:
+    """A trial that another program adds to a stage, with the best score, is no mark of it."""
+    import optuna
+
+    planned(database, small_study(name="one"))
+    work(worker(database, "one"))
+    before = read_glances(database, ["one"])["one"].points
+    theirs = optuna.load_study(study_name="one/coarse", storage=window.storage())
+    parameter = {"log10_lambda": optuna.distributions.FloatDistribution(-5.0, -1.0)}
+    theirs.add_trial(
+        optuna.trial.create_trial(
+            params={"log10_lambda": -1.5}, distributions=parameter, value=0.999
+        )
+    )
+    assert read_glances(database, ["one"])["one"].points == before
+    assert before
+
+
+@pytest.mark.usefixtures("long_up")
+@pytest.mark.parametrize("plan", ["7", '"abc"', '[7, "x", {"0": 1}]', '[["x", 0, null]]', "{}"])
+def test_a_damaged_plan_takes_no_other_study_from_the_page(
+    database: Database, window: Window, small_study: Build, plan: str
+) -> None:
+    """A row of trials that is no list of entries has no marks; those of other studies stay."""
+    for name in ("hurt", "well"):
+        planned(database, small_study(name=name))
+        work(worker(database, name))
+    before = read_glances(database, ["well"])["well"]
+    window.execute(f"UPDATE lamsearch_cohort SET trials = '{plan}' WHERE study = 'hurt'")  # noqa: S608 - a test's own
+    found = read_glances(database, ["hurt", "well"])
+    assert found["well"] == before
+    assert found["hurt"].points == ()
+    assert before.points

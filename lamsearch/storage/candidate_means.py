@@ -1,0 +1,47 @@
+"""The means of candidates over their replicates, as the database itself works them out.
+
+Enters: names of studies, and the parameter that they are shown over. Leaves: a query. A page of a
+hundred studies asks for all of them at once, so what is damaged in one has no means here: it is
+said where that study is read alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from lamsearch.results import STAGES
+from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
+from lamsearch.storage.planned import is_ours, planned_ids
+from lamsearch.storage.tables import DONE, cohorts, stages
+
+
+def candidate_means(names: Iterable[str], dialect: str, parameter: str) -> sa.Subquery:
+    """Return ``study``, ``stage``, ``x`` and ``y``: the mean score at each value of a parameter.
+
+    Of complete planned trials alone: what other programs added to a stage is none of its results.
+    """
+    wanted = list(names)
+    trial, value, param = TRIALS.c, VALUES.c, PARAMS.c
+    done = sa.and_(cohorts.c.study.in_(wanted), cohorts.c.state == DONE)
+    return (
+        sa.select(
+            stages.c.study,
+            stages.c.name.label("stage"),
+            param.param_value.label("x"),
+            sa.func.avg(value.value).label("y"),
+        )
+        .join(STUDIES, is_ours())
+        .join(TRIALS, trial.study_id == stages.c.optuna_study)
+        .join(VALUES, value.trial_id == trial.trial_id)
+        .join(PARAMS, param.trial_id == trial.trial_id)
+        .where(stages.c.name.in_(STAGES), stages.c.study.in_(wanted))
+        # a list of ids, not a join: SQLite would read the plan anew for every trial
+        .where(trial.trial_id.in_(planned_ids(dialect).where(done)))
+        .where(sa.cast(trial.state, sa.String) == "COMPLETE")
+        .where(param.param_name == parameter)
+        .where(value.value.is_not(None))
+        .group_by(stages.c.study, stages.c.name, param.param_value)
+        .subquery()
+    )
