@@ -15,8 +15,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.source_numbers import Floats, estimate
+from benchmarks.source_rows import Found, tests, values
 from benchmarks.source_runs import Done
-from benchmarks.source_tables import Found, by_epochs, by_updates, peaks, tests, values
+from benchmarks.source_tables import by_epochs, by_updates, peaks
 from lamsearch.figures import render
 from lamsearch.figures.style import BLUE, DPI, GREEN, GREY, PURPLE, VERMILION, styled
 from lamsearch.results import Curve

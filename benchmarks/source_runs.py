@@ -76,9 +76,9 @@ def planned(directory: Path, only: Sequence[str], *, quick: bool) -> list[Run]:
     return sorted(found, key=_place)
 
 
-def run_all(found: Iterable[Run], options: Options, cache: Path) -> list[Done]:
-    """Run all studies that are not done, one per core, and return them in the order given."""
-    with ThreadPoolExecutor(CORES) as pool:
+def run_all(found: Iterable[Run], options: Options, cache: Path, jobs: int = CORES) -> list[Done]:
+    """Run all studies that are not done, ``jobs`` at a time, and return them in their order."""
+    with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(lambda one: _run(one, options, cache), found))
 
 
