@@ -30,7 +30,7 @@ SEARCH_EPOCHS = 16  # 784 updates: two cycles, as the coarse search has them; th
 TABLE_1 = {1.724e-4: 0.541, 1.286e-4: 0.540, 1.777e-4: 0.535}
 FINE = 1.4766e-4
 SEEDS = 4
-ORDERS, DRAWN, REPEATED = 3, 12, 2  # chains over drawn λs, their length, chains of one λ
+ORDERS, DRAWN, REPEATED = 3, 8, 2  # chains over drawn λs, their length, chains of one λ
 INTERVAL = (-5.0, -1.0)
 PLATEAU = -3.0
 
