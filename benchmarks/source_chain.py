@@ -44,18 +44,31 @@ class Examples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracies:
-    """Training and validation accuracy of K models at every epoch's end, each (epochs, K)."""
+    """Training and validation accuracy of K models at epochs' ends, each (len(epochs), K)."""
 
+    epochs: tuple[int, ...]
     train: Floats
     validation: Floats
 
-    def best(self, epochs: int | None = None) -> Floats:
-        """Return the report's score (K,): the highest training accuracy at any epoch's end."""
-        return np.asarray(self.train[:epochs].max(axis=0))
+    def until(self, epoch: int) -> Accuracies:
+        """Return what is known by the end of an epoch."""
+        rows = sum(one <= epoch for one in self.epochs)
+        return Accuracies(
+            epochs=self.epochs[:rows], train=self.train[:rows], validation=self.validation[:rows]
+        )
 
-    def validation_at_best(self, epochs: int | None = None) -> Floats:
+    def of(self, models: slice) -> Accuracies:
+        """Return those of some models."""
+        train, validation = self.train[:, models], self.validation[:, models]
+        return Accuracies(epochs=self.epochs, train=train, validation=validation)
+
+    def best(self) -> Floats:
+        """Return the report's score (K,): the highest training accuracy at any epoch's end."""
+        return np.asarray(self.train.max(axis=0))
+
+    def validation_at_best(self) -> Floats:
         """Return the validation accuracy (K,) at the epoch that gave the report's score."""
-        chosen = self.train[:epochs].argmax(axis=0)
+        chosen = self.train.argmax(axis=0)
         return np.asarray(self.validation[chosen, np.arange(self.train.shape[1])])
 
 
@@ -87,19 +100,22 @@ def train(
     """Train in place from the weights the models have, the schedule from its start.
 
     ``log10_lambdas`` (K,) has each model's own. A remainder of the examples that fills no
-    mini-batch is left out.
+    mini-batch is left out. Accuracies are measured at ends of epochs at which the learning rate is
+    at most a quarter of its top: where it is higher, they are far from their highest.
     """
     lam = 10.0 ** np.asarray(log10_lambdas, np.float64)
     rate, batch = schedule_of(training), training.batch_size
     per_epoch = len(examples.train_y) // batch
     rows: tuple[list[Floats], list[Floats]] = ([], [])
+    epochs = []
     for update in range(training.updates):
         part = slice(update % per_epoch * batch, (update % per_epoch + 1) * batch)
         step(models, examples.train_x[part], examples.train_y[part], eta=rate(update), lam=lam)
-        if (update + 1) % per_epoch == 0:
+        if (update + 1) % per_epoch == 0 and rate(update + 1) <= training.eta_max / 4 * (1 + 1e-3):
+            epochs.append((update + 1) // per_epoch)
             rows[0].append(accuracy(models, examples.train_x, examples.train_y))
             rows[1].append(accuracy(models, examples.validation_x, examples.validation_y))
-    return Accuracies(train=np.array(rows[0]), validation=np.array(rows[1]))
+    return Accuracies(epochs=tuple(epochs), train=np.array(rows[0]), validation=np.array(rows[1]))
 
 
 def handed_on(

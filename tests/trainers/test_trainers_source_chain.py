@@ -91,12 +91,14 @@ def test_mini_batches_are_slices_in_one_order(examples: Examples) -> None:
 def test_the_score_is_the_highest_training_accuracy_of_any_epoch() -> None:
     """The score is a maximum over epochs, and validation is read where it stands."""
     one = Accuracies(
+        epochs=(1, 7, 8),
         train=np.array([[0.1, 0.5], [0.4, 0.3], [0.3, 0.6]]),
         validation=np.array([[0.2, 0.1], [0.9, 0.3], [0.5, 0.7]]),
     )
     assert one.best().tolist() == [0.4, 0.6]
     assert one.validation_at_best().tolist() == [0.9, 0.7]
-    assert one.best(2).tolist() == [0.4, 0.5]
+    assert one.until(7).best().tolist() == [0.4, 0.5]
+    assert one.of(slice(1, 2)).best().tolist() == [0.6]
 
 
 def test_a_lambda_starts_from_what_the_one_before_it_left(examples: Examples) -> None:
