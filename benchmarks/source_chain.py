@@ -50,18 +50,6 @@ class Accuracies:
     train: Floats
     validation: Floats
 
-    def until(self, epoch: int) -> Accuracies:
-        """Return what is known by the end of an epoch."""
-        rows = sum(one <= epoch for one in self.epochs)
-        return Accuracies(
-            epochs=self.epochs[:rows], train=self.train[:rows], validation=self.validation[:rows]
-        )
-
-    def of(self, models: slice) -> Accuracies:
-        """Return those of some models."""
-        train, validation = self.train[:, models], self.validation[:, models]
-        return Accuracies(epochs=self.epochs, train=train, validation=validation)
-
     def best(self) -> Floats:
         """Return the report's score (K,): the highest training accuracy at any epoch's end."""
         return np.asarray(self.train.max(axis=0))
