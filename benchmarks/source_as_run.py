@@ -18,6 +18,7 @@ from benchmarks.source_rows import (
     Section,
     best_three,
     chosen,
+    curves_of,
     final_row,
     first_three,
     interval,
@@ -183,12 +184,6 @@ def _best_run(found: Found) -> str:
 
 
 _SPLITS = ("training", "validation", "test")
-
-
-def curves_of(done: Done) -> list[Curve]:
-    """Return the curves of a study's final, one per replicate."""
-    trials = done.record().stages["final"].trials
-    return [one.curve for one in trials if one.curve is not None]
 
 
 def _at(curves: Sequence[Curve], column: str, updates: int) -> list[float]:

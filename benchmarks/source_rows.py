@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.source_numbers import Estimate, estimate
 from benchmarks.source_runs import Done
+from lamsearch.results import Curve
 
 Found = Mapping[str, Sequence[Done]]  # by file; the repeats of one in the order of their seeds
 FINAL_HEAD = ("", "study", "λ", "training", "validation", "test", "ensemble's test")
@@ -55,6 +56,12 @@ def trials_of(done: Done, stage: str) -> list[dict[str, Any]]:
     found = next(one for one in done.document["stages"] if one["name"] == stage)
     trials: list[dict[str, Any]] = found["trials"]
     return trials
+
+
+def curves_of(done: Done) -> list[Curve]:
+    """Return the curves of a study's final, one per replicate."""
+    trials = done.record().stages["final"].trials
+    return [one.curve for one in trials if one.curve is not None]
 
 
 def final_row(label: str, done: Done) -> tuple[str, ...]:
