@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.source_numbers import Floats, estimate
 from benchmarks.source_rows import Found, curves_of, tests, values
-from benchmarks.source_tables import by_epochs, by_updates, peaks
+from benchmarks.source_sizes import by_epochs, by_updates, peaks
 from lamsearch.figures import render
 from lamsearch.figures.style import BLUE, DPI, GREEN, GREY, PURPLE, VERMILION, styled
 from lamsearch.results import Curve

@@ -6,12 +6,10 @@ Refuses to choose anything by a test accuracy: those stand only where λ was giv
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from benchmarks.common import table
-from benchmarks.source_numbers import Estimate, estimate, paired, peak, slopes
+from benchmarks.source_numbers import estimate, paired, slopes
 from benchmarks.source_rows import (
     FINAL_HEAD,
     Found,
@@ -29,33 +27,10 @@ from benchmarks.source_rows import (
     trials_of,
     values,
 )
+from benchmarks.source_sizes import NAMES as R9
+from benchmarks.source_sizes import by_epochs, by_updates, peaks, sizes
 
-SIZES = (5_000, 10_000, 20_000, 45_000)
 BANDS = {"r2": (0.459, 0.463), "r3": (0.467, 0.481)}  # what others published for these settings
-
-
-def peaks(found: Found, names: Mapping[int, str]) -> dict[int, list[float]]:
-    """Return the best log10 λ per size, one for every seed."""
-    return {
-        size: [
-            peak(
-                values(done, "coarse", "log10_lambda"),
-                values(done, "coarse", "validation_accuracy"),
-            )
-            for done in found[name]
-        ]
-        for size, name in names.items()
-    }
-
-
-def by_updates() -> dict[int, str]:
-    """Return the studies of R9 that train for one number of updates, by size."""
-    return {size: f"r9-{size}" for size in SIZES}
-
-
-def by_epochs() -> dict[int, str]:
-    """Return the studies of R9 that train for one number of epochs; the largest is shared."""
-    return {size: f"r9-{size}" + ("-epochs" if size < max(SIZES) else "") for size in SIZES}
 
 
 def _cycles(found: Found) -> str:
@@ -210,54 +185,6 @@ def _choices(found: Found) -> str:
     )
 
 
-def _sizes(found: Found) -> str:
-    rows, lines = [], []
-    for label, names in (
-        ("3,600 updates", by_updates()),
-        ("8 epochs", by_epochs()),
-    ):
-        best = peaks(found, names)
-        for size, name in names.items():
-            grid = np.array([values(done, "coarse", "validation_accuracy") for done in found[name]])
-            train = np.array([values(done, "coarse", "train_accuracy") for done in found[name]])
-            one, top = estimate(best[size]), int(grid.mean(axis=0).argmax())
-            low, high = minus(one.low), minus(one.high)
-            rows.append((
-                label, link(name), f"{size:,}", f"{minus(one.mean)} [{low}, {high}]",
-                f"{100 * grid.mean(axis=0)[top]:.2f} %", f"{100 * train.mean(axis=0)[top]:.1f} %",
-                interval(estimate(grid[:, top] - grid[:, 0]), 100),
-            ))  # fmt: skip
-        slope = slopes(best)
-        fall = paired(best[max(SIZES)], best[min(SIZES)])
-        lines.append(
-            f"- {label} whatever the size: ten times the images move the best log₁₀ λ by "
-            f"{interval(slope)} (slope over the four sizes, per seed); from {min(SIZES):,} to "
-            f"{max(SIZES):,} images by {interval(fall)}. {_verdict(slope)} Without any fit: what "
-            f"λ = 1e-2 gains over 1e-4 is, with {max(SIZES):,} images against {min(SIZES):,}, "
-            f"{interval(_gain(found, names), 100, ' points')}."
-        )
-    head = ("trained for", "study", "images", "best log₁₀ λ [95 %]", "validation accuracy there",
-            "training accuracy there", "gained over λ = 1e-4, points")  # fmt: skip
-    seeds = f"Over {len(found[_R9[0]])} seeds:"
-    return "\n\n".join([seeds, table(head, rows), "\n".join(lines)])
-
-
-def _gain(found: Found, names: Mapping[int, str]) -> Estimate:
-    """Return by how much less a penalty of 1e-2 gains over 1e-4 with the most than the fewest."""
-    gains = []
-    for size in (max(SIZES), min(SIZES)):
-        place = values(found[names[size]][0], "coarse", "log10_lambda").index
-        rows = [values(done, "coarse", "validation_accuracy") for done in found[names[size]]]
-        gains.append([row[place(-2.0)] - row[place(-4.0)] for row in rows])
-    return paired(*gains)
-
-
-def _verdict(slope: Estimate) -> str:
-    if not slope.clear:
-        return "The interval holds 0: the data do not say."
-    return "More data wants a " + ("smaller λ." if slope.mean < 0 else "larger λ.")
-
-
 def _overview(found: Found) -> str:
     def test(name: str) -> str:
         return spread(tests(found[name][0]))
@@ -290,7 +217,6 @@ def _overview(found: Found) -> str:
 
 
 _A = tuple(f"mistake-a-{which}" for which in ("training", "short", "full"))
-_R9 = tuple(dict.fromkeys([*by_updates().values(), *by_epochs().values()]))
 _R2 = ("r2", "r2-low", "r3", "r3-low")
 _R5 = ("r5", "r5-first", "r5-second", "r5-third")
 SECTIONS = (
@@ -301,8 +227,8 @@ SECTIONS = (
     Section(
         name="r8", needs=("r4", "r6", "mistake-a", *_A, "mistake-b", "mistake-c"), write=_mistakes
     ),
-    Section(name="r9", needs=_R9, write=_sizes),
+    Section(name="r9", needs=R9, write=sizes),
     Section(
-        name="overview", needs=(*_R2, "r4", *_R5, "r6", "mistake-c", *_R9), write=_overview
+        name="overview", needs=(*_R2, "r4", *_R5, "r6", "mistake-c", *R9), write=_overview
     ),
 )  # fmt: skip
