@@ -133,7 +133,7 @@ def _fine(found: Found) -> str:
         f"Second against third, test accuracy paired over seeds: "
         f"{interval(paired(second, third), 100, ' points')}."
     )
-    return "\n\n".join([*map(_search, found["r5-as-run"]), given])
+    return "\n\n".join([given, *map(_search, found.get("r5-as-run", ()))])
 
 
 def _search(done: Done) -> str:
@@ -221,7 +221,7 @@ def _overview(found: Found) -> str:
     return table(head, rows)
 
 
-_R5 = ("r5-as-run", *(f"r5-as-run-{name}" for name, _ in THIRDS))
+_R5 = tuple(f"r5-as-run-{name}" for name, _ in THIRDS)
 SECTIONS = (
     Section(name="r4-as-run", needs=("r4-as-run", "r4-as-run-three"), write=_coarse),
     Section(name="r5-as-run", needs=_R5, write=_fine),

@@ -46,7 +46,7 @@ def main() -> None:
         done = source_runs.run_all(planned, options, cache_directory(), asked.jobs)
     found = _by_file(done)
     texts = {"r1": _gradients(), **source_rows.written(found, (*WRITTEN_DOWN, *AS_RUN))}
-    texts |= _origins(done, perf_counter() - begun)
+    texts |= _origins(done, texts, perf_counter() - begun)
     pictures = source_pictures.write(found, work if asked.quick else PICTURES)
     print("\n\n".join(f"## {name}\n\n{text}" for name, text in texts.items()))
     print("\n".join(str(one.name) for one in pictures))
@@ -98,16 +98,14 @@ def _gradients() -> str:
     )
 
 
-def _origins(done: Sequence[Done], seconds: float) -> dict[str, str]:
-    """Say which code and machine the numbers come from; not of a part of the runs."""
-    names = {path.stem for path in source_runs.FOLDER.glob("*.toml")}
-    later = {name for name in names if name.partition("-")[2].startswith("as-run")}
-    parts = {"run": names - later, "run-as-run": later}
-    runs = {part: [one for one in done if one.run.name in kept] for part, kept in parts.items()}
+def _origins(done: Sequence[Done], texts: Mapping[str, str], seconds: float) -> dict[str, str]:
+    """Say which code and machine the numbers come from, where a part's overview is new."""
+    runs: dict[str, list[Done]] = {"run": [], "run-as-run": []}
+    for one in done:
+        runs["run-as-run" if "-as-run" in one.run.name else "run"].append(one)
+    overviews = {"run": "overview", "run-as-run": "overview-as-run"}
     return {
-        part: _origin(runs[part], seconds)
-        for part, kept in parts.items()
-        if {one.run.name for one in runs[part]} == kept
+        part: _origin(found, seconds) for part, found in runs.items() if overviews[part] in texts
     }
 
 

@@ -108,7 +108,7 @@ def _best_run(found: Found) -> str:
     gap = paired(values(done, "final", "train_accuracy"), tests(done))
     return (
         table(FINAL_HEAD, [final_row("R6", done)])
-        + "\n\nThe 95 % interval for the mean test accuracy of such nets over seeds, the draw of "
+        + "\n\nThe 95 % interval for the mean test accuracy of such models over seeds, the draw of "
         f"the test images counted: {low}–{high} %; the report says about 53 %. Training accuracy "
         f"is {100 * gap.mean:.1f} points above test accuracy: the overfitting that the report saw."
     )
