@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.source_numbers import Floats, estimate
-from benchmarks.source_runs import Done
-from benchmarks.source_tables import Found, by_epochs, by_updates, peaks, tests, values
+from benchmarks.source_rows import Found, curves_of, tests, values
+from benchmarks.source_sizes import by_epochs, by_updates, peaks
 from lamsearch.figures import render
 from lamsearch.figures.style import BLUE, DPI, GREEN, GREY, PURPLE, VERMILION, styled
 from lamsearch.results import Curve
@@ -62,28 +62,48 @@ def _cycles(found: Found) -> Figure:
 
 def _three(found: Found) -> Figure:
     titles = {
-        "r5-first": "λ = 1.4723e-4", "r5-second": "λ = 1.4766e-4", "r5-third": "λ = 1.6985e-4",
-    }  # fmt: skip
-    return _curves_of(found, titles, "R5: the report's best three λs, batch 1000: mean of 5 seeds")
+        "r5-as-run-first": "λ = 1.4723e-4",
+        "r5-as-run-second": "λ = 1.4766e-4",
+        "r5-as-run-third": "λ = 1.6985e-4",
+    }
+    title = "R5: the report's best three λs, 1,176 updates of batch 1000: mean of 5 seeds"
+    figure = _curves_of(found, titles, title)
+    panel = figure.axes[1]
+    _mark(panel, {"training": (784, 53.6)}, "")
+    _mark(panel, {"training": (1160, 55.5), "validation": (1160, 52.2), "test": (1160, 50.1)})
+    return figure
 
 
 def _best(found: Found) -> Figure:
     figure = _new(11, 3.9)
     panels = figure.subplots(1, 3)
     for axes, (measure, label) in zip(panels, MEASURES, strict=True):
-        _draw_curves(axes, _curves(found["r6"][0]), measure)
+        _draw_curves(axes, curves_of(found["r6-as-run"][0]), measure)
         axes.set_ylabel(label)
         axes.set_xlabel("updates (mini-batches of 100)")
+    end = {"training": (11760, 65.0), "validation": (11760, 52.6), "test": (11760, 51.4)}
+    _mark(panels[0], {**end, "top of test": (3920, 52.1)})
     figure.suptitle("R6: the report's best run, λ = 1.4766e-4: mean of 5 seeds", **_LEFT)
     _legend(figure, panels[0])
     return figure
+
+
+def _mark(axes: Axes, points: Mapping[str, tuple[int, float]], label: str = "the report's") -> None:
+    """Mark what the report's own picture shows, in the colours of the splits."""
+    colours = {split: colour for split, colour, _ in SPLITS}
+    for name, (updates, accuracy) in points.items():
+        axes.plot(
+            updates, accuracy, "*", color=colours[name.rpartition(" ")[2]], markersize=11,
+            markeredgecolor="black", markeredgewidth=0.6, zorder=5, label=label or None,
+        )  # fmt: skip
+        label = ""
 
 
 def _curves_of(found: Found, titles: Mapping[str, str], title: str) -> Figure:
     figure = _new(11, 8.4)
     panels = figure.subplots(3, len(titles), sharey="row", sharex="col", squeeze=False)
     for column, (name, text) in enumerate(titles.items()):
-        curves = _curves(found[name][0])
+        curves = curves_of(found[name][0])
         panels[0, column].set_title(text)
         panels[2, column].set_xlabel("updates (mini-batches)")
         for row, (measure, label) in enumerate(MEASURES):
@@ -94,11 +114,6 @@ def _curves_of(found: Found, titles: Mapping[str, str], title: str) -> Figure:
     figure.suptitle(title, **_LEFT)
     _legend(figure, panels[0, 0])
     return figure
-
-
-def _curves(done: Done) -> list[Curve]:
-    trials = done.record().stages["final"].trials
-    return [one.curve for one in trials if one.curve is not None]
 
 
 def _draw_curves(axes: Axes, curves: Sequence[Curve], measure: str) -> None:
@@ -210,16 +225,21 @@ def _new(width: float, height: float) -> Figure:
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    found = {
+        label: line
+        for panel in (axes, *figure.axes)
+        for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=len(found))
 
 
 _LEFT = {"x": 0.01, "ha": "left", "fontweight": "bold", "fontsize": 12}
 _FINALS = ("mistake-b", "r6", "mistake-a-training", "mistake-a-short", "mistake-a-full")
+_R5 = ("r5-as-run-first", "r5-as-run-second", "r5-as-run-third")
 PICTURES = (
     Picture(name="r2-r3", needs=("r2", "r2-low", "r3", "r3-low"), draw=_cycles),
-    Picture(name="r5", needs=("r5-first", "r5-second", "r5-third"), draw=_three),
-    Picture(name="r6", needs=("r6",), draw=_best),
+    Picture(name="r5", needs=_R5, draw=_three),
+    Picture(name="r6", needs=("r6-as-run",), draw=_best),
     Picture(name="judges", needs=("r4", "mistake-a"), draw=_judges),
     Picture(name="mistakes", needs=(*_FINALS, "mistake-c"), draw=_costs),
     Picture(

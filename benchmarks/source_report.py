@@ -1,6 +1,6 @@
 """Every experiment of the source report: runs, pictures, and the tables of docs/source-report.md.
 
-    python -m benchmarks.source_report [--quick] [--only r2,r3] [--collect] [--work DIR]
+    python -m benchmarks.source_report [--quick] [--only r2,r3] [--jobs N] [--collect] [--work DIR]
 
 Runs that are done are kept in the work directory and not repeated; `--fresh` starts over. `--quick`
 trains a twentieth of the updates, and writes its pictures to the work directory alone.
@@ -18,9 +18,11 @@ from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import source_pictures, source_runs, source_tables
-from benchmarks.common import ROOT, Options, machine
+from benchmarks import source_pictures, source_rows, source_runs
+from benchmarks.common import CORES, ROOT, Options, machine
+from benchmarks.source_as_run import SECTIONS as AS_RUN
 from benchmarks.source_runs import Done
+from benchmarks.source_tables import SECTIONS as WRITTEN_DOWN
 from lamsearch.cli.options import cache_directory, data_directory
 
 DOCUMENT = ROOT / "docs" / "source-report.md"
@@ -41,10 +43,10 @@ def main() -> None:
     if asked.collect:
         done = source_runs.collect(planned)
     else:
-        done = source_runs.run_all(planned, options, cache_directory())
+        done = source_runs.run_all(planned, options, cache_directory(), asked.jobs)
     found = _by_file(done)
-    texts = source_tables.sections(found, _gradients())
-    texts["run"] = _origin(done, perf_counter() - begun)
+    texts = {"r1": _gradients(), **source_rows.written(found, (*WRITTEN_DOWN, *AS_RUN))}
+    texts |= _origins(done, texts, perf_counter() - begun)
     pictures = source_pictures.write(found, work if asked.quick else PICTURES)
     print("\n\n".join(f"## {name}\n\n{text}" for name, text in texts.items()))
     print("\n".join(str(one.name) for one in pictures))
@@ -69,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a rehearsal; leaves docs alone")
     parser.add_argument("--only", default="", help="beginnings of study files, with commas")
     parser.add_argument("--work", type=Path, default=WORK, help="directory of the runs")
+    parser.add_argument("--jobs", type=int, default=CORES, help="studies at a time")
     parser.add_argument("--collect", action="store_true", help="run nothing; report what is done")
     parser.add_argument("--fresh", action="store_true", help="repeat runs that are done")
     parser.add_argument("--data-dir", type=Path, help="directory of the data, as for lamsearch run")
@@ -95,15 +98,25 @@ def _gradients() -> str:
     )
 
 
+def _origins(done: Sequence[Done], texts: Mapping[str, str], seconds: float) -> dict[str, str]:
+    """Say which code and machine the numbers come from, where a part's overview is new."""
+    runs: dict[str, list[Done]] = {"run": [], "run-as-run": []}
+    for one in done:
+        runs["run-as-run" if "-as-run" in one.run.name else "run"].append(one)
+    overviews = {"run": "overview", "run-as-run": "overview-as-run"}
+    return {
+        part: _origin(found, seconds) for part, found in runs.items() if overviews[part] in texts
+    }
+
+
 def _origin(done: Sequence[Done], seconds: float) -> str:
-    """Say which code and machine the numbers come from."""
     commits = ", ".join(sorted({one.commit for one in done}))
     times = sorted(one.at for one in done)
     return (
         f"{len(done)} runs of {len({one.run.name for one in done})} study files, finished between "
         f"{times[0]} and {times[-1]}, with commit {commits}; "
-        f"{sum(one.seconds for one in done) / 60:.0f} minutes of runs in all, one per core; this "
-        f"command took {seconds / 60:.1f} minutes. Tables and pictures: {machine()}"
+        f"{sum(one.seconds for one in done) / 60:.0f} minutes of runs in all; the command that "
+        f"wrote this took {seconds / 60:.1f} minutes. Tables and pictures: {machine()}"
     )
 
 

@@ -6,119 +6,36 @@ Refuses to choose anything by a test accuracy: those stand only where λ was giv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from benchmarks.common import table
-from benchmarks.source_numbers import Estimate, estimate, paired, peak, slopes
-from benchmarks.source_runs import Done
+from benchmarks.source_numbers import estimate, paired, slopes
+from benchmarks.source_rows import (
+    FINAL_HEAD,
+    Found,
+    Section,
+    best_three,
+    chosen,
+    final_row,
+    first_three,
+    given,
+    interval,
+    link,
+    minus,
+    spread,
+    tests,
+    trials_of,
+    values,
+)
+from benchmarks.source_sizes import NAMES as R9
+from benchmarks.source_sizes import by_epochs, by_updates, peaks, sizes
 
-Found = Mapping[str, Sequence[Done]]  # by file; the repeats of one in the order of their seeds
-SIZES = (5_000, 10_000, 20_000, 45_000)
 BANDS = {"r2": (0.459, 0.463), "r3": (0.467, 0.481)}  # what others published for these settings
-_FINAL_HEAD = ("", "study", "λ", "training", "validation", "test", "ensemble's test")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A part of the document, the studies it needs, and what writes it."""
-
-    name: str
-    needs: tuple[str, ...]
-    write: Callable[[Found], str]
-
-
-def sections(found: Found, gradients: str) -> dict[str, str]:
-    """Return the Markdown of each section that all runs are there for."""
-    texts = {
-        one.name: one.write(found) for one in SECTIONS if all(name in found for name in one.needs)
-    }
-    return {"r1": gradients, **texts}
-
-
-def values(done: Done, stage: str, key: str) -> list[float]:
-    """Return one number of every trial of a stage, in the order of candidates and replicates."""
-    return [trial[key] for trial in _trials(done, stage)]
-
-
-def tests(done: Done) -> list[float]:
-    """Return the test accuracy of every replicate of a study whose λ was given beforehand."""
-    _given(done)
-    accuracies: list[float] = done.document["final"]["accuracies"]
-    return accuracies
-
-
-def chosen(done: Done, stage: str, key: str) -> dict[str, Any]:
-    """Return the trial of a stage with the highest ``key``."""
-    return max(_trials(done, stage), key=lambda trial: float(trial[key]))
-
-
-def peaks(found: Found, names: Mapping[int, str]) -> dict[int, list[float]]:
-    """Return the best log10 λ per size, one for every seed."""
-    return {
-        size: [
-            peak(
-                values(done, "coarse", "log10_lambda"),
-                values(done, "coarse", "validation_accuracy"),
-            )
-            for done in found[name]
-        ]
-        for size, name in names.items()
-    }
-
-
-def by_updates() -> dict[int, str]:
-    """Return the studies of R9 that train for one number of updates, by size."""
-    return {size: f"r9-{size}" for size in SIZES}
-
-
-def by_epochs() -> dict[int, str]:
-    """Return the studies of R9 that train for one number of epochs; the largest is shared."""
-    return {size: f"r9-{size}" + ("-epochs" if size < max(SIZES) else "") for size in SIZES}
-
-
-def _trials(done: Done, stage: str) -> list[dict[str, Any]]:
-    found = next(one for one in done.document["stages"] if one["name"] == stage)
-    trials: list[dict[str, Any]] = found["trials"]
-    return trials
-
-
-def _final_row(label: str, done: Done) -> tuple[str, ...]:
-    return (
-        label,
-        _link(done.run.name),
-        f"{_given(done):.4g}",
-        _spread(values(done, "final", "train_accuracy")),
-        _spread(values(done, "final", "validation_accuracy")),
-        _spread(tests(done)),
-        f"{100 * done.document['final']['ensemble_test_accuracy']:.2f} %",
-    )
-
-
-def _link(name: str) -> str:
-    return f"[{name}](../studies/report/{name}.toml)"
-
-
-def _spread(accuracies: Sequence[float]) -> str:
-    one = estimate(accuracies)
-    return f"{100 * one.mean:.2f} ± {100 * one.sd:.2f} %"
-
-
-def _interval(one: Estimate, scale: float = 1.0, unit: str = "") -> str:
-    low, mean, high = (f"{scale * x:+.2f}".replace("-", "−") for x in (one.low, one.mean, one.high))
-    return f"{mean}{unit} [{low}, {high}]"
-
-
-def _minus(number: float, digits: int = 2) -> str:
-    return f"{number:.{digits}f}".replace("-", "−")
 
 
 def _cycles(found: Found) -> str:
     rows = [
-        _final_row(f"{which}, η_max = {eta}", found[name][0])
+        final_row(f"{which}, η_max = {eta}", found[name][0])
         for which, name, eta in (
             ("R2", "r2", 0.1), ("R2", "r2-low", 0.01), ("R3", "r3", 0.1), ("R3", "r3-low", 0.01),
         )
@@ -136,21 +53,19 @@ def _cycles(found: Found) -> str:
             + "; ".join(said)
             + "."
         )
-    return table(_FINAL_HEAD, rows) + "\n\n" + "\n".join(lines)
+    return table(FINAL_HEAD, rows) + "\n\n" + "\n".join(lines)
 
 
 def _coarse(found: Found) -> str:
-    rows = [_best_three("the report, batch 1000", [(1.724e-4, 0.541, None), (1.286e-4, 0.54, None),
+    rows = [best_three("the report, batch 1000", [(1.724e-4, 0.541, None), (1.286e-4, 0.54, None),
                                                    (1.777e-4, 0.535, None)])]  # fmt: skip
     for name, label in (("r4", "ours, batch 1000"), ("r4-hundred", "ours, batch 100")):
-        for done in found[name]:
-            ordered = sorted(_trials(done, "coarse"), key=lambda one: -float(one["train_accuracy"]))
-            best = [(10 ** one["log10_lambda"], one["train_accuracy"], one["validation_accuracy"])
-                    for one in ordered[:3]]  # fmt: skip
-            rows.append(_best_three(f"{label}, seed {done.run.seed}", best))
+        rows += [
+            best_three(f"{label}, seed {done.run.seed}", first_three(done)) for done in found[name]
+        ]
     head = ("best three by training accuracy", "first", "second", "third")
     spans = [
-        f"{_link(name)}: highest training accuracy among 15 λs {_spread(top)} over {len(top)} seeds"
+        f"{link(name)}: highest training accuracy among 15 λs {spread(top)} over {len(top)} seeds"
         for name in ("r4", "r4-hundred")
         if (top := [max(values(done, "coarse", "train_accuracy")) for done in found[name]])
     ]
@@ -161,49 +76,39 @@ def _coarse(found: Found) -> str:
     )
 
 
-def _best_three(label: str, best: Sequence[tuple[float, float, float | None]]) -> tuple[str, ...]:
-    return (
-        label,
-        *(
-            f"{lam:.3g} ({100 * train:.1f} %" + (")" if val is None else f"; {100 * val:.1f} %)")
-            for lam, train, val in best
-        ),
-    )
-
-
 def _fine(found: Found) -> str:
     done = found["r5"][0]
-    trials = _trials(done, "fine")
+    trials = trials_of(done, "fine")
     train, validation = (
         np.array([one[key] for one in trials]) for key in ("train_accuracy", "validation_accuracy")
     )
     labels = (("first", "7–9"), ("second", "10–12"), ("third", "13–15"))
     rows = [
-        _final_row(f"λ of figures {figures}", found[f"r5-{name}"][0]) for name, figures in labels
+        final_row(f"λ of figures {figures}", found[f"r5-{name}"][0]) for name, figures in labels
     ]
     first, third = (tests(found[f"r5-{name}"][0]) for name in ("second", "third"))
     best = {key: chosen(done, "fine", key) for key in ("train_accuracy", "validation_accuracy")}
     return (
-        f"The search itself ({_link('r5')}): over its 15 λs training accuracy spans "
+        f"The search itself ({link('r5')}): over its 15 λs training accuracy spans "
         f"{100 * train.min():.2f}–{100 * train.max():.2f} %, validation accuracy "
         f"{100 * validation.min():.2f}–{100 * validation.max():.2f} % (binomial standard error "
         f"{100 * (validation.mean() * (1 - validation.mean()) / 5000) ** 0.5:.2f} points). "
         f"Training accuracy is highest at λ = {10 ** best['train_accuracy']['log10_lambda']:.4g}, "
         f"validation accuracy at {10 ** best['validation_accuracy']['log10_lambda']:.4g}.\n\n"
-        f"The report's three λs, given beforehand:\n\n{table(_FINAL_HEAD, rows)}\n\n"
+        f"The report's three λs, given beforehand:\n\n{table(FINAL_HEAD, rows)}\n\n"
         f"Second against third, test accuracy paired over seeds: "
-        f"{_interval(paired(first, third), 100, ' points')}."
+        f"{interval(paired(first, third), 100, ' points')}."
     )
 
 
 def _best_run(found: Found) -> str:
     done = found["r6"][0]
-    interval = done.document["final"]["test_accuracy"]["interval95"]
-    low, high = (f"{100 * one:.2f}" for one in interval)
+    bounds = done.document["final"]["test_accuracy"]["interval95"]
+    low, high = (f"{100 * one:.2f}" for one in bounds)
     gap = paired(values(done, "final", "train_accuracy"), tests(done))
     return (
-        table(_FINAL_HEAD, [_final_row("R6", done)])
-        + "\n\nThe 95 % interval for the mean test accuracy of such nets over seeds, the draw of "
+        table(FINAL_HEAD, [final_row("R6", done)])
+        + "\n\nThe 95 % interval for the mean test accuracy of such models over seeds, the draw of "
         f"the test images counted: {low}–{high} %; the report says about 53 %. Training accuracy "
         f"is {100 * gap.mean:.1f} points above test accuracy: the overfitting that the report saw."
     )
@@ -225,7 +130,7 @@ def _mistakes(found: Found) -> str:
         "mistake-b": "the report's λ, batch 1000, one cycle",
         "mistake-c": "the whole of studies/cifar10.toml, by validation accuracy",
     }
-    rows = [_final_row(label, found[name][0]) for name, label in labels.items()]
+    rows = [final_row(label, found[name][0]) for name, label in labels.items()]
     costs = [
         ("a: training instead of validation accuracy, R4's short search",
          "mistake-a-short", "mistake-a-training"),
@@ -240,32 +145,24 @@ def _mistakes(found: Found) -> str:
          "mistake-c", "mistake-a-full"),
     ]  # fmt: skip
     lost = [
-        (label, f"{_link(right)} − {_link(wrong)}",
-         _interval(paired(tests(found[right][0]), tests(found[wrong][0])), 100, " points"))
+        (label, f"{link(right)} − {link(wrong)}",
+         interval(paired(tests(found[right][0]), tests(found[wrong][0])), 100, " points"))
         for label, right, wrong in costs
     ]  # fmt: skip
     moved = [
-        f"**{name} is given λ = {_given(found[name][0]):.4g}, but on this machine {search} chooses "
+        f"**{name} is given λ = {given(found[name][0]):.4g}, but on this machine {search} chooses "
         f"{10 ** trial['log10_lambda']:.4g}.**"
         for name, search, trial in expected
-        if abs(np.log10(_given(found[name][0])) - trial["log10_lambda"]) > 1e-3
+        if abs(np.log10(given(found[name][0])) - trial["log10_lambda"]) > 1e-3
     ]
     head = ("mistake", "difference", "test accuracy lost [95 % interval over seeds]")
     parts = [
         "Finals at the full schedule (mistake-b excepted):\n\n"
-        + table(("λ from", *_FINAL_HEAD[1:]), rows),
+        + table(("λ from", *FINAL_HEAD[1:]), rows),
         table(head, lost),
         _choices(found),
     ]
     return "\n\n".join([*parts, *moved])
-
-
-def _given(done: Done) -> float:
-    """Return the λ that a study was given; no other study has a test accuracy to be read here."""
-    final = done.run.study.final
-    assert final is not None
-    assert final.point is not None
-    return float(10 ** final.point[0])
 
 
 def _choices(found: Found) -> str:
@@ -275,7 +172,7 @@ def _choices(found: Found) -> str:
     }
     said = "; ".join(
         f"{'training' if key == 'train' else key} accuracy chooses log₁₀ λ = "
-        + ", ".join(_minus(one["log10_lambda"]) for one in trials)
+        + ", ".join(minus(one["log10_lambda"]) for one in trials)
         for key, trials in picks.items()
     )
     lost = paired(
@@ -288,57 +185,9 @@ def _choices(found: Found) -> str:
     )
 
 
-def _sizes(found: Found) -> str:
-    rows, lines = [], []
-    for label, names in (
-        ("3,600 updates", by_updates()),
-        ("8 epochs", by_epochs()),
-    ):
-        best = peaks(found, names)
-        for size, name in names.items():
-            grid = np.array([values(done, "coarse", "validation_accuracy") for done in found[name]])
-            train = np.array([values(done, "coarse", "train_accuracy") for done in found[name]])
-            one, top = estimate(best[size]), int(grid.mean(axis=0).argmax())
-            low, high = _minus(one.low), _minus(one.high)
-            rows.append((
-                label, _link(name), f"{size:,}", f"{_minus(one.mean)} [{low}, {high}]",
-                f"{100 * grid.mean(axis=0)[top]:.2f} %", f"{100 * train.mean(axis=0)[top]:.1f} %",
-                _interval(estimate(grid[:, top] - grid[:, 0]), 100),
-            ))  # fmt: skip
-        slope = slopes(best)
-        fall = paired(best[max(SIZES)], best[min(SIZES)])
-        lines.append(
-            f"- {label} whatever the size: ten times the images move the best log₁₀ λ by "
-            f"{_interval(slope)} (slope over the four sizes, per seed); from {min(SIZES):,} to "
-            f"{max(SIZES):,} images by {_interval(fall)}. {_verdict(slope)} Without any fit: what "
-            f"λ = 1e-2 gains over 1e-4 is, with {max(SIZES):,} images against {min(SIZES):,}, "
-            f"{_interval(_gain(found, names), 100, ' points')}."
-        )
-    head = ("trained for", "study", "images", "best log₁₀ λ [95 %]", "validation accuracy there",
-            "training accuracy there", "gained over λ = 1e-4, points")  # fmt: skip
-    seeds = f"Over {len(found[_R9[0]])} seeds:"
-    return "\n\n".join([seeds, table(head, rows), "\n".join(lines)])
-
-
-def _gain(found: Found, names: Mapping[int, str]) -> Estimate:
-    """Return by how much less a penalty of 1e-2 gains over 1e-4 with the most than the fewest."""
-    gains = []
-    for size in (max(SIZES), min(SIZES)):
-        place = values(found[names[size]][0], "coarse", "log10_lambda").index
-        rows = [values(done, "coarse", "validation_accuracy") for done in found[names[size]]]
-        gains.append([row[place(-2.0)] - row[place(-4.0)] for row in rows])
-    return paired(*gains)
-
-
-def _verdict(slope: Estimate) -> str:
-    if not slope.clear:
-        return "The interval holds 0: the data do not say."
-    return "More data wants a " + ("smaller λ." if slope.mean < 0 else "larger λ.")
-
-
 def _overview(found: Found) -> str:
     def test(name: str) -> str:
-        return _spread(tests(found[name][0]))
+        return spread(tests(found[name][0]))
 
     top = [max(values(done, "coarse", "train_accuracy")) for done in found["r4"]]
     updates, epochs = slopes(peaks(found, by_updates())), slopes(peaks(found, by_epochs()))
@@ -351,8 +200,9 @@ def _overview(found: Found) -> str:
          "45.9–46.3 %"),
         ("R3", "three cycles, λ = 0.01", f"test {test('r3')}; η_max = 0.01: {test('r3-low')}",
          "46.7–48.1 %"),
-        ("R4", "coarse search, 90 updates", f"best training accuracy {_spread(top)}", "54.1 %"),
-        ("R5", "fine search, best three λs",
+        ("R4", "coarse search, 90 updates as written down",
+         f"best training accuracy {spread(top)}", "54.1 %"),
+        ("R5", "fine search, best three λs, 270 updates as written down",
          "; ".join(test(f"r5-{name}") for name in ("first", "second", "third")) + " (test)",
          "“minimal” differences"),
         ("R6", "best run, λ = 1.4766e-4", f"test {test('r6')}", "about 53 %"),
@@ -360,14 +210,13 @@ def _overview(found: Found) -> str:
         ("R8", "selected by training accuracy, settings cut short",
          f"test {test('mistake-c')} without the mistakes", "–"),
         ("R9", "more data wants a smaller λ: claimed",
-         f"best log₁₀ λ per tenfold data: {_interval(updates)} (same updates), "
-         f"{_interval(epochs)} (same epochs)", "not measured"),
+         f"best log₁₀ λ per tenfold data: {interval(updates)} (same updates), "
+         f"{interval(epochs)} (same epochs)", "not measured"),
     ]  # fmt: skip
     return table(head, rows)
 
 
 _A = tuple(f"mistake-a-{which}" for which in ("training", "short", "full"))
-_R9 = tuple(dict.fromkeys([*by_updates().values(), *by_epochs().values()]))
 _R2 = ("r2", "r2-low", "r3", "r3-low")
 _R5 = ("r5", "r5-first", "r5-second", "r5-third")
 SECTIONS = (
@@ -378,8 +227,8 @@ SECTIONS = (
     Section(
         name="r8", needs=("r4", "r6", "mistake-a", *_A, "mistake-b", "mistake-c"), write=_mistakes
     ),
-    Section(name="r9", needs=_R9, write=_sizes),
+    Section(name="r9", needs=R9, write=sizes),
     Section(
-        name="overview", needs=(*_R2, "r4", *_R5, "r6", "mistake-c", *_R9), write=_overview
+        name="overview", needs=(*_R2, "r4", *_R5, "r6", "mistake-c", *R9), write=_overview
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lamsearch.study import Study, read_study
+from lamsearch.study import Coarse, Fine, Study, read_study
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "studies" / "report"
@@ -27,6 +27,13 @@ SETTINGS = {
     "r5-second": (1000, 45, 3, 0.1, 45_000),
     "r5-third": (1000, 45, 3, 0.1, 45_000),
     "r6": (100, 1960, 3, 0.1, 49_000),
+    "r4-as-run": (1000, 196, 2, 0.1, 49_000),
+    "r4-as-run-three": (1000, 196, 2, 0.1, 49_000),
+    "r5-as-run": (1000, 196, 3, 0.1, 49_000),
+    "r5-as-run-first": (1000, 196, 3, 0.1, 49_000),
+    "r5-as-run-second": (1000, 196, 3, 0.1, 49_000),
+    "r5-as-run-third": (1000, 196, 3, 0.1, 49_000),
+    "r6-as-run": (100, 1960, 3, 0.1, 49_000),
     "mistake-a": (100, 900, 2, 0.1, 45_000),
     "mistake-a-training": (100, 1960, 3, 0.1, 49_000),
     "mistake-a-short": (100, 1960, 3, 0.1, 49_000),
@@ -44,7 +51,8 @@ SETTINGS = {
 GIVEN = {
     "r2": -2.0, "r2-low": -2.0, "r3": -2.0, "r3-low": -2.0, "r5-first": -3.8320,
     "r5-second": PUBLISHED, "r5-third": -3.7699, "r6": PUBLISHED, "mistake-b": PUBLISHED,
-    "mistake-c": -2.3744,
+    "mistake-c": -2.3744, "r5-as-run-first": -3.8320, "r5-as-run-second": PUBLISHED,
+    "r5-as-run-third": -3.7699, "r6-as-run": PUBLISHED,
 }  # fmt: skip
 
 
@@ -65,12 +73,31 @@ def test_settings_are_the_report_s(name: str) -> None:
     settings = one.training_of(one.stages[-1])
     train, validation = one.split_of(one.stages[-1])
     assert (settings.batch_size, settings.step_size, settings.cycles) == SETTINGS[name][:3]
-    assert (settings.eta_min, settings.eta_max, train) == (1e-5, *SETTINGS[name][3:])
+    assert (settings.eta_min, settings.eta_max, train) == (_eta_min(name), *SETTINGS[name][3:])
     assert (settings.schedule, one.network.hidden) == ("triangular", 50)
     assert validation == {None: None, 49_000: 1_000}.get(train, 5_000)
     if train is None:
         assert (one.data.train_batches, one.data.validation_batches) == ((1,), (2,))
         assert settings.sample_every == 20
+
+
+def _eta_min(name: str) -> float:
+    return 1e-6 if "as-run" in name else 1e-5
+
+
+@pytest.mark.parametrize(("name", "updates"), [
+    ("r4", 90), ("r4-as-run", 784), ("r4-as-run-three", 784), ("r5", 270), ("r5-as-run", 1_176),
+    ("r5-as-run-second", 1_176), ("r6", 11_760), ("r6-as-run", 11_760),
+])  # fmt: skip
+def test_what_ran_is_longer_than_what_was_written_down(name: str, updates: int) -> None:
+    """The report's code made 784 and 1,176 updates where the report speaks of 90 and 270."""
+    one = study(name)
+    settings = one.training_of(one.stages[-1])
+    train, _ = one.split_of(one.stages[-1])
+    assert settings.updates == updates
+    if "as-run" in name:
+        assert train is not None
+        assert settings.step_size == 4 * train // settings.batch_size
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,12 +116,25 @@ def test_a_study_either_searches_or_opens_the_test_set(name: str) -> None:
 
 def test_the_searches_are_the_report_s() -> None:
     """R4 draws 15 from [-5, -1]; R5 draws 15 from the span of the report's best coarse λs."""
-    coarse, fine = study("r4").coarse, study("r5").fine
+    for suffix in ("", "-as-run"):
+        _check_searches(study(f"r4{suffix}").coarse, study(f"r5{suffix}").fine)
+
+
+def _check_searches(coarse: Coarse | None, fine: Fine | None) -> None:
     assert coarse is not None
     assert fine is not None
     assert (coarse.trials, coarse.log10_lambda, coarse.sampler) == (15, (-5.0, -1.0), "random")
     assert (fine.trials, fine.sampler) == (15, "random")
     assert fine.log10_lambda == pytest.approx((-3.8908, -3.7502), abs=1e-4)
+
+
+def test_table_1_has_its_three_lambdas() -> None:
+    """The study of table 1's λs holds those three, in the order of the table."""
+    coarse = study("r4-as-run-three").coarse
+    assert coarse is not None
+    assert coarse.values is not None
+    table = (0.00017243318991509566, 0.00012858001895121613, 0.000177731895593419)
+    assert [10**value for value in coarse.values] == pytest.approx(table, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,5 +154,6 @@ def test_the_document_has_all_nine() -> None:
     begun = re.findall(r"<!-- (?!end of)(\S+) -->\n(.*?)<!-- end of \1 -->", text, re.DOTALL)
     assert {name for name, _ in begun} == {
         "overview", "run", "r1", "r2-r3", "r4", "r5", "r6", "r8", "r9",
+        "overview-as-run", "run-as-run", "r4-as-run", "r5-as-run", "r6-as-run",
     }  # fmt: skip
     assert all(filled.strip() for _, filled in begun)
