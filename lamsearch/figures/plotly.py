@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lamsearch.figures.plotly_slices import escaped, panels
+from lamsearch.figures.plotly_slices import SHOWN, escaped, panels
 from lamsearch.figures.style import BLUE, GREEN, GREY, PURPLE, VERMILION, shortened
 from lamsearch.metrics import Metric
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
@@ -29,7 +29,7 @@ def stage_figure(record: StudyRecord, stage: StageName) -> str:
     scores = _drawable(record, stage)
     if len(record.space.dimensions) > 1:
         title = f"{shortened(record.name)}/{stage}: {record.metric.title} over each dimension"
-        return _sliced(f"{title}, bars ± 1 standard error", record, {stage: scores})
+        return _sliced(f"{title}, ± 1 standard error", record, {stage: scores})
     traces = [_validation(record, stage, scores, "validation")]
     training = [_training(record.metric, score) for score in scores]
     if any(value is not None for value in training):
@@ -69,12 +69,9 @@ def _sliced(
             trace = _validation(record, stage, found, f"{stage} ({many})")
             drawn.append((trace, [one.point or () for one in found]))
     traces, axes = panels(record, drawn)
+    count = len(record.space.dimensions)
+    title += f" (the first {SHOWN} of {count})" if count > SHOWN else ""
     layout = {**_layout(title), **axes}
-    if record.selected is not None:
-        word = "given" if record.selected.score is None else "chosen"
-        values = record.space.named_values(record.selected.point, ".3g")
-        layout["margin"]["t"] += 25
-        layout["title"]["text"] += f"<br>{escaped(f'{word}: {values}')}"
     return json.dumps({"data": traces, "layout": layout}, allow_nan=False)
 
 

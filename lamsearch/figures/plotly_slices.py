@@ -12,9 +12,10 @@ from typing import Any
 from lamsearch.results import StudyRecord
 from lamsearch.space import Dimension, Point, Scale
 
-_COLUMNS = 2
-_GAP, _ROW_GAP = 0.1, 0.14  # of the figure, between panels
-_ROW_HEIGHT = 300  # pixels
+SHOWN = 6  # panels; Optuna's page gives a figure the height of two rows of three
+_COLUMNS = 3
+_GAP, _ROW_GAP = 0.06, 0.28  # of the figure, between panels
+_SMALL = {"size": 10}
 
 
 def panels(
@@ -25,12 +26,13 @@ def panels(
     ``drawn`` has traces without ``x``, each with the points that it is drawn at.
     """
     traces, layout = [], dict[str, Any]()
-    dimensions = record.space.dimensions
-    rows = -(-len(dimensions) // _COLUMNS)
+    dimensions = record.space.dimensions[:SHOWN]
+    columns = min(_COLUMNS, len(dimensions))
+    rows = -(-len(dimensions) // columns)
     for index, dimension in enumerate(dimensions):
         number = "" if index == 0 else str(index + 1)
-        layout[f"xaxis{number}"] = _across(dimension, index, number)
-        layout[f"yaxis{number}"] = _up(record, index, number, rows)
+        layout[f"xaxis{number}"] = _across(dimension, index, number, columns)
+        layout[f"yaxis{number}"] = _up(record, index, number, (rows, columns))
         for trace, points in drawn:
             traces.append(
                 {
@@ -47,7 +49,7 @@ def panels(
             _line(dimension, record.selected.point[index], index)
             for index, dimension in enumerate(dimensions)
         ]
-    return traces, {**layout, "height": rows * _ROW_HEIGHT + 120}
+    return traces, layout
 
 
 def _place(dimension: Dimension, coordinate: float) -> Any:
@@ -57,32 +59,34 @@ def _place(dimension: Dimension, coordinate: float) -> Any:
     return float(f"{dimension.value(coordinate):.4g}")
 
 
-def _across(dimension: Dimension, index: int, number: str) -> dict[str, Any]:
-    column = index % _COLUMNS
-    width = (1 - _GAP * (_COLUMNS - 1)) / _COLUMNS
+def _across(dimension: Dimension, index: int, number: str, columns: int) -> dict[str, Any]:
+    column = index % columns
+    width = (1 - _GAP * (columns - 1)) / columns
     low = column * (width + _GAP)
     axis: dict[str, Any] = {
-        "title": {"text": escaped(dimension.symbol)}, "zeroline": False, "anchor": f"y{number}",
+        "title": {"text": escaped(dimension.symbol), "standoff": 4}, "zeroline": False,
+        "anchor": f"y{number}", "nticks": 4, "tickfont": _SMALL, "tickangle": 0,
         "domain": [round(low, 4), round(low + width, 4)],
     }  # fmt: skip
     if dimension.logarithmic:
-        return {**axis, "type": "log"}
+        return {**axis, "type": "log", "exponentformat": "power"}
     if dimension.scale is Scale.CHOICE:
         order = [dimension.shown_value(k) for k in range(len(dimension.choices))]
         return {**axis, "type": "category", "categoryorder": "array", "categoryarray": order}
     return axis
 
 
-def _up(record: StudyRecord, index: int, number: str, rows: int) -> dict[str, Any]:
+def _up(record: StudyRecord, index: int, number: str, shape: tuple[int, int]) -> dict[str, Any]:
+    rows, columns = shape
     height = (1 - _ROW_GAP * (rows - 1)) / rows
-    top = 1 - (index // _COLUMNS) * (height + _ROW_GAP)
+    top = 1 - (index // columns) * (height + _ROW_GAP)
     axis: dict[str, Any] = {
-        "zeroline": False, "anchor": f"x{number}",
+        "zeroline": False, "anchor": f"x{number}", "tickfont": _SMALL,
         "domain": [round(max(0.0, top - height), 4), round(top, 4)],
     }  # fmt: skip
     if index:
         axis["matches"] = "y"
-    if index % _COLUMNS == 0:
+    if index % columns == 0:
         axis["title"] = {"text": record.metric.label}
     return axis
 
