@@ -39,7 +39,7 @@ _LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "D"), (PURPLE, "^"), (INK, "v")
 
 def lines(record: StudyRecord, found: Searched, across: int, up: int) -> Figure:
     """Draw a model's line over the ordered dimension for each value of the choice."""
-    space, floor = record.space, floor_of(found)
+    space, floors = record.space, list[float]()
     x = np.linspace(*found.bounds[across], GRID)
     with styled():
         figure = new_figure(5.6)
@@ -47,9 +47,10 @@ def lines(record: StudyRecord, found: Searched, across: int, up: int) -> Figure:
         set_axis(axes, axes.xaxis, space.dimensions[across], whole(record)[across])
         for index, (colour, marker) in zip(_best_choices(found, up), _LOOKS, strict=False):
             own = _of_choice(found, up, index)
+            floors.append(floor_of(own))
             name = shortened(space.dimensions[up].shown_value(index))
-            _line(axes, record, own, across, x, floor, (colour, marker, verbatim(name)))
-        ends = [record.metric.number(one) for one in (floor, max(found.scores))]
+            _line(axes, record, own, across, x, floors[-1], (colour, marker, verbatim(name)))
+        ends = [record.metric.number(one) for one in (min(floors), max(found.scores))]
         air = 0.08 * (max(ends) - min(ends)) or 0.02
         axes.set_ylim(min(ends) - air, max(ends) + air)
         axes.set_ylabel(f"validation {record.metric.label}")
@@ -59,7 +60,7 @@ def lines(record: StudyRecord, found: Searched, across: int, up: int) -> Figure:
                 linewidth=1.2, linestyle=(0, (5, 3)), zorder=1.5, label="_chosen",
             )  # fmt: skip
         axes.set_title(title(record, across, up), parse_math=False)
-        _line_legend(figure, axes, record, found, up, hidden=floor > min(found.scores))
+        _line_legend(figure, axes, record, found, up, hidden=min(floors) > min(found.scores))
     return figure
 
 

@@ -32,7 +32,7 @@ LOST: dict[TrialState, tuple[str, str, str]] = {
     TrialState.PRUNED: ("v", GREY, "pruned"),
 }
 GRID = 81  # points of a model along a dimension
-KNOWN = 0.5  # of the variance of scores: where a model has learned less, it is not drawn
+KNOWN = 0.5  # of 1: where a model is less sure, it is not drawn
 _LABEL_LENGTH = 14  # of a choice on an axis
 _CHOICES_AT_MOST, _LETTERS = 12, 34  # named on an axis, and their letters in all
 _DECADE = 1.2  # decades from which powers of ten alone are ticks enough

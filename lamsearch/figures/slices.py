@@ -162,7 +162,7 @@ def _close_heights(
     good = good or every[: max(2, round(_GOOD * len(every)))]
     if len(every) < 4:
         return None
-    low, high = _heights(record, good)
+    low, high = _heights(record, [*good, every[0]])
     return (low, high) if high - low < _FLAT * (heights[1] - heights[0]) else None
 
 

@@ -147,7 +147,8 @@ def _shares(
         shadows = tuple((f"{name} shuffled", count) for name, count in kinds)
         found = _evaluate(make(), kinds + shadows, bounds * 2, both, scores)
         own = sum(found[: len(kinds)])
-        chance = max(chance, *(share / own for share in found[len(kinds) :] if own))
+        # as if it had been one more dimension beside the real ones
+        chance = max(chance, *(x / (own + x) for x in found[len(kinds) :] if x > 0), 0.0)
     return Shares(
         evaluator=name,
         about=about,

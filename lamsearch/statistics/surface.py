@@ -26,8 +26,8 @@ _DEPTH = 3.0  # how far below the best a score counts, in distances from the bes
 class Surface:
     """A Gaussian process through the scores over some dimensions: (points,) each.
 
-    ``known`` is the share of the scores' variance that the model has learned at a point, from 0,
-    where nothing near was tried, to 1.
+    ``known`` says how sure the mean is at a point: 1 less its variance in units of that of the
+    scores, from 0, where nothing near was tried, to 1.
     """
 
     mean: npt.NDArray[np.float64]
@@ -75,7 +75,7 @@ def _fitted(
     units: Sequence[float],
     grid: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Mean and standard deviation, in units of the prior's, without the noise of single scores."""
+    """Mean and standard deviation, the latter without the noise of single scores."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
@@ -90,6 +90,5 @@ def _fitted(
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(points / scale, scores)
     mean, sd = process.predict(grid / scale, return_std=True)
-    signal, noise = process.kernel_.k1, process.kernel_.k2.noise_level
-    prior = float(signal.k1.constant_value)
-    return np.asarray(mean), np.sqrt(np.maximum(sd**2 - noise, 0.0) / prior)
+    noise = process.kernel_.k2.noise_level
+    return np.asarray(mean), np.sqrt(np.maximum(sd**2 - noise, 0.0))
