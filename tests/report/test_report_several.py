@@ -18,7 +18,10 @@ import study_records as made
 from lamsearch.findings import nearest_trained
 from lamsearch.report import document, markdown, page, summary, to_json, trials_csv
 from lamsearch.report.settings import settings_toml
-from lamsearch.results import Score, ScoreKind, StageRecord
+from lamsearch.report.status import queued_document, status_document
+from lamsearch.results import QueuedStudy, Score, ScoreKind, StageRecord, StudyState
+from lamsearch.storage import Status
+from lamsearch.web.documents import StudyDocument, study_json
 
 RECORDS: dict[str, Callable[[], Any]] = {
     "plane": lambda: several.finished(several.PLANE),
@@ -221,3 +224,26 @@ def test_settings_of_a_space_read_back() -> None:
 
     record = several.finished()
     assert tomllib.loads(settings_toml(record.settings)) == record.settings
+
+
+def test_status_documents_have_every_parameter() -> None:
+    """A study's status and its line in the queue have what was chosen of each parameter, and no
+    key more than those of a search of λ alone."""
+    record = several.finished()
+    assert record.selected is not None
+    both = {"selected": record.selected, "space": record.space}
+    line = QueuedStudy(
+        name="cifar10", id="0", state=StudyState.DONE, priority=0, created=0.0, started=None,
+        age=1.0, finished_trials=1, planned_trials=1, progress=1.0, workers=0, **both,
+    )  # fmt: skip
+    status = Status(
+        name="cifar10", state=StudyState.DONE, stages=(), workers=(), takeovers=0, recovered=(),
+        best=None, failure=None, elapsed=1.0, **both,
+    )  # fmt: skip
+    for found in (queued_document(line), status_document(status)):
+        assert "space" not in found
+        assert found["selected"]["params"] == document(record)["selected"]["params"]
+        assert found["selected"]["log10_lambda"] == record.selected.point[0]
+        assert "eta_max" not in found["selected"]
+        assert json.loads(json.dumps(found, allow_nan=False)) is not None
+    assert StudyDocument.model_validate(json.loads(study_json(status))).selected is not None
