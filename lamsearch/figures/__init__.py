@@ -5,7 +5,9 @@ figure, by its object interface alone: no window system, no global state left ch
 """
 
 from lamsearch.figures.candidates import scores_over_space
+from lamsearch.figures.contour import contour, is_contour, what
 from lamsearch.figures.curves import SHOWN, has_curves, learning_curves
+from lamsearch.figures.importance import importance_bars
 from lamsearch.figures.plotly import stage_figure, stages_figure
 from lamsearch.figures.rates import rate_range
 from lamsearch.figures.style import Format, render
@@ -13,6 +15,10 @@ from lamsearch.statistics import CandidateScore, candidate_scores, validation_im
 
 __all__ = [
     "scores_over_space",
+    "contour",
+    "is_contour",
+    "what",
+    "importance_bars",
     "learning_curves",
     "rate_range",
     "render",

@@ -1,7 +1,7 @@
 """Validation scores over what is searched. Enters: a record, whole or partial. Leaves: a figure.
 
-Refuses to know how the candidate was chosen: it draws what the record says, over the first
-dimension of its space.
+Refuses to know how the candidate was chosen: it draws what the record says. Where dimensions are
+several, `slices` draws them.
 """
 
 from __future__ import annotations
@@ -10,34 +10,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lamsearch.figures.marks import LOOKS, LOST, legend
+from lamsearch.figures.slices import slices
 from lamsearch.figures.style import (
-    BLUE,
-    GREEN,
     GREY,
     INK,
-    PURPLE,
     VERMILION,
     new_figure,
     shortened,
     styled,
 )
-from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
+from lamsearch.results import STAGES, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_LOOKS: dict[StageName, tuple[str, str, float]] = {
-    "coarse": ("o", BLUE, 5.0),
-    "fine": ("s", VERMILION, 4.6),
-    "finalists": ("D", GREEN, 6.0),
-    "final": ("*", PURPLE, 12.0),
-}
-_LOST: dict[TrialState, tuple[str, str, str]] = {
-    TrialState.FAIL: ("x", INK, "failed"),
-    TrialState.PRUNED: ("v", GREY, "pruned"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +42,11 @@ def scores_over_space(record: StudyRecord) -> Figure:
     """Draw every candidate's mean validation score over its coordinate, all stages together.
 
     Bars are ± one standard error (over replicates; binomial for a single share). Where the best
-    candidates are crowded into a corner of the whole, a second panel enlarges them.
+    candidates are crowded into a corner of the whole, a second panel enlarges them. Where
+    dimensions are several, each has a panel of its own.
     """
+    if len(record.space.dimensions) > 1:
+        return slices(record)
     scores = {name: _drawable(candidate_scores(record, name)) for name in STAGES}
     whole = _whole_window(record, scores)
     close = _close_window(record, scores, whole)
@@ -70,7 +61,7 @@ def scores_over_space(record: StudyRecord) -> Figure:
         if close is not None:
             panels[1].set_title("Enlarged: where the best are", fontsize=11)
         panels[-1].set_xlabel(_x_label(record))
-        _legend(figure, panels[0])
+        legend(figure, panels[0], "Mark: mean over replicates. Bar: ± 1 standard error.")
     return figure
 
 
@@ -139,7 +130,7 @@ def _shade_fine(axes: Axes, record: StudyRecord) -> None:
 def _draw_stage(
     axes: Axes, record: StudyRecord, name: StageName, scores: list[CandidateScore]
 ) -> None:
-    marker, colour, size = _LOOKS[name]
+    marker, colour, size = LOOKS[name]
     x = [_at(score) for score in scores]
     y = [_height(record, score) for score in scores]
     sparse = len(scores) <= 25  # caps of more bars than that run into each other
@@ -157,7 +148,7 @@ def _draw_stage(
 
 def _mark_lost(axes: Axes, record: StudyRecord) -> None:
     """Mark failed and pruned trials at the bottom edge: they have a point but no score."""
-    for state, (marker, colour, word) in _LOST.items():
+    for state, (marker, colour, word) in LOST.items():
         trials = [t for s in record.stages.values() for t in s.trials if t.state is state]
         at = [trial.point[0] for trial in trials if trial.point is not None]
         if at:
@@ -189,20 +180,6 @@ def _value(record: StudyRecord, at: float) -> str:
 
 def _coordinate(record: StudyRecord, at: float) -> str:
     return f"{record.space.dimensions[0].label} = {at:.3f}"
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if not handles:
-        return
-    opening = [*STAGES, "interval", *(word for _, _, word in _LOST.values())]
-    entries = zip(labels, handles, strict=True)
-    ordered = sorted(entries, key=lambda entry: opening.index(entry[0].split()[0]))
-    figure.legend(
-        [handle for _, handle in ordered], [label for label, _ in ordered],
-        loc="outside lower center", ncols=3 if len(handles) in (5, 6) else min(len(handles), 4),
-        title="Mark: mean over replicates. Bar: ± 1 standard error.", title_fontsize=9.5,
-    )  # fmt: skip
 
 
 def _whole_window(record: StudyRecord, scores: dict[StageName, list[CandidateScore]]) -> _Window:

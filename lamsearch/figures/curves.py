@@ -20,7 +20,9 @@ from lamsearch.figures.style import (
     new_figure,
     shortened,
     styled,
+    verbatim,
 )
+from lamsearch.points import nouns
 from lamsearch.results import Curve, FloatArray, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores, cycle_length
 
@@ -102,10 +104,14 @@ def _title(record: StudyRecord, stage: StageName, count: int) -> str:
     title = f"Learning curves of {_WORDS[stage]}: {shortened(record.name)}"
     if count > SHOWN:
         title += (
-            f"\nthe best {SHOWN} of {count} {record.space.symbol} by mean validation "
+            f"\nthe best {SHOWN} of {count} {_many(record)} by mean validation "
             f"{record.metric.title}"
         )
     return title
+
+
+def _many(record: StudyRecord) -> str:
+    return record.space.symbol if len(record.space.dimensions) == 1 else nouns(record.space)
 
 
 def _draw_candidate(
@@ -205,7 +211,8 @@ def _finish(
     for axes in panels:
         axes.margins(x=0.015)
     figure.align_ylabels(panels)
-    figure.legend(handles=_handles(record, shown), loc="outside lower center", ncols=2)
+    columns = 2 if len(record.space.dimensions) == 1 else 1
+    figure.legend(handles=_handles(record, shown), loc="outside lower center", ncols=columns)
 
 
 def _handles(record: StudyRecord, shown: Sequence[CandidateScore]) -> list[Artist]:
@@ -228,7 +235,9 @@ def _label(record: StudyRecord, score: CandidateScore) -> str:
     if score.point is None:
         return f"candidate {score.candidate}"
     values = record.space.named_values(score.point, ".3g")
-    label = f"{values} ({record.space.words(score.point, '.3f')})".replace("-", "−")
+    if len(record.space.dimensions) == 1:
+        values = f"{values} ({record.space.words(score.point, '.3f')})"
+    label = verbatim(values).replace("-", "−")
     if score.n > 1:
         label += f", mean of {score.n}"
     selected = record.selected

@@ -6,9 +6,10 @@ Refuses to import Plotly: the page that shows them brings it, and its JSON is pl
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lamsearch.figures.plotly_slices import SHOWN, escaped, panels
 from lamsearch.figures.style import BLUE, GREEN, GREY, PURPLE, VERMILION, shortened
 from lamsearch.metrics import Metric
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
@@ -26,6 +27,9 @@ _BARS_AT_MOST = 400  # bars of more candidates are a carpet, and their texts a l
 def stage_figure(record: StudyRecord, stage: StageName) -> str:
     """Scores over the space in one stage: validation with ± 1 standard error, and training."""
     scores = _drawable(record, stage)
+    if len(record.space.dimensions) > 1:
+        title = f"{shortened(record.name)}/{stage}: {record.metric.title} over each dimension"
+        return _sliced(f"{title}, ± 1 standard error", record, {stage: scores})
     traces = [_validation(record, stage, scores, "validation")]
     training = [_training(record.metric, score) for score in scores]
     if any(value is not None for value in training):
@@ -43,13 +47,40 @@ def stage_figure(record: StudyRecord, stage: StageName) -> str:
 
 def stages_figure(record: StudyRecord) -> str:
     """Validation scores over the space through all stages, with ± 1 standard error."""
+    title = f"{shortened(record.name)}: validation {record.metric.title} through the stages"
+    if len(record.space.dimensions) > 1:
+        return _sliced(title, record, {stage: _drawable(record, stage) for stage in STAGES})
     traces = [
         _validation(record, stage, scores, f"{stage} ({len(scores)} {record.space.symbol})")
         for stage in STAGES
         if (scores := _drawable(record, stage))
     ]
-    title = f"{shortened(record.name)}: validation {record.metric.title} through the stages"
     return _figure(title, traces, record)
+
+
+def _sliced(
+    title: str, record: StudyRecord, scores: Mapping[StageName, Sequence[CandidateScore]]
+) -> str:
+    """Scores over each of several dimensions, a panel for each."""
+    drawn = []
+    for stage, found in scores.items():
+        if found:
+            many = f"{len(found)} point{'' if len(found) == 1 else 's'}"
+            trace = _validation(record, stage, found, f"{stage} ({many})")
+            drawn.append((trace, [one.point or () for one in found]))
+    traces, axes = panels(record, drawn)
+    count = len(record.space.dimensions)
+    title += f" (the first {SHOWN} of {count})" if count > SHOWN else ""
+    layout = {**_layout(title), **axes}
+    return json.dumps({"data": traces, "layout": layout}, allow_nan=False)
+
+
+def _layout(title: str) -> dict[str, Any]:
+    return {
+        "title": {"text": escaped(title), "font": {"size": 15}},
+        "legend": {"orientation": "h", "y": -0.2},
+        "margin": {"l": 60, "r": 20, "t": 50, "b": 60},
+    }
 
 
 def _drawable(record: StudyRecord, stage: StageName) -> list[CandidateScore]:
@@ -99,12 +130,10 @@ def _lost(record: StudyRecord, stage: StageName) -> list[dict[str, Any]]:
 
 def _figure(title: str, traces: Sequence[dict[str, Any]], record: StudyRecord) -> str:
     layout: dict[str, Any] = {
-        "title": {"text": _escaped(title), "font": {"size": 15}},
+        **_layout(title),
         "xaxis": {"title": {"text": _x(record)}, "zeroline": False},
         "yaxis": {"title": {"text": _y(record)}, "zeroline": False},
         "yaxis2": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
-        "legend": {"orientation": "h", "y": -0.2},
-        "margin": {"l": 60, "r": 20, "t": 50, "b": 60},
     }
     if record.selected is not None:
         at = record.selected.point[0]
@@ -150,9 +179,4 @@ def _rounded(metric: Metric, value: float | None) -> float | None:
 def _words(record: StudyRecord, score: CandidateScore) -> str:
     many = f", mean of {score.n}" if score.n > 1 else ""
     at = "?" if score.point is None else record.space.named_values(score.point, ".3g")
-    return f"candidate {score.candidate}: {at}{many}"
-
-
-def _escaped(text: str) -> str:
-    """Plotly reads a few HTML tags in its texts; a study's name has none."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"candidate {score.candidate}: {escaped(at)}{many}"

@@ -75,6 +75,11 @@ def shortened(name: str) -> str:
     return name if len(name) <= 22 else name[:21] + "…"
 
 
+def verbatim(text: str) -> str:
+    """Return text from outside as matplotlib draws it where dollars would be mathematics."""
+    return text.replace("$", r"\$")
+
+
 def render(figure: Figure, target: str | Path | IO[bytes], format: Format) -> None:  # noqa: A002  # matplotlib's word
     """Write ``figure`` to a path or a binary buffer as "png" (192 dpi, twice a screen's) or "svg".
 

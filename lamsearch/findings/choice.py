@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lamsearch import points
 from lamsearch.findings.stages import deciding
 from lamsearch.results import Score, ScoreKind, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores
@@ -41,14 +42,10 @@ def nearest_trained(record: StudyRecord) -> CandidateScore | None:
     stage, selected = deciding(record), record.selected
     if stage is None or selected is None:
         return None
-    at = selected.point
-
-    def distance(one: CandidateScore) -> float:
-        return max(abs(x - y) for x, y in zip(one.point or at, at, strict=True))
-
+    at, space = selected.point, record.space
     return min(
         (one for one in candidate_scores(record, stage.name) if one.mean is not None),
-        key=lambda one: (one.lost, distance(one)),
+        key=lambda one: (one.lost, points.distance(space, one.point or at, at)),
         default=None,
     )
 
@@ -68,11 +65,22 @@ def _prediction(record: StudyRecord, score: Score) -> str:
             f"± 1 standard deviation of a Gaussian process fitted to {len(ranked)} candidates' "
             f"{runs}"
         )
-    what += f"; no model was trained at this {record.space.symbol} in the search"
+    space = record.space
+    what += f"; no model was trained at this {points.noun(space)} in the search"
     if near is None or near.point is None:
         return what
-    at = record.space.words(near.point)
-    return f"{what}; the nearest trained, {at}, has {score_words(record, near)}"
+    at = points.in_words(space, near.point)
+    return f"{what}; the nearest trained, {at}{far_words(record)}, has {score_words(record, near)}"
+
+
+def far_words(record: StudyRecord) -> str:
+    """Return how far the nearest trained candidate is, where dimensions are several."""
+    near, selected = nearest_trained(record), record.selected
+    if near is None or near.point is None or selected is None:
+        return ""
+    if len(record.space.dimensions) == 1:
+        return ""
+    return f" (distance {points.distance(record.space, near.point, selected.point):.2g})"
 
 
 def _error(record: StudyRecord, n: int) -> str:

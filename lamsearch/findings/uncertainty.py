@@ -5,10 +5,11 @@ Enters: a study's record. Leaves: sentences, a table of unescaped text, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lamsearch.findings.choice import nearest_trained
+from lamsearch import points
+from lamsearch.findings.choice import far_words, nearest_trained
 from lamsearch.findings.stages import deciding, finished
 from lamsearch.results import StageName, StageRecord, StudyRecord, TrialState
 from lamsearch.space import Point
@@ -18,13 +19,13 @@ from lamsearch.statistics import (
     Dropped,
     bias,
     differences,
+    differing,
     dropped,
     seed_noise,
 )
-from lamsearch.study import recorded_settings
 
+_NAMED = 3  # points in one sentence; the table has all
 _SEARCHES: tuple[StageName, ...] = ("coarse", "fine")
-_UNTRAINED = {"sample_every"}  # settings that no weight depends on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,9 @@ class NotCarried:
 
 
 def compared(record: StudyRecord) -> tuple[Difference, ...]:
-    """Return the chosen λ's differences to the others of its stage; empty where none are known.
+    """Return the choice's differences to the others of its stage; empty where none are known.
 
-    A λ that a model chose between those tried is compared by the trained one that is nearest.
+    A point that a model chose between those tried is compared by the trained one that is nearest.
     """
     stage, selected, nearest = deciding(record), record.selected, nearest_trained(record)
     if stage is None or nearest is None or nearest.point is None:
@@ -87,15 +88,6 @@ def not_carried(record: StudyRecord) -> NotCarried | None:
     )
 
 
-def differing(record: StudyRecord, one: StageName, other: StageName) -> tuple[str, ...]:
-    """Return the settings in which two stages are trained differently, split and features too."""
-    first, second = (recorded_settings(record.settings, name) for name in (one, other))
-    if first is None or second is None:
-        return ()
-    pairs = zip(first.trained_by().items(), second.trained_by().values(), strict=True)
-    return tuple(key for (key, a), b in pairs if a != b and key not in _UNTRAINED)
-
-
 def selection_bias(record: StudyRecord) -> tuple[StageName, Bias] | None:
     """Return how much of the score by which the finalists were picked was bias, and in which stage.
 
@@ -111,17 +103,19 @@ def selection_bias(record: StudyRecord) -> tuple[StageName, Bias] | None:
 def title(record: StudyRecord) -> str:
     """Name the table of differences: whose they are."""
     nearest = _stand_in(record)
+    noun = points.noun(record.space)
     if nearest is None:
-        return "The chosen λ against the others"
-    return f"The nearest λ tried, {record.space.words(nearest, '.3f')}, against the others"
+        return f"The chosen {noun} against the others"
+    at = points.in_words(record.space, nearest, ".3f")
+    return f"The nearest {noun} tried, {at}, against the others"
 
 
 def rows(record: StudyRecord, found: tuple[Difference, ...]) -> tuple[tuple[str, ...], ...]:
-    """Return a row per difference: the point, how much better, interval, verdict."""
+    """Return a row per difference: the point's cells, how much better, interval, verdict."""
     gain = record.metric.gain
     return tuple(
         (
-            record.space.numbers(one.point),
+            *points.cells(record.space, one.point),
             gain(one.mean),
             f"{gain(one.interval95[0])} to {gain(one.interval95[1])}",
             _verdict(one),
@@ -135,10 +129,9 @@ def sentences(record: StudyRecord) -> Iterator[str]:
     found, whose = compared(record), _subject(record)
     close = [one.point for one in found if not one.distinguishable]
     if found and close:
-        values = ", ".join(record.space.numbers(point, ".3f") for point in close)
         yield (
-            f"{whose} cannot be distinguished from {record.space.label} = {values}: 0 lies in the "
-            "95 % intervals of their paired differences, over seeds and validation examples."
+            f"{whose} cannot be distinguished from {_named(record, close, len(found))}: 0 lies in "
+            "the 95 % intervals of their paired differences, over seeds and validation examples."
         )
     elif found:
         yield f"{whose} is distinguishable from every other one of its stage, at 95 %."
@@ -146,13 +139,28 @@ def sentences(record: StudyRecord) -> Iterator[str]:
     yield from _selection_bias(record)
 
 
+def _named(record: StudyRecord, close: Sequence[Point], count: int) -> str:
+    """Name the points that the choice cannot be distinguished from; of many the nearest few."""
+    space = record.space
+    if len(space.dimensions) == 1:
+        return f"{space.label} = {', '.join(space.numbers(point, '.3f') for point in close)}"
+    nearest = nearest_trained(record)
+    at = close[0] if nearest is None or nearest.point is None else nearest.point
+    shown = sorted(close, key=lambda point: (points.distance(space, at, point), point))[:_NAMED]
+    named = " or ".join(f"({points.in_words(space, point)})" for point in shown)
+    rest = f", nor from {len(close) - _NAMED} more" if len(close) > _NAMED else ""
+    which = "any" if len(close) == count else str(len(close))
+    many = f"{which} of the other {count} points" if count > 1 else "the other point"
+    return f"{many} of its stage, {named}{rest}"
+
+
 def _subject(record: StudyRecord) -> str:
-    """Name what is compared: the chosen λ, or the tried one that stands for it."""
-    nearest = _stand_in(record)
+    """Name what is compared: the chosen point, or the tried one that stands for it."""
+    nearest, noun = _stand_in(record), points.noun(record.space)
     if nearest is None:
-        return "The chosen λ"
-    at = record.space.words(nearest, ".3f")
-    return f"The chosen λ lies between those tried; the nearest of them, {at},"
+        return f"The chosen {noun}"
+    at = f"{points.in_words(record.space, nearest, '.3f')}{far_words(record)}"
+    return f"The chosen {noun} lies between those tried; the nearest of them, {at},"
 
 
 def _stand_in(record: StudyRecord) -> Point | None:
@@ -168,20 +176,19 @@ def _verdict(one: Difference) -> str:
 
 
 def _not_carried(record: StudyRecord) -> Iterator[str]:
-    """Say which λs of the search were dropped after one run and cannot be excluded."""
+    """Say which points of the search were dropped after one run and cannot be excluded."""
     found = not_carried(record)
     if found is None:
         return
     left = [one.point for one in found.candidates if not one.excluded]
+    nouns = points.nouns(record.space)
     count, which = len(found.candidates), _which(record, found)
     how = f"paired differences, simultaneous 95 %{_limits(found)}"
     if not left:
-        yield f"All {count} λs {which} are excluded ({how})."
+        yield f"All {count} {nouns} {which} are excluded ({how})."
         return
-    low, high = (record.space.numbers(end(left), ".3f") for end in (min, max))
-    ends = low if len(left) == 1 else f"{low} to {high}"
-    what = f"{record.space.label} = {ends}"
-    yield f"{len(left)} of {count} λs {which} cannot be excluded: {what} ({how})."
+    what = points.range_words(record.space, left)
+    yield f"{len(left)} of {count} {nouns} {which} cannot be excluded: {what} ({how})."
 
 
 def _which(record: StudyRecord, found: NotCarried) -> str:
@@ -195,7 +202,7 @@ def _which(record: StudyRecord, found: NotCarried) -> str:
 def _limits(found: NotCarried) -> str:
     limits = "" if found.seeds else ", seed noise left out"
     if found.differing:
-        limits += f"; trained with the search's {_listed(found.differing)}"
+        limits += f"; trained with the search's {points.listed(found.differing)}"
     if found.pruned:
         limits += f"; {found.pruned} pruned not compared"
     return limits
@@ -208,7 +215,8 @@ def _selection_bias(record: StudyRecord) -> Iterator[str]:
         return
     name, found = known
     gain = -found.mean
-    who = f"the {found.count} λs" if found.count > 1 else "the one λ"
+    noun = points.noun(record.space)
+    who = f"the {found.count} {noun}s" if found.count > 1 else f"the one {noun}"
     what = (
         f"{who} picked from {name} scored {record.metric.gain(abs(gain))[1:]} "
         f"{record.metric.points} "
@@ -222,7 +230,7 @@ def _selection_bias(record: StudyRecord) -> Iterator[str]:
     if others:
         yield (
             f"Selection bias cannot be seen by itself: {what}, and the two stages differ in "
-            f"{_listed(others)}."
+            f"{points.listed(others)}."
         )
     else:
         yield f"{_verdict_of_bias(found)}: {what}."
@@ -234,10 +242,6 @@ def _verdict_of_bias(found: Bias) -> str:
     if found.interval95[0] > 0:
         return "Selection bias"
     return "No selection bias that can be distinguished from the noise of seeds"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _picking(record: StudyRecord) -> StageRecord | None:

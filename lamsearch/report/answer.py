@@ -8,20 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamsearch.findings import (
-    chosen_score,
-)
+from lamsearch import points
+from lamsearch.findings import chosen_score
 from lamsearch.report.lines import one_line
 from lamsearch.results import FinalScore, StudyRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One line of the answer: what it is, the number people quote, and how it was come by."""
+    """One line of the answer: what it is, the number people quote, and how it was come by.
+
+    A ``wide`` one is more than a number: it may take a whole line, and break.
+    """
 
     label: str
     value: str
     detail: str = ""
+    wide: bool = False
 
 
 def facts(record: StudyRecord) -> tuple[Fact, ...]:
@@ -36,10 +39,12 @@ def _unknown(record: StudyRecord) -> str:
 def _point(record: StudyRecord) -> Fact:
     selected, space = record.selected, record.space
     if selected is None:
-        return Fact(label=f"Chosen {space.symbol}", value=_unknown(record))
-    label = f"{'Given' if selected.score is None else 'Chosen'} {space.symbol}"
-    detail = f"{space.words(selected.point)}; rule: {one_line(selected.rule)}"
-    return Fact(label=label, value=space.value_words(selected.point), detail=detail)
+        return Fact(label=f"Chosen {points.noun(space)}", value=_unknown(record))
+    label = f"{'Given' if selected.score is None else 'Chosen'} {points.noun(space)}"
+    one, rule = len(space.dimensions) == 1, f"rule: {one_line(selected.rule)}"
+    detail = f"{space.words(selected.point)}; {rule}" if one else rule
+    value = space.value_words(selected.point)
+    return Fact(label=label, value=value, detail=detail, wide=not one)
 
 
 def _validation(record: StudyRecord) -> Fact:
@@ -48,7 +53,8 @@ def _validation(record: StudyRecord) -> Fact:
         return Fact(label=label, value=_unknown(record))
     score = chosen_score(record)
     if score is None:
-        given = f"{record.space.symbol} was given, not selected"
+        one = len(record.space.dimensions) == 1
+        given = f"{record.space.symbol if one else 'the point'} was given, not selected"
         return Fact(label=label, value="–", detail=given)
     return Fact(label=score.label, value=score.value, detail=score.detail)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lamsearch.report import answer, view
+from lamsearch import points
+from lamsearch.report import answer, dimensions, view
 from lamsearch.report.lines import one_line
 from lamsearch.report.rendering import RenderedFigure, figures
 from lamsearch.report.settings import settings_toml
@@ -37,13 +38,16 @@ def page(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     return environment.get_template(_TEMPLATE).render(
-        name=one_line(record.name),
+        title=points.title(record.space, one_line(record.name)),
         status=view.status(record),
         failed=record.failure is not None,
         facts=answer.facts(record),
         notes=view.notes(record),
         links=links,
         figures=list(figures(record)) if drawn is None else drawn,
+        searched=dimensions.searched_table(record),
+        matters=dimensions.importance_table(record),
+        importances=list(dimensions.importance_sentences(record)),
         overview=view.overview(record),
         stages=[view.candidates(record, name) for name in STAGES if name in record.stages],
         shown=_SHOWN,

@@ -9,11 +9,13 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 
-from lamsearch.report import answer, view
+from lamsearch import points
+from lamsearch.report import answer, dimensions, view
 from lamsearch.report.answer import Fact
 from lamsearch.report.lines import one_line
 from lamsearch.report.settings import settings_toml
-from lamsearch.report.view import Table
+from lamsearch.report.tables import Table
+from lamsearch.report.titles import titles
 from lamsearch.results import STAGES, StudyRecord
 
 _SHOWN = 10  # rows of a stage's table; the rest is in trials.csv
@@ -23,7 +25,7 @@ _MARKS = re.compile(r"([\\`*_\[\]|~#$])")
 def markdown(record: StudyRecord) -> str:
     """Return report.md: the answer first, then figures, tables, settings, fingerprints."""
     blocks = [
-        f"# {record.space.symbol} for {escaped(record.name)}",
+        f"# {_title(record)}",
         escaped(view.status(record)),
         "\n".join(_fact(fact) for fact in answer.facts(record)),
         "\n>\n".join(f"> {escaped(note)}" for note in view.notes(record)),
@@ -41,6 +43,12 @@ def escaped(text: object) -> str:
     return safe.replace("://", "&#58;//").replace("www.", "www&#46;").replace("@", "&#64;")
 
 
+def _title(record: StudyRecord) -> str:
+    first, *others = (one.symbol for one in record.space.dimensions)
+    rest = f", with {escaped(points.listed(others))}" if others else ""
+    return f"{first} for {escaped(record.name)}{rest}"
+
+
 def _fact(fact: Fact) -> str:
     detail = f" ({escaped(fact.detail)})" if fact.detail else ""
     return f"- **{escaped(fact.label)}: {escaped(fact.value)}**{detail}"
@@ -48,16 +56,32 @@ def _fact(fact: Fact) -> str:
 
 def _figures(record: StudyRecord) -> Iterator[str]:
     title, first = record.metric.title, record.space.dimensions[0]
-    yield f"## {title.capitalize()} over {first.symbol}"
-    alt = f"Validation {title} over {first.label}, all stages"
-    yield f"![{alt}](figures/{view.scores_name(record)}.png)"
+    if not dimensions.several(record):
+        yield f"## {title.capitalize()} over {first.symbol}"
+        alt = f"Validation {title} over {first.label}, all stages"
+        yield f"![{alt}](figures/{view.scores_name(record)}.png)"
+    for one in titles(record):
+        yield f"## {escaped(one.title)}"
+        yield f"![{escaped(one.alt)}](figures/{one.name}.png)"
     stage = view.curve_stage(record)
     if stage is not None:
         yield "## Learning curves"
         yield f"![Learning curves of stage {stage}](figures/learning_curves.png)"
 
 
+def _dimensions(record: StudyRecord) -> Iterator[str]:
+    searched, matters = dimensions.searched_table(record), dimensions.importance_table(record)
+    if searched is not None:
+        yield f"## {searched.title}"
+        yield _table(searched)
+    if matters is not None:
+        yield f"### {matters.title}"
+        yield _table(matters)
+    yield escaped(" ".join(dimensions.importance_sentences(record)))
+
+
 def _tables(record: StudyRecord) -> Iterator[str]:
+    yield from _dimensions(record)
     yield "## Stages"
     yield _table(view.overview(record))
     for name in STAGES:

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lamsearch.figures import Format, learning_curves, render, scores_over_space
+from lamsearch.figures import (
+    Format,
+    contour,
+    importance_bars,
+    learning_curves,
+    render,
+    scores_over_space,
+)
+from lamsearch.report import dimensions
+from lamsearch.report.titles import titles
 from lamsearch.report.view import curve_stage, scores_name
 from lamsearch.results import StudyRecord
+from lamsearch.statistics import importances
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,16 +50,10 @@ class RenderedFigure:
 
 def figures(record: StudyRecord) -> Iterator[RenderedFigure]:
     """Draw scores over what is searched and, once there are any, learning curves."""
-    metric, first = record.metric, record.space.dimensions[0]
-    unit = "percent" if metric.unit == " %" else metric.unit.strip()
-    what = f"{metric.title} in {unit}" if unit else metric.title
-    yield _rendered(
-        scores_over_space(record),
-        name=scores_name(record),
-        title=f"{metric.title.capitalize()} over {first.symbol}",
-        alt=f"Validation {what} over {first.label}, all stages, with standard errors; "
-        "the numbers are in the tables below",
-    )
+    if dimensions.several(record):
+        yield from _several(record)
+    else:
+        yield _scores(record)
     stage = curve_stage(record)
     if stage is not None:
         yield _rendered(
@@ -58,6 +62,33 @@ def figures(record: StudyRecord) -> Iterator[RenderedFigure]:
             title="Learning curves",
             alt=f"Learning curves and learning rate over updates of stage {stage}",
         )
+
+
+def _scores(record: StudyRecord) -> RenderedFigure:
+    metric, first = record.metric, record.space.dimensions[0]
+    unit = "percent" if metric.unit == " %" else metric.unit.strip()
+    what = f"{metric.title} in {unit}" if unit else metric.title
+    return _rendered(
+        scores_over_space(record),
+        name=scores_name(record),
+        title=f"{metric.title.capitalize()} over {first.symbol}",
+        alt=f"Validation {what} over {first.label}, all stages, with standard errors; "
+        "the numbers are in the tables below",
+    )
+
+
+def _several(record: StudyRecord) -> Iterator[RenderedFigure]:
+    """Draw the slices, what the two most important dimensions do together, and importances."""
+    known = importances(record)
+    draw: dict[str, Callable[[], Figure | None]] = {
+        scores_name(record): lambda: scores_over_space(record),
+        f"{record.metric.name}_over_two": lambda: contour(record, known.order),
+        "importance_over_parameters": lambda: importance_bars(record, known),
+    }
+    for one in titles(record):
+        figure = draw[one.name]()
+        if figure is not None:
+            yield _rendered(figure, name=one.name, title=one.title, alt=one.alt)
 
 
 def _rendered(figure: Figure, *, name: str, title: str, alt: str) -> RenderedFigure:

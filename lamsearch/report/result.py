@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lamsearch.findings import baseline, nearest_trained, uncertainty, versions, warnings
+from lamsearch.report import dimensions
 from lamsearch.report.updates import stage_updates
 from lamsearch.results import (
     STAGES,
@@ -26,7 +27,8 @@ from lamsearch.results import (
     TrialRecord,
     TrialState,
 )
-from lamsearch.statistics import CandidateScore, Dropped
+from lamsearch.space import Dimension, Point
+from lamsearch.statistics import CandidateScore, Dropped, differing
 from lamsearch.visible import cell
 
 COLUMNS = (
@@ -41,7 +43,7 @@ def document(record: StudyRecord) -> dict[str, Any]:
     ``stages`` lists all four in their order, one that is not planned with no trials;
     ``selected`` and ``final`` are None as long as they are not known.
     """
-    return {
+    whole = {
         "study": record.name,
         "state": record.state.value,
         "seed": record.seed,
@@ -58,6 +60,9 @@ def document(record: StudyRecord) -> dict[str, Any]:
         "failure": record.failure,
         "search_ended": record.search_ended,
     }
+    if dimensions.several(record):
+        whole["importances"] = dimensions.importance_document(record)
+    return whole
 
 
 def to_json(record: StudyRecord) -> str:
@@ -69,7 +74,7 @@ def trials_csv(record: StudyRecord) -> str:
     """Return a CSV with one row per trial; its floats read back to the same bits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow((*COLUMNS, *(one.name for one in record.space.dimensions[1:])))
     for name in STAGES:
         for trial in sorted_trials(record.stages.get(name)):
             writer.writerow(["" if value is None else value for value in _row(record, name, trial)])
@@ -91,7 +96,7 @@ def _stage(name: StageName, record: StudyRecord) -> dict[str, Any]:
     stage, updates = record.stages.get(name), stage_updates(record, name)
     interval = None if stage is None or stage.bounds is None else stage.bounds[0]
     count = (lambda state: 0) if stage is None else stage.count
-    return {
+    found: dict[str, Any] = {
         "name": name,
         "interval": None if interval is None else [float(end) for end in interval],
         "planned": 0 if stage is None else stage.planned,
@@ -103,17 +108,32 @@ def _stage(name: StageName, record: StudyRecord) -> dict[str, Any]:
         else {"planned": updates.planned, "trained": updates.trained},
         "trials": [_trial(record, trial) for trial in sorted_trials(stage)],
     }
+    if dimensions.several(record) and stage is not None and stage.bounds is not None:
+        found["bounds"] = dimensions.bounds_document(record.space, stage.bounds)
+    return found
+
+
+def _params(record: StudyRecord, point: Point) -> dict[str, Any]:
+    """What stands under each parameter's name at a point."""
+    named = record.space.named(point)
+    return {key: finite(x) if isinstance(x, float) else x for key, x in named.items()}
+
+
+def _named(record: StudyRecord, point: Point) -> dict[str, Any]:
+    """A point in a list of points: its λ, and where dimensions are several all of it."""
+    found: dict[str, Any] = {"log10_lambda": finite(point[0])}
+    return found | ({"params": _params(record, point)} if dimensions.several(record) else {})
 
 
 def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
-    params = None if trial.point is None else record.space.params(trial.point)
+    params = None if trial.point is None else _params(record, trial.point)
     shares = record.metric.proportion
     values: dict[str, Any] = {
         "candidate": trial.candidate,
         "replicate": trial.replicate,
         "cohort": trial.cohort,
-        "log10_lambda": None if params is None else finite(params["log10_lambda"]),
-        "params": None if params is None else {key: finite(x) for key, x in params.items()},
+        "log10_lambda": None if trial.point is None else finite(trial.point[0]),
+        "params": params,
         "state": trial.state.value,
         "score": finite(trial.score),
         "validation_accuracy": finite(trial.score) if shares else None,
@@ -125,17 +145,17 @@ def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
 
 
 def _selected(record: StudyRecord, selected: Selected) -> dict[str, Any]:
-    score, params = selected.score, record.space.params(selected.point)
+    score = selected.score
     values: dict[str, Any] = {
-        "log10_lambda": float(params["log10_lambda"]),
+        "log10_lambda": float(selected.point[0]),
         "lambda": record.space.values(selected.point)[0],
-        "params": {key: float(x) for key, x in params.items()},
+        "params": record.space.named(selected.point),
         "rule": selected.rule,
         "score": None if score is None else _score(score),
         "validation_accuracy": _score(score) if score and record.metric.proportion else None,
     }
     if score is not None and score.kind is ScoreKind.PREDICTED:
-        values["nearest_trained"] = _nearest(nearest_trained(record))
+        values["nearest_trained"] = _nearest(record, nearest_trained(record))
     return values
 
 
@@ -144,12 +164,12 @@ def _score(score: Score) -> dict[str, Any]:
     return {"mean": mean, "se": error, "n": score.n, "kind": score.kind.value}
 
 
-def _nearest(near: CandidateScore | None) -> dict[str, Any] | None:
-    """What was measured at the λ nearest to a predicted one."""
+def _nearest(record: StudyRecord, near: CandidateScore | None) -> dict[str, Any] | None:
+    """What was measured at the point nearest to a predicted one."""
     if near is None:
         return None
-    at = finite(near.point[0]) if near.point else None
-    return {"log10_lambda": at, "mean": finite(near.mean), "se": finite(near.se), "n": near.n}
+    at = {"log10_lambda": None} if near.point is None else _named(record, near.point)
+    return {**at, "mean": finite(near.mean), "se": finite(near.se), "n": near.n}
 
 
 def _baseline(record: StudyRecord) -> dict[str, Any] | None:
@@ -161,28 +181,34 @@ def _baseline(record: StudyRecord) -> dict[str, Any] | None:
 
 
 def _uncertainty(record: StudyRecord) -> dict[str, Any]:
-    """What the chosen λ (or the nearest trained one) cannot be distinguished from, in numbers."""
+    """What the choice (or the nearest trained one) cannot be distinguished from, in numbers."""
     near, rest = nearest_trained(record), uncertainty.not_carried(record)
+    at = {}
+    if dimensions.several(record) and near is not None and near.point is not None:
+        at = {"compared_params": _params(record, near.point)}
     return {
+        **at,
         "compared": None if near is None or near.point is None else finite(near.point[0]),
         "differences": [
             {
-                "log10_lambda": one.point[0],
+                **_named(record, one.point),
                 "mean": finite(one.mean),
                 "interval95": [finite(end) for end in one.interval95],
                 "distinguishable": one.distinguishable,
             }
             for one in uncertainty.compared(record)
         ],
-        "not_carried_forward": [] if rest is None else [_dropped(one) for one in rest.candidates],
+        "not_carried_forward": []
+        if rest is None
+        else [_dropped(record, one) for one in rest.candidates],
         "selection_bias": _bias(record),
     }
 
 
-def _dropped(one: Dropped) -> dict[str, Any]:
+def _dropped(record: StudyRecord, one: Dropped) -> dict[str, Any]:
     return {
         "stage": one.stage,
-        "log10_lambda": one.point[0],
+        **_named(record, one.point),
         "difference": finite(one.difference),
         "critical_difference": finite(one.critical_difference),
         "excluded": one.excluded,
@@ -200,7 +226,7 @@ def _bias(record: StudyRecord) -> dict[str, Any] | None:
         "candidates": found.count,
         "mean": finite(found.mean),
         "interval95": None if ends is None else [finite(end) for end in ends],
-        "settings_that_differ": list(uncertainty.differing(record, stage, "finalists")),
+        "settings_that_differ": list(differing(record, stage, "finalists")),
     }
 
 
@@ -233,4 +259,21 @@ def _row(record: StudyRecord, name: StageName, trial: TrialRecord) -> tuple[obje
         finite(trial.score) if shares else None, finite(trial.validation_loss),
         finite(trial.train_score) if shares else None,
         None if trial.reason is None else cell(trial.reason), finite(trial.score),
+        *_further(record, trial.point),
     )  # fmt: skip
+
+
+def _further(record: StudyRecord, point: Point | None) -> tuple[object, ...]:
+    """The cells of the parameters beside λ."""
+    others = record.space.dimensions[1:]
+    if point is None:
+        return (None,) * len(others)
+    return tuple(_cell(one, x) for one, x in zip(others, point[1:], strict=True))
+
+
+def _cell(dimension: Dimension, coordinate: float) -> object:
+    """A value as a cell: numbers as they are, a list as JSON, words as words."""
+    value = dimension.named(coordinate)
+    if isinstance(value, (list, dict)):
+        return json.dumps(value)
+    return cell(value) if isinstance(value, str) else value

@@ -12,16 +12,18 @@ from typing import Any
 
 from lamsearch.metrics import metric_of
 from lamsearch.results import QueuedStudy, Selected
-from lamsearch.space import SPACE
+from lamsearch.space import Space
 from lamsearch.storage import Scored, Status
 
 
 def status_document(status: Status) -> dict[str, Any]:
     """Return a study at a glance; scores are under the names of their metric as well."""
     shares = metric_of(status.metric).proportion
-    found = asdict(status)
-    found["selected"] = None if status.selected is None else _selected(status.selected, shares)
-    found["points"] = [_point(one, shares) for one in status.points]
+    found, space = asdict(status), status.space
+    del found["space"]
+    chosen = status.selected
+    found["selected"] = None if chosen is None else _selected(chosen, space, shares)
+    found["points"] = [_point(one, space, shares) for one in status.points]
     return {key: _finite(value) for key, value in found.items()}
 
 
@@ -33,16 +35,19 @@ def queue_document(queue: Iterable[QueuedStudy]) -> list[dict[str, Any]]:
 def queued_document(study: QueuedStudy) -> dict[str, Any]:
     """Return a study as the queue has it."""
     shares = metric_of(study.metric).proportion
-    found = {field.name: getattr(study, field.name) for field in fields(study)}
-    found["selected"] = None if study.selected is None else _selected(study.selected, shares)
+    names = [field.name for field in fields(study) if field.name != "space"]
+    found, chosen = {name: getattr(study, name) for name in names}, study.selected
+    found["selected"] = None if chosen is None else _selected(chosen, study.space, shares)
     return {key: _finite(value) for key, value in found.items()}
 
 
-def _selected(selected: Selected, shares: bool) -> dict[str, Any]:
+def _selected(selected: Selected, space: Space, shares: bool) -> dict[str, Any]:
     score = None if selected.score is None else asdict(selected.score)
+    first = space.dimensions[0].name
+    named = space.named(selected.point)
     return {
-        **SPACE.params(selected.point),
-        "params": SPACE.params(selected.point),
+        first: named[first],
+        "params": named,
         "rule": selected.rule,
         "score": score,
         "validation_accuracy": score if shares else None,
@@ -51,10 +56,10 @@ def _selected(selected: Selected, shares: bool) -> dict[str, Any]:
     }
 
 
-def _point(one: Scored, shares: bool) -> dict[str, Any]:
+def _point(one: Scored, space: Space, shares: bool) -> dict[str, Any]:
     return {
         "stage": one.stage,
-        SPACE.dimensions[0].name: one.at,
+        space.dimensions[0].name: one.at,
         "score": one.score,
         "validation_accuracy": one.score if shares else None,
     }

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 
 from lamsearch.figures import candidate_scores
 from lamsearch.findings import score_words
-from lamsearch.report import view
+from lamsearch.report import dimensions, view
 from lamsearch.report.answer import facts
 from lamsearch.report.lines import one_line
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
 
 _WIDTH = 80
 _ROW = "{:<10}{:>8}{:>10}{:>8}{:>8}{:>15}{:>21}"
+_ROW_OF_SEVERAL = "{:<10}{:>8}{:>10}{:>8}{:>8}{:>28}"
 
 
 def summary(record: StudyRecord) -> str:
@@ -24,9 +25,11 @@ def summary(record: StudyRecord) -> str:
     lines = [*_wrapped(f"Study {one_line(record.name)} (seed {record.seed})"), ""]
     best = f"best {record.space.dimensions[0].plain_label}"
     head = ("stage", "trials", "complete", "failed", "pruned", best, "validation")
-    lines.append(_ROW.format(*head))
+    lines.append(_row(record, *head))
     lines += [_stage(record, name) for name in STAGES if _belongs(record, name)]
     lines.append("")
+    if dimensions.several(record):
+        lines += [*_several(record), ""]
     for fact in facts(record):
         lines += _wrapped(f"{fact.label}: {fact.value}", fact.detail)
     for note in view.notes(record):
@@ -48,9 +51,26 @@ def _stage(record: StudyRecord, name: StageName) -> str:
     at = "-" if best is None or best.point is None else record.space.numbers(best.point)
     states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
     counts = [stage.count(state) for state in states]
-    return _ROW.format(
-        name, stage.planned, *counts, at, "-" if best is None else score_words(record, best)
-    )
+    score = "-" if best is None else score_words(record, best)
+    return _row(record, name, stage.planned, *counts, at, score)
+
+
+def _row(record: StudyRecord, *cells: object) -> str:
+    """A row of the stages' table; where dimensions are several the best points stand below it."""
+    if dimensions.several(record):
+        return _ROW_OF_SEVERAL.format(*cells[:5], cells[6])
+    return _ROW.format(*cells)
+
+
+def _several(record: StudyRecord) -> Iterator[str]:
+    """Where each stage's best is, and which dimension matters."""
+    for name in STAGES[:3]:
+        found = candidate_scores(record, name)
+        best = next((one for one in found if one.mean is not None), None)
+        if best is not None and best.point is not None:
+            yield from _wrapped(f"Best of {name}: {record.space.named_values(best.point)}")
+    line = dimensions.importance_line(record)
+    yield from _wrapped(line) if line is not None else ()
 
 
 def _wrapped(text: str, detail: str = "") -> Iterator[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from lamsearch import points
 from lamsearch.figures import CandidateScore, candidate_scores, has_curves
 from lamsearch.findings import (
     baseline_sentences,
@@ -18,22 +18,13 @@ from lamsearch.findings import (
     versions,
     warnings,
 )
+from lamsearch.report.dimensions import several
 from lamsearch.report.lines import one_line
+from lamsearch.report.tables import Table
 from lamsearch.report.updates import stage_updates
 from lamsearch.results import SEARCHING, STAGES, StageName, StudyRecord, StudyState, TrialState
-from lamsearch.space import Bounds
 
 _CLASSES_AT_MOST = 20  # a wider table is read by nobody
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A table of text; ``lost`` are sentences on what could not be in it."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    lost: tuple[str, ...] = ()
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -87,8 +78,9 @@ def _ended_early(record: StudyRecord) -> Iterator[str]:
 
 def overview(record: StudyRecord) -> Table:
     """Return a row per stage of the study: how many trials, how they ended, the best."""
-    head = ("stage", "trials", "complete", "failed", "pruned", f"{record.space.label} from … to",
-            f"best {record.space.label}", f"its validation {record.metric.title}")  # fmt: skip
+    head = ("stage", "trials", "complete", "failed", "pruned",
+            *_where(record, f"{record.space.label} from … to", f"best {record.space.label}"),
+            f"{'best' if several(record) else 'its'} validation {record.metric.title}")  # fmt: skip
     names = [name for name in STAGES if name in record.settings or name in record.stages]
     return Table(title="Stages", head=head, rows=tuple(_stage_row(record, n) for n in names))
 
@@ -96,7 +88,8 @@ def overview(record: StudyRecord) -> Table:
 def candidates(record: StudyRecord, name: StageName) -> Table:
     """Return a row per candidate of the stage that has a score, best first."""
     title = record.metric.title
-    head = (record.space.label, record.space.symbol, f"validation {title}", "validation loss",
+    head = (*points.heads(record.space), *_where(record, record.space.symbol),
+            f"validation {title}", "validation loss",
             f"training {title}", "complete replicates")  # fmt: skip
     scores = candidate_scores(record, name)
     rows = tuple(_candidate_row(record, score) for score in scores if score.mean is not None)
@@ -122,12 +115,12 @@ def confusion(record: StudyRecord) -> Table | None:
 
 
 def comparison(record: StudyRecord) -> Table | None:
-    """Return how much better the chosen λ is than each other of its stage; None if unknown."""
+    """Return how much better the choice is than each other of its stage; None if unknown."""
     found = uncertainty.compared(record)
     if not found:
         return None
-    points = record.metric.points
-    head = (record.space.label, f"better than it by, {points}", "95 % interval", "verdict")
+    better = f"better than it by, {record.metric.points}"
+    head = (*points.heads(record.space), better, "95 % interval", "verdict")
     return Table(title=uncertainty.title(record), head=head, rows=uncertainty.rows(record, found))
 
 
@@ -143,7 +136,7 @@ def repeatability(record: StudyRecord) -> str:
     if any(table.get("sampler") == "tpe" for table in tables):
         return (
             "The tpe sampler draws by what has ended when it draws: with several workers another "
-            "run of this study file may draw other λs."
+            f"run of this study file may draw other {points.nouns(record.space)}."
         )
     if record.search_ended is not None or {"time_limit", "target"} & record.settings.keys():
         return (
@@ -190,7 +183,8 @@ def _progress(record: StudyRecord, name: StageName) -> str:
 
 def scores_name(record: StudyRecord) -> str:
     """Return the name of the files of the figure of all scores."""
-    return f"{record.metric.name}_over_{record.space.dimensions[0].parameter}"
+    first, *others = record.space.dimensions
+    return f"{record.metric.name}_over_{'parameters' if others else first.parameter}"
 
 
 def _optimism(record: StudyRecord) -> Iterator[str]:
@@ -199,7 +193,7 @@ def _optimism(record: StudyRecord) -> Iterator[str]:
     if "finalists" in record.stages:
         why = "The finalists share their validation examples with the search before them"
     else:
-        why = f"The chosen {record.space.symbol} scored best of several on the same examples"
+        why = f"The chosen {points.noun(record.space)} scored best of several on the same examples"
     title = record.metric.title
     yield f"{why}: the validation {title} is optimistic in expectation, test {title} is not."
 
@@ -224,30 +218,33 @@ def _spared(record: StudyRecord) -> Iterator[str]:
 def _stage_row(record: StudyRecord, name: StageName) -> tuple[str, ...]:
     stage = record.stages.get(name)
     if stage is None:
-        return (name, "not planned yet", *["–"] * 6)
+        return (name, "not planned yet", *_where(record, "–", "–"), *["–"] * 4)
     best = next((s for s in candidate_scores(record, name) if s.mean is not None), None)
     states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
     return (
         name,
         str(stage.planned),
         *(str(stage.count(state)) for state in states),
-        "–" if stage.bounds is None else bounds_words(stage.bounds),
-        "–" if best is None or best.point is None else record.space.numbers(best.point),
+        *_where(
+            record,
+            "–" if stage.bounds is None else points.bounds_words(record.space, stage.bounds),
+            "–" if best is None or best.point is None else record.space.numbers(best.point),
+        ),
         "–" if best is None else score_words(record, best),
     )
 
 
-def bounds_words(bounds: Bounds) -> str:
-    """Return bounds as text: ``-3.412 … -1.921``."""
-    return ", ".join(f"{low:.3f} … {high:.3f}" for low, high in bounds)
+def _where(record: StudyRecord, *cells: str) -> tuple[str, ...]:
+    """Return cells on the one dimension; where they are several a table of their own has them."""
+    return () if several(record) else cells
 
 
 def _candidate_row(record: StudyRecord, score: CandidateScore) -> tuple[str, ...]:
     point = score.point
     loss = _mean([trial.validation_loss for trial in score.complete])
     return (
-        "–" if point is None else record.space.numbers(point),
-        "–" if point is None else record.space.value_words(point),
+        *points.cells(record.space, point),
+        *_where(record, "–" if point is None else record.space.value_words(point)),
         score_words(record, score),
         "–" if loss is None else f"{loss:.4f}",
         record.metric.words(_mean([trial.train_score for trial in score.complete])),
@@ -265,7 +262,8 @@ def _lost(record: StudyRecord, name: StageName) -> Iterator[str]:
     for score in sorted(candidate_scores(record, name), key=lambda s: s.candidate):
         for trial in score.trials:
             if trial.state in words:
-                at = "" if trial.point is None else f" ({record.space.words(trial.point)})"
+                point = trial.point
+                at = "" if point is None else f" ({points.in_words(record.space, point)})"
                 reason = f": {one_line(trial.reason)}" if trial.reason else ""
                 yield (
                     f"Candidate {trial.candidate}, replicate {trial.replicate}{at} "

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results.decisions import Selected
+from lamsearch.space import SPACE, Space
 
 
 class StudyState(StrEnum):
@@ -36,7 +37,7 @@ class QueuedStudy:
     first lease) are seconds since 1970 UTC, ``age`` seconds since it was submitted. ``progress`` is
     the share of the updates that its stages are expected to take, between 0 and 1. ``workers``
     counts leases that hold. ``unable`` has a sentence for each host that cannot serve it, where no
-    worker does.
+    worker does. ``space`` is that of ``selected``, as long as there is one.
     """
 
     name: str
@@ -54,3 +55,4 @@ class QueuedStudy:
     failure: str | None = None
     unable: tuple[str, ...] = ()
     metric: str = DEFAULT_METRIC.name
+    space: Space = SPACE

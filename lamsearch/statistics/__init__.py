@@ -19,7 +19,14 @@ from lamsearch.statistics.errors import (
     wilson95,
 )
 from lamsearch.statistics.exclusion import Dropped, SeedNoise, dropped, seed_noise
-from lamsearch.statistics.scores import candidate_scores, cycle_length, validation_images
+from lamsearch.statistics.importances import Importances, Shares, importances
+from lamsearch.statistics.scores import (
+    candidate_scores,
+    cycle_length,
+    differing,
+    validation_images,
+)
+from lamsearch.statistics.searched import Searched, searched
 
 __all__ = [
     "Bias",
@@ -28,18 +35,24 @@ __all__ = [
     "Difference",
     "Drop",
     "Dropped",
+    "Importances",
+    "Searched",
     "SeedNoise",
+    "Shares",
     "bias",
     "binomial_error",
     "candidate_scores",
     "cycle_length",
     "differences",
+    "differing",
     "dropped",
     "drops",
+    "importances",
     "interval95",
     "paired_differences",
     "rank",
     "score_candidates",
+    "searched",
     "seed_noise",
     "standard_error",
     "unseen_variance",

@@ -9,6 +9,8 @@ from lamsearch.results import StageName, StudyRecord
 from lamsearch.statistics.candidates import CandidateScore, score_candidates
 from lamsearch.study import recorded_settings
 
+_UNTRAINED = {"sample_every"}  # settings that no weight depends on
+
 
 def candidate_scores(record: StudyRecord, name: StageName) -> list[CandidateScore]:
     """Return the scores of all candidates of stage ``name``, as `score_candidates` does.
@@ -26,6 +28,15 @@ def validation_images(record: StudyRecord, name: StageName) -> int | None:
     """
     settings = recorded_settings(record.settings, name)
     return None if settings is None else settings.validation_examples or None
+
+
+def differing(record: StudyRecord, one: StageName, other: StageName) -> tuple[str, ...]:
+    """Return the settings in which two stages are trained differently, split and features too."""
+    first, second = (recorded_settings(record.settings, name) for name in (one, other))
+    if first is None or second is None:
+        return ()
+    pairs = zip(first.trained_by().items(), second.trained_by().values(), strict=True)
+    return tuple(key for (key, a), b in pairs if a != b and key not in _UNTRAINED)
 
 
 def cycle_length(record: StudyRecord, name: StageName) -> int | None:

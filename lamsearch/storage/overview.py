@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from lamsearch.errors import StorageError
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import QueuedStudy, Selected, StudyState
-from lamsearch.space import space_of
+from lamsearch.space import Space, space_of
 from lamsearch.storage.damage import believed, damage_is_said
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import holds
@@ -116,6 +116,7 @@ def _queued(
                     progress=_progress(row, totals, state),
                     workers=workers,
                     selected=_selected(row["selected"], row["chosen_from"]),
+                    space=_space(row["chosen_from"]),
                     failure=row["failure"],
                     unable=tuple(reasons.get(row["id"], ())) if unserved else (),
                     metric=row["metric"] or DEFAULT_METRIC.name,
@@ -134,7 +135,11 @@ def _chosen_from() -> sa.Label[str]:
 
 def _selected(text: str | None, document: str | None) -> Selected | None:
     found = None if text is None else json.loads(text)
-    return selected_from(found, space_of(json.loads(document or "{}")))
+    return selected_from(found, _space(document))
+
+
+def _space(document: str | None) -> Space:
+    return space_of(json.loads(document or "{}"))
 
 
 def _progress(row: sa.RowMapping, totals: Mapping[Any, Any] | None, state: StudyState) -> float:

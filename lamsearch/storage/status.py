@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import STAGES, Selected, StudyState
-from lamsearch.space import Space, space_of
+from lamsearch.space import SPACE, Space, space_of
 from lamsearch.storage.candidate_means import candidate_means
 from lamsearch.storage.damage import believed, damage_is_said
 from lamsearch.storage.documents import metric_name, point_from
@@ -116,6 +116,7 @@ class Status:
     priority: int = 0
     search_ended: str | None = None
     unable: tuple[str, ...] = ()
+    space: Space = SPACE
 
     @property
     def over(self) -> bool:
@@ -160,6 +161,7 @@ def read_status(database: Database, name: str) -> Status:
             priority=row["priority"],
             search_ended=row["search_ended"],
             unable=reasons,
+            space=space_of(row["document"]),
         )
     )
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection, ExceptionContext
 
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import STAGES, StageName
-from lamsearch.space import Bounds
+from lamsearch.space import SPACE, Bounds, Space, space_of
 from lamsearch.storage.connections import engine_options, prepare
 from lamsearch.storage.documents import bounds_from, metric_name
 from lamsearch.storage.engine import Database
@@ -53,6 +53,7 @@ class PlannedStage:
     over: bool
     failure: str | None
     metric: str
+    space: Space = SPACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ class View:
                 over=row.over is not None or row.failure is not None or row.halted == CANCELLED,
                 failure=row.failure,
                 metric=_metric_in(row.document),
+                space=_space_in(row.document),
             )
             for row in rows
         ]  # fmt: skip
@@ -196,6 +198,14 @@ def _metric_in(document: str) -> str:
         return metric_name(json.loads(document))
     except (ValueError, TypeError, AttributeError, RecursionError):
         return DEFAULT_METRIC.name
+
+
+def _space_in(document: str) -> Space:
+    """What a study searches; a damaged study is none of the others' business."""
+    try:
+        return space_of(json.loads(document))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return SPACE
 
 
 def _bounds_in(text: str | None) -> Bounds | None:

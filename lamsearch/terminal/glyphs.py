@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lamsearch.space import SPACE
+from lamsearch.space import LAMBDA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class Glyphs:
 
     @property
     def axis(self) -> str:
-        """The name of the coordinate that is searched."""
-        return SPACE.dimensions[0].plain_label.replace("λ", self.lam)
+        """The name of the coordinate that scores are drawn over: the first of every space."""
+        return LAMBDA.plain_label.replace("λ", self.lam)
 
 
 UNICODE = Glyphs(

@@ -20,7 +20,6 @@ from rich.text import Text
 from lamsearch.letters import plain
 from lamsearch.metrics import metric_of
 from lamsearch.results import ScoreKind, StudyState
-from lamsearch.space import SPACE
 from lamsearch.storage import Recovery, Scored, Status, WorkerStatus
 from lamsearch.terminal.glyphs import ASCII, UNICODE, Glyphs
 from lamsearch.terminal.plot import plot
@@ -120,11 +119,13 @@ def glyphs_of(options: ConsoleOptions) -> Glyphs:
 
 
 def chosen_of(status: Status, glyphs: Glyphs) -> str:
-    """Return the chosen or given λ as text, empty before there is one."""
+    """Return the chosen or given point as text, empty before there is one."""
     chosen = status.selected
     if chosen is None:
         return ""
-    name, score = f"{glyphs.axis} {SPACE.numbers(chosen.point, '.3f')}", chosen.score
+    name, score = f"{glyphs.axis} {chosen.point[0]:.3f}", chosen.score
+    if len(chosen.point) > 1:
+        name = status.space.named_values(chosen.point, ".3g").replace("λ", glyphs.lam)
     if score is None:
         return f"given: {name}"
     kind = "predicted" if score.kind is ScoreKind.PREDICTED else "mean"

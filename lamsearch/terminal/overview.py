@@ -14,7 +14,6 @@ from rich.segment import Segment
 from rich.text import Text
 
 from lamsearch.results import QueuedStudy
-from lamsearch.space import SPACE
 from lamsearch.terminal.layout import STATE_STYLES, clock, glyphs_of, percent, speakable, spoken
 
 _NAME_WIDTH, _REASON_WIDTH = 24, 300
@@ -72,7 +71,7 @@ def _row(one: QueuedStudy) -> tuple[str, ...]:
         clock(one.age),
         f"priority {one.priority}" if one.priority else "",
         workers,
-        "" if one.selected is None else SPACE.named_values(one.selected.point, ".3g"),
+        "" if one.selected is None else one.space.named_values(one.selected.point, ".3g"),
     )
 
 

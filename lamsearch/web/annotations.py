@@ -11,17 +11,18 @@ from urllib.parse import quote
 from lamsearch.figures import CandidateScore, candidate_scores, stage_figure, stages_figure
 from lamsearch.findings import baseline_sentences, chosen_score, score_words, warnings
 from lamsearch.metrics import score_title_of
+from lamsearch.points import interval_words, noun, nouns
 from lamsearch.results import STAGES, StageName, StageRecord, StudyRecord, TrialState
-from lamsearch.space import SPACE, Point
+from lamsearch.space import Bounds, Dimension, Interval, Point, Space
 from lamsearch.storage import PlannedStage
 
 _PURPOSE: dict[StageName, str] = {
-    "coarse": "It looks over a wide interval of λ, to see where a good one may lie.",
-    "fine": "It looks closer, where the best λs of the search so far lie.",
-    "finalists": "It scores the best λs at the schedule that the final model is trained with, "
+    "coarse": "It looks over a wide interval of {noun}, to see where a good one may lie.",
+    "fine": "It looks closer, where the best {noun}s of the search so far lie.",
+    "finalists": "It scores the best {noun}s at the schedule that the final model is trained with, "
     "each over several replicates with seeds of their own. Means over replicates decide: the best "
     "single trial, which the dashboard calls out, may be another.",
-    "final": "It trains the chosen λ anew, once per replicate; the test set is opened once, "
+    "final": "It trains the chosen {noun} anew, once per replicate; the test set is opened once, "
     "after all of them.",
 }
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
@@ -39,8 +40,8 @@ class Annotations:
             "report": f"/studies/{quote(stage.study, safe='')}/",
         }
         if stage.bounds is not None:
-            for dimension, (low, high) in zip(SPACE.dimensions, stage.bounds, strict=True):
-                found[dimension.plain_label] = f"{_signed(low)} to {_signed(high)}"
+            for dimension, ends in zip(stage.space.dimensions, stage.bounds, strict=True):
+                found[_name(stage.space, dimension)] = _interval(stage.space, dimension, ends)
         if stage.best is not None:
             found[f"best validation {score_title_of(stage.metric)}"] = round(stage.best, 5)
         if stage.over:
@@ -51,7 +52,7 @@ class Annotations:
         """Return what this stage is, what came of it, and where to go on, in Markdown."""
         order = [name for name in STAGES if name in numbers or record.settings.get(name)]
         place = f"Stage {order.index(stage) + 1} of {len(order)} of the study `{record.name}`."
-        lines = [f"## {stage.capitalize()}", "", f"{place} {_PURPOSE[stage]}", ""]
+        lines = [f"## {stage.capitalize()}", "", f"{place} {_purpose(record, stage)}", ""]
         lines += _facts(record, stage)
         lines += ["", "### What came of it", "", *_outcome(record, stage), ""]
         if found := warnings(record):
@@ -62,11 +63,18 @@ class Annotations:
 
     def figures(self, record: StudyRecord, stage: StageName) -> Mapping[str, str]:
         """Return the figures by their HTML id: this stage, and all of them where there are more."""
-        what = f"{record.metric.name}-over-{record.space.dimensions[0].parameter}"
+        first, *others = record.space.dimensions
+        what = f"{record.metric.name}-over-{'parameters' if others else first.parameter}"
         found = {what: stage_figure(record, stage)}
         if len(record.stages) > 1:
             found["through-the-stages"] = stages_figure(record)
         return found
+
+
+def _purpose(record: StudyRecord, stage: StageName) -> str:
+    if stage == "coarse" and len(record.space.dimensions) > 1:
+        return "It looks over all that is searched, to see where a good point may lie."
+    return _PURPOSE[stage].replace("{noun}", noun(record.space))
 
 
 def _facts(record: StudyRecord, stage: StageName) -> Iterator[str]:
@@ -76,15 +84,18 @@ def _facts(record: StudyRecord, stage: StageName) -> Iterator[str]:
     points = {trial.point for trial in found.trials if trial.point is not None}
     for index, dimension in enumerate(record.space.dimensions):
         if found.bounds is not None:
-            low, high = found.bounds[index]
-            yield f"| {dimension.plain_label} | {_signed(low)} to {_signed(high)} |"
+            words = _interval(record.space, dimension, found.bounds[index])
+            yield f"| {_plain(_name(record.space, dimension))} | {_plain(words)} |"
         elif values := sorted({point[index] for point in points}):
-            listed = f"{', '.join(map(_signed, values[:12]))}{' …' * (len(values) > 12)}"
-            yield f"| {dimension.plain_label} | {listed} |"
+            shown = [_coordinate(record.space, dimension, x) for x in values[:12]]
+            listed = f"{', '.join(shown)}{' …' * (len(values) > 12)}"
+            yield f"| {_plain(_name(record.space, dimension))} | {_plain(listed)} |"
     yield f"| trials | {_progress(found)} |"
     best = _best(record, stage)
     if best is not None and best.point is not None:
-        where = f"{_at(record, best.point)} ({record.space.named_values(best.point)})"
+        where = _at(record, best.point)
+        if len(best.point) == 1:
+            where += f" ({record.space.named_values(best.point)})"
         words = f"**{score_words(record, best)}** at {where}"
         yield f"| best validation {record.metric.title} | {words} |"
     yield f"| seed | {record.seed} |"
@@ -113,14 +124,10 @@ def _outcome(record: StudyRecord, stage: StageName) -> Iterator[str]:
         for sentence in baseline_sentences(record):
             yield from ("", _plain(sentence))
     elif later == "fine" and (bounds := record.stages["fine"].bounds) is not None:
-        parts = [
-            f"{dimension.plain_label} from {_signed(low)} to {_signed(high)}"
-            for dimension, (low, high) in zip(record.space.dimensions, bounds, strict=True)
-        ]
-        yield f"The fine stage searches {', '.join(parts)}."
+        yield f"The fine stage searches {_searched(record.space, bounds)}."
     elif later == "finalists":
         count = len({trial.candidate for trial in record.stages["finalists"].trials})
-        yield f"{count} λs went on to the finalists."
+        yield f"{count} {nouns(record.space)} went on to the finalists."
     elif record.selected is not None:
         yield from _chosen(record)
     else:
@@ -131,8 +138,9 @@ def _chosen(record: StudyRecord) -> Iterator[str]:
     chosen = record.selected
     if chosen is None:
         return
-    at = _at(record, chosen.point)
-    yield f"**{record.space.named_values(chosen.point)}** was chosen ({at}): {_plain(chosen.rule)}."
+    values = _plain(record.space.named_values(chosen.point))
+    at = f" ({_at(record, chosen.point)})" if len(chosen.point) == 1 else ""
+    yield f"**{values}** was chosen{at}: {_plain(chosen.rule)}."
     score = chosen_score(record)
     if score is not None:
         yield ""
@@ -142,8 +150,34 @@ def _chosen(record: StudyRecord) -> Iterator[str]:
 
 
 def _at(record: StudyRecord, point: Point) -> str:
-    pairs = zip(record.space.dimensions, point, strict=True)
-    return ", ".join(f"{one.plain_label} = {_signed(x)}" for one, x in pairs)
+    if len(point) > 1:
+        return _plain(record.space.named_values(point))
+    return f"{record.space.dimensions[0].plain_label} = {_signed(point[0])}"
+
+
+def _name(space: Space, dimension: Dimension) -> str:
+    """What a dimension's numbers are called: its coordinate where it is the only one."""
+    return dimension.plain_label if len(space.dimensions) == 1 else dimension.symbol
+
+
+def _coordinate(space: Space, dimension: Dimension, coordinate: float) -> str:
+    one = len(space.dimensions) == 1
+    return _signed(coordinate) if one else dimension.shown_value(coordinate)
+
+
+def _interval(space: Space, dimension: Dimension, ends: Interval) -> str:
+    if not dimension.ordered:
+        return interval_words(dimension, *ends)
+    return " to ".join(_coordinate(space, dimension, end) for end in ends)
+
+
+def _searched(space: Space, bounds: Bounds) -> str:
+    parts = [
+        f"{_name(space, one)} {'from ' * one.ordered}{_interval(space, one, ends)}"
+        for one, ends in zip(space.dimensions, bounds, strict=True)
+    ]
+    text = ", ".join(parts)
+    return text if len(parts) == 1 else _plain(text)
 
 
 def _tested(record: StudyRecord) -> Iterator[str]:

@@ -55,7 +55,9 @@ class Choice(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     log10_lambda: float | None
-    params: dict[str, float | None] = Field(description="coordinates by name")
+    params: dict[str, Any] = Field(
+        description="what was chosen of each parameter, by the name that a study file gives it"
+    )
     rule: str = Field(description="the rule that chose it")
     score: ScoreDocument | None
 

@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from lamsearch.metrics import metric_of
+from lamsearch.points import noun
 from lamsearch.results import STAGES, QueuedStudy, StudyState
-from lamsearch.space import SPACE
 from lamsearch.storage import Glance
 from lamsearch.visible import visible
 from lamsearch.web.documents import moment, report_path
@@ -44,6 +44,7 @@ class Line:
     trials: str
     workers: int
     chosen: str
+    chosen_what: str
     score: str
     submitted: str
     age: str
@@ -94,7 +95,8 @@ def _line(study: QueuedStudy, glance: Glance) -> Line:
         percent=int(100 * study.progress),
         trials=f"{study.finished_trials} of {study.planned_trials}",
         workers=study.workers,
-        chosen="–" if selected is None else SPACE.value_words(selected.point),
+        chosen="–" if selected is None else study.space.value_words(selected.point),
+        chosen_what=noun(study.space),
         score="" if score is None else metric.words(score),
         submitted=moment(study.created),
         age=age_words(study.age),

@@ -1,4 +1,4 @@
-"""A study's scores over what is searched, small enough for a line of a list, as SVG.
+"""A study's scores over the first dimension, λ, small enough for a line of a list, as SVG.
 
 Enters: scored points and the chosen one. Leaves: an `svg` element that takes its colours from the
 page. Refuses to know where it is shown.
@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from lamsearch.metrics import metric_of
 from lamsearch.results import QueuedStudy
-from lamsearch.space import SPACE
 from lamsearch.storage import Scored
 
 _WIDTH, _HEIGHT, _EDGE = 200.0, 56.0, 5.0
@@ -46,7 +45,7 @@ def small_figure(study: QueuedStudy, points: Sequence[Scored]) -> Markup:
 
 
 def _words(study: QueuedStudy, drawn: Sequence[Scored]) -> str:
-    metric, first = metric_of(study.metric), SPACE.dimensions[0]
+    metric, first = metric_of(study.metric), study.space.dimensions[0]
     best = max(drawn, key=lambda one: one.score)
     low, high = min(one.at for one in drawn), max(one.at for one in drawn)
     return (

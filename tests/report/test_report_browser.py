@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import several_records as several
 import study_records as made
 
 from lamsearch.report import write
@@ -27,7 +28,7 @@ ARGUMENTS = [
     "--no-first-run", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 PAPER = 688  # CSS pixels between the margins of A4: (210 − 2·14) mm
-PAGES = ("real", "hostile")
+PAGES = ("real", "hostile", "several")
 
 # More than ten candidates, so that some rows are folded away, and one λ at which training diverges.
 STUDY = """
@@ -104,6 +105,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def addresses(desk: Path) -> dict[str, str]:
     """The pages by their names, as addresses of files."""
     write(made.hostile(), desk / "hostile")
+    write(several.finished(several.FIVE), desk / "several")
     return {name: (desk / name / "index.html").as_uri() for name in PAGES}
 
 

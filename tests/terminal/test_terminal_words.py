@@ -12,7 +12,9 @@ from pseudo_terminal import status
 from rich.console import Console
 
 from lamsearch.results import QueuedStudy, Selected, StudyState
-from lamsearch.terminal.layout import Layout, clock, left_of, timing
+from lamsearch.space import LAMBDA, Dimension, Scale, Space
+from lamsearch.terminal.glyphs import ASCII, UNICODE
+from lamsearch.terminal.layout import Layout, chosen_of, clock, left_of, timing
 from lamsearch.terminal.live import Screen
 from lamsearch.terminal.overview import Overview
 
@@ -102,6 +104,22 @@ def test_a_study_of_the_queue_says_what_people_ask_of_it() -> None:
     ]
     (line,) = drawn(Overview([queued("digits", StudyState.QUEUED)]))
     assert line == "digits  queued   25 %  3/12 trials  1:01"
+
+
+def test_a_chosen_point_is_named_by_all_its_values() -> None:
+    """Where dimensions are several the queue and a study's status name every value, in letters that
+    the terminal has."""
+    rate = Dimension(name="eta_max", symbol="η_max", about="", scale=Scale.LOG)
+    chosen = Selected(point=(-2.5, -1.0), rule="best", score=None)
+    both = Space(dimensions=(LAMBDA, rate))
+    lines = drawn(Overview([queued("cifar10", StudyState.DONE, selected=chosen, space=both)]))
+    assert lines[0].endswith("λ = 0.00316, η_max = 0.1")
+    shown = dataclasses.replace(status(0), selected=chosen, space=both)
+    assert chosen_of(shown, UNICODE) == "given: λ = 0.00316, η_max = 0.1"
+    assert chosen_of(shown, ASCII) == "given: lambda = 0.00316, η_max = 0.1"
+    console = Console(file=io.StringIO(), width=80, height=24)
+    text = "".join(one.text for one in console.render(Layout(status=shown)))
+    assert "given: λ = 0.00316, η_max = 0.1" in text
 
 
 def test_why_nobody_serves_a_study_is_below_the_queue() -> None:

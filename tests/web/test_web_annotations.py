@@ -17,6 +17,8 @@ from lamsearch.results import (
     TrialRecord,
     TrialState,
 )
+from lamsearch.space import LAMBDA, Dimension, Scale, Space
+from lamsearch.storage import PlannedStage
 from lamsearch.web.annotations import Annotations
 
 
@@ -95,3 +97,61 @@ def test_failure_is_said() -> None:
     shown = record(trial(1, TrialState.FAIL), failure="coarse: <script> *all* failed")
     note = Annotations().note(shown, "coarse", {"coarse": 1})
     assert r"The study failed: coarse: \<script\> \*all\* failed" in note
+
+
+BATCH = Dimension(name="batch_size", symbol="batch size", about="", scale=Scale.INTEGER)
+UNITS = Dimension(
+    name="hidden", symbol="hidden", about="", scale=Scale.CHOICE, choices=([50], [100, 50])
+)
+SPACE_OF_THREE = Space(dimensions=(LAMBDA, BATCH, UNITS))
+
+
+class Several(StudyRecord):
+    """A study that searches three dimensions."""
+
+    space = SPACE_OF_THREE  # type: ignore[assignment]  # a property there
+
+
+def several() -> StudyRecord:
+    """Return a study of two trials in three dimensions, with its choice."""
+    points = [(-1.0, 20.0, 0.0), (-2.0, 60.0, 1.0)]
+    trials = tuple(trial(number + 1, point=point) for number, point in enumerate(points))
+    stage = StageRecord(name="coarse", bounds=((-5.0, -1.0), (10.0, 80.0), (0.0, 1.0)),
+                        trials=trials)  # fmt: skip
+    whole = record(*trials, stages={"coarse": stage})
+    fields = {name: getattr(whole, name) for name in whole.__dataclass_fields__}
+    selected = Selected(point=points[1], rule="best", score=Score(mean=0.5, se=0.1, n=2))
+    return Several(**{**fields, "selected": selected})
+
+
+def test_a_note_speaks_of_points() -> None:
+    """The note of a search in three dimensions has each one's bounds, whole numbers as such and
+    choices by name, and the chosen values."""
+    note = Annotations().note(several(), "coarse", {"coarse": 1})
+    assert "| λ | 1e-05 to 0.1 |" in note
+    assert "| batch size | 10 to 80 |" in note
+    assert r"| hidden | \[50\] or \[100, 50\] |" in note
+    assert r"**λ = 0.01, batch size = 60, hidden = \[100, 50\]** was chosen: best." in note
+    stage = PlannedStage(
+        study="s", study_id="1", stage="coarse", number=1,
+        bounds=((-5.0, -1.0), (10.0, 80.0), (0.0, 1.0)), planned=2, finished=2, best=0.5,
+        over=False, failure=None, metric="accuracy", space=SPACE_OF_THREE,
+    )  # fmt: skip
+    found = Annotations().attributes(stage)
+    assert (found["λ"], found["batch size"]) == ("1e-05 to 0.1", "10 to 80")
+    assert found["hidden"] == "[50] or [100, 50]"
+
+
+def test_a_figure_has_a_panel_for_each_dimension() -> None:
+    """Each dimension has axes of its own: values on a logarithmic one, choices by name, the chosen
+    one as a line in each."""
+    found = json.loads(Annotations().figures(several(), "coarse")["accuracy-over-parameters"])
+    layout, axes = found["layout"], {one["xaxis"]: one for one in found["data"]}
+    assert axes["x"]["x"] == [0.01, 0.1]
+    assert axes["x2"]["x"] == [60.0, 20.0]
+    assert axes["x3"]["x"] == ["[100, 50]", "[50]"]
+    assert [one["y"] for one in axes.values()] == [[50.02, 50.01]] * 3
+    assert layout["xaxis"]["type"] == "log"
+    assert layout["xaxis3"]["categoryarray"] == ["[50]", "[100, 50]"]
+    assert [one["x0"] for one in layout["shapes"]] == [0.01, 60.0, "[100, 50]"]
+    assert [one["showlegend"] for one in found["data"]] == [True, False, False]
