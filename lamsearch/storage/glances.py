@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lamsearch.results import STAGES
-from lamsearch.space import SPACE
+from lamsearch.space import LAMBDA
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database
 from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
@@ -80,7 +80,7 @@ def _points_query(names: list[str]) -> sa.Select[Any]:
         .join(PARAMS, param.trial_id == trial.trial_id)
         .where(stages.c.study.in_(names), stages.c.name.in_(STAGES))
         .where(sa.cast(trial.state, sa.String) == "COMPLETE")
-        .where(param.param_name == SPACE.dimensions[0].name)
+        .where(param.param_name == LAMBDA.name)  # the first dimension of every space
         .where(value.value.is_not(None))
         .group_by(stages.c.study, stages.c.name, param.param_value)
         .subquery()

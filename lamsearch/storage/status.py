@@ -19,7 +19,7 @@ from lamsearch.storage.damage import believed, damage_is_said
 from lamsearch.storage.documents import metric_name, point_from
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import lease_holds
-from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
+from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, USER_ATTRIBUTES, VALUES
 from lamsearch.storage.planned import is_ours, planned_ids
 from lamsearch.storage.retries import retried
 from lamsearch.storage.states import state_of
@@ -213,7 +213,7 @@ def _points_query(name: str, dialect: str, space: Space) -> sa.Select[Any]:
     """The database averages over replicates and joins what lies near: 10,000 trials stay few."""
     trial, value, param = TRIALS.c, VALUES.c, PARAMS.c
     done = sa.and_(cohorts.c.study == name, cohorts.c.state == DONE)
-    means = (
+    query = (
         sa.select(
             stages.c.name.label("stage"),
             param.param_value.label("x"),
@@ -230,8 +230,12 @@ def _points_query(name: str, dialect: str, space: Space) -> sa.Select[Any]:
         .where(param.param_name == space.dimensions[0].name)
         .where(value.value.is_not(None))
         .group_by(stages.c.name, param.param_value)
-        .subquery()
     )
+    if len(space.dimensions) > 1:  # two candidates may have one λ
+        ours, key = USER_ATTRIBUTES.c, "candidate"
+        mine = sa.and_(ours.trial_id == trial.trial_id, ours.key == key)
+        query = query.join(USER_ATTRIBUTES, mine).group_by(ours.value_json)
+    means = query.subquery()
     cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]
     return sa.select(
         means.c.stage,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from lamsearch.errors import InputError, Issue, StudyFileError
 from lamsearch.metrics import metric_of
@@ -18,6 +18,8 @@ from lamsearch.study import Study, issues_of
 from lamsearch.trainers.failures import Guarded
 from lamsearch.trainers.protocol import Splits, Task, TrainerKind
 from lamsearch.trainers.registry import kind_named
+from lamsearch.trainers.searched import searched_issues, settings_at
+from lamsearch.trainers.searched import splitting as splitting_of
 
 
 def kind_of(study: Study) -> TrainerKind:
@@ -27,6 +29,15 @@ def kind_of(study: Study) -> TrainerKind:
         InputError: It is not registered here, or cannot be loaded.
     """
     return kind_named(study.trainer.name)
+
+
+def splitting(study: Study) -> frozenset[str]:
+    """Return the names of what a study searches that its trainer cannot train in one cohort.
+
+    Raises:
+        InputError: The study's trainer is not registered here, or cannot be loaded.
+    """
+    return splitting_of(study, kind_of(study)) if len(study.space.dimensions) > 1 else frozenset()
 
 
 def check(study: Study, where: str = "study") -> Study:
@@ -61,28 +72,25 @@ def trainer_for(
     """Return what trains ``points``, one for each trial, at a stage's settings.
 
     Raises:
-        InputError: The study's trainer is not registered here, or cannot be loaded.
+        InputError: The study's trainer is not registered here, or cannot be loaded; or its points
+            hold what no study file may.
         TrainerFailedError: It raised.
     """
     kind = kind_of(study)
+    settings = settings_at(study, kind, stage, points)
     task = Task(
         points=tuple(points),
         splits=splits,
-        training=study.training_of(stage),
-        options=_options(study, kind),
+        training=settings.training,
+        options=settings.options,
+        augment=settings.augment,
+        per_model=settings.per_model,
         classes=classes,
         seed=tuple(seed),
         test=test,
         metric=metric_of(study.metric),
     )
     return Guarded(kind, task)
-
-
-def _options(study: Study, kind: TrainerKind) -> BaseModel:
-    """The trainer's own settings, from the table that has them."""
-    if kind.table == "network":
-        return study.network
-    return kind.options.model_validate(study.trainer.options)
 
 
 def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
@@ -101,6 +109,7 @@ def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
             kind.options.model_validate({k: v for k, v in options.items() if k not in unknown})
         except ValidationError as error:
             yield from issues_of(error, ("trainer",), kind.options)
+    yield from searched_issues(study, kind)
     for stage in study.stages:
         if study.halves(stage) and not kind.prunes:
             rule = f"needs a trainer that lets trials go early, which {kind.name!r} does not"
