@@ -102,6 +102,13 @@ class Dimension:
         value = self.value(coordinate)
         return format(value, form) if isinstance(value, float) else str(value)
 
+    def span_words(self, interval: Interval) -> str:
+        """Return an interval of coordinates as text: ``-5 to -1``; of a choice its values."""
+        low, high = interval
+        if self.ordered:
+            return f"{self.shown(low, 'g')} to {self.shown(high, 'g')}"
+        return " | ".join(map(str, self.choices[round(low) : round(high) + 1]))
+
     def named(self, coordinate: float) -> Any:
         """Return what stands under ``name``: the value, or the coordinate of a ``log10_…``."""
         return float(coordinate) if self.scale is Scale.LOG10 else self.value(coordinate)

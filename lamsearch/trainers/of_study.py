@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lamsearch.errors import InputError, Issue, StudyFileError
 from lamsearch.metrics import metric_of
 from lamsearch.results import FloatArray, IntArray, StageName
 from lamsearch.space import Point
-from lamsearch.study import Study, issues_of
+from lamsearch.study import Study, Training, issues_of
 from lamsearch.trainers.failures import Guarded
 from lamsearch.trainers.protocol import Splits, Task, TrainerKind
 from lamsearch.trainers.registry import kind_named
-from lamsearch.trainers.searched import searched_issues, settings_at
+from lamsearch.trainers.searched import options_of, searched_issues, settings_at
 from lamsearch.trainers.searched import splitting as splitting_of
 
 
@@ -38,6 +38,21 @@ def splitting(study: Study) -> frozenset[str]:
         InputError: The study's trainer is not registered here, or cannot be loaded.
     """
     return splitting_of(study, kind_of(study)) if len(study.space.dimensions) > 1 else frozenset()
+
+
+def settings(study: Study, stage: StageName, points: Sequence[Point]) -> tuple[BaseModel, Training]:
+    """Return the trainer's own settings and [training] for a cohort's points.
+
+    Where a sampler is yet to choose those, there are none, and the study's own are returned.
+
+    Raises:
+        InputError: The study's trainer is not registered here, or cannot be loaded.
+    """
+    kind = kind_of(study)
+    if not points:
+        return options_of(study, kind, {}), study.training_of(stage)
+    found = settings_at(study, kind, stage, points)
+    return found.options, found.training
 
 
 def check(study: Study, where: str = "study") -> Study:
