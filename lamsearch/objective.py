@@ -15,7 +15,8 @@ from lamsearch import data as datasets
 from lamsearch.errors import InputError
 from lamsearch.results import StageName, Trained, TrialState
 from lamsearch.search import training_seed
-from lamsearch.space import SPACE, Bounds, Point
+from lamsearch.space import LAMBDA, Bounds, Point
+from lamsearch.storage.distributions import suggested
 from lamsearch.study import Study, read_study
 from lamsearch.trainers import TrainerFailedError, check, trainer_for
 
@@ -56,7 +57,7 @@ class Objective:
         section = getattr(self.study, stage)
         bounds: Bounds | None = getattr(section, "bounds", None)
         if bounds is None:
-            raise InputError(f"{stage}.{SPACE.dimensions[0].name}: is required for an objective")
+            raise InputError(f"{stage}.{LAMBDA.name}: is required for an objective")
         self.bounds = bounds
         self.stage = stage
         data = datasets.load(self.study, Path(data_dir), origin=origin)
@@ -64,7 +65,7 @@ class Objective:
 
     def __call__(self, trial: optuna.trial.Trial) -> float:
         """Train at the trial's point and return the validation score."""
-        point = self._suggested(trial)
+        point = suggested(trial, self.study.space, self.bounds)
         try:
             with threadpool_limits(limits=1):
                 trained = self._trained(point, trial)
@@ -77,10 +78,6 @@ class Objective:
         trial.set_user_attr("validation_loss", trained.validation_loss)
         trial.set_user_attr(f"train_{self.study.metric}", trained.train_score)
         return trained.score
-
-    def _suggested(self, trial: optuna.trial.Trial) -> Point:
-        pairs = zip(SPACE.dimensions, self.bounds, strict=True)
-        return tuple(trial.suggest_float(one.name, *interval) for one, interval in pairs)
 
     def _trained(self, point: Point, trial: optuna.trial.Trial) -> Trained:
         trainer = trainer_for(

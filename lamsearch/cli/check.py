@@ -18,8 +18,7 @@ from lamsearch.errors import DataError
 from lamsearch.planning import lacking
 from lamsearch.results import StageName
 from lamsearch.search import CohortPlan, StagePlan, expected, halving
-from lamsearch.space import SPACE
-from lamsearch.study import Study, cautions, read_study
+from lamsearch.study import Network, Study, cautions, read_study
 from lamsearch.terminal import print_table
 
 
@@ -38,16 +37,22 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     small = list(lacking(study, features, classes))
     rows, seconds = [], 0.0
     costs = _Costs(study, features, classes, measured=not small and study.uses_network)
+    splitting = trainers.splitting(study)
     for stage in study.stages:
-        planned = expected(study, stage)
-        models = [n for cohort in planned.cohorts for n in _models(study, stage, cohort)]
-        seconds += sum(costs.of_cycle(stage, count) for count in models)
-        rows.append(_row(study, planned, sum(models)))
-    header = ["stage", "trials", "cohorts", "updates", "in all", "log10 λ"]
+        planned, models = expected(study, stage, splitting), 0
+        for cohort in planned.cohorts:
+            counts = _models(study, stage, cohort)
+            models += sum(counts)
+            seconds += sum(costs.of_cycle(stage, cohort, count) for count in counts)
+        rows.append(_row(study, planned, models))
+    header = ["stage", "trials", "cohorts", "updates", "in all", study.space.plain_label]
     print_table(header, rows, title=f"{study.name}: the file is right")
     if not small and study.uses_network:  # what others cost is not known
         echo(f"about {_duration(seconds)} of training on one core of this machine, "
                    "evaluation and start-up not counted")  # fmt: skip
+    if splitting:
+        echo(f"as many cohorts as {' and '.join(sorted(splitting))} may lead to after coarse: "
+             "which values are left decides, and what they cost")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
         echo(f"more where {' or '.join(growing)} is extended")
     for text in [*cautions(study), *small, *seen]:
@@ -60,17 +65,22 @@ class _Costs:
     def __init__(self, study: Study, features: int, classes: int, *, measured: bool) -> None:
         self._study, self._features, self._classes = study, features, classes
         self._measured = measured  # what does not fit into memory is not tried
-        self._seconds: dict[tuple[int, int, int], float] = {}
+        self._seconds: dict[str, float] = {}
 
-    def of_cycle(self, stage: StageName, count: int) -> float:
-        """Return the seconds of one cycle of ``count`` models trained together."""
+    def of_cycle(self, stage: StageName, cohort: CohortPlan, count: int) -> float:
+        """Return the seconds of one cycle of ``count`` models of a cohort trained together."""
         if not self._measured:
             return 0.0
-        settings = self._study.settings_of(stage)
-        size = (settings.components or self._features, count, settings.training.batch_size)
-        if size not in self._seconds:
-            self._seconds[size] = _seconds(self._study, self._classes, *size)
-        return self._seconds[size] * 2 * settings.training.step_size
+        points = [one.point for one in cohort.trials if one.point is not None]
+        network, training = trainers.settings(self._study, stage, points)
+        assert isinstance(network, Network)  # noqa: S101  # what others cost is not measured
+        features = self._study.settings_of(stage).components or self._features
+        key = f"{network!r} {features} {count} {training.batch_size}"
+        if key not in self._seconds:
+            self._seconds[key] = _seconds(
+                network, self._classes, features, count, training.batch_size
+            )
+        return self._seconds[key] * 2 * training.step_size
 
 
 def _row(study: Study, planned: StagePlan, model_cycles: int) -> list[str]:
@@ -127,17 +137,20 @@ def _interval(study: Study, planned: StagePlan) -> str:
         return f"{len(section.values)} given"
     bounds = getattr(section, "bounds", None)
     if bounds is not None:
-        return ", ".join(f"{low:g} to {high:g}" for low, high in bounds)
+        return ", ".join(
+            dimension.span_words(interval)
+            for dimension, interval in zip(study.space.dimensions, bounds, strict=True)
+        )
     point = getattr(section, "point", None)
     if point is not None:
-        return SPACE.numbers(point, "g")
+        return study.space.numbers(point, "g")
     return {"fine": "span of coarse's best", "finalists": "best apart"}.get(planned.stage, "winner")
 
 
-def _seconds(study: Study, classes: int, features: int, cohort: int, batch_size: int) -> float:
+def _seconds(network: Network, classes: int, features: int, cohort: int, batch_size: int) -> float:
     from lamsearch.diagnostics.calibration import calibrate
 
-    return calibrate(features, study.network.hidden, classes, cohort, batch_size, seconds=0.3)
+    return calibrate(features, network.hidden, classes, cohort, batch_size, seconds=0.3)
 
 
 def _duration(seconds: float) -> str:

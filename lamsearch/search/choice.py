@@ -34,7 +34,9 @@ def winner(
 
     ``best``: the candidate with the best mean. ``one_standard_error``: the one with the largest λ
     whose mean is within one standard error of the best, of their difference over paired replicates
-    (Breiman et al. 1984 for unpaired ones): the simpler model where the data do not object.
+    (Breiman et al. 1984 for unpaired ones): the simpler model where the data do not object. In a
+    space with choices, of those that have all of the best one's choices: at another architecture λ
+    does not say which model is the simpler.
     ``model``: the top of a Gaussian process through all means, which need not be a point that was
     tried; where it was not, the score is a prediction.
 
@@ -85,8 +87,12 @@ def _chosen(
         point, score = _modelled(stage, ranked, examples, space)
         return point, score, f"{MODEL_RULE} through mean validation {_plural(title)}"
     if rule == "one_standard_error" and best.n > 1:
-        close = [one for one in ranked if one is best or _within_one(stage, best, one)]
-        best = max(close, key=lambda one: one.point)
+        close = [
+            one
+            for one in ranked
+            if one is best or (_same_choices(best, one, space) and _within_one(stage, best, one))
+        ]
+        best = max(close, key=lambda one: one.point[0])
         largest = space.dimensions[0].symbol
         why = f"largest {largest} within one paired standard error of the best mean"
         return best.point, _measured(best), f"{why} validation {title}"
@@ -122,6 +128,12 @@ def _measured(one: Candidate) -> Score:
     return Score(mean=one.mean, se=one.se or 0.0, n=one.n)
 
 
+def _same_choices(best: Candidate, other: Candidate, space: Space) -> bool:
+    """Whether two candidates are alike in every dimension that has no order."""
+    triples = zip(space.dimensions, best.point, other.point, strict=True)
+    return all(x == y for dimension, x, y in triples if not dimension.ordered)
+
+
 def _within_one(stage: StageRecord, best: Candidate, other: Candidate) -> bool:
     """Whether two candidates' means differ by at most the standard error of the difference."""
     gaps = paired_differences(stage, best.candidate, other.candidate)
@@ -129,9 +141,10 @@ def _within_one(stage: StageRecord, best: Candidate, other: Candidate) -> bool:
 
 
 def _edge_warnings(stage: StageRecord, chosen: Point, space: Space) -> Iterator[str]:
-    """Say in which dimensions a stage tried nothing on one side of the chosen point."""
+    """Say in which ordered dimensions a stage tried nothing on one side of the chosen point."""
     points = {trial.point for trial in stage.trials if trial.point is not None}
-    for index, dimension in enumerate(space.dimensions):
+    ordered = [pair for pair in enumerate(space.dimensions) if pair[1].ordered]
+    for index, dimension in ordered:
         values, at = sorted({point[index] for point in points}), chosen[index]
         if len(values) < (2 if stage.name == "finalists" else 3):
             continue

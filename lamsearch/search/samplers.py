@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
 from lamsearch.study.samplers import Sampler
+
+_EXCHANGED = 256  # points: a second
 
 
 def uniform(count: int, dimensions: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -14,14 +18,20 @@ def uniform(count: int, dimensions: int, rng: np.random.Generator) -> npt.NDArra
 
 
 def stratified(count: int, dimensions: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Draw one in each of ``count`` equal strata of each dimension.
+    """Draw one in each of ``count`` equal strata of each dimension, ascending in the first.
 
-    They ascend in the first dimension, and come in a random order in the others: Latin hypercube
-    sampling (McKay, Beckman and Conover 1979).
+    In several dimensions that is a Latin hypercube (McKay, Beckman and Conover 1979), of which the
+    strata are exchanged between points as long as its centred discrepancy falls: SciPy's
+    ``random-cd``, which does not pay beyond a few hundred points. It is lower than that of as many
+    scrambled Sobol points for each of 8 to 64 points in 2, 3 and 5 dimensions.
     """
-    shares = rng.random((count, dimensions))
-    strata = [np.arange(count), *(rng.permutation(count) for _ in range(1, dimensions))]
-    return np.asarray((np.stack(strata, axis=1) + shares) / count)
+    if dimensions == 1:
+        return np.asarray((np.arange(count)[:, None] + rng.random((count, 1))) / count)
+    from scipy.stats import qmc  # a quarter of a second that searches of λ alone do not need
+
+    exchanged: Literal["random-cd"] | None = "random-cd" if 1 < count <= _EXCHANGED else None
+    found = qmc.LatinHypercube(dimensions, optimization=exchanged, seed=rng).random(count)
+    return np.asarray(found[np.argsort(found[:, 0])])
 
 
 RANDOM = Sampler(name="random", draw=uniform)

@@ -26,7 +26,7 @@ from lamsearch.search.choice import winner
 from lamsearch.search.finalists import extension, finalists, proposals, spacing
 from lamsearch.search.narrowing import Batch, further, narrow, searched
 from lamsearch.search.plan import StagePlan, plan_candidates, plan_search
-from lamsearch.space import Point
+from lamsearch.space import Bounds, Point
 from lamsearch.study import Study
 
 GIVEN = "given in the study file"
@@ -38,7 +38,8 @@ class Standing:
 
     ``examples`` has by stage how many validation examples it has, ``rounds`` how many rounds of
     candidates were planned for it. ``tested`` says that the test set's opening is planned,
-    and ``search_ended`` why searching ended before its stages did.
+    and ``search_ended`` why searching ended before its stages did. ``splitting`` names what is
+    searched and cannot be trained in one cohort, as its trainer declares.
     """
 
     examples: Mapping[StageName, int]
@@ -47,6 +48,7 @@ class Standing:
     selected: Selected | None = None
     tested: bool = False
     search_ended: str | None = None
+    splitting: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def next_step(study: Study, standing: Standing) -> Step:
         chosen = _choice(study, standing)
         return Choose(selected=replace(chosen, inputs=_inputs(standing)))
     if todo:
-        return _plan(plan_candidates(study, "final", [standing.selected.point]), standing)
+        return _plan(_candidates(study, "final", standing, [standing.selected.point]), standing)
     final = standing.stages.get("final")
     if final is None or standing.tested:
         return Done()
@@ -146,13 +148,13 @@ def _plan_stage(study: Study, stage: StageName, standing: Standing) -> StagePlan
     if stage == "finalists" and study.finalists is not None:
         source: StageName = "fine" if "fine" in done else "coarse"
         keep = study.finalists.keep
-        chosen = finalists(done[source], keep=keep, examples=examples[source])
-        return plan_candidates(study, stage, chosen)
+        chosen = finalists(done[source], keep=keep, examples=examples[source], space=study.space)
+        return _candidates(study, stage, standing, chosen)
     fine = study.fine
     if stage == "fine" and fine is not None and fine.values is None and "coarse" in done:
-        bounds = narrow(done["coarse"], keep=fine.kept, examples=examples["coarse"])
-        return plan_search(study, stage, bounds)
-    return plan_search(study, stage)
+        bounds = _narrowed(study, standing)
+        return plan_search(study, stage, bounds, splitting=standing.splitting)
+    return plan_search(study, stage, splitting=standing.splitting)
 
 
 def _more(study: Study, standing: Standing) -> Plan | None:
@@ -164,6 +166,7 @@ def _more(study: Study, standing: Standing) -> Plan | None:
         trials = plan_search(
             study, "fine", batch.bounds,
             count=batch.count, part=batch.part, after=_planned(standing.stages["fine"]),
+            splitting=standing.splitting,
         )  # fmt: skip
         kind = DecisionKind.EXTENSION if batch.extension else DecisionKind.ROUND
         return _plan(trials, standing, kind)
@@ -208,10 +211,21 @@ def _fine_batch(study: Study, standing: Standing) -> Batch | None:
         return None
     if "coarse" in done:
         within = searched(done["coarse"])
-        first = narrow(done["coarse"], keep=fine.kept, examples=examples["coarse"])
+        first = _narrowed(study, standing)
     else:
         first = within = searched(done["fine"])
-    return further(done["fine"], fine, first, within=within, examples=examples["fine"])
+    return further(
+        done["fine"], fine, first, within=within, examples=examples["fine"], space=study.space
+    )
+
+
+def _narrowed(study: Study, standing: Standing) -> Bounds:
+    """Where coarse's best lie."""
+    keep = study.fine.kept if study.fine is not None else 1
+    return narrow(
+        standing.stages["coarse"],
+        keep=keep, examples=standing.examples["coarse"], space=study.space,
+    )  # fmt: skip
 
 
 def _extension(study: Study, standing: Standing) -> Sequence[Point]:
@@ -225,7 +239,8 @@ def _extension(study: Study, standing: Standing) -> Sequence[Point]:
         return ()
     return extension(
         done["finalists"],
-        step=spacing(source), within=within, examples=standing.examples["finalists"],
+        step=spacing(source, study.space), within=within,
+        examples=standing.examples["finalists"], space=study.space,
     )  # fmt: skip
 
 
@@ -237,12 +252,23 @@ def _next_round(study: Study, standing: Standing) -> Sequence[Point]:
     if standing.rounds["finalists"] >= settings.rounds:
         return ()
     examples = standing.examples["finalists"]
-    return proposals(done["finalists"], count=settings.keep, examples=examples)
+    return proposals(done["finalists"], count=settings.keep, examples=examples, space=study.space)
 
 
 def _further(study: Study, standing: Standing, points: Sequence[Point]) -> StagePlan:
     """The plan of more finalists, numbered after those there are, with the replicates' seeds."""
-    return plan_candidates(study, "finalists", points, after=_planned(standing.stages["finalists"]))
+    after = _planned(standing.stages["finalists"])
+    return _candidates(study, "finalists", standing, points, after=after)
+
+
+def _candidates(
+    study: Study,
+    stage: StageName,
+    standing: Standing,
+    points: Sequence[Point],
+    after: tuple[int, int] = (0, 0),
+) -> StagePlan:
+    return plan_candidates(study, stage, points, after=after, splitting=standing.splitting)
 
 
 def _planned(stage: StageRecord) -> tuple[int, int]:
@@ -262,4 +288,5 @@ def _choice(study: Study, standing: Standing) -> Selected:
     return winner(
         deciding, stages,
         examples=standing.examples[deciding.name], rule=rule, metric=metric_of(study.metric),
+        space=study.space,
     )  # fmt: skip

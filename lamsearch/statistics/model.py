@@ -10,12 +10,13 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lamsearch.results import StageRecord
-from lamsearch.space import SPACE, Bounds, Point, Space, are_apart
+from lamsearch.space import SPACE, Bounds, Dimension, Interval, Point, Space, are_apart, span
 from lamsearch.statistics.candidates import complete_replicates, mean_error, score_of
 from lamsearch.statistics.errors import binomial_error, unseen_variance
 
@@ -23,6 +24,9 @@ from lamsearch.statistics.errors import binomial_error, unseen_variance
 _GRID = 0.01
 _APART = 0.1  # between proposed points
 _LENGTHS = (0.3, 3.0)  # over which the score changes
+_LONGER = (0.3, 12.0)  # the same where dimensions are several: one of them may not matter
+_DIGITS = 3  # of a proposed coordinate
+_ANYWHERE = (-math.inf, math.inf)
 _MANY = 12  # 2^12 points of a Sobol sequence take the grid's place where dimensions are several
 _EXPLORE = 1.0  # standard deviations above the mean that make a point worth a look
 _JITTER = 1e-8  # the least variance of a mean: a numerically safe matrix
@@ -128,26 +132,30 @@ def fit(found: Scores, within: Bounds, space: Space = SPACE) -> Fitted:
 
     Scikit-learn's `GaussianProcessRegressor` with a Matérn 5/2 kernel over the space, with a
     length of its own in each dimension (Rasmussen and Williams 2006, chapter 5); ``alpha`` is the
-    variance of each mean.
+    variance of each mean. A choice is a coordinate of 0 or 1 for each of its values: all of them
+    are as far from each other, but for the lengths. In several dimensions the grid is a Sobol
+    sequence, of the choices that were tried, and the points that were tried.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
     centre, spread = float(found.means.mean()), max(float(found.means.std()), 1e-4)
-    units = [one.unit for one in space.dimensions]
-    lengths = [tuple(unit * length for length in _LENGTHS) for unit in units]
+    units = [unit for one in space.dimensions for unit in _units(one)]
     several = len(units) > 1
+    bounds = [
+        tuple(unit * length for length in (_LONGER if several else _LENGTHS)) for unit in units
+    ]
     kernel = ConstantKernel(1.0, (0.1, 100.0)) * Matern(
-        units if several else units[0], lengths if several else lengths[0], nu=2.5
+        units if several else units[0], bounds if several else bounds[0], nu=2.5
     )
     process = GaussianProcessRegressor(kernel, alpha=found.variances / spread**2)
     with warnings.catch_warnings():
         # a length at its bound is an answer: a straight line, or a few points
         warnings.simplefilter("ignore", ConvergenceWarning)
-        process.fit(found.points, (found.means - centre) / spread)
-    grid = _grid(within, space)
-    mean, sd = process.predict(grid, return_std=True)
+        process.fit(_features(found.points, space), (found.means - centre) / spread)
+    grid = _grid(within, space, found.points)
+    mean, sd = process.predict(_features(grid, space), return_std=True)
     return Fitted(grid=grid, mean=centre + spread * mean, sd=spread * sd)
 
 
@@ -160,27 +168,62 @@ def propose(
     and tried before.
     """
     bound = fitted.mean + _EXPLORE * fitted.sd
-    steps = [_APART * one.unit for one in space.dimensions]
+    steps = [1.0 if not one.ordered else _APART * one.unit for one in space.dimensions]
+    # of one dimension they have been rounded past an end since the first version
+    several = len(space.dimensions) > 1
+    ends = span([tuple(map(float, one)) for one in fitted.grid]) if several else (_ANYWHERE,)
     taken, found = list(tried), list[Point]()
     for index in np.argsort(-bound, kind="stable"):
-        point = tuple(round(float(x), 3) for x in fitted.grid[index])
+        triples = zip(space.dimensions, map(float, fitted.grid[index]), ends, strict=True)
+        point = tuple(_rounded(one, x, interval) for one, x, interval in triples)
         if len(found) < count and all(are_apart(point, other, steps) for other in taken):
             found.append(point)
             taken.append(point)
     return sorted(found)
 
 
-def _grid(within: Bounds, space: Space) -> npt.NDArray[np.float64]:
-    """Points (points, dimensions) that fill the bounds evenly."""
+def _rounded(dimension: Dimension, x: float, interval: Interval) -> float:
+    """A coordinate that can be read: 3 digits of a unit, within what the grid spans."""
+    if dimension.whole:
+        return float(round(x))
+    low, high = interval
+    rounded = round(x, _DIGITS - math.floor(math.log10(dimension.unit)))
+    return min(max(rounded, low), high)
+
+
+def _units(dimension: Dimension) -> tuple[float, ...]:
+    """The unit of each coordinate of a dimension in the model."""
+    return (dimension.unit,) if dimension.ordered else (1.0,) * len(dimension.choices)
+
+
+def _features(points: npt.NDArray[np.float64], space: Space) -> npt.NDArray[np.float64]:
+    """Points as the model has them, a choice as a coordinate of 0 or 1 for each of its values."""
+    columns = []
+    for dimension, column in zip(space.dimensions, points.T, strict=True):
+        values = np.arange(len(dimension.choices), dtype=np.float64)
+        columns.append(column[:, None] if dimension.ordered else column[:, None] == values)
+    return np.concatenate(columns, axis=1, dtype=np.float64)
+
+
+def _grid(within: Bounds, space: Space, tried: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Points (points, dimensions) that fill the bounds evenly, of the choices that were tried."""
     if len(within) == 1:
         (low, high), (dimension,) = within[0], space.dimensions
         steps = round((high - low) / (_GRID * dimension.unit))
         return np.linspace(low, high, max(2, steps + 1))[:, None]
     from scipy.stats import qmc
 
-    lows, highs = np.array(within).T
     shares = qmc.Sobol(len(within), scramble=False).random_base2(_MANY)
-    return np.asarray(lows + (highs - lows) * shares)
+    columns: list[Any] = []
+    for index, (dimension, interval) in enumerate(zip(space.dimensions, within, strict=True)):
+        if dimension.ordered:
+            columns.append([dimension.at_share(interval, float(one)) for one in shares[:, index]])
+        else:
+            choices = np.unique(tried[:, index])
+            columns.append(choices[(shares[:, index] * len(choices)).astype(np.intp)])
+    lows, highs = np.array(within).T
+    inside = ((lows <= tried) & (tried <= highs)).all(axis=1)
+    return np.concatenate([np.stack(columns, axis=1), tried[inside]])
 
 
 def _share(stage: StageRecord) -> bool:

@@ -12,20 +12,23 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from lamsearch.results import STAGES
-from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, VALUES
+from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, USER_ATTRIBUTES, VALUES
 from lamsearch.storage.planned import is_ours, planned_ids
 from lamsearch.storage.tables import DONE, cohorts, stages
 
 
-def candidate_means(names: Iterable[str], dialect: str, parameter: str) -> sa.Subquery:
+def candidate_means(
+    names: Iterable[str], dialect: str, parameter: str, *, apart: bool = False
+) -> sa.Subquery:
     """Return ``study``, ``stage``, ``x`` and ``y``: the mean score at each value of a parameter.
 
-    Of complete planned trials alone: what other programs added to a stage is none of its results.
+    ``apart`` keeps candidates of one value apart, which differ in another parameter. Of complete
+    planned trials alone: what other programs added to a stage is none of its results.
     """
     wanted = list(names)
     trial, value, param = TRIALS.c, VALUES.c, PARAMS.c
     done = sa.and_(cohorts.c.study.in_(wanted), cohorts.c.state == DONE)
-    return (
+    query = (
         sa.select(
             stages.c.study,
             stages.c.name.label("stage"),
@@ -43,5 +46,9 @@ def candidate_means(names: Iterable[str], dialect: str, parameter: str) -> sa.Su
         .where(param.param_name == parameter)
         .where(value.value.is_not(None))
         .group_by(stages.c.study, stages.c.name, param.param_value)
-        .subquery()
     )
+    if apart:
+        ours = USER_ATTRIBUTES.c
+        mine = sa.and_(ours.trial_id == trial.trial_id, ours.key == "candidate")
+        query = query.join(USER_ATTRIBUTES, mine).group_by(ours.value_json)
+    return query.subquery()

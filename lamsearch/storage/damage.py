@@ -120,7 +120,7 @@ def check_points(entries: Sequence[Sequence[Any]], space: Space) -> None:
     """
     for *_, coordinates in entries:
         if coordinates is not None:
-            space.values(tuple(coordinates))
+            space.check(tuple(coordinates))
 
 
 def believed(value: T, *, deep: bool = True) -> T:

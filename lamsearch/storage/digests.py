@@ -21,7 +21,8 @@ from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
 from lamsearch.space import Bounds, Point, Space, space_of
 from lamsearch.storage.decisions import decision_json
-from lamsearch.storage.documents import bounds_from, point_from
+from lamsearch.storage.distributions import parameters
+from lamsearch.storage.documents import bounds_from, chosen_entry, point_from
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.optuna_bridge import SYSTEM_ATTRIBUTES
 from lamsearch.storage.tables import stages, studies
@@ -98,7 +99,7 @@ def check_record(record: TrialRecord, stage: str, trial: FrozenTrial, space: Spa
         StorageError: It is not.
     """
     known = trial.system_attrs.get(TRIAL_KEY)
-    params = {} if record.point is None else space.params(record.point)
+    params = {} if record.point is None else parameters(space, record.point)
     moved = any(trial.params.get(name, x) != x for name, x in params.items())
     if known is not None and (known != of_record(record) or moved):
         raise StorageError(
@@ -166,8 +167,8 @@ def _known(row: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 
 def _of_choice(row: Mapping[Any, Any], selected: Mapping[str, Any]) -> str:
-    names = [one.name for one in space_of(row["document"]).dimensions]
-    chosen = {name: selected.get(name) for name in (*names, *_CHOSEN)}
+    chosen = chosen_entry(selected, space_of(row["document"]))
+    chosen |= {name: selected.get(name) for name in _CHOSEN}
     if "inputs" in selected:  # an earlier version wrote none
         chosen["inputs"] = selected["inputs"]
     if row["search_ended"] is not None:

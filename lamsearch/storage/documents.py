@@ -19,6 +19,7 @@ from lamsearch.space import Bounds, Interval, Point, Space
 # Keys that were named when accuracy was the only metric.
 SCORE = f"validation_{DEFAULT_METRIC.name}"
 FINAL_SCORES = "accuracies"
+_COORDINATES = "coordinates"
 TRAIN_SCORE = "train_{}"  # of Optuna's attributes of a trial, by the metric's name
 
 
@@ -67,12 +68,31 @@ def bounds_of_entry(value: Mapping[str, Any]) -> Bounds | None:
 def choice_document(selected: Selected, space: Space) -> dict[str, Any]:
     """Return a choice as a study's row keeps it."""
     return {
-        **space.params(selected.point),
+        **_choice_entry(selected.point, space),
         "rule": selected.rule,
         SCORE: None if selected.score is None else asdict(selected.score),
         "warnings": selected.warnings,
         "inputs": {stage: asdict(counts) for stage, counts in selected.inputs.items()},
     }
+
+
+def chosen_point(value: Mapping[str, Any], space: Space) -> Point:
+    """Return the point of a choice.
+
+    Raises:
+        KeyError: It has none.
+        ValueError: It is none of that space.
+    """
+    named = value if len(space.dimensions) == 1 else value[_COORDINATES]
+    point = space.point(named)
+    space.check(tuple(map(_number, point)))
+    return point
+
+
+def chosen_entry(value: Mapping[str, Any], space: Space) -> dict[str, Any]:
+    """Return what a digest is made of for the point of a choice, whatever stands there."""
+    names = [_COORDINATES] if len(space.dimensions) > 1 else []
+    return {name: value.get(name) for name in (*names, space.dimensions[0].name)}
 
 
 def final_document(final: FinalScore) -> dict[str, Any]:
@@ -85,6 +105,16 @@ def final_document(final: FinalScore) -> dict[str, Any]:
 def metric_name(document: Mapping[str, Any]) -> str:
     """Return the name of the metric of a study, by its canonical form."""
     return str(document.get("metric", DEFAULT_METRIC.name))
+
+
+def _choice_entry(point: Point, space: Space) -> dict[str, Any]:
+    """λ as every version has written it; where there are several coordinates, a table of all.
+
+    Another parameter may be called as a key of the document is.
+    """
+    params = space.params(point)
+    first = {space.dimensions[0].name: point[0]}
+    return first if len(params) == 1 else {**first, _COORDINATES: params}
 
 
 def _list(value: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lamsearch.results import STAGES
-from lamsearch.space import SPACE
+from lamsearch.space import LAMBDA
 from lamsearch.storage.candidate_means import candidate_means
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database
@@ -68,7 +68,7 @@ def _numbers_query(names: list[str]) -> sa.Select[Any]:
 
 def _points_query(names: list[str], dialect: str) -> sa.Select[Any]:
     """The best of what lies near each other."""
-    means = candidate_means(names, dialect, SPACE.dimensions[0].name)
+    means = candidate_means(names, dialect, LAMBDA.name, apart=True)
     return sa.select(
         means.c.study,
         means.c.stage,

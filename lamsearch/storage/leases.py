@@ -22,6 +22,7 @@ from lamsearch.storage.claims import Claim, Heartbeat, Wait
 from lamsearch.storage.completion import end_trials, finite, write_curves
 from lamsearch.storage.damage import check_cohort, damage_is_said
 from lamsearch.storage.digests import write_digests
+from lamsearch.storage.documents import chosen_point
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.held_out import open_test, write_final
 from lamsearch.storage.limits import end_search_if_due
@@ -221,18 +222,16 @@ class Leases(WorkerTransactions):
             write_final(transaction, self._study, final, models)
             self._finish(transaction, claim, {})
 
+    @damage_is_said()
     def chosen(self) -> Point:
         """Return the committed choice."""
         with self._read() as transaction:
             row = planned_study_row(transaction, self._study)
-            return space_of(row["document"]).point(row["selected"] or {})
+            return chosen_point(row["selected"] or {}, space_of(row["document"]))
 
     @damage_is_said()
     def trained(self) -> dict[int, str | None]:
-        """Return the replicates of the final that are complete, with their models' SHA-256.
-
-        Only they have a model; None where an earlier version wrote no digest down.
-        """
+        """Return the final's complete replicates with their models' SHA-256, where it is known."""
         with self._read() as transaction:
             trials = read_stage(transaction, self._study, "final").trials
             digests = model_digests(transaction, self._study)
@@ -263,7 +262,7 @@ class Leases(WorkerTransactions):
         return first_cohort(transaction, self._study, now=late, own=own, lock=lock)
 
     def _until(self, now: float) -> dict[str, float]:
-        """What a lease of this worker's is from now on."""
+        """What a lease is from now on."""
         return {"renewed": now, "expires": now + self.seconds, "lease_seconds": self.seconds}
 
     def _take(self, transaction: Transaction, row: sa.RowMapping, now: float) -> Claim:

@@ -8,7 +8,7 @@ left out, and planned anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,13 @@ from sqlalchemy.engine import Connection
 from lamsearch.errors import StudyStateError
 from lamsearch.results import Decision, StageName
 from lamsearch.search import TrialPlan
-from lamsearch.space import Bounds, Point, Space, space_of
+from lamsearch.space import Bounds, Point, Scale, Space, space_of
 from lamsearch.storage.decisions import decisions_from
+from lamsearch.storage.distributions import distribution, parameter, suggested
 from lamsearch.storage.documents import bounds_from, bounds_of_entry, point_from
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.optuna_bridge import (
+    PARAMS,
     STUDIES,
     TRIALS,
     USER_ATTRIBUTES,
@@ -33,7 +35,7 @@ from lamsearch.storage.optuna_bridge import (
     trial_id,
 )
 from lamsearch.storage.optuna_rows import start
-from lamsearch.storage.optuna_templates import bounds_for, template
+from lamsearch.storage.optuna_templates import bounds_for, template, values_apart
 from lamsearch.storage.tables import DONE, cohorts, stages, studies
 
 LEFT_OUT = "lamsearch"  # the attribute of a trial that is planned no more
@@ -179,8 +181,19 @@ def settle(
     return entries, tuple(lines)
 
 
-def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: int) -> Point:
-    """Let an adaptive sampler choose the point of a running trial, by what is planned alone."""
+def sample(
+    transaction: Transaction,
+    stage_row: StageRow,
+    trial: int,
+    *,
+    seed: int,
+    fixed: Mapping[int, float],
+) -> Point:
+    """Let an adaptive sampler choose the point of a running trial, by what is planned alone.
+
+    ``fixed`` has the coordinates, by their index, that it must have; so is a choice that has been
+    narrowed to one. What Optuna holds then is what the point's coordinates lead to.
+    """
     query = sa.select(cohorts.c.trials).where(
         cohorts.c.study == stage_row.study, cohorts.c.stage == stage_row.stage
     )
@@ -189,16 +202,35 @@ def sample(transaction: Transaction, stage_row: StageRow, trial: int, *, seed: i
     study = PlannedTrialsStudy(
         f"{stage_row.study}/{stage_row.stage}", transaction.optuna, sampler, planned
     )
-    study.get_trials(deepcopy=False)  # the cache must know a trial before it is asked for
+    # the cache must know a trial before it is asked for
+    known = {trial_id(one): one for one in study.get_trials(deepcopy=False)}
+    bounds, dimensions = bounds_of_entry(known[trial].user_attrs) or (), stage_row.space.dimensions
+    narrowed = {
+        index: low
+        for index, (one, (low, high)) in enumerate(zip(dimensions, bounds, strict=True))
+        if not one.ordered and low == high
+    }
+    fixed = {**narrowed, **fixed}
+    for index, x in fixed.items():
+        kind = distribution(dimensions[index], bounds[index])
+        value = kind.to_internal_repr(parameter(dimensions[index], x))
+        transaction.optuna.set_trial_param(trial, dimensions[index].name, value, kind)
     found = optuna.trial.Trial(study, trial)
-    names = [one.name for one in stage_row.space.dimensions]
-    bounds = bounds_of_entry(found.user_attrs) or ()
-    point = tuple(
-        found.suggest_float(name, *interval) for name, interval in zip(names, bounds, strict=True)
-    )
-    for name, value in stage_row.space.parameters(point).items():
-        found.set_user_attr(name, value)
+    drawn = suggested(found, stage_row.space, bounds)
+    point = tuple(fixed.get(index, x) for index, x in enumerate(drawn))
+    _record(transaction, trial, stage_row.space, point)
+    for name, attribute in values_apart(stage_row.space, point).items():
+        found.set_user_attr(name, attribute)
     return point
+
+
+def _record(transaction: Transaction, trial: int, space: Space, point: Point) -> None:
+    """Have Optuna hold the values at a point's coordinates: a suggested one may lie beside it."""
+    for dimension, x in zip(space.dimensions, point, strict=True):
+        if dimension.scale is Scale.LOG:
+            where = (PARAMS.c.trial_id == trial, PARAMS.c.param_name == dimension.name)
+            value = parameter(dimension, x)
+            transaction.execute(sa.update(PARAMS).where(*where).values(param_value=value))
 
 
 def _states(

@@ -20,9 +20,11 @@ from lamsearch.storage.damage import check_points
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.expiry import holds
 from lamsearch.storage.planned import StageRow, read_stage_row, sample, settle
+from lamsearch.storage.splitting import splitting_of
 from lamsearch.storage.states import CANCELLED, PAUSED
 from lamsearch.storage.study_rows import deleted, find_study_row, planned_study_row
 from lamsearch.storage.tables import ACTIVE, DONE, LEASED, OPEN, TEST, cohorts, studies
+from lamsearch.study import parse_study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +219,16 @@ def lost(transaction: Transaction, claim: Claim) -> LeaseLostError:
 
 
 def _sample(transaction: Transaction, stage_row: StageRow, entries: list[list[Any]]) -> None:
-    seed = planned_study_row(transaction, stage_row.study)["document"]["seed"]
+    """Let a sampler choose the points that are open; what splits cohorts is the first one's."""
+    study = parse_study(planned_study_row(transaction, stage_row.study)["document"])
+    splitting, dimensions = splitting_of(study), stage_row.space.dimensions
+    apart = [index for index, one in enumerate(dimensions) if one.name in splitting]
+    first = next((entry[2] for entry in entries if entry[2] is not None), None)
     for entry in entries:
-        entropy = (seed, STAGES.index(stage_row.stage), entry[1])
+        if entry[2] is not None:
+            continue
+        entropy = (study.seed, STAGES.index(stage_row.stage), entry[1])
         state = int(np.random.SeedSequence(entropy, spawn_key=(3,)).generate_state(1)[0])
-        entry[2] = list(sample(transaction, stage_row, entry[0], seed=state))
+        fixed = {index: first[index] for index in apart} if first is not None else {}
+        entry[2] = list(sample(transaction, stage_row, entry[0], seed=state, fixed=fixed))
+        first = first or entry[2]

@@ -23,6 +23,7 @@ from lamsearch.storage.optuna_bridge import STUDIES
 from lamsearch.storage.planned import is_ours
 from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.retries import retried
+from lamsearch.storage.splitting import splitting_of
 from lamsearch.storage.states import CANCELLED, check_priority
 from lamsearch.storage.study_rows import find_study_row
 from lamsearch.storage.tables import (
@@ -62,7 +63,9 @@ def create(
             or this very study was cancelled.
     """
     check_priority(priority)
-    first = list(next_steps(study, Standing(examples=validation_images)))
+    splitting = splitting_of(study)
+    standing = Standing(examples=validation_images, splitting=splitting)
+    first = list(next_steps(study, standing))
     try:
         with database.write() as transaction:
             row = find_study_row(transaction, study.name)
@@ -74,7 +77,7 @@ def create(
                     "data_facts": None if facts is None else asdict(facts),
                     "environment": None if environment is None else asdict(environment),
                     "origin": origin, "files": files, "created": transaction.now(), "openings": [],
-                    "priority": priority, "expected_updates": expected_updates(study),
+                    "priority": priority, "expected_updates": expected_updates(study, splitting),
                 }  # fmt: skip
                 transaction.execute(sa.insert(studies).values(**values))
                 _refuse_foreign(transaction, study)

@@ -23,7 +23,7 @@ from lamsearch.space import Space
 from lamsearch.statistics import validation_images
 from lamsearch.storage.damage import believed
 from lamsearch.storage.decisions import inputs_from
-from lamsearch.storage.documents import FINAL_SCORES, SCORE
+from lamsearch.storage.documents import FINAL_SCORES, SCORE, chosen_point
 
 
 def selected_from(value: dict[str, Any] | None, space: Space) -> Selected | None:
@@ -33,7 +33,7 @@ def selected_from(value: dict[str, Any] | None, space: Space) -> Selected | None
     score = value[SCORE]
     return believed(
         Selected(
-            point=space.point(value),
+            point=chosen_point(value, space),
             rule=value["rule"],
             score=None if score is None else _score(score, value["rule"]),
             warnings=tuple(value["warnings"]),

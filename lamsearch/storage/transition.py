@@ -39,6 +39,7 @@ from lamsearch.storage.optuna_templates import template
 from lamsearch.storage.planned import read_stage_row
 from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.reading import read_stage
+from lamsearch.storage.splitting import splitting_of
 from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import DONE, OPEN, TEST, cohorts, stages, studies
 from lamsearch.study import Study
@@ -139,6 +140,7 @@ def _standing(
         selected=planned.selected,
         tested=TEST in dict(state.cohorts),
         search_ended=state.search_ended,
+        splitting=splitting_of(planned.study),
     )
     return planned, standing
 
@@ -188,8 +190,9 @@ def _insert_cohorts(
 ) -> None:
     bounds = _drawn_within(study, planned)
     total = study.training_of(planned.stage).updates
+    space = study.space
     templates = [
-        template(one, cohort.number, bounds, study.space)
+        template(one, cohort.number, bounds, space)
         for cohort in planned.cohorts
         for one in cohort.trials
     ]

@@ -4,6 +4,7 @@ Enters: a TOML file (or its canonical dictionary). Leaves: a frozen, checked `St
 with every issue in it. Refuses to know what happens to a study later.
 """
 
+from lamsearch.study.altered import issues_with, laid_over
 from lamsearch.study.cautions import cautions
 from lamsearch.study.data import Assigned, Data, Sizes
 from lamsearch.study.document import NAME_PATTERN, Study
@@ -22,7 +23,7 @@ from lamsearch.study.sources import SOURCES, source_of
 
 __all__ = [
     "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
-    "cautions", "differences", "json_schema", "issues_of",
+    "cautions", "issues_with", "laid_over", "differences", "json_schema", "issues_of",
     "StageSettings", "recorded_settings",
     "Data", "Network", "Training", "Coarse", "Fine", "Finalists", "Final",
     "Limits", "SOURCES", "source_of", "Assigned", "Sizes",

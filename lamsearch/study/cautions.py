@@ -25,7 +25,7 @@ def cautions(study: Study) -> list[str]:
         given = _log10_lambdas(study, stage)
         found += _linear(stage, given)
         found += _narrow(study, stage)
-        found += _unstable(study.training_of(stage), stage, given)
+        found += _unstable(_fastest(study, stage), stage, given)
         found += _vanishing(study.training_of(stage), stage)
     return list(dict.fromkeys(found))
 
@@ -60,6 +60,15 @@ def _narrow(study: Study, stage: StageName) -> Iterator[str]:
             f"{stage}.log10_lambda is {bounds[1] - bounds[0]:.2g} wide: all its candidates are "
             "nearly the same λ"
         )
+
+
+def _fastest(study: Study, stage: StageName) -> Training:
+    """A stage's training at the highest rate that is searched, where rates are."""
+    training, search = study.training_of(stage), study.coarse or study.fine
+    axis = None if search is None else search.space.get("eta_max")
+    given = () if axis is None else (axis.log or axis.uniform or axis.choice or ())
+    rates = [one for one in given if isinstance(one, (int, float))]
+    return training.model_copy(update={"eta_max": float(max(rates))}) if rates else training
 
 
 def _unstable(

@@ -55,6 +55,12 @@ def _fine_issues(fine: Fine, coarse: Coarse | None, no_coarse: bool) -> Iterator
         if not no_coarse and fine.log10_lambda is not None:
             rule = "must not be given after [coarse]: it is the span of coarse's best"
             yield Issue(where="fine.log10_lambda", rule=rule, value=list(fine.log10_lambda))
+    if not no_coarse and fine.space:
+        rule = "must not be given after [coarse]: fine searches what coarse did"
+        yield Issue(where="fine.space", rule=rule, value=sorted(fine.space))
+    if coarse is not None and coarse.space and fine.values is not None:
+        rule = "must not be given after coarse.space: they would be log10 λ alone"
+        yield Issue(where="fine.values", rule=rule, value=list(fine.values))
     if no_coarse and fine.keep is not None and fine.rounds == 1:
         yield Issue(where="fine.keep", rule="needs a [coarse] stage", value=fine.keep)
     if no_coarse and fine.extend:

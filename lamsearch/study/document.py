@@ -86,7 +86,8 @@ class Study(Section):
     @property
     def space(self) -> Space:
         """What is searched."""
-        return space_of(self.canonical())
+        search = self.coarse or self.fine
+        return space_of({} if search is None else {"coarse": {"space": search.axes}})
 
     @property
     def pool_size(self) -> int:

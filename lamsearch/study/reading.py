@@ -176,8 +176,10 @@ def issues_of(
         if item["type"] == "missing":
             issue = Issue(where=where, rule="is required")
         elif item["type"] == "extra_forbidden":
-            where = ".".join((*prefix, _key(str(item["loc"][-1]))))
-            issue = Issue(where=where, rule=_unknown_key(str(item["loc"][-1]), model))
+            *within, key = item["loc"]
+            table = _place(prefix, tuple(within)) if within else ".".join(prefix)
+            where = ".".join(filter(None, (table, _key(str(key)))))
+            issue = Issue(where=where, rule=_unknown_key(str(key), model if not within else None))
         else:
             issue = Issue(where=where, rule=_rule(item["type"], item["msg"], where), value=value)
         # a union reports one error per member: the key stands once, with all its rules
@@ -204,8 +206,8 @@ def _key(text: str) -> str:
     return text if re.fullmatch(r"[\w.-]{1,60}", text) else shown(text)
 
 
-def _unknown_key(key: str, model: type[BaseModel]) -> str:
-    close = difflib.get_close_matches(key, model.model_fields, n=1)
+def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
+    close = difflib.get_close_matches(key, model.model_fields if model else (), n=1)
     return "unknown key" + (f"; did you mean {close[0]}?" if close else "")
 
 

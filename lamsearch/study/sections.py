@@ -20,6 +20,7 @@ from lamsearch.errors import Issue
 from lamsearch.registries import checked
 from lamsearch.space import Bounds, Point
 from lamsearch.study.samplers import SAMPLERS
+from lamsearch.study.spaces import bounds_of, space_issues
 
 MOST = 2**31 - 1  # what a database's whole numbers hold
 Positive = Annotated[int, Field(ge=1, le=MOST)]
@@ -147,6 +148,15 @@ class Stage(Section):
     components: Positive | None = Field(None, description="instead of data.components")
 
 
+class Axis(Section):
+    """How one further parameter is searched: one of these."""
+
+    log: tuple[float, float] | None = Field(None, description="bounds, even in log10 of the value")
+    uniform: tuple[float, float] | None = Field(None, description="bounds, even in the value")
+    integer: tuple[int, int] | None = Field(None, description="bounds of a whole number, included")
+    choice: tuple[JsonValue, ...] | None = Field(None, description="values, without an order")
+
+
 class Search(Stage):
     """A stage that draws candidates."""
 
@@ -162,11 +172,19 @@ class Search(Stage):
     halving: bool = Field(
         False, description="the worse half of each cohort leaves after cycle 1, and after cycle 2"
     )
+    space: dict[str, Axis] = Field(
+        {}, description="further parameters of the trainer that are searched, by name"
+    )
 
     @property
     def bounds(self) -> Bounds | None:
         """The bounds that candidates are drawn within, None where none are given."""
-        return None if self.log10_lambda is None else (self.log10_lambda,)
+        return None if self.log10_lambda is None else (self.log10_lambda, *bounds_of(self.axes))
+
+    @property
+    def axes(self) -> dict[str, dict[str, Any]]:
+        """The further parameters as plain values, as a canonical form has them."""
+        return {name: axis.model_dump(mode="json") for name, axis in self.space.items()}
 
     @property
     def points(self) -> tuple[Point, ...] | None:
@@ -177,6 +195,7 @@ class Search(Stage):
         """Check that candidates are drawn or given, not both, from an interval that is one."""
         where = type(self).__name__.lower()
         yield from self._interval_issues(f"{where}.log10_lambda")
+        yield from space_issues(f"{where}.space", self.axes)
         if self.values is None:
             if self.trials is None:
                 yield Issue(where=f"{where}.trials", rule="is required")
@@ -191,6 +210,9 @@ class Search(Stage):
         if self.sampler != "random":  # the default may be written out
             rule = "must not stand beside values"
             yield Issue(where=f"{where}.sampler", rule=rule, value=self.sampler)
+        if self.space:
+            rule = "must not stand beside values, which are log10 λ alone"
+            yield Issue(where=f"{where}.space", rule=rule, value=sorted(self.space))
 
     def _interval_issues(self, where: str) -> Iterator[Issue]:
         if self.log10_lambda is None:

@@ -5,7 +5,7 @@ Enters: a study, splits, points. Leaves: progress and outcomes. Knows no clocks,
 
 from lamsearch.trainers.failures import Guarded, TrainerFailedError
 from lamsearch.trainers.function import function_trainer
-from lamsearch.trainers.of_study import check, kind_of, trainer_for
+from lamsearch.trainers.of_study import check, kind_of, settings, splitting, trainer_for
 from lamsearch.trainers.protocol import (
     Exporting,
     NoOptions,
@@ -41,5 +41,7 @@ __all__ = [
     "kind_of",
     "names",
     "register",
+    "settings",
+    "splitting",
     "trainer_for",
 ]

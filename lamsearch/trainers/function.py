@@ -6,7 +6,7 @@ another. It keeps no state, so a killed cohort begins again, and lets no trial g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,17 @@ from pydantic import BaseModel
 from lamsearch.metrics import LOG_LOSS, score_error
 from lamsearch.results import FloatArray, Trained, TrialState
 from lamsearch.space import Point
+from lamsearch.study import laid_over
 from lamsearch.trainers.failures import reason_of
-from lamsearch.trainers.protocol import NoOptions, Progress, Splits, Task, TrainerKind
+from lamsearch.trainers.protocol import (
+    L2_PENALTY,
+    NoOptions,
+    Parameter,
+    Progress,
+    Splits,
+    Task,
+    TrainerKind,
+)
 
 # point, splits, seed, options → class probabilities (n, C) of the validation examples
 TrainFunction = Callable[[Point, Splits, tuple[int, ...], Any], npt.ArrayLike]
@@ -30,20 +39,23 @@ def function_trainer(
     *,
     options: type[BaseModel] = NoOptions,
     reproducible: bool = True,
+    parameters: Sequence[Parameter] = (),
 ) -> TrainerKind:
     """Return a kind of trainer that calls ``train`` once for each trial.
 
     Args:
         name: what ``[trainer] name`` says.
-        train: takes the point, (log10 λ,), the `Splits`, the seed (study seed, stage, replicate)
-            and the options; returns class probabilities of the validation examples, shape (n, C).
-            What it raises makes the trial FAIL with that reason.
+        train: takes the point, whose first coordinate is log10 λ, the `Splits`, the seed (study
+            seed, stage, replicate) and the options, in which stands what else is searched; returns
+            class probabilities of the validation examples, shape (n, C). What it raises makes the
+            trial FAIL with that reason.
         options: a pydantic model of the other keys of ``[trainer]``.
         reproducible: whether the same arguments give the same bits on the same machine.
+        parameters: which of the options can be searched beside λ.
     """
     return TrainerKind(
         name=name, make=lambda task: FunctionTrainer(train, task), options=options,
-        reproducible=reproducible,
+        reproducible=reproducible, parameters=(L2_PENALTY, *parameters),
     )  # fmt: skip
 
 
@@ -61,10 +73,9 @@ class FunctionTrainer:
 
     def run(self) -> Iterator[Progress]:
         """Train one trial after another."""
-        task, total = self._task, len(self._task.points)
+        total = len(self._task.points)
         while len(self._outcomes) < total:
-            point = task.points[len(self._outcomes)]
-            self._outcomes.append(self._trained(point))
+            self._outcomes.append(self._trained(len(self._outcomes)))
             ended = len(self._outcomes) == total
             yield Progress(
                 updates=len(self._outcomes), total=total, cycles=int(ended), cycle_end=ended,
@@ -76,10 +87,12 @@ class FunctionTrainer:
         """Return what became of every trial, in the order of the points."""
         return tuple(self._outcomes)
 
-    def _trained(self, point: Point) -> Trained:
+    def _trained(self, index: int) -> Trained:
         labels, task = self._task.splits.validation_y, self._task
+        own = {name: values[index] for name, values in task.per_model.items()}
         try:
-            found = self._train(point, task.splits, task.seed, task.options)
+            options = laid_over(task.options, own)
+            found = self._train(task.points[index], task.splits, task.seed, options)
             probabilities = _checked(found, (len(labels), task.classes))
         except Exception as error:  # whatever somebody's own function raises
             return Trained(state=TrialState.FAIL, reason=reason_of(error))

@@ -14,10 +14,12 @@ from lamsearch.errors import InputError, Issue, StudyFileError
 from lamsearch.metrics import metric_of
 from lamsearch.results import FloatArray, IntArray, StageName
 from lamsearch.space import Point
-from lamsearch.study import Study, issues_of
+from lamsearch.study import Study, Training, issues_of
 from lamsearch.trainers.failures import Guarded
 from lamsearch.trainers.protocol import Splits, Task, TrainerKind
 from lamsearch.trainers.registry import kind_named
+from lamsearch.trainers.searched import options_of, searched_issues, settings_at
+from lamsearch.trainers.searched import splitting as splitting_of
 
 
 def kind_of(study: Study) -> TrainerKind:
@@ -27,6 +29,30 @@ def kind_of(study: Study) -> TrainerKind:
         InputError: It is not registered here, or cannot be loaded.
     """
     return kind_named(study.trainer.name)
+
+
+def splitting(study: Study) -> frozenset[str]:
+    """Return the names of what a study searches that its trainer cannot train in one cohort.
+
+    Raises:
+        InputError: The study's trainer is not registered here, or cannot be loaded.
+    """
+    return splitting_of(study, kind_of(study)) if len(study.space.dimensions) > 1 else frozenset()
+
+
+def settings(study: Study, stage: StageName, points: Sequence[Point]) -> tuple[BaseModel, Training]:
+    """Return the trainer's own settings and [training] for a cohort's points.
+
+    Where a sampler is yet to choose those, there are none, and the study's own are returned.
+
+    Raises:
+        InputError: The study's trainer is not registered here, or cannot be loaded.
+    """
+    kind = kind_of(study)
+    if not points:
+        return options_of(study, kind, {}), study.training_of(stage)
+    found = settings_at(study, kind, stage, points)
+    return found.options, found.training
 
 
 def check(study: Study, where: str = "study") -> Study:
@@ -61,28 +87,25 @@ def trainer_for(
     """Return what trains ``points``, one for each trial, at a stage's settings.
 
     Raises:
-        InputError: The study's trainer is not registered here, or cannot be loaded.
+        InputError: The study's trainer is not registered here, or cannot be loaded; or its points
+            hold what no study file may.
         TrainerFailedError: It raised.
     """
     kind = kind_of(study)
+    settings = settings_at(study, kind, stage, points)
     task = Task(
         points=tuple(points),
         splits=splits,
-        training=study.training_of(stage),
-        options=_options(study, kind),
+        training=settings.training,
+        options=settings.options,
+        augment=settings.augment,
+        per_model=settings.per_model,
         classes=classes,
         seed=tuple(seed),
         test=test,
         metric=metric_of(study.metric),
     )
     return Guarded(kind, task)
-
-
-def _options(study: Study, kind: TrainerKind) -> BaseModel:
-    """The trainer's own settings, from the table that has them."""
-    if kind.table == "network":
-        return study.network
-    return kind.options.model_validate(study.trainer.options)
 
 
 def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
@@ -101,6 +124,7 @@ def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
             kind.options.model_validate({k: v for k, v in options.items() if k not in unknown})
         except ValidationError as error:
             yield from issues_of(error, ("trainer",), kind.options)
+    yield from searched_issues(study, kind)
     for stage in study.stages:
         if study.halves(stage) and not kind.prunes:
             rule = f"needs a trainer that lets trials go early, which {kind.name!r} does not"

@@ -10,10 +10,11 @@ paired.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.results import FloatArray, IntArray, Model, Trained
-from lamsearch.space import LAMBDA, Dimension, Point
+from lamsearch.space import LAMBDA, Point, Scale
 from lamsearch.study import Training
 
 State = dict[str, npt.NDArray[np.generic]]
@@ -51,21 +52,35 @@ class Splits(Protocol):
     def projection(self) -> FloatArray | None: ...  # noqa: D102
 
 
+Table = Literal["trainer", "network", "training", "augment"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter that can be searched: its dimension, between which bounds.
+    """A parameter that can be searched.
 
-    ``shares_cohort`` says whether trials that differ in it can be trained in one cohort.
+    Args:
+        name: its key in a study file, both where it is set and where it is searched.
+        about: what it is.
+        low, high: between which its values may lie, ends included, where they are numbers.
+        shares_cohort: whether trials that differ in it can be trained in one cohort.
+        table: the study file's table that it is a key of.
+        scales: those that it may be searched on.
     """
 
-    dimension: Dimension
-    low: float
-    high: float
+    name: str
+    about: str = ""
+    low: float = -math.inf
+    high: float = math.inf
     shares_cohort: bool = True
+    table: Table = "trainer"
+    scales: tuple[Scale, ...] = (Scale.LINEAR, Scale.LOG, Scale.CHOICE)
 
 
 # Every trainer's first parameter.
-L2_PENALTY = Parameter(dimension=LAMBDA, low=-30.0, high=10.0)
+L2_PENALTY = Parameter(
+    name=LAMBDA.name, about=LAMBDA.about, low=-30.0, high=10.0, scales=(Scale.LOG10,)
+)
 
 
 class NoOptions(BaseModel):
@@ -79,10 +94,15 @@ class Task:
     """All that the training of a cohort follows from.
 
     Args:
-        points: the points of the cohort's K trials, in their order.
+        points: the points of the cohort's K trials, in their order; log10 λ is their first
+            coordinate.
         splits: the stage's training and validation examples.
         training: the stage's budget and schedule.
         options: the trainer's own, as its kind has checked them.
+        augment: how training examples are varied; None where they are not.
+        per_model: by name the values of what is searched and shares a cohort, one for each of the
+            K trials; empty where λ alone is searched. What is searched and does not share one has
+            been laid over ``training``, ``options`` and ``augment``.
         classes: how many classes there are.
         seed: (study seed, stage, replicate); all randomness follows from it.
         test: test examples and labels, only for the curves of a study that selects nothing.
@@ -97,6 +117,8 @@ class Task:
     seed: tuple[int, ...]
     test: tuple[FloatArray, IntArray] | None = None
     metric: Metric = DEFAULT_METRIC
+    augment: Any = None
+    per_model: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +229,11 @@ class TrainerKind:
     prunes: bool = False
     exports: bool = False
     state_version: int = 1
+
+    @property
+    def searchable(self) -> dict[str, Parameter]:
+        """What can be searched beside λ, by name."""
+        return {one.name: one for one in self.parameters if one != L2_PENALTY}
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -18,7 +18,7 @@ from lamsearch.errors import DataError
 from lamsearch.metrics import Metric, metric_of
 from lamsearch.results import FloatArray, IntArray, Model, StageName
 from lamsearch.search import training_seed
-from lamsearch.space import SPACE, Point
+from lamsearch.space import Point
 from lamsearch.storage import Claim, Leases, PlannedStudy
 from lamsearch.study import Study
 from lamsearch.trainers import Guarded, trainer_for
@@ -101,8 +101,8 @@ class Context:
     def save_model(self, replicate: int, model: Model, point: Point) -> bytes:
         """Save a model of the final; return the file's content."""
         metadata: dict[str, object] = {
+            **self.study.space.parameters(point),
             "study": self.study.name,
-            **SPACE.parameters(point),
             "replicate": replicate,
             "classes": list(self.stored.classes),
             "study_fingerprint": self.study.fingerprint,

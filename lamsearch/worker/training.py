@@ -18,7 +18,6 @@ from lamsearch.artifacts import digest_of
 from lamsearch.errors import InterruptedWorkError, LeaseLostError, StudyHaltedError
 from lamsearch.results import Model, Trained, TrialState
 from lamsearch.search import halving
-from lamsearch.space import SPACE
 from lamsearch.storage import Claim, Heartbeat
 from lamsearch.trainers import Guarded, Progress, TrainerFailedError
 from lamsearch.worker.checkpoints import Checkpoints
@@ -60,7 +59,7 @@ class Training:
         self._checkpoints.drop()
         for trial, trained in zip(claim.trials, outcomes, strict=True):
             if trained.state is TrialState.FAIL:
-                at = f"{SPACE.dimensions[0].plain_label} {trial.point[0]:.4g}"
+                at = self._context.study.space.plain_words(trial.point)
                 self._context.say(f"{claim.stage} {at} failed: {trained.reason}")
         _log.info("%s is complete after %.1f s", title(claim), seconds)
 

@@ -162,3 +162,24 @@ def test_any_trainer_can_be_an_objective(small_study: MakeStudy) -> None:
     study.optimize(bad, n_trials=1)
     assert study.trials[0].state is TrialState.FAIL
     assert study.trials[0].user_attrs["reason"].startswith("trainer raised ZeroDivisionError")
+
+
+def test_an_objective_of_several_parameters_suggests_each_on_its_own_scale(
+    small_study: MakeStudy,
+) -> None:
+    """Whole numbers, choices and λ are Optuna's own suggestions, and the network that is trained is
+    that of the choice."""
+    axes = {"hidden": {"choice": [4, 32]}, "batch_size": {"integer": [10, 40]}}
+    study = optimized(lamsearch.Objective(small_study(coarse={"cycles": 1, "space": axes})), 6)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 6
+    kinds = optuna.distributions
+    for trial in study.trials:
+        assert trial.distributions == {
+            "log10_lambda": kinds.FloatDistribution(-5.0, -1.0),
+            "batch_size": kinds.IntDistribution(10, 40),
+            "hidden": kinds.CategoricalDistribution([4, 32]),
+        }
+    assert {trial.params["hidden"] for trial in study.trials} == {4, 32}
+    wide = [trial.value for trial in study.trials if trial.params["hidden"] == 32]
+    narrow = [trial.value for trial in study.trials if trial.params["hidden"] == 4]
+    assert np.mean(wide) > np.mean(narrow)

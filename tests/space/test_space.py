@@ -83,7 +83,7 @@ def test_a_dimension_of_each_scale_leads_from_shares_to_values_and_back() -> Non
 
 def test_stratified_draws_have_one_point_in_each_stratum_of_each_dimension() -> None:
     """Latin hypercube sampling: n equal strata of either interval hold one draw each."""
-    found = draw(20, BOUNDS, seed=(1, 0), sampler=samplers.stratified)
+    found = draw(20, BOUNDS, seed=(1, 0), sampler=samplers.stratified, space=PLANE)
     for (low, high), values in zip(BOUNDS, zip(*found, strict=True), strict=True):
         strata = [int((value - low) / (high - low) * 20) for value in values]
         assert sorted(strata) == list(range(20))
@@ -94,7 +94,7 @@ def test_stratified_draws_have_one_point_in_each_stratum_of_each_dimension() -> 
 def test_narrowing_widens_the_span_in_each_dimension() -> None:
     """Half the mean distance of sixteen candidates in two dimensions is an eighth of the width."""
     grid = [(x, y) for x in (-4.5, -3.5, -2.5, -1.5) for y in (-2.7, -1.9, -1.1, -0.3)]
-    found = narrow(stage(grid), keep=2, examples=100)
+    found = narrow(stage(grid), keep=2, examples=100, space=PLANE)
     # the best are (−2.5, −1.1) and (−2.5, −0.3) or (−2.5, −1.9): no width in the first dimension
     ranked = sorted(grid, key=height, reverse=True)[:2]
     assert found[0] == pytest.approx((-2.5 - 0.5, -2.5 + 0.5))
@@ -105,7 +105,7 @@ def test_narrowing_widens_the_span_in_each_dimension() -> None:
 def test_finalists_differ_by_a_quarter_in_some_dimension() -> None:
     """A neighbour in both dimensions is passed over, one far off in one of them is not."""
     points: list[Point] = [(-2.5, -1.0), (-2.4, -1.1), (-2.5, -1.8), (-3.6, -1.0)]
-    assert finalists(stage(points), keep=4, examples=100) == [
+    assert finalists(stage(points), keep=4, examples=100, space=PLANE) == [
         (-2.5, -1.0), (-2.5, -1.8), (-3.6, -1.0),
     ]  # fmt: skip
 
@@ -115,14 +115,17 @@ def test_fine_goes_on_in_the_dimension_in_which_its_best_is_the_outermost() -> N
     inside: list[Point] = [(-3.0, -2.5), (-2.5, -2.0), (-2.0, -2.4)]
     record = stage(inside, name="fine")
     first = ((-3.5, -1.5), (-3.0, -2.0))
-    found = further(record, Fine(trials=3, keep=2, extend=True), first, within=BOUNDS, examples=100)
+    fine = Fine(trials=3, keep=2, extend=True)
+    found = further(record, fine, first, within=BOUNDS, examples=100, space=PLANE)
     assert found == Batch(bounds=((-3.5, -1.5), (-2.0, -1.5)), count=2, round=1, extension=1)
 
 
 def test_further_finalists_lie_outside_the_best_in_one_dimension() -> None:
     """Of finalists whose best is the outermost rate, two more are tried beyond it at its λ."""
     points: list[Point] = [(-3.0, -2.0), (-2.5, -1.5), (-2.0, -1.9)]
-    found = extension(stage(points, 2, "finalists"), step=(0.5, 0.4), within=BOUNDS, examples=100)
+    found = extension(
+        stage(points, 2, "finalists"), step=(0.5, 0.4), within=BOUNDS, examples=100, space=PLANE
+    )
     assert [point[0] for point in found] == [-2.5, -2.5]
     assert [point[1] for point in found] == pytest.approx([-1.1, -0.7])
 

@@ -18,8 +18,9 @@ def written(directory: Path, content: bytes) -> Path:
 
 
 @pytest.mark.parametrize(
-    "content", [b"12345678", b"12345678\n", b"12345678\r\n\n", b" \t12345678 ", b"\n12345678", b"1234567X"]
-)
+    "content",
+    [b"12345678", b"12345678\n", b"12345678\r\n\n", b" \t12345678 ", b"\n12345678", b"1234567X"],
+)  # fmt: skip
 def test_a_password_is_the_file_less_its_line_ends(tmp_path: Path, content: bytes) -> None:
     """Blanks and what stands before it are its own; eight bytes are enough."""
     assert read_password(written(tmp_path, content)) == content.rstrip(b"\r\n")
