@@ -9,19 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.diagnostics import oracles
 from lamsearch.diagnostics.oracles import Arrays, central_differences, complex_step
 from lamsearch.errors import LamsearchError
 from lamsearch.results import FloatArray, IntArray
+from lamsearch.study import Network
 from lamsearch.trainers.network import Gradients, Weights, gradients
 
 CENTRAL_TOLERANCE = 1e-7
 ORACLE_TOLERANCE = 1e-10
-ARRAYS = ("W1", "b1", "W2", "b2")
+_WIDEST = (10, 8, 6)  # hidden units of a reduced network's layers; further ones have the last
 
 Gradient = Callable[[Weights, FloatArray, IntArray, npt.NDArray[np.float64]], Gradients]
 
@@ -82,7 +85,7 @@ class Report:
         groups: dict[tuple[str, float, int], list[Comparison]] = {}
         for one in self.comparisons:
             groups.setdefault((one.array, one.lam, one.batch_size), []).append(one)
-        ordered = sorted(groups, key=lambda key: ARRAYS.index(key[0]))
+        ordered = sorted(groups, key=lambda key: _order(key[0]))
         return tuple(_row(groups[key]) for key in ordered)
 
 
@@ -90,8 +93,9 @@ def check(
     gradient: Gradient = gradients,
     *,
     features: int = 40,
-    hidden: int = 10,
+    hidden: int | Sequence[int] = 10,
     classes: int = 10,
+    network: Network | None = None,
     lambdas: Sequence[float] = (0.0, 1e-3, 1e-1, 1.0),
     batch_sizes: Sequence[int] = (1, 8, 32),
     seeds: Sequence[int] = (0, 1, 2),
@@ -104,8 +108,9 @@ def check(
     Args:
         gradient: weights, x (B, F), labels (B,), λ (K,) → gradients of the K models' costs.
         features: F of the reduced problem.
-        hidden: hidden units of each model.
+        hidden: hidden units of each layer of each model.
         classes: classes.
+        network: what stands between the layers.
         lambdas: the λ of each model of the stack.
         batch_sizes: the examples of each mini-batch.
         seeds: of weights, examples and labels.
@@ -114,15 +119,25 @@ def check(
         LamsearchError: ``gradient`` returned an array of the wrong shape.
     """
     comparisons: list[Comparison] = []
+    network = network or Network()
+    units = (hidden,) if isinstance(hidden, int) else tuple(hidden)
     for seed in seeds:
         for batch_size in batch_sizes:
             rng = np.random.default_rng([seed, batch_size])
-            weights = _random_weights(len(lambdas), features, hidden, classes, rng)
+            sizes = (features, *units, classes)
+            weights = _random_weights(len(lambdas), sizes, network, rng)
             x = rng.standard_normal((batch_size, features))
             labels = rng.integers(classes, size=batch_size)
             for problem in _problems(weights, x, labels, lambdas):
                 comparisons += problem.compare(gradient, seed)
     return Report(comparisons=tuple(comparisons))
+
+
+def check_network(network: Network) -> Report:
+    """Compare the gradients of a study's network, at its depth, with narrow layers."""
+    widest = (*_WIDEST, *(_WIDEST[-1:] * len(network.units)))
+    units = tuple(map(min, network.units, widest))
+    return check(features=24, hidden=units, network=network)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +163,9 @@ class _Problem:
             yield from self._against(stacked, self.weights.count, self.index, seed)
 
     def _against(self, found: Gradients, count: int, index: int, seed: int) -> Iterator[Comparison]:
-        for name in ARRAYS:
+        for name in sorted(self.central, key=_order):
             shape = (count, *self.central[name].shape)
-            array: npt.NDArray[Any] = getattr(found, name)
+            array: npt.NDArray[Any] = found[name]
             if array.shape != shape:
                 rule = f"the gradient of {name} must have the shape (models, …) = {shape}"
                 raise LamsearchError(f"{rule}, got {array.shape}")
@@ -171,9 +186,10 @@ class _Problem:
 def _problems(
     weights: Weights, x: FloatArray, labels: IntArray, lambdas: Sequence[float]
 ) -> Iterator[_Problem]:
+    oracle = oracles.Network(weights.activation)
     for index, lam in enumerate(lambdas):
-        plain = _plain(weights, index)
-        central, across = central_differences(plain, x, labels, lam)
+        plain: Arrays = dict(weights.of_model(index))
+        central, across = central_differences(oracle, plain, x, labels, lam)
         yield _Problem(
             weights=weights,
             index=index,
@@ -182,34 +198,31 @@ def _problems(
             lambdas=np.asarray(lambdas, np.float64),
             central=central,
             across=across,
-            complex_step=complex_step(plain, x, labels, lam),
+            complex_step=complex_step(oracle, plain, x, labels, lam),
         )
 
 
 def _random_weights(
-    count: int, features: int, hidden: int, classes: int, rng: np.random.Generator
+    count: int, sizes: tuple[int, ...], network: Network, rng: np.random.Generator
 ) -> Weights:
-    """Return models that differ in everything, with scales other than 1, in float64."""
+    """Return models that differ in everything, with scales other than 1, in float64.
+
+    ``sizes`` are features, hidden units and classes.
+    """
     scale = rng.uniform(0.5, 2.0, count)
-    first = rng.standard_normal((features, count, hidden)) / np.sqrt(features) / scale[:, None]
-    return Weights(
-        V=first.reshape(features, count * hidden),
-        scale=scale,
-        b1=rng.standard_normal(count * hidden) / 10,
-        W2=rng.standard_normal((count, hidden, classes)) / np.sqrt(hidden),
-        b2=rng.standard_normal((count, classes)) / 10,
-    )
+    (features, width), *further = pairwise(sizes)
+    first = rng.standard_normal((features, count, width)) / np.sqrt(features) / scale[:, None]
+    W, b = [first.reshape(features, count * width)], [rng.standard_normal((count, width)) / 10]
+    for above, below in further:
+        W.append(rng.standard_normal((count, above, below)) / np.sqrt(above))
+        b.append(rng.standard_normal((count, below)) / 10)
+    return Weights(scale=scale, W=W, b=b, activation=network.activation)
 
 
-def _plain(weights: Weights, index: int) -> Arrays:
-    """One model's arrays, without a scale."""
-    columns = slice(index * weights.hidden, (index + 1) * weights.hidden)
-    return {
-        "W1": weights.V[:, columns] * weights.scale[index],
-        "b1": weights.b1[columns].copy(),
-        "W2": weights.W2[index].copy(),
-        "b2": weights.b2[index].copy(),
-    }
+def _order(name: str) -> tuple[int, int]:
+    """Arrays layer by layer, in each the weights first."""
+    kinds = ("W", "b")
+    return int(name.lstrip("Wb")), kinds.index(name.rstrip("0123456789"))
 
 
 def _error(analytic: FloatArray, numerical: FloatArray, compared: npt.NDArray[np.bool_]) -> float:

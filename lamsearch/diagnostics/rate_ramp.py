@@ -86,7 +86,7 @@ def run_ramp(
                 splits,
                 training,
                 [point[0]],
-                hidden=study.network.hidden,
+                network=study.network,
                 classes=classes,
                 seed=(study.seed, _STAGE, replicate),
                 schedule=rate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from lamsearch.errors import Issue
@@ -169,7 +170,9 @@ def _size_issues(sections: Mapping[str, Any], cohort: object) -> Iterator[Issue]
     if network is None or not isinstance(cohort, int):
         return
     features = data.sizes.features if data is not None and data.sizes is not None else 1
-    wide = max(features, training.batch_size if training else 1)
-    if 4 * wide * network.hidden * cohort > _ADDRESSABLE:
+    batch = training.batch_size if training else 1
+    sizes = (features, *network.units)
+    weights = sum(max(above, batch) * below for above, below in pairwise(sizes))
+    if 4 * weights * cohort > _ADDRESSABLE:
         rule = "must fit memory: the weights and activations of a cohort need more than 2^47 bytes"
         yield Issue(where="network.hidden", rule=rule, value=network.hidden)

@@ -9,21 +9,26 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
+    Tag,
+    field_validator,
     model_serializer,
     model_validator,
 )
 
 from lamsearch.errors import Issue
 from lamsearch.registries import checked
+from lamsearch.results import Activation
 from lamsearch.space import Bounds, Point
 from lamsearch.study.samplers import SAMPLERS
 
 MOST = 2**31 - 1  # what a database's whole numbers hold
 Positive = Annotated[int, Field(ge=1, le=MOST)]
 Rate = Annotated[float, Field(gt=0, le=1e10)]  # float32 holds none beyond 3.4e38
+MOST_LAYERS = 32  # hidden ones
 LEAST_WIDTH = 1e-6  # of an interval of log10 λ
 Log10 = Annotated[float, Field(ge=-30.0, le=10.0)]
 Interval = tuple[Log10, Log10]
@@ -95,12 +100,40 @@ class Trainer(Section):
         return data  # options keep their arrays
 
 
+def _of_hidden(value: object) -> str:
+    # pydantic puts a member's tag into an error's location; those of types are left out there
+    return "list[int]" if isinstance(value, tuple) else "int"
+
+
+Units = Annotated[tuple[Positive, ...], Field(max_length=MOST_LAYERS)]
+Hidden = Annotated[
+    Annotated[Positive, Tag("int")] | Annotated[Units, Tag("list[int]")], Discriminator(_of_hidden)
+]
+
+
 class Network(Section):
-    """The built-in trainer's two-layer network."""
+    """The built-in trainer's network: fully connected layers."""
 
     written = frozenset({"hidden"})
 
-    hidden: Positive = Field(50, description="hidden units")
+    hidden: Hidden = Field(
+        50, description="hidden units, or a list of those of each hidden layer; [] is linear"
+    )
+    activation: Activation = Field("relu", description="of every hidden layer")
+    initialisation: Literal["scaled", "he"] = Field(
+        "scaled", description="deviation of initial weights: 1/√fan-in, or he: √(2/fan-in)"
+    )
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The units of each hidden layer."""
+        return (self.hidden,) if isinstance(self.hidden, int) else self.hidden
+
+    @field_validator("hidden", mode="after")
+    @classmethod
+    def _one_layer(cls, hidden: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        # [50] and 50 are the same network, and must have the same fingerprint
+        return hidden[0] if isinstance(hidden, tuple) and len(hidden) == 1 else hidden
 
 
 class Training(Section):

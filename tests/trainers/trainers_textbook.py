@@ -52,46 +52,99 @@ def digits(dtype: npt.DTypeLike = np.float32, train: int = 330, held_out: int = 
     )
 
 
+@dataclass(frozen=True)
+class Chain:
+    """What a network is, for `Textbook`, by the keys of a study file."""
+
+    hidden: tuple[int, ...] = (8,)
+    activation: str = "relu"
+    initialisation: str = "scaled"
+
+
+def _activated(name: str, z: Array) -> tuple[Array, Array]:
+    """The activations and their slopes."""
+    if name == "tanh":
+        return np.tanh(z), 1 / np.cosh(z) ** 2
+    leak = {"relu": 0.0, "leaky_relu": 0.01}[name]
+    return np.where(z > 0, z, leak * z), np.where(z > 0, 1.0, leak)
+
+
 @dataclass
 class Textbook:
-    """The weights after a training, and its curves by name."""
+    """One network in float64, its arrays by name, and its curves by name."""
 
-    W1: Array
-    b1: Array
-    W2: Array
-    b2: Array
+    chain: Chain
+    arrays: dict[str, Array]
     curves: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        return len(self.chain.hidden) + 1
+
+    def scores(self, x: Array) -> Array:
+        """Return class scores as a trained network has them."""
+        for layer in range(1, self.depth):
+            z = x @ self.arrays[f"W{layer}"] + self.arrays[f"b{layer}"]
+            x, _ = _activated(self.chain.activation, z)
+        return np.asarray(x @ self.arrays[f"W{self.depth}"] + self.arrays[f"b{self.depth}"])
 
     def loss_and_hits(self, x: Array, y: Array) -> tuple[float, Array]:
         """Return the mean cross-entropy and which images are classified rightly."""
-        scores = np.maximum(x @ self.W1 + self.b1, 0) @ self.W2 + self.b2
-        logarithms = log_softmax(scores, axis=1)
-        return -float(logarithms[np.arange(len(y)), y].mean()), scores.argmax(axis=1) == y
+        return _loss_and_hits(self.scores(x), y)
 
     def penalty(self, lam: float) -> float:
         """Return λΣ‖W‖²."""
-        return lam * float((self.W1**2).sum() + (self.W2**2).sum())
+        return lam * sum(float((one**2).sum()) for name, one in self.arrays.items() if "W" in name)
 
-    def step(self, x: Array, y: Array, eta: float, lam: float) -> None:
-        """Do one step of gradient descent on loss + λΣ‖W‖²."""
-        z = x @ self.W1 + self.b1
-        hidden = np.maximum(z, 0)
-        error = np.exp(log_softmax(hidden @ self.W2 + self.b2, axis=1))
+    def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, Array, dict[str, Array]]:
+        """Return loss, hits, and the gradients of the loss of a mini-batch."""
+        arrays, found, kept = self.arrays, dict[str, Array](), []
+        for layer in range(1, self.depth):
+            z = x @ arrays[f"W{layer}"] + arrays[f"b{layer}"]
+            out, slope = _activated(self.chain.activation, z)
+            kept.append((x, slope))
+            x = out
+        last = self.depth
+        scores = x @ arrays[f"W{last}"] + arrays[f"b{last}"]
+        error = np.exp(log_softmax(scores, axis=1))
         error[np.arange(len(y)), y] -= 1
         error /= len(y)
-        back = (error @ self.W2.T) * (z > 0)
-        self.W1, self.W2 = (
-            self.W1 - eta * (x.T @ back + 2 * lam * self.W1),
-            self.W2 - eta * (hidden.T @ error + 2 * lam * self.W2),
-        )
-        self.b1, self.b2 = self.b1 - eta * back.sum(axis=0), self.b2 - eta * error.sum(axis=0)
+        found |= {f"W{last}": x.T @ error, f"b{last}": error.sum(axis=0)}
+        for layer in range(last - 1, 0, -1):
+            x, slope = kept[layer - 1]
+            error = error @ arrays[f"W{layer + 1}"].T * slope
+            found |= {f"W{layer}": x.T @ error, f"b{layer}": error.sum(axis=0)}
+        return *_loss_and_hits(scores, y), found
+
+    def step(self, gradients: dict[str, Array], eta: float, lam: float) -> None:
+        """Do one step of gradient descent on loss + λΣ‖W‖²."""
+        for name, gradient in gradients.items():
+            decay = 2 * lam * self.arrays[name] if "W" in name else 0
+            self.arrays[name] = self.arrays[name] - eta * (gradient + decay)
+
+
+def _loss_and_hits(scores: Array, y: Array) -> tuple[float, Array]:
+    logarithms = log_softmax(scores, axis=1)
+    return -float(logarithms[np.arange(len(y)), y].mean()), scores.argmax(axis=1) == y
+
+
+def _start(chain: Chain, features: int, classes: int, seed: Sequence[int]) -> Textbook:
+    rng = np.random.default_rng(np.random.SeedSequence(tuple(seed), spawn_key=(0,)))
+    sizes, arrays = (features, *chain.hidden, classes), dict[str, Array]()
+    gain = 2.0 if chain.initialisation == "he" else 1.0
+    for layer in range(1, len(sizes)):
+        shape = (sizes[layer - 1], sizes[layer])
+        arrays[f"W{layer}"] = rng.normal(0, 1, shape) * np.sqrt(gain / shape[0])
+        arrays[f"b{layer}"] = np.zeros(shape[1])
+    return Textbook(chain, arrays)
 
 
 def textbook_training(
     images: Images,
     *,
     lam: float,
-    hidden: int,
+    chain: Chain,
     classes: int,
     seed: Sequence[int],
     batch_size: int,
@@ -103,10 +156,7 @@ def textbook_training(
 ) -> Textbook:
     """Train one net under the triangular schedule; sample its curves after the updates given."""
     count, features = images.train_x.shape
-    rng = np.random.default_rng(np.random.SeedSequence(tuple(seed), spawn_key=(0,)))
-    W1 = rng.normal(0, 1, (features, hidden)) / np.sqrt(features)
-    W2 = rng.normal(0, 1, (hidden, classes)) / np.sqrt(hidden)
-    net = Textbook(W1, np.zeros(hidden), W2, np.zeros(classes))
+    net = _start(chain, features, classes, seed)
     knots = np.arange(2 * cycles + 1) * step_size
     heights = np.where(np.arange(2 * cycles + 1) % 2, eta_max, eta_min)
     losses: list[float] = []
@@ -119,10 +169,10 @@ def textbook_training(
             order = np.random.default_rng(child).permutation(count)
         rows = order[batch * batch_size : (batch + 1) * batch_size]
         x, y = images.train_x[rows], images.train_y[rows]
-        loss, right = net.loss_and_hits(x, y)
+        loss, right, gradients = net.loss_and_gradients(x, y)
         losses.append(loss)
         hits.append(float(right.mean()))
-        net.step(x, y, float(np.interp(update, knots, heights)), lam)
+        net.step(gradients, float(np.interp(update, knots, heights)), lam)
         if update + 1 in points:
             _sample(net, images, losses, hits, lam)
             losses, hits = [], []

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lamsearch.results import IntArray
 from lamsearch.trainers.network.curve_table import CurveTable
 from lamsearch.trainers.network.departures import Departure, departures_from, departures_text
-from lamsearch.trainers.network.weights import Weights, from_arrays
+from lamsearch.trainers.network.weights import Weights
 from lamsearch.trainers.protocol import State
 
 STATE_VERSION = 1  # grows when a state's arrays, or what is computed from them, change
@@ -92,7 +92,7 @@ def state_from(arrays: Arrays, like: TrainingState, total: int) -> TrainingState
         updates=int(arrays["updates"]),
         alive=np.array(arrays["alive"], np.int64),
         departures=departures_from(str(arrays["left"])),
-        weights=from_arrays(arrays),
+        weights=like.weights.restored(arrays),
         sums=Sums(loss=loss, correct=correct, updates=int(arrays["since"])),
         table=CurveTable(
             models=like.table.models,

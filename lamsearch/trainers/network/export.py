@@ -12,6 +12,7 @@ from lamsearch.results import FloatArray, Model, Trained, TrialState
 from lamsearch.schedules import Schedule
 from lamsearch.trainers.network.checkpoint import TrainingState
 from lamsearch.trainers.network.evaluation import evaluate
+from lamsearch.trainers.network.weights import Weights
 from lamsearch.trainers.protocol import Splits
 
 
@@ -41,12 +42,10 @@ def models(state: TrainingState, splits: Splits) -> tuple[Model | None, ...]:
     weights = state.weights
     for index, model in enumerate(map(int, state.alive)):
         found[model] = Model(
-            W1=_on_all_features(weights.first_layer(index), splits.projection),
-            b1=weights.b1.reshape(weights.count, -1)[index].astype(np.float32),
-            W2=weights.W2[index].astype(np.float32),
-            b2=weights.b2[index].astype(np.float32),
+            layers=_chain(weights, index, splits.projection),
             mean=splits.mean,
             std=splits.std,
+            activation=weights.activation,
         )
     return tuple(found)
 
@@ -78,6 +77,17 @@ def _outcome(
     )
 
 
+def _chain(
+    weights: Weights, index: int, projection: FloatArray | None
+) -> tuple[tuple[FloatArray, FloatArray], ...]:
+    """One model's layers (W, b), float32, as they act on all normalised features."""
+    arrays = weights.of_model(index)
+    layers = [(arrays[f"W{n}"], arrays[f"b{n}"]) for n in range(1, weights.depth + 1)]
+    (first, shift), *further = layers
+    layers = [(_on_all_features(first, projection), shift), *further]
+    return tuple((W.astype(np.float32), b.astype(np.float32)) for W, b in layers)
+
+
 def _on_all_features(W1: FloatArray, projection: FloatArray | None) -> FloatArray:
-    """The first layer as it acts on all normalised features, float32."""
-    return (W1 if projection is None else projection @ W1).astype(np.float32)
+    """The first layer as it acts on all normalised features."""
+    return W1 if projection is None else projection @ W1

@@ -5,8 +5,6 @@ Enters: weights, a mini-batch, penalties λ. Leaves: gradients. Changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -14,15 +12,7 @@ from lamsearch.results import FloatArray, IntArray
 from lamsearch.trainers.network.passes import Pass
 from lamsearch.trainers.network.weights import Weights
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gradients:
-    """Gradients of the cost of K models: W1 (K, F, H), b1 (K, H), W2 (K, H, C), b2 (K, C)."""
-
-    W1: FloatArray
-    b1: FloatArray
-    W2: FloatArray
-    b2: FloatArray
+Gradients = dict[str, FloatArray]  # W1 (K, F, H_1), b1 (K, H_1), W2 (K, H_1, H_2), …
 
 
 def gradients(
@@ -37,11 +27,9 @@ def gradients(
     work = Pass(after, len(x))
     work.forward(x)
     work.loss(labels)
-    work.step(x, labels, eta=1.0, lam=lam)
-    first = [weights.first_layer(k) - after.first_layer(k) for k in range(weights.count)]
-    return Gradients(
-        W1=np.stack(first),
-        b1=(weights.b1 - after.b1).reshape(weights.count, weights.hidden),
-        W2=weights.W2 - after.W2,
-        b2=weights.b2 - after.b2,
-    )
+    work.step(labels, eta=1.0, lam=lam)
+    models = range(weights.count)
+    first = [weights.first_layer(k) - after.first_layer(k) for k in models]
+    others = zip(weights.parameters(), after.parameters(), strict=True)
+    found = {name: before - now for (name, before), (_, now) in others if name != "V"}
+    return {"W1": np.stack(first), **found}

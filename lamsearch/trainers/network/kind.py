@@ -14,7 +14,7 @@ def _made(task: Task) -> NetworkTrainer:
         task.splits,
         task.training,
         [point[0] for point in task.points],
-        hidden=network.hidden,
+        network=network,
         classes=task.classes,
         seed=task.seed,
         test=task.test,

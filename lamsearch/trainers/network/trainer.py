@@ -16,7 +16,7 @@ import numpy.typing as npt
 from lamsearch.metrics import ACCURACY, Metric
 from lamsearch.results import Curve, FloatArray, IntArray, Model, Trained, TrialState
 from lamsearch.schedules import Schedule, schedule_of
-from lamsearch.study import Training
+from lamsearch.study import Network, Training
 from lamsearch.trainers.network import export
 from lamsearch.trainers.network.batches import Batches
 from lamsearch.trainers.network.checkpoint import TrainingState, arrays_of, no_sums, state_from
@@ -35,7 +35,8 @@ class NetworkTrainer:
         splits: normalised training and validation examples.
         training: the schedule, batch size and sampling points.
         log10_lambdas: log10 λ of each model, shape (K,).
-        hidden: hidden units.
+        network: layers and what stands between them.
+        hidden: hidden units, instead of ``network``.
         classes: classes.
         seed: (study seed, stage, replicate); initial weights and mini-batches follow from it.
         dtype: float32 for training, float64 for checks.
@@ -50,7 +51,8 @@ class NetworkTrainer:
         training: Training,
         log10_lambdas: Sequence[float],
         *,
-        hidden: int,
+        network: Network | None = None,
+        hidden: int | Sequence[int] = Network().hidden,
         classes: int,
         seed: Sequence[int],
         dtype: npt.DTypeLike = np.float32,
@@ -64,14 +66,16 @@ class NetworkTrainer:
         self._rate = schedule or schedule_of(training)
         self._batches = Batches(seed, len(splits.train_y), training.batch_size)
         count = len(self._lam)
+        network = network or Network.model_validate({"hidden": hidden})
         weights = initialise(
             count,
             features=len(splits.mean),
-            hidden=hidden,
+            hidden=network.units,
             classes=classes,
             rng=np.random.default_rng(np.random.SeedSequence(tuple(seed), spawn_key=(0,))),
             dtype=dtype,
             projection=splits.projection,
+            network=network,
         )
         self._state = TrainingState(
             updates=0,
@@ -166,7 +170,7 @@ class NetworkTrainer:
         self._pass.forward(self._x)
         loss, correct = self._pass.loss(labels)
         eta = self._rate(state.updates)
-        self._pass.step(self._x, labels, eta=eta, lam=self._lam[state.alive])
+        self._pass.step(labels, eta=eta, lam=self._lam[state.alive])
         state.updates += 1
         state.sums.updates += 1
         state.sums.loss += loss
@@ -222,7 +226,7 @@ class NetworkTrainer:
     def _make_buffers(self) -> None:
         weights, batch = self._state.weights, self._training.batch_size
         self._pass = Pass(weights, batch)
-        self._x = np.empty((batch, weights.features), weights.V.dtype)
+        self._x = np.empty((batch, weights.features), weights.dtype)
 
     def _sampling_points(self) -> range | tuple[int, ...]:
         """The updates at which curves are sampled, cycle ends always among them."""

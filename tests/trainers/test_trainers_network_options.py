@@ -1,0 +1,236 @@
+"""Every option of the network: the textbook's numbers, resumed to the same bits, exported whole."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from trainers_textbook import Chain, Images, Textbook, digits, textbook_training
+
+from lamsearch.diagnostics.gradcheck import CENTRAL_TOLERANCE, check, check_network
+from lamsearch.results import Model, TrialState
+from lamsearch.study import Network, Training
+from lamsearch.trainers.network import NetworkTrainer, class_scores, evaluate
+
+Array = npt.NDArray[Any]
+SEED, CLASSES = (7, 1, 2), 10
+LAMBDAS = (-4.0, -2.0, -1.0)
+NETWORKS: dict[str, dict[str, Any]] = {
+    "linear": {"hidden": ()},
+    "one layer": {"hidden": (8,)},
+    "two layers": {"hidden": (9, 7)},
+    "four layers": {"hidden": (9, 8, 7, 6)},
+    "leaky_relu": {"hidden": (9, 7), "activation": "leaky_relu"},
+    "tanh": {"hidden": (9, 7), "activation": "tanh"},
+    "he": {"hidden": (9, 7), "initialisation": "he"},
+}
+SETUPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    name: (network, {}) for name, network in NETWORKS.items()
+}
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    """The digits in float32: 330 to train on, 120 to select by, 120 to test with."""
+    return digits()
+
+
+@pytest.fixture(scope="module")
+def exact() -> Images:
+    """The same digits in float64."""
+    return digits(np.float64)
+
+
+@pytest.fixture(params=SETUPS)
+def setup(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of [network], and of [training]."""
+    return SETUPS[request.param]
+
+
+def settings(**changes: Any) -> Training:
+    """Return a short training: 33 updates an epoch, two cycles of 40 updates."""
+    usual: dict[str, Any] = {
+        "batch_size": 10, "step_size": 20, "cycles": 2, "eta_min": 1e-4, "eta_max": 0.1,
+        "sample_every": 15,
+    }  # fmt: skip
+    return Training(**{**usual, **changes})
+
+
+def trainer(
+    images: Images, setup: tuple[dict[str, Any], dict[str, Any]], lambdas: Sequence[float] = LAMBDAS
+) -> NetworkTrainer:
+    """Return a trainer of a small cohort."""
+    network, training = setup
+    return NetworkTrainer(
+        images, settings(**training), lambdas, network=Network(**network), classes=CLASSES,
+        seed=SEED, dtype=images.train_x.dtype,
+    )  # fmt: skip
+
+
+def finish(found: NetworkTrainer) -> NetworkTrainer:
+    """Run to the end."""
+    for _ in found.run():
+        pass
+    return found
+
+
+def through_a_file(found: NetworkTrainer) -> dict[str, Array]:
+    """Return the trainer's state as it comes back from an npz file without pickle."""
+    file = io.BytesIO()
+    np.savez(file, **found.state())
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def all_bits(found: NetworkTrainer) -> list[Any]:
+    """Return every array that a trainer ends with as bytes, and what became of its models."""
+    arrays = [(name, array.tobytes()) for name, array in sorted(found.state().items())]
+    models = [model and [one.tobytes() for one in model.arrays().values()]
+              for model in found.models()]  # fmt: skip
+    scores = [(one.state, one.reason, one.score, one.validation_loss) for one in found.outcomes()]
+    return [arrays, models, scores]
+
+
+def model_of(found: NetworkTrainer, index: int = 0) -> Model:
+    """Return a model that finished."""
+    model = found.models()[index]
+    assert model is not None
+    return model
+
+
+def textbook(
+    exact: Images, setup: tuple[dict[str, Any], dict[str, Any]], log10_lambda: float
+) -> Textbook:
+    """Train one network by the textbook."""
+    network, training = setup
+    return textbook_training(
+        exact, lam=10.0**log10_lambda, chain=Chain(**network), classes=CLASSES, seed=SEED,
+        batch_size=10, step_size=20, cycles=2, points=(15, 30, 40, 45, 60, 75, 80),
+        **{"eta_min": 1e-4, "eta_max": 0.1, **training},
+    )  # fmt: skip
+
+
+def test_weights_and_curves_equal_a_plain_training(
+    exact: Images, setup: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    """Every model of a cohort ends with the weights, curves and scores of a plain float64 loop."""
+    found = finish(trainer(exact, setup))
+    for model, value in enumerate(LAMBDAS):
+        expected = textbook(exact, setup, value)
+        for name, array in found.weights.of_model(model).items():
+            np.testing.assert_allclose(
+                array, expected.arrays[name], rtol=0, atol=1e-8, err_msg=name
+            )
+        outcome = found.outcomes()[model]
+        assert outcome.curve is not None
+        for name, values in outcome.curve.values.items():
+            np.testing.assert_allclose(values, expected.curves[name], rtol=1e-7, err_msg=name)
+        _, hits = expected.loss_and_hits(exact.validation_x, exact.validation_y)
+        np.testing.assert_array_equal(outcome.scores, hits)
+
+
+@pytest.mark.parametrize("stop", [1, 14, 40, 57])
+def test_a_resumed_training_ends_with_the_same_bits(
+    images: Images, setup: tuple[dict[str, Any], dict[str, Any]], stop: int
+) -> None:
+    """Stopped at any update, saved without pickle and restored, it ends as if undisturbed."""
+    whole, first, second = (trainer(images, setup) for _ in range(3))
+    run = first.run()
+    for _ in range(stop):
+        next(run)
+    second.restore(through_a_file(first))
+    assert second.updates == stop
+    assert all_bits(finish(second)) == all_bits(finish(whole))
+
+
+def halved(
+    found: NetworkTrainer, again: NetworkTrainer | None = None, stop: int | None = None
+) -> NetworkTrainer:
+    """Run a cohort that its second model leaves at update 40; on in ``again`` from ``stop``."""
+    for progress in found.run():
+        if progress.updates == 40:
+            found.drop({1: "the worst"})
+        if progress.updates == stop and again is not None:
+            again.restore(through_a_file(found))
+            return halved(again)
+    return found
+
+
+@pytest.mark.parametrize("stop", [39, 40, 41])
+def test_models_that_leave_change_no_bit_of_a_resumed_training(
+    images: Images, setup: tuple[dict[str, Any], dict[str, Any]], stop: int
+) -> None:
+    """With a model that fails and one that is dropped, resumed before or after, all is the same;
+    those that stay train as without them."""
+    lambdas = (-4.0, -2.0, 11.0, -1.0)
+    whole = halved(trainer(images, setup, lambdas))
+    states = [one.state for one in whole.outcomes()]
+    assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.COMPLETE]
+    again = halved(trainer(images, setup, lambdas), trainer(images, setup, lambdas), stop)
+    assert all_bits(again) == all_bits(whole)
+    without = finish(trainer(images, setup, (-4.0, -1.0)))
+    for model, other in ((0, 0), (3, 1)):
+        stayed, expected = whole.outcomes()[model], without.outcomes()[other]
+        assert stayed.validation_loss == pytest.approx(expected.validation_loss, rel=1e-3)
+
+
+def test_what_is_no_state_is_refused(
+    images: Images, setup: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    """A state that lacks any one of its arrays, or has one of another shape, is refused."""
+    found = trainer(images, setup)
+    state = through_a_file(found)
+    for name in state:
+        with pytest.raises(ValueError, match="must"):
+            found.restore({key: value for key, value in state.items() if key != name})
+        with pytest.raises(ValueError, match="must"):
+            found.restore(state | {name: np.zeros((2, 3, 4, 5))})
+
+
+def test_an_exported_chain_scores_as_the_trained_network(
+    images: Images, setup: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    """The exported layers, on raw images by the documented formula, have the network's scores."""
+    found = finish(trainer(images, setup))
+    evaluated = evaluate(found.weights, images.validation_x, images.validation_y)
+    functions = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh,
+                 "leaky_relu": lambda z: np.where(z > 0, z, z * 0.01)}  # fmt: skip
+    labels = images.validation_y
+    for index in range(len(LAMBDAS)):
+        model = model_of(found, index)
+        values = (images.raw_validation_x - model.mean) / model.std
+        for W, b in model.layers[:-1]:
+            values = functions[model.activation](values @ W + b)
+        scores = values @ model.layers[-1][0] + model.layers[-1][1]
+        np.testing.assert_allclose(
+            class_scores(model, images.validation_x), scores, rtol=1e-4, atol=1e-4
+        )
+        losses = np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(len(labels)), labels]
+        np.testing.assert_allclose(evaluated.losses[index], losses, rtol=1e-3, atol=1e-4)
+
+
+def test_gradients_agree_with_both_numerical_oracles(
+    setup: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """The gradients of training are those of central differences and of the complex step."""
+    network, _ = setup
+    report = check(
+        features=9, hidden=network["hidden"], classes=4, network=Network(**network),
+        lambdas=(0.0, 0.1), batch_sizes=(3, 10), seeds=(0, 1),
+    )  # fmt: skip
+    assert report.passed, report.rows()
+    assert max(one.central_error for one in report.comparisons) < CENTRAL_TOLERANCE / 4
+
+
+def test_a_study_s_network_is_checked_at_its_depth() -> None:
+    """A wide network is reduced to narrow layers, as many as it has."""
+    report = check_network(Network(hidden=(512, 3), activation="tanh"))
+    assert report.passed
+    assert [row.array for row in report.rows()][::12] == ["W1", "b1", "W2", "b2", "W3", "b3"]
+    entries = {one.array: one.entries for one in report.comparisons}
+    assert (entries["W2"], entries["W3"]) == (10 * 3, 3 * 10)
