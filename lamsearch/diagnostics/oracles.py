@@ -23,7 +23,7 @@ from scipy.special import log_softmax
 
 from lamsearch.results import FloatArray, IntArray
 
-Arrays = dict[str, npt.NDArray[Any]]  # W1, b1, …, WL, bL
+Arrays = dict[str, npt.NDArray[Any]]  # W1, b1, …, WL, bL, of batch norm gamma1, …
 
 # Balances rounding, ε·C / h, against truncation, h²·C''' / 6.
 _CENTRAL_STEP = 1e-5
@@ -47,7 +47,10 @@ class Network:
         positive: Arrays = {}
         depth = sum(name[0] == "W" for name in arrays)
         for layer in range(1, depth):
-            z = values @ arrays[f"W{layer}"] + arrays[f"b{layer}"]
+            z = values @ arrays[f"W{layer}"]
+            if f"gamma{layer}" in arrays:
+                z = arrays[f"gamma{layer}"] * _normalised(z)
+            z = z + arrays[f"b{layer}"]
             if self._activation == "tanh":
                 values = np.tanh(z)
                 continue
@@ -109,6 +112,12 @@ def complex_step(
             slopes[name][entry] = cost.imag / _COMPLEX_STEP
             array[entry] = value
     return slopes
+
+
+def _normalised(z: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Each unit's values over the mini-batch, less their mean, by √(variance + 1e-5)."""
+    centred = z - z.mean(axis=0)
+    return np.asarray(centred / np.sqrt((centred * centred).mean(axis=0) + 1e-5))
 
 
 def _weights(arrays: Arrays) -> Iterator[npt.NDArray[Any]]:

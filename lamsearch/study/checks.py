@@ -34,6 +34,7 @@ def all_issues(
     yield from _cohort_issues(sections, cohort)
     yield from _final_issues(sections, broken)
     yield from _components_issues(sections)
+    yield from _batch_norm_issues(sections)
     yield from _size_issues(sections, cohort)
 
 
@@ -107,6 +108,16 @@ def _schedule_issues(name: str, stage: Stage, settings: StageSettings) -> Iterat
         where = f"{name if stage.batch_size else 'training'}.batch_size"
         rule = f"must be at most the {size} training images of {name}"
         yield Issue(where=where, rule=rule, value=training.batch_size)
+
+
+def _batch_norm_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
+    network, training = sections["network"], sections["training"]
+    if network is None or training is None or not network.batch_norm:
+        return
+    for where, table in [("training", training), *((name, sections[name]) for name in STAGES)]:
+        if table is not None and table.batch_size == 1:
+            rule = "must be at least 2 with network.batch_norm: one example has no variance"
+            yield Issue(where=f"{where}.batch_size", rule=rule, value=1)
 
 
 def _final_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:

@@ -123,6 +123,7 @@ class Network(Section):
     initialisation: Literal["scaled", "he"] = Field(
         "scaled", description="deviation of initial weights: 1/√fan-in, or he: √(2/fan-in)"
     )
+    batch_norm: bool = Field(False, description="normalise over the mini-batch before activations")
 
     @property
     def units(self) -> tuple[int, ...]:

@@ -11,10 +11,17 @@ import numpy.typing as npt
 import pytest
 from trainers_textbook import Chain, Images, Textbook, digits, textbook_training
 
-from lamsearch.diagnostics.gradcheck import CENTRAL_TOLERANCE, check, check_network
+from lamsearch.diagnostics.gradcheck import (
+    CENTRAL_TOLERANCE,
+    ORACLE_TOLERANCE,
+    check,
+    check_network,
+)
+from lamsearch.errors import StudyFileError
 from lamsearch.results import Model, TrialState
-from lamsearch.study import Network, Training
+from lamsearch.study import Network, Training, parse_study
 from lamsearch.trainers.network import NetworkTrainer, class_scores, evaluate
+from lamsearch.trainers.network.weights import penalty
 
 Array = npt.NDArray[Any]
 SEED, CLASSES = (7, 1, 2), 10
@@ -27,6 +34,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "leaky_relu": {"hidden": (9, 7), "activation": "leaky_relu"},
     "tanh": {"hidden": (9, 7), "activation": "tanh"},
     "he": {"hidden": (9, 7), "initialisation": "he"},
+    "batch norm": {"hidden": (9, 7), "batch_norm": True},
+    "batch norm, tanh": {"hidden": (8,), "batch_norm": True, "activation": "tanh"},
 }
 SETUPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     name: (network, {}) for name, network in NETWORKS.items()
@@ -221,10 +230,11 @@ def test_gradients_agree_with_both_numerical_oracles(
     network, _ = setup
     report = check(
         features=9, hidden=network["hidden"], classes=4, network=Network(**network),
-        lambdas=(0.0, 0.1), batch_sizes=(3, 10), seeds=(0, 1),
+        lambdas=(0.0, 0.1), batch_sizes=(8, 13), seeds=(0, 1),
     )  # fmt: skip
     assert report.passed, report.rows()
     assert max(one.central_error for one in report.comparisons) < CENTRAL_TOLERANCE / 4
+    assert max(one.oracle_error for one in report.comparisons) < ORACLE_TOLERANCE / 1000
 
 
 def test_a_study_s_network_is_checked_at_its_depth() -> None:
@@ -234,3 +244,44 @@ def test_a_study_s_network_is_checked_at_its_depth() -> None:
     assert [row.array for row in report.rows()][::12] == ["W1", "b1", "W2", "b2", "W3", "b3"]
     entries = {one.array: one.entries for one in report.comparisons}
     assert (entries["W2"], entries["W3"]) == (10 * 3, 3 * 10)
+
+
+def test_running_statistics_are_those_of_the_mini_batches(exact: Images) -> None:
+    """One update moves the running mean and variance by a tenth of the way to the mini-batch's."""
+    found = trainer(exact, ({"hidden": (9, 7), "batch_norm": True}, {}), (-3.0,))
+    start = found.weights.of_model(0)
+    next(found.run())
+    rows = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(1, 0))).permutation(330)
+    z = exact.train_x[rows[:10]] @ start["W1"]
+    after = found.weights.of_model(0)
+    np.testing.assert_allclose(after["mean1"], 0.1 * z.mean(axis=0), rtol=1e-12)
+    expected = 0.9 + 0.1 * z.var(axis=0, ddof=1)
+    np.testing.assert_allclose(after["variance1"], expected, rtol=1e-12)
+
+
+def test_the_penalty_is_on_weights_alone(images: Images) -> None:
+    """Neither biases nor what batch norm adds count in Σ‖W‖²."""
+    found = finish(trainer(images, ({"hidden": (9, 7), "batch_norm": True}, {})))
+    before = penalty(found.weights)
+    arrays = [found.weights.of_model(model) for model in range(len(LAMBDAS))]
+    expected = [sum((one[f"W{n}"] ** 2).sum() for n in (1, 2, 3)) for one in arrays]
+    np.testing.assert_allclose(before, expected, rtol=1e-5)
+    for name, array in found.weights.named():
+        if name[0] not in "VW":
+            array += 100
+    np.testing.assert_array_equal(penalty(found.weights), before)
+
+
+@pytest.mark.parametrize("where", ["training", "coarse"])
+def test_batch_norm_needs_two_examples(where: str) -> None:
+    """A mini-batch of one is refused where there is batch norm, in whichever table it stands."""
+    document: dict[str, Any] = {
+        "name": "one", "seed": 1, "data": {"source": "digits", "train": 300, "validation": 100},
+        "training": {"step_size": 5}, "coarse": {"trials": 2, "log10_lambda": [-3.0, -1.0]},
+        "network": {"batch_norm": True},
+    }  # fmt: skip
+    parse_study(document)
+    document[where]["batch_size"] = 1
+    rule = "must be at least 2 with network.batch_norm: one example has no variance, got 1"
+    with pytest.raises(StudyFileError, match=rf"^study: {where}\.batch_size: {rule}$"):
+        parse_study(document)

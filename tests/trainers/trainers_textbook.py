@@ -59,6 +59,7 @@ class Chain:
     hidden: tuple[int, ...] = (8,)
     activation: str = "relu"
     initialisation: str = "scaled"
+    batch_norm: bool = False
 
 
 def _activated(name: str, z: Array) -> tuple[Array, Array]:
@@ -85,8 +86,11 @@ class Textbook:
     def scores(self, x: Array) -> Array:
         """Return class scores as a trained network has them."""
         for layer in range(1, self.depth):
-            z = x @ self.arrays[f"W{layer}"] + self.arrays[f"b{layer}"]
-            x, _ = _activated(self.chain.activation, z)
+            z = x @ self.arrays[f"W{layer}"]
+            if self.chain.batch_norm:
+                deviation = np.sqrt(self.arrays[f"variance{layer}"] + 1e-5)
+                z = self.arrays[f"gamma{layer}"] * (z - self.arrays[f"mean{layer}"]) / deviation
+            x, _ = _activated(self.chain.activation, z + self.arrays[f"b{layer}"])
         return np.asarray(x @ self.arrays[f"W{self.depth}"] + self.arrays[f"b{self.depth}"])
 
     def loss_and_hits(self, x: Array, y: Array) -> tuple[float, Array]:
@@ -101,9 +105,13 @@ class Textbook:
         """Return loss, hits, and the gradients of the loss of a mini-batch."""
         arrays, found, kept = self.arrays, dict[str, Array](), []
         for layer in range(1, self.depth):
-            z = x @ arrays[f"W{layer}"] + arrays[f"b{layer}"]
-            out, slope = _activated(self.chain.activation, z)
-            kept.append((x, slope))
+            z, norm = x @ arrays[f"W{layer}"], _Norm()
+            if self.chain.batch_norm:
+                norm = _Norm.of(z)
+                self._run(layer, z)
+                z = arrays[f"gamma{layer}"] * norm.normalised
+            out, slope = _activated(self.chain.activation, z + arrays[f"b{layer}"])
+            kept.append((x, slope, norm))
             x = out
         last = self.depth
         scores = x @ arrays[f"W{last}"] + arrays[f"b{last}"]
@@ -112,16 +120,48 @@ class Textbook:
         error /= len(y)
         found |= {f"W{last}": x.T @ error, f"b{last}": error.sum(axis=0)}
         for layer in range(last - 1, 0, -1):
-            x, slope = kept[layer - 1]
+            x, slope, norm = kept[layer - 1]
             error = error @ arrays[f"W{layer + 1}"].T * slope
-            found |= {f"W{layer}": x.T @ error, f"b{layer}": error.sum(axis=0)}
+            found[f"b{layer}"] = error.sum(axis=0)
+            if self.chain.batch_norm:
+                found[f"gamma{layer}"] = (error * norm.normalised).sum(axis=0)
+                error = norm.back(error * arrays[f"gamma{layer}"])
+            found[f"W{layer}"] = x.T @ error
         return *_loss_and_hits(scores, y), found
+
+    def _run(self, layer: int, z: Array) -> None:
+        for name, value in (("mean", z.mean(axis=0)), ("variance", z.var(axis=0, ddof=1))):
+            before = self.arrays[f"{name}{layer}"]
+            self.arrays[f"{name}{layer}"] = 0.9 * before + 0.1 * value
 
     def step(self, gradients: dict[str, Array], eta: float, lam: float) -> None:
         """Do one step of gradient descent on loss + λΣ‖W‖²."""
         for name, gradient in gradients.items():
             decay = 2 * lam * self.arrays[name] if "W" in name else 0
             self.arrays[name] = self.arrays[name] - eta * (gradient + decay)
+
+
+@dataclass
+class _Norm:
+    """Normalisation over a mini-batch, its Jacobian written out."""
+
+    normalised: Array = field(default_factory=lambda: np.empty(0))
+    deviation: Array = field(default_factory=lambda: np.empty(0))
+
+    @staticmethod
+    def of(z: Array) -> _Norm:
+        """Normalise every column."""
+        deviation = np.sqrt(z.var(axis=0) + 1e-5)
+        return _Norm((z - z.mean(axis=0)) / deviation, deviation)
+
+    def back(self, error: Array) -> Array:
+        """Multiply by ∂x̂/∂z = (I − 1/n − x̂ x̂ᵀ/n) / deviation, column by column."""
+        count = len(error)
+        columns = []
+        for column, x in enumerate(self.normalised.T):
+            jacobian = np.eye(count) - 1 / count - np.outer(x, x) / count
+            columns.append(jacobian @ error[:, column] / self.deviation[column])
+        return np.stack(columns, axis=1)
 
 
 def _loss_and_hits(scores: Array, y: Array) -> tuple[float, Array]:
@@ -137,6 +177,9 @@ def _start(chain: Chain, features: int, classes: int, seed: Sequence[int]) -> Te
         shape = (sizes[layer - 1], sizes[layer])
         arrays[f"W{layer}"] = rng.normal(0, 1, shape) * np.sqrt(gain / shape[0])
         arrays[f"b{layer}"] = np.zeros(shape[1])
+        if chain.batch_norm and layer < len(sizes) - 1:
+            for name, value in (("gamma", 1.0), ("mean", 0.0), ("variance", 1.0)):
+                arrays[f"{name}{layer}"] = np.full(shape[1], value)
     return Textbook(chain, arrays)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from lamsearch.metrics import Metric, score_error
 from lamsearch.results import FloatArray, Model, Trained, TrialState
 from lamsearch.schedules import Schedule
+from lamsearch.trainers.network.batch_norm import folded
 from lamsearch.trainers.network.checkpoint import TrainingState
 from lamsearch.trainers.network.evaluation import evaluate
 from lamsearch.trainers.network.weights import Weights
@@ -80,9 +81,15 @@ def _outcome(
 def _chain(
     weights: Weights, index: int, projection: FloatArray | None
 ) -> tuple[tuple[FloatArray, FloatArray], ...]:
-    """One model's layers (W, b), float32, as they act on all normalised features."""
+    """One model's layers (W, b), float32, as they act on all normalised features.
+
+    Batch norm is multiplied into the weights and biases of its layer.
+    """
     arrays = weights.of_model(index)
     layers = [(arrays[f"W{n}"], arrays[f"b{n}"]) for n in range(1, weights.depth + 1)]
+    for layer in range(len(weights.gamma)):
+        factor, shift = folded(weights, layer)
+        layers[layer] = (layers[layer][0] * factor[index], shift[index])
     (first, shift), *further = layers
     layers = [(_on_all_features(first, projection), shift), *further]
     return tuple((W.astype(np.float32), b.astype(np.float32)) for W, b in layers)

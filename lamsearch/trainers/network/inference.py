@@ -8,6 +8,7 @@ import numpy as np
 
 from lamsearch.results import FloatArray
 from lamsearch.trainers.network.activations import activation_of
+from lamsearch.trainers.network.batch_norm import folded
 from lamsearch.trainers.network.layers import apply_scale, by_model, output_scores
 from lamsearch.trainers.network.weights import Weights
 
@@ -34,6 +35,14 @@ class Inference:
                 np.matmul(inputs, weights.W[layer], out=by_model(z, weights, layer))
             else:
                 apply_scale(z, weights)
-            z += weights.b[layer].reshape(-1)
+            z += self._shift(z, layer)
             self._activations[layer].forward(z)
         return output_scores(z, weights, self._scores)
+
+    def _shift(self, z: FloatArray, layer: int) -> FloatArray:
+        """What is added to products (K·H,); those of batch norm are multiplied by its factor."""
+        if not self._weights.normed:
+            return self._weights.b[layer].reshape(-1)
+        factor, shift = folded(self._weights, layer)
+        z *= factor.reshape(-1)
+        return shift.reshape(-1)

@@ -12,14 +12,16 @@ import numpy as np
 
 from lamsearch.results import FloatArray
 from lamsearch.trainers.network.activations import activation_of
+from lamsearch.trainers.network.batch_norm import BatchNorm
 from lamsearch.trainers.network.weights import Weights
 
 
 class Hidden:
-    """One hidden layer of K models: bias and activation, in buffers made once.
+    """One hidden layer of K models: bias or batch norm, and activation, in buffers made once.
 
-    ``z`` (B, K·H) takes the product of the layer's inputs and weights and becomes its
-    ``activations``; ``deltas`` (B, K·H) takes ∂loss/∂activations and becomes ∂loss/∂product.
+    ``z`` (B, K·H) takes the product of the layer's inputs and weights; ``activations`` (B, K·H) is
+    what the next layer gets; ``deltas`` (B, K·H) takes ∂loss/∂activations and becomes
+    ∂loss/∂product.
     """
 
     def __init__(self, weights: Weights, layer: int, batch: int) -> None:
@@ -27,23 +29,25 @@ class Hidden:
         self.z = np.empty((batch, weights.b[layer].size), weights.dtype)
         self.deltas = np.empty_like(self.z)
         self._activation = activation_of(weights.activation, self.z)
-
-    @property
-    def activations(self) -> FloatArray:
-        """What the next layer gets, (B, K·H)."""
-        return self.z
+        self._norm = BatchNorm(weights, layer, self.z) if weights.normed else None
+        self.activations = self.z if self._norm is None else np.empty_like(self.z)
 
     def forward(self) -> None:
         """Turn the product in ``z`` into activations."""
-        if self._layer == 0:
-            apply_scale(self.z, self._weights)
-        self.z += self._weights.b[self._layer].reshape(-1)
-        self._activation.forward(self.z)
+        if self._norm is not None:
+            self._norm.forward(self.activations)
+        else:
+            if self._layer == 0:
+                apply_scale(self.z, self._weights)
+            self.z += self._weights.b[self._layer].reshape(-1)
+        self._activation.forward(self.activations)
 
     def backward(self) -> dict[str, FloatArray]:
         """Turn ``deltas`` into those of the product; return by name the gradients (K, H) of what
         was added to it."""
-        self._activation.backward(self.z, self.deltas)
+        self._activation.backward(self.activations, self.deltas)
+        if self._norm is not None:
+            return self._norm.backward(self.deltas)
         bias = self.deltas.sum(axis=0).reshape(self._weights.b[self._layer].shape)
         return {f"b{self._layer + 1}": bias}
 

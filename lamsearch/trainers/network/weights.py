@@ -198,6 +198,7 @@ def initialise(
     if projection is not None:
         drawn[0] = projection.T.astype(np.float64) @ drawn[0]
     first, *rest = (W.astype(dtype) for W in drawn)
+    normed = units if network.batch_norm else ()
     return Weights(
         scale=np.ones(count),
         W=[
@@ -205,6 +206,9 @@ def initialise(
             *(np.tile(W, (count, 1, 1)) for W in rest),
         ],
         b=[np.zeros((count, size), dtype) for size in sizes[1:]],
+        gamma=[np.ones((count, size), dtype) for size in normed],
+        mean=[np.zeros((count, size), dtype) for size in normed],
+        variance=[np.ones((count, size), dtype) for size in normed],
         activation=network.activation,
     )
 
