@@ -13,7 +13,7 @@ import click
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.errors import InputError, LamsearchError
-from lamsearch.study import Network, read_study
+from lamsearch.study import Study, read_study
 from lamsearch.terminal import print_table
 
 
@@ -29,7 +29,11 @@ def gradcheck(study_file: Path | None) -> None:
     """
     from lamsearch.diagnostics import gradcheck as probe
 
-    found = probe.check() if study_file is None else probe.check_network(_network(study_file))
+    if study_file is None:
+        found = probe.check()
+    else:
+        study = _study(study_file)
+        found = probe.check_network(study.network, study.training)
     rows = [
         [
             row.array, f"{row.lam:g}", str(row.batch_size), f"{row.central_error:.1e}",
@@ -47,9 +51,9 @@ def gradcheck(study_file: Path | None) -> None:
         raise LamsearchError("gradcheck: a gradient is past its tolerance")
 
 
-def _network(study_file: Path) -> Network:
+def _study(study_file: Path) -> Study:
     study = read_study(study_file)
     if not study.uses_network:
         rule = "trainer.name: must be 'network', whose gradients are known"
         raise InputError(f"{study_file}: {rule}, got {study.trainer.name!r}")
-    return study.network
+    return study

@@ -7,7 +7,7 @@ records. Refuses to know how training uses the gradients and how the report is s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -19,15 +19,18 @@ from lamsearch.diagnostics import oracles
 from lamsearch.diagnostics.oracles import Arrays, central_differences, complex_step
 from lamsearch.errors import LamsearchError
 from lamsearch.results import FloatArray, IntArray
-from lamsearch.study import Network
+from lamsearch.study import Network, Training
 from lamsearch.trainers.network import Gradients, Weights, gradients
+from lamsearch.trainers.network.dropout import Dropout, masks_of
+from lamsearch.trainers.network.rules import SGD, Rule, rule_of
 
 CENTRAL_TOLERANCE = 1e-7
 ORACLE_TOLERANCE = 1e-10
 _KINDS = ("W", "b", "gamma")
 _WIDEST = (10, 8, 6)  # hidden units of a reduced network's layers; further ones have the last
 
-Gradient = Callable[[Weights, FloatArray, IntArray, npt.NDArray[np.float64]], Gradients]
+# weights, x (B, F), labels (B,), λ (K,) → gradients; where asked also rule and dropout, by name
+Gradient = Callable[..., Gradients]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,7 @@ def check(
     hidden: int | Sequence[int] = 10,
     classes: int = 10,
     network: Network | None = None,
+    rule: Rule = SGD,
     lambdas: Sequence[float] = (0.0, 1e-3, 1e-1, 1.0),
     batch_sizes: Sequence[int] = (1, 8, 32),
     seeds: Sequence[int] = (0, 1, 2),
@@ -111,7 +115,9 @@ def check(
         features: F of the reduced problem.
         hidden: hidden units of each layer of each model.
         classes: classes.
-        network: what stands between the layers.
+        network: what stands between the layers; the models' rates of dropout differ up to its own.
+        rule: the optimiser's, whose gradients are compared; decay apart from the cost is not in
+            them.
         lambdas: the λ of each model of the stack.
         batch_sizes: the examples of each mini-batch.
         seeds: of weights, examples and labels.
@@ -129,18 +135,25 @@ def check(
             weights = _random_weights(len(lambdas), sizes, network, rng)
             x = rng.standard_normal((batch_size, features))
             labels = rng.integers(classes, size=batch_size)
-            for problem in _problems(weights, x, labels, lambdas):
+            options: dict[str, Any] = {} if rule is SGD else {"rule": rule}
+            dropout = _dropout(network, len(lambdas), seed)
+            if dropout.drops:
+                options["dropout"] = dropout
+            for problem in _problems(weights, x, labels, lambdas, options):
                 comparisons += problem.compare(gradient, seed)
     return Report(comparisons=tuple(comparisons))
 
 
-def check_network(network: Network) -> Report:
-    """Compare the gradients of a study's network, at its depth, with narrow layers."""
+def check_network(network: Network, training: Training) -> Report:
+    """Compare the gradients of a study's network, at its depth, with narrow layers, as its
+    optimiser is given them."""
     widest = (*_WIDEST, *(_WIDEST[-1:] * len(network.units)))
     units = tuple(map(min, network.units, widest))
     # over very few examples batch norm bends more than central differences can follow
     sizes = (8, 32) if network.batch_norm else (1, 8, 32)
-    return check(features=24, hidden=units, network=network, batch_sizes=sizes)
+    return check(
+        features=24, hidden=units, network=network, batch_sizes=sizes, rule=rule_of(training)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +165,7 @@ class _Problem:
     x: FloatArray
     labels: IntArray
     lambdas: npt.NDArray[np.float64]
+    options: Mapping[str, Any]
     central: Arrays
     across: Arrays
     complex_step: Arrays
@@ -159,10 +173,14 @@ class _Problem:
     def compare(self, gradient: Gradient, seed: int) -> Iterator[Comparison]:
         """Yield the comparisons of the model alone and, if there are others, in its stack."""
         here = np.array([self.index])
-        alone = gradient(self.weights.keep(here), self.x, self.labels, self.lambdas[here])
+        own = {
+            name: option.keep(here) if isinstance(option, Dropout) else option
+            for name, option in self.options.items()
+        }
+        alone = gradient(self.weights.keep(here), self.x, self.labels, self.lambdas[here], **own)
         yield from self._against(alone, 1, 0, seed)
         if self.weights.count > 1:
-            stacked = gradient(self.weights, self.x, self.labels, self.lambdas)
+            stacked = gradient(self.weights, self.x, self.labels, self.lambdas, **self.options)
             yield from self._against(stacked, self.weights.count, self.index, seed)
 
     def _against(self, found: Gradients, count: int, index: int, seed: int) -> Iterator[Comparison]:
@@ -187,15 +205,21 @@ class _Problem:
 
 
 def _problems(
-    weights: Weights, x: FloatArray, labels: IntArray, lambdas: Sequence[float]
+    weights: Weights,
+    x: FloatArray,
+    labels: IntArray,
+    lambdas: Sequence[float],
+    options: Mapping[str, Any],
 ) -> Iterator[_Problem]:
-    oracle = oracles.Network(weights.activation)
+    decoupled = getattr(options.get("rule"), "decoupled", False)
     for index, lam in enumerate(lambdas):
+        factors = _factors(options.get("dropout"), weights, len(x), index)
+        oracle = oracles.Network(weights.activation, factors)
         plain: Arrays = {
             name: array for name, array in weights.of_model(index).items()
             if name.startswith(_KINDS)
         }  # fmt: skip
-        central, across = central_differences(oracle, plain, x, labels, lam)
+        central, across = central_differences(oracle, plain, x, labels, 0 if decoupled else lam)
         yield _Problem(
             weights=weights,
             index=index,
@@ -204,7 +228,8 @@ def _problems(
             lambdas=np.asarray(lambdas, np.float64),
             central=central,
             across=across,
-            complex_step=complex_step(oracle, plain, x, labels, lam),
+            options=options,
+            complex_step=complex_step(oracle, plain, x, labels, 0 if decoupled else lam),
         )
 
 
@@ -232,6 +257,27 @@ def _random_weights(
         variance=[np.ones((count, size)) for size in normed],
         activation=network.activation,
     )
+
+
+def _dropout(network: Network, models: int, seed: int) -> Dropout:
+    """Rates from half a network's to its own, from model to model."""
+    shares = np.linspace(0.5, 1.0, models)
+    hidden = [shares * network.dropout for _ in network.units]
+    return Dropout(seed=(seed,), rates=(shares * network.input_dropout, *hidden))
+
+
+def _factors(
+    dropout: Dropout | None, weights: Weights, batch: int, index: int
+) -> dict[int, FloatArray]:
+    """What dropout multiplies the values of each layer of a model by at the first update."""
+    if dropout is None:
+        return {}
+    sizes, found = (weights.features, *weights.sizes[:-1]), {}
+    for layer, masks in enumerate(masks_of(dropout, batch, sizes, weights.dtype)):
+        if masks is not None:
+            masks.draw(0)
+            found[layer] = masks.factors[:, index % masks.factors.shape[1]]
+    return found
 
 
 def _order(name: str) -> tuple[int, int]:

@@ -14,7 +14,7 @@ SIAM Review 40(1).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,15 @@ class Network:
     Every step of it is analytic where it has no kink: without |·|, conjugates and maxima.
     """
 
-    def __init__(self, activation: str = "relu") -> None:
-        self._activation = activation
+    def __init__(
+        self, activation: str = "relu", factors: Mapping[int, FloatArray] | None = None
+    ) -> None:
+        """``factors`` (B, H) are those of dropout, by layer, 0 for the inputs."""
+        self._activation, self._factors = activation, factors or {}
 
     def scores(self, arrays: Arrays, x: FloatArray) -> tuple[npt.NDArray[Any], Arrays]:
         """Return the class scores (B, C), and which pre-activations are positive, by layer."""
-        values: npt.NDArray[Any] = x
+        values: npt.NDArray[Any] = x * self._factors.get(0, 1.0)
         positive: Arrays = {}
         depth = sum(name[0] == "W" for name in arrays)
         for layer in range(1, depth):
@@ -53,10 +56,11 @@ class Network:
             z = z + arrays[f"b{layer}"]
             if self._activation == "tanh":
                 values = np.tanh(z)
-                continue
-            positive[f"z{layer}"] = z.real > 0
-            leak = 0.0 if self._activation == "relu" else _LEAK
-            values = z * np.where(z.real > 0, 1.0, leak)
+            else:
+                positive[f"z{layer}"] = z.real > 0
+                leak = 0.0 if self._activation == "relu" else _LEAK
+                values = z * np.where(z.real > 0, 1.0, leak)
+            values = values * self._factors.get(layer, 1.0)
         return values @ arrays[f"W{depth}"] + arrays[f"b{depth}"], positive
 
     def cost(

@@ -30,6 +30,8 @@ Positive = Annotated[int, Field(ge=1, le=MOST)]
 Rate = Annotated[float, Field(gt=0, le=1e10)]  # float32 holds none beyond 3.4e38
 MOST_LAYERS = 32  # hidden ones
 LEAST_WIDTH = 1e-6  # of an interval of log10 λ
+Share = Annotated[float, Field(ge=0, lt=1)]
+OptimiserName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 Log10 = Annotated[float, Field(ge=-30.0, le=10.0)]
 Interval = tuple[Log10, Log10]
 
@@ -124,6 +126,8 @@ class Network(Section):
         "scaled", description="deviation of initial weights: 1/√fan-in, or he: √(2/fan-in)"
     )
     batch_norm: bool = Field(False, description="normalise over the mini-batch before activations")
+    dropout: Share = Field(0.0, description="share of hidden activations dropped in training")
+    input_dropout: Share = Field(0.0, description="share of inputs dropped in training")
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -138,7 +142,7 @@ class Network(Section):
 
 
 class Training(Section):
-    """Mini-batch SGD under a cyclical learning rate (Smith 2015, arXiv:1506.01186)."""
+    """Mini-batches under a cyclical learning rate (Smith 2015, arXiv:1506.01186)."""
 
     written = frozenset(
         {"batch_size", "schedule", "eta_min", "eta_max", "gamma", "cycles", "sample_every"}
@@ -154,6 +158,10 @@ class Training(Section):
     sample_every: SampleEvery = Field(
         "epoch", description="where curves are sampled: every k updates, 'epoch' or 'cycle'"
     )
+    optimiser: OptimiserName = Field("sgd", description="how weights are stepped")
+    momentum: Share = Field(0.9, description="of momentum and nesterov; Adam's first decay, β1")
+    beta2: Share = Field(0.999, description="Adam's second decay")
+    epsilon: float = Field(1e-8, gt=0, le=1, description="Adam's ε, beside √ŝ")
 
     @property
     def updates(self) -> int:
@@ -167,6 +175,9 @@ class Training(Section):
             yield Issue(where="training.eta_min", rule=rule, value=self.eta_min)
 
 
+OPTIMISER_KEYS = ("optimiser", "momentum", "beta2", "epsilon")
+
+
 class Stage(Section):
     """Overrides of [training] that every stage may carry."""
 
@@ -178,6 +189,10 @@ class Stage(Section):
     step_size: Positive | None = None
     cycles: Positive | None = None
     sample_every: SampleEvery | None = None
+    optimiser: OptimiserName | None = None
+    momentum: Share | None = None
+    beta2: Share | None = None
+    epsilon: float | None = Field(None, gt=0, le=1)
     components: Positive | None = Field(None, description="instead of data.components")
 
 

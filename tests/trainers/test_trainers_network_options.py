@@ -18,9 +18,10 @@ from lamsearch.diagnostics.gradcheck import (
     check_network,
 )
 from lamsearch.errors import StudyFileError
-from lamsearch.results import Model, TrialState
+from lamsearch.results import Model
 from lamsearch.study import Network, Training, parse_study
 from lamsearch.trainers.network import NetworkTrainer, class_scores, evaluate
+from lamsearch.trainers.network.rules import rule_of
 from lamsearch.trainers.network.weights import penalty
 
 Array = npt.NDArray[Any]
@@ -36,9 +37,19 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "he": {"hidden": (9, 7), "initialisation": "he"},
     "batch norm": {"hidden": (9, 7), "batch_norm": True},
     "batch norm, tanh": {"hidden": (8,), "batch_norm": True, "activation": "tanh"},
-}
+    "dropout": {"hidden": (9, 7), "dropout": 0.3},
+    "dropout, tanh": {"hidden": (9, 7), "dropout": 0.3, "activation": "tanh"},
+    "input dropout": {"hidden": (9, 7), "input_dropout": 0.2},
+    "all of it": {"hidden": (9, 7), "batch_norm": True, "dropout": 0.3, "input_dropout": 0.1,
+                  "activation": "leaky_relu", "initialisation": "he"},
+}  # fmt: skip
+OPTIMISERS = ("momentum", "nesterov", "adam", "adamw")
 SETUPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    name: (network, {}) for name, network in NETWORKS.items()
+    **{name: (network, {}) for name, network in NETWORKS.items()},
+    **{name: ({"hidden": (8,)}, {"optimiser": name, "eta_max": 0.01}) for name in OPTIMISERS},
+    "linear, adam": ({"hidden": ()}, {"optimiser": "adam", "eta_max": 0.01}),
+    "all of it, momentum": (NETWORKS["all of it"], {"optimiser": "momentum", "eta_max": 0.02}),
+    "all of it, adamw": (NETWORKS["all of it"], {"optimiser": "adamw", "eta_max": 0.01}),
 }
 
 
@@ -143,7 +154,7 @@ def test_weights_and_curves_equal_a_plain_training(
         np.testing.assert_array_equal(outcome.scores, hits)
 
 
-@pytest.mark.parametrize("stop", [1, 14, 40, 57])
+@pytest.mark.parametrize("stop", [14, 57])
 def test_a_resumed_training_ends_with_the_same_bits(
     images: Images, setup: tuple[dict[str, Any], dict[str, Any]], stop: int
 ) -> None:
@@ -170,7 +181,7 @@ def halved(
     return found
 
 
-@pytest.mark.parametrize("stop", [39, 40, 41])
+@pytest.mark.parametrize("stop", [39, 41])
 def test_models_that_leave_change_no_bit_of_a_resumed_training(
     images: Images, setup: tuple[dict[str, Any], dict[str, Any]], stop: int
 ) -> None:
@@ -178,8 +189,10 @@ def test_models_that_leave_change_no_bit_of_a_resumed_training(
     those that stay train as without them."""
     lambdas = (-4.0, -2.0, 11.0, -1.0)
     whole = halved(trainer(images, setup, lambdas))
-    states = [one.state for one in whole.outcomes()]
-    assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.COMPLETE]
+    # Adam divides by the gradient's size: no penalty is too large for it
+    diverged = "COMPLETE" if setup[1].get("optimiser") == "adam" else "FAIL"
+    states = [one.state.name for one in whole.outcomes()]
+    assert states == ["COMPLETE", "PRUNED", diverged, "COMPLETE"]
     again = halved(trainer(images, setup, lambdas), trainer(images, setup, lambdas), stop)
     assert all_bits(again) == all_bits(whole)
     without = finish(trainer(images, setup, (-4.0, -1.0)))
@@ -227,10 +240,11 @@ def test_gradients_agree_with_both_numerical_oracles(
     setup: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
     """The gradients of training are those of central differences and of the complex step."""
-    network, _ = setup
+    network, training = setup
     report = check(
         features=9, hidden=network["hidden"], classes=4, network=Network(**network),
         lambdas=(0.0, 0.1), batch_sizes=(8, 13), seeds=(0, 1),
+        rule=rule_of(settings(**training)),
     )  # fmt: skip
     assert report.passed, report.rows()
     assert max(one.central_error for one in report.comparisons) < CENTRAL_TOLERANCE / 4
@@ -239,7 +253,7 @@ def test_gradients_agree_with_both_numerical_oracles(
 
 def test_a_study_s_network_is_checked_at_its_depth() -> None:
     """A wide network is reduced to narrow layers, as many as it has."""
-    report = check_network(Network(hidden=(512, 3), activation="tanh"))
+    report = check_network(Network(hidden=(512, 3), activation="tanh"), settings())
     assert report.passed
     assert [row.array for row in report.rows()][::12] == ["W1", "b1", "W2", "b2", "W3", "b3"]
     entries = {one.array: one.entries for one in report.comparisons}

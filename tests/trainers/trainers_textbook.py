@@ -60,6 +60,8 @@ class Chain:
     activation: str = "relu"
     initialisation: str = "scaled"
     batch_norm: bool = False
+    dropout: float = 0.0
+    input_dropout: float = 0.0
 
 
 def _activated(name: str, z: Array) -> tuple[Array, Array]:
@@ -77,6 +79,8 @@ class Textbook:
     chain: Chain
     arrays: dict[str, Array]
     curves: dict[str, list[float]] = field(default_factory=dict)
+    optimiser: str = "sgd"
+    moments: dict[str, Array] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -101,9 +105,13 @@ class Textbook:
         """Return λΣ‖W‖²."""
         return lam * sum(float((one**2).sum()) for name, one in self.arrays.items() if "W" in name)
 
-    def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, Array, dict[str, Array]]:
+    def loss_and_gradients(
+        self, x: Array, y: Array, seed: Sequence[int] = (), update: int = 0
+    ) -> tuple[float, Array, dict[str, Array]]:
         """Return loss, hits, and the gradients of the loss of a mini-batch."""
         arrays, found, kept = self.arrays, dict[str, Array](), []
+        if self.chain.input_dropout:
+            x = x * _mask(self.chain.input_dropout, x.shape, seed, update, 0)
         for layer in range(1, self.depth):
             z, norm = x @ arrays[f"W{layer}"], _Norm()
             if self.chain.batch_norm:
@@ -111,6 +119,9 @@ class Textbook:
                 self._run(layer, z)
                 z = arrays[f"gamma{layer}"] * norm.normalised
             out, slope = _activated(self.chain.activation, z + arrays[f"b{layer}"])
+            if self.chain.dropout:
+                mask = _mask(self.chain.dropout, z.shape, seed, update, layer)
+                out, slope = out * mask, slope * mask
             kept.append((x, slope, norm))
             x = out
         last = self.depth
@@ -134,11 +145,31 @@ class Textbook:
             before = self.arrays[f"{name}{layer}"]
             self.arrays[f"{name}{layer}"] = 0.9 * before + 0.1 * value
 
-    def step(self, gradients: dict[str, Array], eta: float, lam: float) -> None:
-        """Do one step of gradient descent on loss + λΣ‖W‖²."""
+    def step(self, gradients: dict[str, Array], update: int, eta: float, lam: float) -> None:
+        """Do one step on loss + λΣ‖W‖², update counted from 0; μ = 0.9, β₂ = 0.999, ε = 1e-8."""
         for name, gradient in gradients.items():
-            decay = 2 * lam * self.arrays[name] if "W" in name else 0
-            self.arrays[name] = self.arrays[name] - eta * (gradient + decay)
+            W = self.arrays[name]
+            pull = 2 * lam * W if "W" in name else 0 * W
+            if self.optimiser == "adamw":
+                step = self._adam(name, gradient, update + 1) + pull
+            elif self.optimiser == "adam":
+                step = self._adam(name, gradient + pull, update + 1)
+            elif self.optimiser == "sgd":
+                step = gradient + pull
+            else:
+                step = self._momentum(name, gradient + pull)
+            self.arrays[name] = W - eta * step
+
+    def _momentum(self, name: str, gradient: Array) -> Array:
+        v = self.moments[name] = 0.9 * self.moments.get(name, 0 * gradient) + gradient
+        return gradient + 0.9 * v if self.optimiser == "nesterov" else v
+
+    def _adam(self, name: str, gradient: Array, t: int) -> Array:
+        none = 0 * gradient
+        m = 0.9 * self.moments.get(f"m {name}", none) + 0.1 * gradient
+        s = 0.999 * self.moments.get(f"s {name}", none) + 0.001 * gradient**2
+        self.moments |= {f"m {name}": m, f"s {name}": s}
+        return np.asarray(m / (1 - 0.9**t) / (np.sqrt(s / (1 - 0.999**t)) + 1e-8))
 
 
 @dataclass
@@ -162,6 +193,18 @@ class _Norm:
             jacobian = np.eye(count) - 1 / count - np.outer(x, x) / count
             columns.append(jacobian @ error[:, column] / self.deviation[column])
         return np.stack(columns, axis=1)
+
+
+def _mask(
+    rate: float, shape: tuple[int, ...], seed: Sequence[int], update: int, layer: int
+) -> Array:
+    """Inverted dropout at the nearest of 65,536 steps, drawn from the replicate's third stream."""
+    sequence = np.random.SeedSequence(tuple(seed), spawn_key=(3, update, layer))
+    numbers = np.random.PCG64(sequence).random_raw(shape[0] * shape[1] // 4 + 1)
+    quarters = [[(int(one) >> shift) & 0xFFFF for shift in (0, 16, 32, 48)] for one in numbers]
+    draws = np.array(quarters).ravel()[: shape[0] * shape[1]].reshape(shape)
+    dropped = round(rate * 65536)
+    return np.where(draws < dropped, 0.0, 65536 / (65536 - dropped))
 
 
 def _loss_and_hits(scores: Array, y: Array) -> tuple[float, Array]:
@@ -196,10 +239,12 @@ def textbook_training(
     eta_min: float,
     eta_max: float,
     points: Sequence[int],
+    optimiser: str = "sgd",
 ) -> Textbook:
     """Train one net under the triangular schedule; sample its curves after the updates given."""
     count, features = images.train_x.shape
     net = _start(chain, features, classes, seed)
+    net.optimiser = optimiser
     knots = np.arange(2 * cycles + 1) * step_size
     heights = np.where(np.arange(2 * cycles + 1) % 2, eta_max, eta_min)
     losses: list[float] = []
@@ -212,10 +257,10 @@ def textbook_training(
             order = np.random.default_rng(child).permutation(count)
         rows = order[batch * batch_size : (batch + 1) * batch_size]
         x, y = images.train_x[rows], images.train_y[rows]
-        loss, right, gradients = net.loss_and_gradients(x, y)
+        loss, right, gradients = net.loss_and_gradients(x, y, seed, update)
         losses.append(loss)
         hits.append(float(right.mean()))
-        net.step(gradients, float(np.interp(update, knots, heights)), lam)
+        net.step(gradients, update, float(np.interp(update, knots, heights)), lam)
         if update + 1 in points:
             _sample(net, images, losses, hits, lam)
             losses, hits = [], []

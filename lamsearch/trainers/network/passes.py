@@ -11,29 +11,51 @@ import numpy.typing as npt
 
 from lamsearch.results import FloatArray, IntArray
 from lamsearch.trainers.network import losses
+from lamsearch.trainers.network.dropout import Dropout, Masks, masks_of
 from lamsearch.trainers.network.layers import Hidden, by_model, output_scores
-from lamsearch.trainers.network.optimisers import Sgd
+from lamsearch.trainers.network.optimisers import Optimiser
+from lamsearch.trainers.network.rules import SGD, Moments, Rule
 from lamsearch.trainers.network.weights import Weights
 
 
 class Pass:
     """One forward and backward pass over a mini-batch of fixed size, in buffers made once."""
 
-    def __init__(self, weights: Weights, batch: int) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        batch: int,
+        *,
+        rule: Rule = SGD,
+        moments: Moments | None = None,
+        dropout: Dropout | None = None,
+    ) -> None:
         self._weights, self._rows = weights, np.arange(batch)
-        self._hidden = [Hidden(weights, layer, batch) for layer in range(weights.depth - 1)]
+        self._inputs = _Inputs(weights, batch)
+        hidden, masks = weights.depth - 1, list[Masks | None]()
+        if dropout is not None and dropout.drops:
+            sizes = (weights.features, *weights.sizes[:-1])
+            self._inputs.masks, *masks = masks_of(dropout, batch, sizes, weights.dtype)
+        self._masks = [one for one in (self._inputs.masks, *masks) if one is not None]
+        masks = masks or [None] * hidden
+        self._hidden = [Hidden(weights, layer, batch, masks[layer]) for layer in range(hidden)]
         count, classes = weights.b[-1].shape
         self._scores = np.empty((count, classes, batch), weights.dtype)
-        self._optimiser = Sgd(weights)
-        self._x: FloatArray = np.empty((0, 0))
+        self._optimiser = Optimiser(weights, rule, moments or {})
+        self._update = 0
         if not self._hidden:  # the products of linear models, and their gradients
             self._linear = np.empty((batch, count * classes), weights.dtype)
 
-    def forward(self, x: FloatArray) -> FloatArray:
-        """Return the class scores (K, C, B) of examples x (B, F); the array is used again."""
-        weights, self._x = self._weights, x
+    def forward(self, x: FloatArray, update: int = 0) -> FloatArray:
+        """Return the class scores (K, C, B) of examples x (B, F); the array is used again.
+
+        ``update``, counted from 0, says what is dropped.
+        """
+        weights, self._update = self._weights, update
+        for masks in self._masks:
+            masks.draw(update)
         inputs = self._hidden[0].z if self._hidden else self._linear
-        np.matmul(x, weights.V, out=inputs)
+        self._inputs.multiply(x, out=inputs)
         for layer, hidden in enumerate(self._hidden):
             if layer > 0:
                 before = by_model(inputs, weights, layer - 1)
@@ -59,7 +81,7 @@ class Pass:
     ) -> None:
         """Do one step after `loss`, at rate ``eta``, one or (K,), with penalties ``lam`` (K,)."""
         weights, optimiser = self._weights, self._optimiser
-        optimiser.begin(np.broadcast_to(np.asarray(eta, np.float64), lam.shape), lam)
+        optimiser.begin(self._update, np.broadcast_to(np.asarray(eta, np.float64), lam.shape), lam)
         losses.score_gradients(self._scores, labels, self._rows)
         vectors = {f"b{weights.depth}": self._scores.sum(axis=2)}
         deltas = self._scores.transpose(0, 2, 1)
@@ -72,7 +94,7 @@ class Pass:
             vectors |= below.backward()
             deltas = through
         optimiser.vectors(vectors)
-        optimiser.wide(self._x, self._first_deltas())
+        optimiser.wide(self._inputs.seen, self._first_deltas())
 
     def _first_deltas(self) -> FloatArray:
         """∂loss/∂product of the first layer (B, K·H)."""
@@ -81,3 +103,38 @@ class Pass:
         wide = self._linear.reshape(len(self._rows), *self._scores.shape[:2])
         np.copyto(wide, self._scores.transpose(2, 0, 1))
         return self._linear
+
+
+class _Inputs:
+    """What the first layers see of a mini-batch, and its product with them.
+
+    ``seen`` is (B, F), or (K, B, F) where each model drops inputs at a rate of its own.
+    """
+
+    def __init__(self, weights: Weights, batch: int) -> None:
+        self._weights, self._batch = weights, batch
+        self.masks: Masks | None = None
+        self.seen: FloatArray = np.empty((0, 0), weights.dtype)
+
+    def multiply(self, x: FloatArray, out: FloatArray) -> None:
+        """Write the products of what is seen of x (B, F) and the first layers to ``out``."""
+        weights = self._weights
+        if self.masks is None:
+            self.seen = x
+        else:
+            self._drop(x, self.masks.factors)
+        if self.seen.ndim == x.ndim:
+            np.matmul(self.seen, weights.V, out=out)
+            return
+        for model, own in enumerate(self.seen):
+            columns = weights.columns(model)
+            np.matmul(own, weights.V[:, columns], out=out[:, columns])
+
+    def _drop(self, x: FloatArray, factors: FloatArray) -> None:
+        """Multiply x by the factors (B, 1, F), or (B, K, F) of each model's own."""
+        models = factors.shape[1]
+        shape = x.shape if models == 1 else (models, *x.shape)
+        if self.seen.shape != shape:
+            self.seen = np.empty(shape, x.dtype)
+        seen = self.seen.reshape(models, *x.shape)
+        np.multiply(x, factors.transpose(1, 0, 2), out=seen)

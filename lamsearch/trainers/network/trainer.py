@@ -22,8 +22,10 @@ from lamsearch.trainers.network.batches import Batches
 from lamsearch.trainers.network.checkpoint import TrainingState, arrays_of, no_sums, state_from
 from lamsearch.trainers.network.curve_table import CurveTable
 from lamsearch.trainers.network.departures import Departure
+from lamsearch.trainers.network.dropout import Dropout
 from lamsearch.trainers.network.evaluation import evaluate
 from lamsearch.trainers.network.passes import Pass
+from lamsearch.trainers.network.rules import kept_moments, no_moments, rule_of
 from lamsearch.trainers.network.weights import Weights, initialise, penalty
 from lamsearch.trainers.protocol import Progress, Splits, State
 
@@ -77,11 +79,20 @@ class NetworkTrainer:
             projection=splits.projection,
             network=network,
         )
+        self._rule = rule_of(training)
+        self._dropout = Dropout(
+            seed=tuple(seed),
+            rates=(
+                np.full(count, network.input_dropout),
+                *(np.full(count, network.dropout) for _ in network.units),
+            ),
+        )
         self._state = TrainingState(
             updates=0,
             alive=np.arange(count),
             departures={},
             weights=weights,
+            moments=no_moments(self._rule, weights),
             sums=no_sums(count),
             table=CurveTable(models=count, tested=test is not None, scored=self._asked is not None),
             scores=np.zeros(
@@ -167,7 +178,7 @@ class NetworkTrainer:
         rows = self._batches[state.updates]
         np.take(self._splits.train_x, rows, axis=0, out=self._x, mode="clip")
         labels = self._splits.train_y[rows]
-        self._pass.forward(self._x)
+        self._pass.forward(self._x, state.updates)
         loss, correct = self._pass.loss(labels)
         eta = self._rate(state.updates)
         self._pass.step(labels, eta=eta, lam=self._lam[state.alive])
@@ -220,12 +231,14 @@ class NetworkTrainer:
             state.departures[model] = Departure(how.value, reason(model), state.updates)
         stay = np.flatnonzero(stays)
         state.alive, state.sums = state.alive[stay], state.sums.keep(stay)
+        state.moments = kept_moments(state.moments, stay, state.weights)
         state.weights = state.weights.keep(stay)
         self._make_buffers()
 
     def _make_buffers(self) -> None:
-        weights, batch = self._state.weights, self._training.batch_size
-        self._pass = Pass(weights, batch)
+        state, batch = self._state, self._training.batch_size
+        weights, dropout = state.weights, self._dropout.keep(state.alive)
+        self._pass = Pass(weights, batch, rule=self._rule, moments=state.moments, dropout=dropout)
         self._x = np.empty((batch, weights.features), weights.dtype)
 
     def _sampling_points(self) -> range | tuple[int, ...]:

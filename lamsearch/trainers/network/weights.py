@@ -128,6 +128,12 @@ class Weights:
             self.V[:, self.columns(int(model))] *= self.dtype.type(self.scale[model])
             self.scale[model] = 1.0
 
+    def unscale(self) -> None:
+        """Multiply the running scales into V."""
+        for model in range(self.count):
+            self.V[:, self.columns(model)] *= self.dtype.type(self.scale[model])
+        self.scale[:] = 1.0
+
     def arrays(self) -> dict[str, Array]:
         """Return the arrays themselves by name: what a checkpoint holds of the weights."""
         flat = {"b1": self.b[0].reshape(-1)}
