@@ -21,6 +21,7 @@ from lamsearch.errors import StudyFileError
 from lamsearch.results import Model
 from lamsearch.study import Network, Training, parse_study
 from lamsearch.trainers.network import NetworkTrainer, class_scores, evaluate
+from lamsearch.trainers.network.dropout import Dropout, masks_of
 from lamsearch.trainers.network.rules import rule_of
 from lamsearch.trainers.network.weights import penalty
 
@@ -299,3 +300,99 @@ def test_batch_norm_needs_two_examples(where: str) -> None:
     rule = "must be at least 2 with network.batch_norm: one example has no variance, got 1"
     with pytest.raises(StudyFileError, match=rf"^study: {where}\.batch_size: {rule}$"):
         parse_study(document)
+
+
+OWN: dict[str, tuple[float, ...]] = {
+    "eta_max": (0.1, 0.05, 0.2), "eta_min": (1e-4, 1e-3, 1e-2),
+    "dropout": (0.0, 0.3, 0.5), "input_dropout": (0.1, 0.0, 0.4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("names", [(name,) for name in OWN] + [tuple(OWN)], ids="+".join)
+def test_models_with_settings_of_their_own_are_those_models_alone(
+    exact: Images, names: tuple[str, ...], optimiser: str
+) -> None:
+    """Rates and dropout that differ within a cohort give each model what a training of its own
+    with them gives, and a resumed one the same bits."""
+    shrink = {"sgd": 1.0, "momentum": 0.1, "adam": 0.02}[optimiser]
+    own = {name: tuple(shrink * x if "eta" in name else x for x in OWN[name]) for name in names}
+    common = {"eta_min": 1e-4 * shrink, "eta_max": 0.1 * shrink, "optimiser": optimiser}
+    network = {"hidden": (9, 7), "batch_norm": True}
+
+    def cohort() -> NetworkTrainer:
+        return NetworkTrainer(
+            exact, settings(**common), LAMBDAS, network=Network(**network), classes=CLASSES,
+            seed=SEED, dtype=np.float64, per_model=own,
+        )  # fmt: skip
+
+    whole, first, second = cohort(), cohort(), cohort()
+    finish(whole)
+    for model, value in enumerate(LAMBDAS):
+        mine = {name: values[model] for name, values in own.items()}
+        training = {key: x for key, x in mine.items() if "eta" in key}
+        dropped = {key: x for key, x in mine.items() if "dropout" in key}
+        alone = finish(trainer(exact, (network | dropped, common | training), (value,)))
+        for name, array in whole.weights.of_model(model).items():
+            expected = alone.weights.of_model(0)[name]
+            np.testing.assert_allclose(array, expected, rtol=0, atol=1e-9, err_msg=name)
+        curve, other = whole.curves()[model], alone.curves()[0]
+        np.testing.assert_array_equal(curve.learning_rate, other.learning_rate)
+    run = first.run()
+    for _ in range(31):
+        next(run)
+    second.restore(through_a_file(first))
+    assert all_bits(finish(second)) == all_bits(whole)
+
+
+def test_a_model_leaves_with_the_rate_that_was_its_own(images: Images) -> None:
+    """Who diverges at a rate of its own says that rate; the others keep theirs."""
+    found = NetworkTrainer(
+        images, settings(), LAMBDAS, network=Network(hidden=8), classes=CLASSES, seed=SEED,
+        per_model={"eta_max": (0.1, 1e6, 0.05), "eta_min": (1e-4, 1e6, 1e-4)},
+    )  # fmt: skip
+    outcomes = finish(found).outcomes()
+    assert [one.state.name for one in outcomes] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert "(learning rate 1e+06)" in (outcomes[1].reason or "")
+    for outcome, highest in ((outcomes[0], 0.1), (outcomes[2], 0.05)):
+        assert outcome.curve is not None
+        assert outcome.curve.learning_rate.max() == pytest.approx(highest)  # at update 60
+
+
+@pytest.mark.parametrize(
+    ("own", "rule"),
+    [
+        ({"hidden": (1, 2, 3)}, "per_model: must be of eta_max, .*, got 'hidden'"),
+        ({"eta_max": (0.1, 0.2)}, r"eta_max: must be 3 values, got \(2,\)"),
+        ({"eta_max": (0.1, 0.0, 0.2)}, "eta_max: must be above 0 and finite"),
+        ({"dropout": (0.1, 1.0, 0.2)}, "dropout: must be at least 0 and below 1"),
+    ],
+)
+def test_what_a_cohort_shares_is_no_model_s_own(
+    images: Images, own: dict[str, tuple[float, ...]], rule: str
+) -> None:
+    """Other names, other numbers of values, and values that cannot be are refused."""
+    with pytest.raises(ValueError, match=rule):
+        NetworkTrainer(images, settings(), LAMBDAS, classes=CLASSES, seed=SEED, per_model=own)
+
+
+def test_models_drop_what_those_of_lower_rates_drop() -> None:
+    """Draws are shared: kept values of a higher rate are kept at a lower one, shares are right,
+    and neither the other models nor the batch before change them."""
+    rates = np.array([0.0, 0.2, 0.2, 0.75])
+    dropout = Dropout(seed=SEED, rates=(np.zeros(4), rates))
+    assert masks_of(dropout, 50, (7, 400), np.float64)[0] is None
+    masks = masks_of(dropout, 50, (7, 400), np.float64)[1]
+    alone = masks_of(dropout.keep(np.array([3])), 50, (7, 400), np.float64)[1]
+    assert masks is not None
+    assert alone is not None
+    masks.draw(3)
+    masks.draw(5)
+    alone.draw(5)
+    kept = masks.factors > 0
+    assert kept[:, 0].all()
+    assert (kept[:, 1] == kept[:, 2]).all()
+    assert not (kept[:, 3] & ~kept[:, 1]).any()
+    np.testing.assert_array_equal(masks.factors[:, 3], alone.factors[:, 0])
+    np.testing.assert_allclose(kept.mean(axis=(0, 2)), 1 - rates, atol=0.01)
+    np.testing.assert_allclose(masks.factors.mean(axis=(0, 2)), 1, atol=0.05)

@@ -9,16 +9,16 @@ import numpy as np
 
 from lamsearch.metrics import Metric, score_error
 from lamsearch.results import FloatArray, Model, Trained, TrialState
-from lamsearch.schedules import Schedule
 from lamsearch.trainers.network.batch_norm import folded
 from lamsearch.trainers.network.checkpoint import TrainingState
+from lamsearch.trainers.network.curve_table import Rates
 from lamsearch.trainers.network.evaluation import evaluate
 from lamsearch.trainers.network.weights import Weights
 from lamsearch.trainers.protocol import Splits
 
 
 def outcomes(
-    state: TrainingState, splits: Splits, rate: Schedule, cycle: int, metric: Metric
+    state: TrainingState, splits: Splits, rates: Rates, cycle: int, metric: Metric
 ) -> tuple[Trained, ...]:
     """Return what became of every model; ``cycle`` is the updates of one.
 
@@ -32,7 +32,7 @@ def outcomes(
         means = found.accuracy if found.scores is None else found.scores.mean(axis=1)
         scores = {int(k): float(one) for k, one in zip(state.alive, means, strict=True)}
     return tuple(
-        _outcome(state, model, scores.get(model), rate, cycle, metric)
+        _outcome(state, model, scores.get(model), rates, cycle, metric)
         for model in range(state.table.models)
     )
 
@@ -55,11 +55,11 @@ def _outcome(
     state: TrainingState,
     model: int,
     train_score: float | None,
-    rate: Schedule,
+    rates: Rates,
     cycle: int,
     metric: Metric,
 ) -> Trained:
-    curve, departure = state.table.curve(model, rate), state.departures.get(model)
+    curve, departure = state.table.curve(model, rates), state.departures.get(model)
     reason, updates = (departure.reason, departure.updates) if departure else (None, None)
     if departure is not None and departure.state == TrialState.FAIL:
         return Trained(state=TrialState.FAIL, reason=reason, updates=updates, curve=curve)
