@@ -190,7 +190,7 @@ def _stopwatch(directory: Path, setup: Setup) -> Iterator[list[float]]:
         laps.append(perf_counter())
         work.loss(labels)
         laps.append(perf_counter())
-        work.step(x, labels, eta=1e-5, lam=lam)
+        work.step(labels, eta=1e-5, lam=lam)
         laps.append(perf_counter())
         update += 1
         yield [later - earlier for earlier, later in pairwise(laps)]

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from lamsearch.study import Training
 
 Schedule = Callable[[int], float]
+# One bound of the learning rate, or one for each of several models.
+Bound = TypeVar("Bound", float, npt.NDArray[np.float64])
 
 
 def triangular(
-    update: int, *, eta_min: float, eta_max: float, step_size: int, amplitude: float = 1.0
-) -> float:
+    update: int, *, eta_min: Bound, eta_max: Bound, step_size: int, amplitude: float = 1.0
+) -> Bound:
     """Return the learning rate before update ``update`` (counted from 0).
 
     The rate rises linearly from ``eta_min`` to ``eta_max`` in ``step_size`` (n_s) updates and
@@ -34,7 +40,7 @@ def triangular(
     return eta_min + (eta_max - eta_min) * max(0.0, 1.0 - distance) * amplitude
 
 
-def triangular2(update: int, *, eta_min: float, eta_max: float, step_size: int) -> float:
+def triangular2(update: int, *, eta_min: Bound, eta_max: Bound, step_size: int) -> Bound:
     """Return the triangular rate with its amplitude halved after every cycle (Smith 2015)."""
     amplitude = math.ldexp(1.0, -(update // (2 * step_size)))
     return triangular(
@@ -43,8 +49,8 @@ def triangular2(update: int, *, eta_min: float, eta_max: float, step_size: int) 
 
 
 def exp_range(
-    update: int, *, eta_min: float, eta_max: float, step_size: int, gamma: float
-) -> float:
+    update: int, *, eta_min: Bound, eta_max: Bound, step_size: int, gamma: float
+) -> Bound:
     """Return the triangular rate with its amplitude times ``gamma ** update`` (Smith 2015)."""
     return triangular(
         update, eta_min=eta_min, eta_max=eta_max, step_size=step_size, amplitude=gamma**update
@@ -67,11 +73,27 @@ def linear(update: int, *, eta_min: float, eta_max: float, updates: int) -> floa
 
 def schedule_of(training: Training) -> Schedule:
     """Return the function update → learning rate of a study file's training settings."""
-    bounds = {"eta_min": training.eta_min, "eta_max": training.eta_max}
-    step_size = training.step_size
+    return _schedule(training, training.eta_min, training.eta_max)
+
+
+def schedules_of(
+    training: Training, *, eta_min: npt.NDArray[np.float64], eta_max: npt.NDArray[np.float64]
+) -> Callable[[int], npt.NDArray[np.float64]]:
+    """Return update → the learning rates of several models, each with bounds of its own.
+
+    A model's rates are to the bit those of the schedule with its bounds alone.
+    """
+    return _schedule(training, eta_min, eta_max)
+
+
+def _schedule(training: Training, eta_min: Bound, eta_max: Bound) -> Callable[[int], Bound]:
+    step_size, gamma = training.step_size, training.gamma
     if training.schedule == "triangular2":
-        return lambda update: triangular2(update, step_size=step_size, **bounds)
+        return lambda update: triangular2(
+            update, eta_min=eta_min, eta_max=eta_max, step_size=step_size
+        )
     if training.schedule == "exp_range":
-        gamma = training.gamma
-        return lambda update: exp_range(update, step_size=step_size, gamma=gamma, **bounds)
-    return lambda update: triangular(update, step_size=step_size, **bounds)
+        return lambda update: exp_range(
+            update, eta_min=eta_min, eta_max=eta_max, step_size=step_size, gamma=gamma
+        )
+    return lambda update: triangular(update, eta_min=eta_min, eta_max=eta_max, step_size=step_size)

@@ -8,30 +8,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import fields
+from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from lamsearch.results import Model
+from lamsearch.results import Activation, Model
+
+_USUAL: Activation = "relu"
 
 
 def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
     """Return a model as safetensors bytes; values of the metadata are written as text or JSON.
 
-    All is float32, but for ``mean`` and ``std`` of features that float32 cannot centre.
+    All is float32, but for ``mean`` and ``std`` of features that float32 cannot centre. The
+    metadata name the ``activation`` where it is not relu.
     """
+    arrays = model.arrays()
     with np.errstate(over="ignore"):  # moments that overflow are not equal
-        tensors = {name: np.ascontiguousarray(getattr(model, name), np.float32)
-                   for name in ("W1", "b1", "W2", "b2", "mean", "std")}  # fmt: skip
+        tensors = {name: np.ascontiguousarray(one, np.float32) for name, one in arrays.items()}
     for name in ("mean", "std"):
-        if not np.array_equal(tensors[name], exact := getattr(model, name)):
+        if not np.array_equal(tensors[name], exact := arrays[name]):
             tensors[name] = np.ascontiguousarray(exact, np.float64)
+    unusual = {} if model.activation == _USUAL else {"activation": model.activation}
     text = {
         key: value if isinstance(value, str) else json.dumps(value)
-        for key, value in metadata.items()
+        for key, value in {**metadata, **unusual}.items()
     }
     return save_tensors(tensors, metadata=text)
 
@@ -51,21 +57,43 @@ def model_from(content: bytes) -> Model:
         tensors = load_tensors(content)
     except Exception as error:  # safetensors has no public error type
         raise ValueError(f"a model must be a safetensors file: {error}") from error
-    names = {field.name for field in fields(Model)}
+    depth = max(1, sum(bool(re.fullmatch(r"W[1-9]\d*", name)) for name in tensors))
+    layers = range(1, depth + 1)
+    names = {f"{kind}{layer}" for layer in layers for kind in "Wb"} | {"mean", "std"}
     if tensors.keys() != names:
         raise ValueError(f"a model must hold {sorted(names)}, got {sorted(tensors)}")
-    if any(tensors[name].ndim != 2 for name in ("W1", "W2")):
-        raise ValueError("a model's W1 and W2 must be matrices")
-    (features, hidden), classes = tensors["W1"].shape, tensors["W2"].shape[1]
-    shapes = {
-        "W1": (features, hidden), "b1": (hidden,), "W2": (hidden, classes), "b2": (classes,),
-        "mean": (features,), "std": (features,),
-    }  # fmt: skip
     for name, array in tensors.items():
-        types = (np.float32, np.float64) if name in ("mean", "std") else (np.float32,)
-        if array.shape != shapes[name] or array.dtype not in types:
-            got = f"{array.dtype} of the shape {array.shape}"
-            raise ValueError(f"a model's {name} must be float32 of {shapes[name]}, got {got}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"a model's {name} must be finite")
-    return Model(**tensors)
+        _check(name, array, _shape(name, tensors))
+    return Model.of(tensors, _activation(content))
+
+
+def _shape(name: str, tensors: Mapping[str, npt.NDArray[Any]]) -> tuple[int, ...]:
+    """The shape that an array must have to fit the others."""
+    if name in ("mean", "std"):
+        return tensors["W1"].shape[:1]
+    if name[0] == "b":
+        return tensors[f"W{name[1:]}"].shape[1:2]
+    number, own = int(name[1:]), tensors[name].shape
+    inputs = own[:1] if number == 1 else tensors[f"b{number - 1}"].shape
+    return (*inputs, own[-1] if own else 0)
+
+
+def _check(name: str, array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    axes = 2 if name[0] == "W" else 1
+    types = (np.float32, np.float64) if name in ("mean", "std") else (np.float32,)
+    if array.ndim != axes or array.shape != shape or array.dtype not in types:
+        got = f"{array.dtype} of the shape {array.shape}"
+        raise ValueError(f"a model's {name} must be float32 of {shape}, got {got}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"a model's {name} must be finite")
+
+
+def _activation(content: bytes) -> Activation:
+    """What stands between the layers, by the metadata in the file's header."""
+    length = int.from_bytes(content[:8], "little")  # safetensors has found the header whole
+    named = json.loads(content[8 : 8 + length]).get("__metadata__", {}).get("activation", _USUAL)
+    known: tuple[Activation, ...] = get_args(Activation)
+    for activation in known:
+        if named == activation:
+            return activation
+    raise ValueError(f"a model's activation must be one of {', '.join(known)}, got {named!r}")

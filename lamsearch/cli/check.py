@@ -150,7 +150,7 @@ def _interval(study: Study, planned: StagePlan) -> str:
 def _seconds(network: Network, classes: int, features: int, cohort: int, batch_size: int) -> float:
     from lamsearch.diagnostics.calibration import calibrate
 
-    return calibrate(features, network.hidden, classes, cohort, batch_size, seconds=0.3)
+    return calibrate(features, network, classes, cohort, batch_size, seconds=0.3)
 
 
 def _duration(seconds: float) -> str:

@@ -1,28 +1,39 @@
 """The verb gradcheck: analytic against numerical gradients.
 
-Enters: nothing. Leaves: a table, and exit code 1 where a gradient is past its tolerance.
+Enters: a study file, or nothing. Leaves: a table, and exit code 1 where a gradient is past its
+tolerance.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from lamsearch.cli import options
 from lamsearch.cli.echo import echo
-from lamsearch.errors import LamsearchError
+from lamsearch.errors import InputError, LamsearchError
+from lamsearch.study import Study, read_study
 from lamsearch.terminal import print_table
 
 
 @click.command()
-def gradcheck() -> None:
+@click.argument("study_file", metavar="[STUDY.toml]", type=options.STUDY_FILE, required=False)
+def gradcheck(study_file: Path | None) -> None:
     """Compare analytic with numerical gradients; exit 1 past the tolerance.
 
-    Every parameter array of the very update that training takes, in float64, against central
+    With STUDY.toml of its network, with as many layers, reduced to few units; else of one hidden
+    layer. Every parameter array of the very update that training takes, in float64, against central
     differences and against the complex step. Printed is max|a − n| / max|a|, the worst of all
     seeds; entries whose step crosses a ReLU kink are counted and left out.
     """
     from lamsearch.diagnostics import gradcheck as probe
 
-    found = probe.check()
+    if study_file is None:
+        found = probe.check()
+    else:
+        study = _study(study_file)
+        found = probe.check_network(study.network, study.training)
     rows = [
         [
             row.array, f"{row.lam:g}", str(row.batch_size), f"{row.central_error:.1e}",
@@ -38,3 +49,11 @@ def gradcheck() -> None:
     )
     if not found.passed:
         raise LamsearchError("gradcheck: a gradient is past its tolerance")
+
+
+def _study(study_file: Path) -> Study:
+    study = read_study(study_file)
+    if not study.uses_network:
+        rule = "trainer.name: must be 'network', whose gradients are known"
+        raise InputError(f"{study_file}: {rule}, got {study.trainer.name!r}")
+    return study

@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from lamsearch.results import FloatArray, IntArray
-from lamsearch.study import Training
+from lamsearch.study import Network, Training
 from lamsearch.trainers.network import NetworkTrainer
 
 # Beyond a processor's caches at CIFAR-10's width, so that gathering a mini-batch costs what it
@@ -37,7 +37,7 @@ class _RandomSplits:
 
 def calibrate(
     features: int,
-    hidden: int,
+    network: Network | int,
     classes: int,
     cohort: int,
     batch_size: int,
@@ -46,17 +46,19 @@ def calibrate(
 ) -> float:
     """Return the mean seconds per update of ``cohort`` models, with one BLAS thread, in float32.
 
-    Updates are counted for about ``seconds``, at least one of them, after a short warm-up; the
-    evaluations at sampling points are not in it.
+    ``network`` is one's settings, or a number of hidden units. Updates are counted for about
+    ``seconds``, at least one of them, after a short warm-up; the evaluations at sampling points are
+    not in it.
     """
     training = Training(
         batch_size=batch_size, step_size=10**9, eta_min=1e-5, eta_max=1e-5, sample_every="cycle"
     )
     splits = _random_splits(features, classes, max(_ROWS, batch_size))
     lambdas = [-3.0] * cohort
+    network = Network(hidden=network) if isinstance(network, int) else network
     with threadpool_limits(limits=1, user_api="blas"):
         trainer = NetworkTrainer(
-            splits, training, lambdas, hidden=hidden, classes=classes, seed=(0, 0, 0)
+            splits, training, lambdas, network=network, classes=classes, seed=(0, 0, 0)
         )
         updates = trainer.run()
         for _ in range(_WARM_UP):

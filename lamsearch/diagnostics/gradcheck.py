@@ -7,23 +7,30 @@ records. Refuses to know how training uses the gradients and how the report is s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.diagnostics import oracles
 from lamsearch.diagnostics.oracles import Arrays, central_differences, complex_step
 from lamsearch.errors import LamsearchError
 from lamsearch.results import FloatArray, IntArray
+from lamsearch.study import Network, Training
 from lamsearch.trainers.network import Gradients, Weights, gradients
+from lamsearch.trainers.network.dropout import Dropout, masks_of
+from lamsearch.trainers.network.rules import SGD, Rule, rule_of
 
 CENTRAL_TOLERANCE = 1e-7
 ORACLE_TOLERANCE = 1e-10
-ARRAYS = ("W1", "b1", "W2", "b2")
+_KINDS = ("W", "b", "gamma")
+_WIDEST = (10, 8, 6)  # hidden units of a reduced network's layers; further ones have the last
 
-Gradient = Callable[[Weights, FloatArray, IntArray, npt.NDArray[np.float64]], Gradients]
+# weights, x (B, F), labels (B,), λ (K,) → gradients; where asked also rule and dropout, by name
+Gradient = Callable[..., Gradients]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,7 @@ class Report:
         groups: dict[tuple[str, float, int], list[Comparison]] = {}
         for one in self.comparisons:
             groups.setdefault((one.array, one.lam, one.batch_size), []).append(one)
-        ordered = sorted(groups, key=lambda key: ARRAYS.index(key[0]))
+        ordered = sorted(groups, key=lambda key: _order(key[0]))
         return tuple(_row(groups[key]) for key in ordered)
 
 
@@ -90,8 +97,10 @@ def check(
     gradient: Gradient = gradients,
     *,
     features: int = 40,
-    hidden: int = 10,
+    hidden: int | Sequence[int] = 10,
     classes: int = 10,
+    network: Network | None = None,
+    rule: Rule = SGD,
     lambdas: Sequence[float] = (0.0, 1e-3, 1e-1, 1.0),
     batch_sizes: Sequence[int] = (1, 8, 32),
     seeds: Sequence[int] = (0, 1, 2),
@@ -104,8 +113,11 @@ def check(
     Args:
         gradient: weights, x (B, F), labels (B,), λ (K,) → gradients of the K models' costs.
         features: F of the reduced problem.
-        hidden: hidden units of each model.
+        hidden: hidden units of each layer of each model.
         classes: classes.
+        network: what stands between the layers; the models' rates of dropout differ up to its own.
+        rule: the optimiser's, whose gradients are compared; decay apart from the cost is not in
+            them.
         lambdas: the λ of each model of the stack.
         batch_sizes: the examples of each mini-batch.
         seeds: of weights, examples and labels.
@@ -114,15 +126,34 @@ def check(
         LamsearchError: ``gradient`` returned an array of the wrong shape.
     """
     comparisons: list[Comparison] = []
+    network = network or Network()
+    units = (hidden,) if isinstance(hidden, int) else tuple(hidden)
     for seed in seeds:
         for batch_size in batch_sizes:
             rng = np.random.default_rng([seed, batch_size])
-            weights = _random_weights(len(lambdas), features, hidden, classes, rng)
+            sizes = (features, *units, classes)
+            weights = _random_weights(len(lambdas), sizes, network, rng)
             x = rng.standard_normal((batch_size, features))
             labels = rng.integers(classes, size=batch_size)
-            for problem in _problems(weights, x, labels, lambdas):
+            options: dict[str, Any] = {} if rule is SGD else {"rule": rule}
+            dropout = _dropout(network, len(lambdas), seed)
+            if dropout.drops:
+                options["dropout"] = dropout
+            for problem in _problems(weights, x, labels, lambdas, options):
                 comparisons += problem.compare(gradient, seed)
     return Report(comparisons=tuple(comparisons))
+
+
+def check_network(network: Network, training: Training) -> Report:
+    """Compare the gradients of a study's network, at its depth, with narrow layers, as its
+    optimiser is given them."""
+    widest = (*_WIDEST, *(_WIDEST[-1:] * len(network.units)))
+    units = tuple(map(min, network.units, widest))
+    # over very few examples batch norm bends more than central differences can follow
+    sizes = (8, 32) if network.batch_norm else (1, 8, 32)
+    return check(
+        features=24, hidden=units, network=network, batch_sizes=sizes, rule=rule_of(training)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +165,7 @@ class _Problem:
     x: FloatArray
     labels: IntArray
     lambdas: npt.NDArray[np.float64]
+    options: Mapping[str, Any]
     central: Arrays
     across: Arrays
     complex_step: Arrays
@@ -141,16 +173,20 @@ class _Problem:
     def compare(self, gradient: Gradient, seed: int) -> Iterator[Comparison]:
         """Yield the comparisons of the model alone and, if there are others, in its stack."""
         here = np.array([self.index])
-        alone = gradient(self.weights.keep(here), self.x, self.labels, self.lambdas[here])
+        own = {
+            name: option.keep(here) if isinstance(option, Dropout) else option
+            for name, option in self.options.items()
+        }
+        alone = gradient(self.weights.keep(here), self.x, self.labels, self.lambdas[here], **own)
         yield from self._against(alone, 1, 0, seed)
         if self.weights.count > 1:
-            stacked = gradient(self.weights, self.x, self.labels, self.lambdas)
+            stacked = gradient(self.weights, self.x, self.labels, self.lambdas, **self.options)
             yield from self._against(stacked, self.weights.count, self.index, seed)
 
     def _against(self, found: Gradients, count: int, index: int, seed: int) -> Iterator[Comparison]:
-        for name in ARRAYS:
+        for name in sorted(self.central, key=_order):
             shape = (count, *self.central[name].shape)
-            array: npt.NDArray[Any] = getattr(found, name)
+            array: npt.NDArray[Any] = found[name]
             if array.shape != shape:
                 rule = f"the gradient of {name} must have the shape (models, …) = {shape}"
                 raise LamsearchError(f"{rule}, got {array.shape}")
@@ -169,11 +205,21 @@ class _Problem:
 
 
 def _problems(
-    weights: Weights, x: FloatArray, labels: IntArray, lambdas: Sequence[float]
+    weights: Weights,
+    x: FloatArray,
+    labels: IntArray,
+    lambdas: Sequence[float],
+    options: Mapping[str, Any],
 ) -> Iterator[_Problem]:
+    decoupled = getattr(options.get("rule"), "decoupled", False)
     for index, lam in enumerate(lambdas):
-        plain = _plain(weights, index)
-        central, across = central_differences(plain, x, labels, lam)
+        factors = _factors(options.get("dropout"), weights, len(x), index)
+        oracle = oracles.Network(weights.activation, factors)
+        plain: Arrays = {
+            name: array for name, array in weights.of_model(index).items()
+            if name.startswith(_KINDS)
+        }  # fmt: skip
+        central, across = central_differences(oracle, plain, x, labels, 0 if decoupled else lam)
         yield _Problem(
             weights=weights,
             index=index,
@@ -182,34 +228,62 @@ def _problems(
             lambdas=np.asarray(lambdas, np.float64),
             central=central,
             across=across,
-            complex_step=complex_step(plain, x, labels, lam),
+            options=options,
+            complex_step=complex_step(oracle, plain, x, labels, 0 if decoupled else lam),
         )
 
 
 def _random_weights(
-    count: int, features: int, hidden: int, classes: int, rng: np.random.Generator
+    count: int, sizes: tuple[int, ...], network: Network, rng: np.random.Generator
 ) -> Weights:
-    """Return models that differ in everything, with scales other than 1, in float64."""
+    """Return models that differ in everything, with scales other than 1, in float64.
+
+    ``sizes`` are features, hidden units and classes.
+    """
     scale = rng.uniform(0.5, 2.0, count)
-    first = rng.standard_normal((features, count, hidden)) / np.sqrt(features) / scale[:, None]
+    (features, width), *further = pairwise(sizes)
+    first = rng.standard_normal((features, count, width)) / np.sqrt(features) / scale[:, None]
+    W, b = [first.reshape(features, count * width)], [rng.standard_normal((count, width)) / 10]
+    for above, below in further:
+        W.append(rng.standard_normal((count, above, below)) / np.sqrt(above))
+        b.append(rng.standard_normal((count, below)) / 10)
+    normed = sizes[1:-1] if network.batch_norm else ()
     return Weights(
-        V=first.reshape(features, count * hidden),
         scale=scale,
-        b1=rng.standard_normal(count * hidden) / 10,
-        W2=rng.standard_normal((count, hidden, classes)) / np.sqrt(hidden),
-        b2=rng.standard_normal((count, classes)) / 10,
+        W=W,
+        b=b,
+        gamma=[rng.uniform(0.5, 1.5, (count, size)) for size in normed],
+        mean=[np.zeros((count, size)) for size in normed],
+        variance=[np.ones((count, size)) for size in normed],
+        activation=network.activation,
     )
 
 
-def _plain(weights: Weights, index: int) -> Arrays:
-    """One model's arrays, without a scale."""
-    columns = slice(index * weights.hidden, (index + 1) * weights.hidden)
-    return {
-        "W1": weights.V[:, columns] * weights.scale[index],
-        "b1": weights.b1[columns].copy(),
-        "W2": weights.W2[index].copy(),
-        "b2": weights.b2[index].copy(),
-    }
+def _dropout(network: Network, models: int, seed: int) -> Dropout:
+    """Rates from half a network's to its own, from model to model."""
+    shares = np.linspace(0.5, 1.0, models)
+    hidden = [shares * network.dropout for _ in network.units]
+    return Dropout(seed=(seed,), rates=(shares * network.input_dropout, *hidden))
+
+
+def _factors(
+    dropout: Dropout | None, weights: Weights, batch: int, index: int
+) -> dict[int, FloatArray]:
+    """What dropout multiplies the values of each layer of a model by at the first update."""
+    if dropout is None:
+        return {}
+    sizes, found = (weights.features, *weights.sizes[:-1]), {}
+    for layer, masks in enumerate(masks_of(dropout, batch, sizes, weights.dtype)):
+        if masks is not None:
+            masks.draw(0)
+            found[layer] = masks.factors[:, index % masks.factors.shape[1]]
+    return found
+
+
+def _order(name: str) -> tuple[int, int]:
+    """Arrays layer by layer, in each the weights first."""
+    kind = name.rstrip("0123456789")
+    return int(name.removeprefix(kind)), _KINDS.index(kind)
 
 
 def _error(analytic: FloatArray, numerical: FloatArray, compared: npt.NDArray[np.bool_]) -> float:

@@ -14,6 +14,7 @@ SIAM Review 40(1).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,63 +23,106 @@ from scipy.special import log_softmax
 
 from lamsearch.results import FloatArray, IntArray
 
-Arrays = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, npt.NDArray[Any]]  # W1, b1, …, WL, bL, of batch norm gamma1, …
 
 # Balances rounding, ε·C / h, against truncation, h²·C''' / 6.
 _CENTRAL_STEP = 1e-5
 # Nothing is subtracted, so the step may be so small that its square vanishes.
 _COMPLEX_STEP = 1e-30
+_LEAK = 0.01
+
+
+class Network:
+    """The cost of one network as its definition says, for real and for complex arrays.
+
+    Every step of it is analytic where it has no kink: without |·|, conjugates and maxima.
+    """
+
+    def __init__(
+        self, activation: str = "relu", factors: Mapping[int, FloatArray] | None = None
+    ) -> None:
+        """``factors`` (B, H) are those of dropout, by layer, 0 for the inputs."""
+        self._activation, self._factors = activation, factors or {}
+
+    def scores(self, arrays: Arrays, x: FloatArray) -> tuple[npt.NDArray[Any], Arrays]:
+        """Return the class scores (B, C), and which pre-activations are positive, by layer."""
+        values: npt.NDArray[Any] = x * self._factors.get(0, 1.0)
+        positive: Arrays = {}
+        depth = sum(name[0] == "W" for name in arrays)
+        for layer in range(1, depth):
+            z = values @ arrays[f"W{layer}"]
+            if f"gamma{layer}" in arrays:
+                z = arrays[f"gamma{layer}"] * _normalised(z)
+            z = z + arrays[f"b{layer}"]
+            if self._activation == "tanh":
+                values = np.tanh(z)
+            else:
+                positive[f"z{layer}"] = z.real > 0
+                leak = 0.0 if self._activation == "relu" else _LEAK
+                values = z * np.where(z.real > 0, 1.0, leak)
+            values = values * self._factors.get(layer, 1.0)
+        return values @ arrays[f"W{depth}"] + arrays[f"b{depth}"], positive
+
+    def cost(
+        self, arrays: Arrays, x: FloatArray, labels: IntArray, lam: float
+    ) -> tuple[float, Arrays]:
+        """Return the cost, and which pre-activations are positive."""
+        scores, positive = self.scores(arrays, x)
+        loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels].mean()
+        return float(loss + lam * sum(np.sum(W**2) for W in _weights(arrays))), positive
+
+    def complex_cost(self, arrays: Arrays, x: FloatArray, labels: IntArray, lam: float) -> complex:
+        """Return the cost continued to complex arrays."""
+        scores, _ = self.scores(arrays, x)
+        top = scores.real.max(axis=1)
+        total = np.exp(scores - top[:, None]).sum(axis=1)
+        losses = np.log(total) + top - scores[np.arange(len(labels)), labels]
+        penalty = sum((W * W).sum() for W in _weights(arrays))
+        return complex(losses.sum() / len(labels) + lam * penalty)
 
 
 def central_differences(
-    weights: Arrays, x: FloatArray, labels: IntArray, lam: float
+    network: Network, arrays: Arrays, x: FloatArray, labels: IntArray, lam: float
 ) -> tuple[Arrays, Arrays]:
-    """Return the numerical gradients, and per entry whether its step crosses a ReLU kink."""
-    slopes: Arrays = {name: np.empty(array.shape) for name, array in weights.items()}
-    across: Arrays = {name: np.zeros(array.shape, np.bool_) for name, array in weights.items()}
-    for name, array in weights.items():
+    """Return the numerical gradients, and per entry whether its step crosses a kink."""
+    slopes: Arrays = {name: np.empty(array.shape) for name, array in arrays.items()}
+    across: Arrays = {name: np.zeros(array.shape, np.bool_) for name, array in arrays.items()}
+    for name, array in arrays.items():
         for entry in np.ndindex(array.shape):
             value = array[entry]
             array[entry] = high = value + _CENTRAL_STEP
-            above, positive_above = _cost(weights, x, labels, lam)
+            above, positive_above = network.cost(arrays, x, labels, lam)
             array[entry] = low = value - _CENTRAL_STEP
-            below, positive_below = _cost(weights, x, labels, lam)
+            below, positive_below = network.cost(arrays, x, labels, lam)
             array[entry] = value
             slopes[name][entry] = (above - below) / (high - low)
-            across[name][entry] = not np.array_equal(positive_above, positive_below)
+            across[name][entry] = any(
+                not np.array_equal(positive_above[z], positive_below[z]) for z in positive_above
+            )
     return slopes, across
 
 
-def complex_step(weights: Arrays, x: FloatArray, labels: IntArray, lam: float) -> Arrays:
+def complex_step(
+    network: Network, arrays: Arrays, x: FloatArray, labels: IntArray, lam: float
+) -> Arrays:
     """Return Im C(w + ih) / h of every entry; exact to rounding."""
-    turned: Arrays = {name: array.astype(np.complex128) for name, array in weights.items()}
-    slopes: Arrays = {name: np.empty(array.shape) for name, array in weights.items()}
+    turned: Arrays = {name: array.astype(np.complex128) for name, array in arrays.items()}
+    slopes: Arrays = {name: np.empty(array.shape) for name, array in arrays.items()}
     for name, array in turned.items():
         for entry in np.ndindex(array.shape):
             value = array[entry]
             array[entry] = value + 1j * _COMPLEX_STEP
-            cost = _complex_cost(turned, x, labels, lam)
+            cost = network.complex_cost(turned, x, labels, lam)
             slopes[name][entry] = cost.imag / _COMPLEX_STEP
             array[entry] = value
     return slopes
 
 
-def _cost(
-    weights: Arrays, x: FloatArray, labels: IntArray, lam: float
-) -> tuple[float, npt.NDArray[np.bool_]]:
-    """Return the cost as its definition says, and which pre-activations (B, H) are positive."""
-    z = x @ weights["W1"] + weights["b1"]
-    scores = np.maximum(z, 0) @ weights["W2"] + weights["b2"]
-    loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels].mean()
-    return float(loss + lam * sum(np.sum(weights[name] ** 2) for name in ("W1", "W2"))), z > 0
+def _normalised(z: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Each unit's values over the mini-batch, less their mean, by √(variance + 1e-5)."""
+    centred = z - z.mean(axis=0)
+    return np.asarray(centred / np.sqrt((centred * centred).mean(axis=0) + 1e-5))
 
 
-def _complex_cost(weights: Arrays, x: FloatArray, labels: IntArray, lam: float) -> complex:
-    """Return the cost continued to complex weights: analytic, so without |·| and conjugates."""
-    W1, W2 = weights["W1"], weights["W2"]
-    z = x @ W1 + weights["b1"]
-    scores = (z * (z.real > 0)) @ W2 + weights["b2"]
-    top = scores.real.max(axis=1)
-    total = np.exp(scores - top[:, None]).sum(axis=1)
-    losses = np.log(total) + top - scores[np.arange(len(labels)), labels]
-    return complex(losses.sum() / len(labels) + lam * ((W1 * W1).sum() + (W2 * W2).sum()))
+def _weights(arrays: Arrays) -> Iterator[npt.NDArray[Any]]:
+    return (array for name, array in arrays.items() if name[0] == "W")

@@ -20,7 +20,7 @@ from lamsearch.diagnostics.rate_range import DIVERGED
 from lamsearch.results import STAGES, Curve, RateRamp, StageName
 from lamsearch.schedules import linear
 from lamsearch.space import Point, span
-from lamsearch.study import Study, Training
+from lamsearch.study import OPTIMISER_KEYS, Study, Training
 from lamsearch.trainers import Splits
 from lamsearch.trainers.network import NetworkTrainer, evaluate
 
@@ -86,7 +86,7 @@ def run_ramp(
                 splits,
                 training,
                 [point[0]],
-                hidden=study.network.hidden,
+                network=study.network,
                 classes=classes,
                 seed=(study.seed, _STAGE, replicate),
                 schedule=rate,
@@ -131,6 +131,7 @@ def _training(study: Study, examples: int, low: float, high: float, epochs: int)
     asked = epochs * (examples // settings.batch_size)
     every = max(1, asked // _POINTS)
     half = max(1, asked // (2 * every)) * every
+    optimiser = {key: getattr(settings, key) for key in OPTIMISER_KEYS}
     return Training(
         batch_size=settings.batch_size,
         eta_min=low,
@@ -138,6 +139,7 @@ def _training(study: Study, examples: int, low: float, high: float, epochs: int)
         step_size=half,
         cycles=1,
         sample_every=every,
+        **optimiser,
     )
 
 

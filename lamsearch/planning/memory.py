@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from lamsearch.results import StageName
@@ -32,13 +33,15 @@ def lacking(study: Study, features: int, classes: int) -> Iterator[str]:
 
 
 def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
-    """Weights, their gradients, a mini-batch's activations, and the splits: the least there is."""
-    settings, hidden = study.settings_of(stage), study.network.hidden
+    """Weights and a copy, a mini-batch's activations, and the splits: the least there is."""
+    settings, units = study.settings_of(stage), study.network.units
     seen = settings.components or features
-    weights = study.cohort * hidden * (seen + classes)
-    batch = settings.training.batch_size
-    activations = batch * (seen + 2 * study.cohort * hidden)
-    return _FLOAT32 * (2 * weights + activations + study.pool_size * seen)
+    weights = sum(above * below for above, below in pairwise((seen, *units, classes)))
+    activations = 2 * study.cohort * sum((*units, classes))
+    examples = study.pool_size + settings.training.batch_size
+    return _FLOAT32 * (
+        2 * study.cohort * weights + settings.training.batch_size * activations + examples * seen
+    )
 
 
 def _here() -> int:

@@ -26,6 +26,7 @@ from lamsearch.results.trials import (
     SEARCHING,
     STAGES,
     WAS_CANCELLED,
+    Activation,
     Curve,
     FloatArray,
     IntArray,
@@ -37,6 +38,7 @@ from lamsearch.results.trials import (
 )
 
 __all__ = [
+    "Activation",
     "Counts",
     "Curve",
     "DataFacts",

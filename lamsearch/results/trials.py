@@ -15,6 +15,7 @@ from lamsearch.space import Point
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 StageName = Literal["coarse", "fine", "finalists", "final"]
+Activation = Literal["relu", "leaky_relu", "tanh"]
 STAGES: tuple[StageName, ...] = ("coarse", "fine", "finalists", "final")
 WAS_CANCELLED = "the study was cancelled"  # the reason of its trials that had begun
 SEARCHING: tuple[StageName, ...] = ("coarse", "fine")  # those that draw candidates
@@ -83,19 +84,41 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """The weights of one trained model in the original feature space, float32.
+    """One trained model in the original feature space: a chain of layers (W, b), float32.
 
-    W1 (features, hidden), b1 (hidden), W2 (hidden, classes), b2 (classes); ``mean`` and ``std``
+    W1 (features, H_1), b1 (H_1), …, WL (H_L−1, classes), bL (classes); ``mean`` and ``std``
     (features) are the training split's, float64 where float32 cannot hold them, so class scores of
-    raw x are ``relu((x - mean) / std @ W1 + b1) @ W2 + b2``.
+    raw x are ``f(… f((x - mean) / std @ W1 + b1) …) @ WL + bL`` with f the ``activation``, which is
+    relu unless the study says otherwise.
     """
 
-    W1: FloatArray
-    b1: FloatArray
-    W2: FloatArray
-    b2: FloatArray
+    layers: tuple[tuple[FloatArray, FloatArray], ...]
     mean: FloatArray
     std: FloatArray
+    activation: Activation = "relu"
+
+    @property
+    def classes(self) -> int:
+        """C, the number of classes."""
+        return len(self.layers[-1][1])
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, FloatArray], activation: Activation = "relu") -> Model:
+        """Return the model of what `arrays` returned."""
+        depth = sum(name[0] == "W" for name in arrays)
+        return cls(
+            layers=tuple((arrays[f"W{n}"], arrays[f"b{n}"]) for n in range(1, depth + 1)),
+            mean=arrays["mean"],
+            std=arrays["std"],
+            activation=activation,
+        )
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Return all arrays by name: W1, b1, …, WL, bL, mean, std."""
+        found: dict[str, FloatArray] = {}
+        for number, (W, b) in enumerate(self.layers, 1):
+            found |= {f"W{number}": W, f"b{number}": b}
+        return {**found, "mean": self.mean, "std": self.std}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,15 @@ from lamsearch.study.reading import (
     parse_study,
     read_study,
 )
-from lamsearch.study.sections import Coarse, Final, Finalists, Fine, Network, Training
+from lamsearch.study.sections import (
+    OPTIMISER_KEYS,
+    Coarse,
+    Final,
+    Finalists,
+    Fine,
+    Network,
+    Training,
+)
 from lamsearch.study.settings import StageSettings, recorded_settings
 from lamsearch.study.sources import SOURCES, source_of
 
@@ -25,6 +33,6 @@ __all__ = [
     "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
     "cautions", "issues_with", "laid_over", "differences", "json_schema", "issues_of",
     "StageSettings", "recorded_settings",
-    "Data", "Network", "Training", "Coarse", "Fine", "Finalists", "Final",
+    "OPTIMISER_KEYS", "Data", "Network", "Training", "Coarse", "Fine", "Finalists", "Final",
     "Limits", "SOURCES", "source_of", "Assigned", "Sizes",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ def cautions(study: Study) -> list[str]:
         found += _narrow(study, stage)
         found += _unstable(_fastest(study, stage), stage, given)
         found += _vanishing(study.training_of(stage), stage)
+        found += _decoupled(study.training_of(stage))
     return list(dict.fromkeys(found))
 
 
@@ -75,7 +76,7 @@ def _unstable(
     training: Training, stage: StageName, given: tuple[str, Sequence[float]]
 ) -> Iterator[str]:
     """Weight decay multiplies weights by 1 − 2ηλ, whose size is above 1 where ηλ is."""
-    if not given[1]:
+    if not given[1] or training.optimiser == "adam":  # which divides by the gradient's size
         return
     product = training.eta_max * 10.0 ** max(given[1])
     if product > 1:
@@ -93,6 +94,14 @@ def _vanishing(training: Training, stage: StageName) -> Iterator[str]:
         yield (
             f"{stage}: gamma = {training.gamma:g} over {training.step_size} updates leaves the "
             f"learning rate at eta_min = {training.eta_min:g}: it never gets near eta_max"
+        )
+
+
+def _decoupled(training: Training) -> Iterator[str]:
+    if training.optimiser == "adamw":
+        yield (
+            "adamw multiplies weights by 1 - 2*eta*λ apart from the cost: its λ compares with no "
+            "other optimiser's, and the curves of the cost show a penalty that it does not descend"
         )
 
 

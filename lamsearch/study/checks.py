@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from lamsearch.errors import Issue
@@ -33,6 +34,7 @@ def all_issues(
     yield from _cohort_issues(sections, cohort)
     yield from _final_issues(sections, broken)
     yield from _components_issues(sections)
+    yield from _batch_norm_issues(sections)
     yield from _size_issues(sections, cohort)
 
 
@@ -114,6 +116,16 @@ def _schedule_issues(name: str, stage: Stage, settings: StageSettings) -> Iterat
         yield Issue(where=where, rule=rule, value=training.batch_size)
 
 
+def _batch_norm_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
+    network, training = sections["network"], sections["training"]
+    if network is None or training is None or not network.batch_norm:
+        return
+    for where, table in [("training", training), *((name, sections[name]) for name in STAGES)]:
+        if table is not None and table.batch_size == 1:
+            rule = "must be at least 2 with network.batch_norm: one example has no variance"
+            yield Issue(where=f"{where}.batch_size", rule=rule, value=1)
+
+
 def _final_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:
     final, data = sections["final"], sections["data"]
     if final is None:
@@ -175,7 +187,9 @@ def _size_issues(sections: Mapping[str, Any], cohort: object) -> Iterator[Issue]
     if network is None or not isinstance(cohort, int):
         return
     features = data.sizes.features if data is not None and data.sizes is not None else 1
-    wide = max(features, training.batch_size if training else 1)
-    if 4 * wide * network.hidden * cohort > _ADDRESSABLE:
+    batch = training.batch_size if training else 1
+    sizes = (features, *network.units)
+    weights = sum(max(above, batch) * below for above, below in pairwise(sizes))
+    if 4 * weights * cohort > _ADDRESSABLE:
         rule = "must fit memory: the weights and activations of a cohort need more than 2^47 bytes"
         yield Issue(where="network.hidden", rule=rule, value=network.hidden)

@@ -9,15 +9,19 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
+    Tag,
+    field_validator,
     model_serializer,
     model_validator,
 )
 
 from lamsearch.errors import Issue
 from lamsearch.registries import checked
+from lamsearch.results import Activation
 from lamsearch.space import Bounds, Point
 from lamsearch.study.samplers import SAMPLERS
 from lamsearch.study.spaces import bounds_of, space_issues
@@ -25,7 +29,10 @@ from lamsearch.study.spaces import bounds_of, space_issues
 MOST = 2**31 - 1  # what a database's whole numbers hold
 Positive = Annotated[int, Field(ge=1, le=MOST)]
 Rate = Annotated[float, Field(gt=0, le=1e10)]  # float32 holds none beyond 3.4e38
+MOST_LAYERS = 32  # hidden ones
 LEAST_WIDTH = 1e-6  # of an interval of log10 λ
+Share = Annotated[float, Field(ge=0, lt=1)]
+OptimiserName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 Log10 = Annotated[float, Field(ge=-30.0, le=10.0)]
 Interval = tuple[Log10, Log10]
 
@@ -96,16 +103,47 @@ class Trainer(Section):
         return data  # options keep their arrays
 
 
+def _of_hidden(value: object) -> str:
+    # pydantic puts a member's tag into an error's location; those of types are left out there
+    return "list[int]" if isinstance(value, tuple) else "int"
+
+
+Units = Annotated[tuple[Positive, ...], Field(max_length=MOST_LAYERS)]
+Hidden = Annotated[
+    Annotated[Positive, Tag("int")] | Annotated[Units, Tag("list[int]")], Discriminator(_of_hidden)
+]
+
+
 class Network(Section):
-    """The built-in trainer's two-layer network."""
+    """The built-in trainer's network: fully connected layers."""
 
     written = frozenset({"hidden"})
 
-    hidden: Positive = Field(50, description="hidden units")
+    hidden: Hidden = Field(
+        50, description="hidden units, or a list of those of each hidden layer; [] is linear"
+    )
+    activation: Activation = Field("relu", description="of every hidden layer")
+    initialisation: Literal["scaled", "he"] = Field(
+        "scaled", description="deviation of initial weights: 1/√fan-in, or he: √(2/fan-in)"
+    )
+    batch_norm: bool = Field(False, description="normalise over the mini-batch before activations")
+    dropout: Share = Field(0.0, description="share of hidden activations dropped in training")
+    input_dropout: Share = Field(0.0, description="share of inputs dropped in training")
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The units of each hidden layer."""
+        return (self.hidden,) if isinstance(self.hidden, int) else self.hidden
+
+    @field_validator("hidden", mode="after")
+    @classmethod
+    def _one_layer(cls, hidden: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        # [50] and 50 are the same network, and must have the same fingerprint
+        return hidden[0] if isinstance(hidden, tuple) and len(hidden) == 1 else hidden
 
 
 class Training(Section):
-    """Mini-batch SGD under a cyclical learning rate (Smith 2015, arXiv:1506.01186)."""
+    """Mini-batches under a cyclical learning rate (Smith 2015, arXiv:1506.01186)."""
 
     written = frozenset(
         {"batch_size", "schedule", "eta_min", "eta_max", "gamma", "cycles", "sample_every"}
@@ -121,6 +159,10 @@ class Training(Section):
     sample_every: SampleEvery = Field(
         "epoch", description="where curves are sampled: every k updates, 'epoch' or 'cycle'"
     )
+    optimiser: OptimiserName = Field("sgd", description="how weights are stepped")
+    momentum: Share = Field(0.9, description="of momentum and nesterov; Adam's first decay, β1")
+    beta2: Share = Field(0.999, description="Adam's second decay")
+    epsilon: float = Field(1e-8, gt=0, le=1, description="Adam's ε, beside √ŝ")
 
     @property
     def updates(self) -> int:
@@ -134,6 +176,9 @@ class Training(Section):
             yield Issue(where="training.eta_min", rule=rule, value=self.eta_min)
 
 
+OPTIMISER_KEYS = ("optimiser", "momentum", "beta2", "epsilon")
+
+
 class Stage(Section):
     """Overrides of [training] that every stage may carry."""
 
@@ -145,6 +190,10 @@ class Stage(Section):
     step_size: Positive | None = None
     cycles: Positive | None = None
     sample_every: SampleEvery | None = None
+    optimiser: OptimiserName | None = None
+    momentum: Share | None = None
+    beta2: Share | None = None
+    epsilon: float | None = Field(None, gt=0, le=1)
     components: Positive | None = Field(None, description="instead of data.components")
 
 

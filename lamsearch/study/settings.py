@@ -48,7 +48,7 @@ class StageSettings:
     def trained_by(self) -> dict[str, object]:
         """Return the keys that a stage may have otherwise than another, with their values."""
         sizes = {key: getattr(self, key) for key in ("train", "validation", "components")}
-        return self.training.model_dump() | sizes
+        return {key: getattr(self.training, key) for key in Training.model_fields} | sizes
 
 
 def stage_settings(training: Training, data: Data | None, stage: Stage | None) -> StageSettings:

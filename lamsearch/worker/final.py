@@ -33,7 +33,7 @@ def score(
         ensemble=float(metric.per_example(together, examples.y).mean()),
         scores=tuple(scores),
         test_images=len(examples.y),
-        confusion=_confusion(examples.y, together.argmax(axis=1), models[0].b2.shape[0]),
+        confusion=_confusion(examples.y, together.argmax(axis=1), models[0].classes),
     )
 
 

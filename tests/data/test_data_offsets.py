@@ -69,11 +69,10 @@ def test_the_test_set_is_standardised_as_the_training_set(
     data = loaded(tmp_path, study, X[:250] + 1e9, **own)
     splits = data.split("coarse")
     # a net that answers with the largest of three features
+    first = np.concatenate([np.eye(20, 3), -np.eye(20, 3)], axis=1).astype(np.float32)
+    second = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
     model = Model(
-        W1=np.concatenate([np.eye(20, 3), -np.eye(20, 3)], axis=1).astype(np.float32),
-        b1=np.zeros(6, np.float32),
-        W2=np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32),
-        b2=np.zeros(3, np.float32),
+        layers=((first, np.zeros(6, np.float32)), (second, np.zeros(3, np.float32))),
         mean=splits.mean,
         std=splits.std,
     )
@@ -90,8 +89,10 @@ def test_the_test_set_is_standardised_as_the_training_set(
 def test_moments_that_float32_holds_are_float32_in_a_model(tmp_path: Path) -> None:
     """A model of far features whose moments are short numbers still scores its examples."""
     big = Model(
-        W1=np.eye(1, dtype=np.float32), b1=np.zeros(1, np.float32),
-        W2=np.array([[1, -1]], np.float32), b2=np.array([-0.5, 0.5], np.float32),
+        layers=(
+            (np.eye(1, dtype=np.float32), np.zeros(1, np.float32)),
+            (np.array([[1, -1]], np.float32), np.array([-0.5, 0.5], np.float32)),
+        ),
         mean=np.array([2.0**30]), std=np.array([1.0]),
     )  # fmt: skip
     again = model_from(model_bytes(big, {}))

@@ -86,13 +86,14 @@ def test_exported_model_acts_on_raw_images(tmp_path: Path) -> None:
     model, trained = trainer.models()[0], trainer.outcomes()[0]
     assert model is not None
     assert trained.scores is not None
-    assert model.W1.shape == (64, 12)
+    (W1, b1), (W2, b2) = model.layers
+    assert W1.shape == (64, 12)
     raw = data.pool.x
     x = normalise(raw, model.mean, model.std)
-    scores = np.maximum(x @ model.W1 + model.b1, 0) @ model.W2 + model.b2
+    scores = np.maximum(x @ W1 + b1, 0) @ W2 + b2
     hits = float((scores.argmax(axis=1) == data.pool.y).mean())
     inside = np.concatenate([splits.enter(raw)])
-    own = np.maximum(inside @ trainer.weights.first_layer(0) + model.b1, 0) @ model.W2 + model.b2
+    own = np.maximum(inside @ trainer.weights.first_layer(0) + b1, 0) @ W2 + b2
     assert hits > 0.8
     assert np.allclose(scores, own, atol=1e-3)
 

@@ -11,7 +11,6 @@ import pytest
 from scipy.special import softmax
 
 from lamsearch.diagnostics.gradcheck import (
-    ARRAYS,
     CENTRAL_TOLERANCE,
     ORACLE_TOLERANCE,
     Report,
@@ -21,6 +20,7 @@ from lamsearch.errors import LamsearchError
 from lamsearch.trainers.network import Gradients, Weights, gradients
 
 Array = npt.NDArray[Any]
+ARRAYS = ("W1", "b1", "W2", "b2")
 SMALL: dict[str, Any] = {
     "features": 12, "hidden": 6, "classes": 4, "batch_sizes": (1, 9), "seeds": (0, 1),
     "lambdas": (0.0, 1e-2, 1.0),
@@ -37,16 +37,18 @@ class Textbook:
     def __call__(self, nets: Weights, x: Array, labels: Array, lam: Array) -> Gradients:
         """Return the gradients of all nets of the stack."""
         found = [self._net(nets, net, x, labels, float(lam[net])) for net in range(nets.count)]
-        W1, b1, W2, b2 = (np.stack(arrays) for arrays in zip(*found, strict=True))
-        return Gradients(W1=W1, b1=b1, W2=W2, b2=b2)
+        return {
+            name: np.stack(arrays)
+            for name, arrays in zip(ARRAYS, zip(*found, strict=True), strict=True)
+        }
 
     def _net(
         self, nets: Weights, net: int, x: Array, labels: Array, lam: float
     ) -> tuple[Array, ...]:
-        W1, W2 = nets.first_layer(net), nets.W2[net]
-        z = x @ W1 + nets.b1.reshape(nets.count, -1)[net]
+        W1, b1, W2, b2 = (nets.of_model(net)[name] for name in ARRAYS)
+        z = x @ W1 + b1
         a = np.maximum(z, 0)
-        error = softmax(a @ W2 + nets.b2[net], axis=1) - np.eye(W2.shape[1])[labels]
+        error = softmax(a @ W2 + b2, axis=1) - np.eye(W2.shape[1])[labels]
         back = error @ W2.T * (z > 0 if self.masked else 1)
         penalty = self.factor * lam
         return (
@@ -62,7 +64,7 @@ def changed(**scales: float) -> Any:
 
     def gradient(nets: Weights, x: Array, labels: Array, lam: Array) -> Gradients:
         found = gradients(nets, x, labels, lam)
-        return replace(found, **{name: getattr(found, name) * by for name, by in scales.items()})
+        return found | {name: found[name] * by for name, by in scales.items()}
 
     return gradient
 
@@ -153,7 +155,7 @@ def test_a_wrong_shape_is_refused() -> None:
 
     def gradient(nets: Weights, x: Array, labels: Array, lam: Array) -> Gradients:
         found = gradients(nets, x, labels, lam)
-        return replace(found, b1=found.b1[:, :1])
+        return found | {"b1": found["b1"][:, :1]}
 
     with pytest.raises(LamsearchError, match=r"gradient of b1 .* \(1, 6\), got \(1, 1\)"):
         check(gradient, **SMALL)

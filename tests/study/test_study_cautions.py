@@ -45,6 +45,11 @@ WARNED: dict[str, tuple[dict[str, Any], str]] = {
         "final: gamma = 0.1 over 15 updates leaves the learning rate at eta_min = 1e-05: "
         "it never gets near eta_max",
     ),
+    "another λ": (
+        {"training": {"optimiser": "adamw"}},
+        "adamw multiplies weights by 1 - 2*eta*λ apart from the cost: its λ compares with no other "
+        "optimiser's, and the curves of the cost show a penalty that it does not descend",
+    ),
     "a device's name": (
         {"name": "con"},
         "name: 'con' cannot be a directory on Windows, where its report may be opened",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.special import log_softmax
-from trainers_textbook import Images, digits, textbook_training
+from trainers_textbook import Chain, Images, digits, textbook_training
 
 from lamsearch.results import Curve, Model, Trained, TrialState
 from lamsearch.study import Training
@@ -107,14 +107,20 @@ def bits_of(value: object) -> object:
 
 def all_bits(trainer: NetworkTrainer) -> list[object]:
     """Return everything that a trainer answers, bit for bit."""
-    models = [None if model is None else bits(model) for model in trainer.models()]
+    models = [None if model is None else bits_of_model(model) for model in trainer.models()]
     return [*(bits(outcome) for outcome in trainer.outcomes()), *models]
+
+
+def bits_of_model(model: Model) -> dict[str, object]:
+    """Return a model's arrays as bytes."""
+    return {name: bits_of(array) for name, array in model.arrays().items()}
 
 
 def scores(model: Model, raw: Array) -> Array:
     """Return class scores of raw images by the formula of `Model`'s docstring."""
-    hidden = np.maximum((raw - model.mean) / model.std @ model.W1 + model.b1, 0)
-    return np.asarray(hidden @ model.W2 + model.b2)
+    (W1, b1), (W2, b2) = model.layers
+    hidden = np.maximum((raw - model.mean) / model.std @ W1 + b1, 0)
+    return np.asarray(hidden @ W2 + b2)
 
 
 def model_of(trainer: NetworkTrainer, index: int = 0) -> Model:
@@ -148,14 +154,15 @@ class TestRepetition:
         """Another study seed, stage or replicate has other weights from the first one on."""
         one, other = trainer(images), trainer(images, seed=seed)
         assert not np.array_equal(one.weights.V, other.weights.V)
-        assert not np.array_equal(one.weights.W2, other.weights.W2)
+        assert not np.array_equal(one.weights.W[1], other.weights.W[1])
 
     def test_equal_penalties_give_equal_models(self, exact: Images) -> None:
         """Models of a cohort with the same λ start equal, see the same images, and end equal."""
         found = trained(exact, [-2.0, -4.0, -2.0])
         first, other, third = (model_of(found, model) for model in range(3))
-        np.testing.assert_allclose(first.W1, third.W1, rtol=0, atol=1e-7)
-        assert not np.allclose(first.W1, other.W1, atol=1e-4)
+        first, other, third = (model.layers[0][0] for model in (first, other, third))
+        np.testing.assert_allclose(first, third, rtol=0, atol=1e-7)
+        assert not np.allclose(first, other, atol=1e-4)
         one, _, same = found.outcomes()
         np.testing.assert_allclose(
             curve_of(one).values["training_loss"],
@@ -169,9 +176,8 @@ class TestRepetition:
         together = trained(exact, lambdas)
         for model, value in enumerate(lambdas):
             alone = trained(exact, [value])
-            for name in ("W1", "b1", "W2", "b2"):
-                found = getattr(model_of(together, model), name)
-                np.testing.assert_allclose(found, getattr(model_of(alone), name), atol=1e-7)
+            for name, found in model_of(together, model).arrays().items():
+                np.testing.assert_allclose(found, model_of(alone).arrays()[name], atol=1e-7)
             mine, other = curve_of(together.outcomes()[model]), curve_of(alone.outcomes()[0])
             np.testing.assert_allclose(
                 mine.values["validation_cost"], other.values["validation_cost"], rtol=1e-11
@@ -347,7 +353,7 @@ class TestTextbook:
         expected = textbook_training(
             exact,
             lam=10.0**log10_lambda,
-            hidden=HIDDEN,
+            chain=Chain(hidden=(HIDDEN,)),
             classes=CLASSES,
             seed=SEED,
             batch_size=10,
@@ -357,10 +363,8 @@ class TestTextbook:
             eta_max=0.1,
             points=(15, 30, 40, 45, 60, 75, 80),
         )
-        np.testing.assert_allclose(found.weights.first_layer(0), expected.W1, rtol=0, atol=1e-8)
-        np.testing.assert_allclose(found.weights.b1, expected.b1, rtol=0, atol=1e-8)
-        np.testing.assert_allclose(found.weights.W2[0], expected.W2, rtol=0, atol=1e-8)
-        np.testing.assert_allclose(found.weights.b2[0], expected.b2, rtol=0, atol=1e-8)
+        for name, array in found.weights.of_model(0).items():
+            np.testing.assert_allclose(array, expected.arrays[name], rtol=0, atol=1e-8)
         (outcome,) = found.outcomes()
         assert len(expected.curves) == 9
         for name, values in expected.curves.items():
@@ -409,7 +413,7 @@ class TestSampling:
         """However often curves are sampled, the models have the same bits."""
         often = trained(images, training=settings(sample_every=1)).models()
         seldom = trained(images, training=settings(sample_every="cycle")).models()
-        assert [bits(model) for model in often] == [bits(model) for model in seldom]
+        assert [bits_of_model(one) for one in often] == [bits_of_model(one) for one in seldom]
 
     def test_training_curves_are_means_since_the_last_point(self, exact: Images) -> None:
         """A point's training loss and accuracy are the mean over the mini-batches since the last.
@@ -553,7 +557,10 @@ class TestDivergence:
         assert_same_training((outcomes[0], outcomes[2]), without.outcomes())
         for model, other in ((0, 0), (2, 1)):
             np.testing.assert_allclose(
-                model_of(cohort[0], model).W1, model_of(without, other).W1, rtol=0, atol=1e-4
+                model_of(cohort[0], model).layers[0][0],
+                model_of(without, other).layers[0][0],
+                rtol=0,
+                atol=1e-4,
             )
 
     def test_a_cohort_of_which_nothing_is_left_ends(self, images: Images) -> None:
@@ -709,12 +716,12 @@ class TestAnswers:
         """Whatever was trained in, exported arrays are float32 in their documented shapes."""
         found = trained(images if dtype == np.float32 else exact)
         model = model_of(found, 1)
-        shapes = {item.name: getattr(model, item.name).shape for item in fields(model)}
+        shapes = {name: array.shape for name, array in model.arrays().items()}
         assert shapes == {
             "W1": (64, HIDDEN), "b1": (HIDDEN,), "W2": (HIDDEN, CLASSES), "b2": (CLASSES,),
             "mean": (64,), "std": (64,),
         }  # fmt: skip
-        assert {getattr(model, item.name).dtype for item in fields(model)} == {np.dtype("f4")}
+        assert {array.dtype for array in model.arrays().values()} == {np.dtype("f4")}
 
     def test_train_accuracy_is_that_of_the_whole_training_split(self, images: Images) -> None:
         """The training accuracy is the final model's on every training image."""
@@ -730,10 +737,10 @@ class TestAnswers:
         run = found.run()
         next(run)
         model = model_of(found)
-        before = bits(model)
+        before = bits_of_model(model)
         finish(found)
-        assert bits(model) == before
-        assert bits(model_of(found)) != before
+        assert bits_of_model(model) == before
+        assert bits_of_model(model_of(found)) != before
 
     def test_it_learns(self, images: Images) -> None:
         """A few epochs on digits bring right answers from one in ten to nine in ten."""

@@ -71,7 +71,8 @@ def test_an_exported_model_has_the_class_scores_of_its_formula(
     model = trainer.models()[1]
     assert model is not None
     x = images.validation_x
-    expected = np.maximum(x.astype(np.float64) @ model.W1 + model.b1, 0) @ model.W2 + model.b2
+    (W1, b1), (W2, b2) = model.layers
+    expected = np.maximum(x.astype(np.float64) @ W1 + b1, 0) @ W2 + b2
     found = class_scores(model, x)
     assert found.shape == (120, 10)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)

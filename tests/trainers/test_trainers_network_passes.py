@@ -60,21 +60,19 @@ def random_weights(count: int, seed: int = 0, dtype: npt.DTypeLike = np.float64)
     rng = np.random.default_rng(seed)
     scale = np.resize([1.0, 0.5, -2.0], count)
     first = rng.standard_normal((FEATURES, count, HIDDEN)) / np.sqrt(FEATURES) / scale[:, None]
+    b1 = rng.standard_normal((count, HIDDEN)) / 5
+    W2 = rng.standard_normal((count, HIDDEN, CLASSES)) / np.sqrt(HIDDEN)
+    b2 = rng.standard_normal((count, CLASSES)) / 5
     return Weights(
-        V=first.reshape(FEATURES, -1).astype(dtype),
         scale=scale,
-        b1=(rng.standard_normal(count * HIDDEN) / 5).astype(dtype),
-        W2=(rng.standard_normal((count, HIDDEN, CLASSES)) / np.sqrt(HIDDEN)).astype(dtype),
-        b2=(rng.standard_normal((count, CLASSES)) / 5).astype(dtype),
+        W=[first.reshape(FEATURES, -1).astype(dtype), W2.astype(dtype)],
+        b=[b1.astype(dtype), b2.astype(dtype)],
     )
 
 
 def plain(weights: Weights, model: int) -> Plain:
     """Return one of the models in plain arrays."""
-    b1 = weights.b1.reshape(weights.count, HIDDEN)[model]
-    return Plain(
-        weights.first_layer(model), b1.copy(), weights.W2[model].copy(), weights.b2[model].copy()
-    )
+    return Plain(**weights.of_model(model))
 
 
 def images(seed: int = 1, batch: int = BATCH) -> tuple[Array, Array]:
@@ -88,10 +86,10 @@ def train(weights: Weights, steps: int, eta: float, lam: Array) -> None:
     work = Pass(weights, BATCH)
     for step in range(steps):
         x, labels = images(step)
-        x = x.astype(weights.V.dtype)
+        x = x.astype(weights.dtype)
         work.forward(x)
         work.loss(labels)
-        work.step(x, labels, eta=eta, lam=lam)
+        work.step(labels, eta=eta, lam=lam)
 
 
 def train_plain(model: Plain, steps: int, eta: float, lam: float) -> None:
@@ -121,15 +119,15 @@ def test_gradients_agree_with_the_textbook() -> None:
     found = gradients(weights, x, labels, lam)
     for model in range(3):
         for name, expected in plain(weights, model).cost_gradients(x, labels, lam[model]).items():
-            np.testing.assert_allclose(getattr(found, name)[model], expected, rtol=0, atol=1e-14)
+            np.testing.assert_allclose(found[name][model], expected, rtol=0, atol=1e-14)
 
 
 def test_gradients_leave_the_models_alone() -> None:
     """Asking for gradients changes no weight."""
     weights, before, (x, labels) = random_weights(3), random_weights(3), images()
     gradients(weights, x, labels, np.ones(3))
-    for name in ("V", "scale", "b1", "W2", "b2"):
-        np.testing.assert_array_equal(getattr(weights, name), getattr(before, name))
+    for name, array in weights.arrays().items():
+        np.testing.assert_array_equal(array, before.arrays()[name])
 
 
 def test_scores_agree_with_the_textbook() -> None:
@@ -156,8 +154,8 @@ def test_the_loss_is_the_mean_cross_entropy() -> None:
 def test_the_loss_by_hand() -> None:
     """With scores (0, ln 3) the losses are ln 4 and ln(4/3), and the second class is a hit."""
     weights = Weights(
-        V=np.ones((1, 1)), scale=np.ones(1), b1=np.zeros(1),
-        W2=np.array([[[0.0, np.log(3.0)]]]), b2=np.zeros((1, 2)),
+        scale=np.ones(1), W=[np.ones((1, 1)), np.array([[[0.0, np.log(3.0)]]])],
+        b=[np.zeros((1, 1)), np.zeros((1, 2))],
     )  # fmt: skip
     work = Pass(weights, 2)
     work.forward(np.ones((2, 1)))
@@ -169,7 +167,7 @@ def test_the_loss_by_hand() -> None:
 def test_ties_go_to_the_lowest_class() -> None:
     """Equal scores count as the lowest class, and cost the logarithm of the classes."""
     weights = random_weights(1)
-    weights.W2[:], weights.b2[:] = 0, 0
+    weights.W[1][:], weights.b[1][:] = 0, 0
     work = Pass(weights, CLASSES)
     work.forward(images(batch=CLASSES)[0])
     loss, hits = work.loss(np.arange(CLASSES))
@@ -194,9 +192,9 @@ def test_models_of_a_stack_start_equal() -> None:
     weights = initialise(3, features=20, hidden=6, classes=4, rng=rng)
     for model in (1, 2):
         np.testing.assert_array_equal(weights.first_layer(model), weights.first_layer(0))
-        np.testing.assert_array_equal(weights.W2[model], weights.W2[0])
-    assert not weights.b1.any()
-    assert not weights.b2.any()
+        np.testing.assert_array_equal(weights.W[1][model], weights.W[1][0])
+    assert not weights.b[0].any()
+    assert not weights.b[1].any()
 
 
 def test_the_number_of_models_changes_no_initial_weight() -> None:
@@ -206,7 +204,7 @@ def test_the_number_of_models_changes_no_initial_weight() -> None:
         for count in (1, 5)
     )
     np.testing.assert_array_equal(one.first_layer(0), five.first_layer(4))
-    np.testing.assert_array_equal(one.W2[0], five.W2[4])
+    np.testing.assert_array_equal(one.W[1][0], five.W[1][4])
 
 
 def test_initial_weights_are_rounded_from_float64() -> None:
@@ -215,16 +213,16 @@ def test_initial_weights_are_rounded_from_float64() -> None:
         initialise(1, features=20, hidden=6, classes=4, rng=np.random.default_rng(0), dtype=dtype)
         for dtype in (np.float32, np.float64)
     )
-    assert single.V.dtype == single.W2.dtype == single.b1.dtype == single.b2.dtype == np.float32
+    assert all(array.dtype == np.float32 for _, array in single.named())
     np.testing.assert_array_equal(single.V, double.V.astype(np.float32))
-    np.testing.assert_array_equal(single.W2, double.W2.astype(np.float32))
+    np.testing.assert_array_equal(single.W[1], double.W[1].astype(np.float32))
 
 
 def test_initial_weights_have_the_spread_of_their_fan_in() -> None:
     """Standard deviations are 1/√fan-in."""
     weights = initialise(1, features=400, hidden=100, classes=90, rng=np.random.default_rng(0))
     assert weights.V.std() == pytest.approx(400**-0.5, rel=0.02)
-    assert weights.W2.std() == pytest.approx(100**-0.5, rel=0.02)
+    assert weights.W[1].std() == pytest.approx(100**-0.5, rel=0.02)
 
 
 def test_projected_initial_weights_are_the_projection_of_the_same_draw() -> None:
@@ -235,7 +233,7 @@ def test_projected_initial_weights_are_the_projection_of_the_same_draw() -> None
     part = initialise(2, features=400, hidden=90, classes=9, rng=again, projection=turned)
     assert part.V.shape == (30, 180)
     np.testing.assert_allclose(part.V, turned.T @ full.V, atol=1e-6)
-    np.testing.assert_array_equal(part.W2, full.W2)
+    np.testing.assert_array_equal(part.W[1], full.W[1])
     assert part.V.std() == pytest.approx(400**-0.5, rel=0.03)
 
 
@@ -243,10 +241,10 @@ def test_projected_initial_weights_are_the_projection_of_the_same_draw() -> None
 def test_the_penalty_counts_weights_and_not_biases(dtype: npt.DTypeLike) -> None:
     """The penalty is the sum of squares of both weight matrices, whatever the biases are."""
     weights = random_weights(3, dtype=dtype)
-    expected = [(plain(weights, k).W1 ** 2).sum() + (weights.W2[k] ** 2).sum() for k in range(3)]
+    expected = [(plain(weights, k).W1 ** 2).sum() + (weights.W[1][k] ** 2).sum() for k in range(3)]
     assert penalty(weights) == pytest.approx(expected, rel=1e-6 if dtype == np.float32 else 1e-13)
     before = penalty(weights)
-    weights.b1[:], weights.b2[:] = 1e6, -1e6
+    weights.b[0][:], weights.b[1][:] = 1e6, -1e6
     np.testing.assert_array_equal(penalty(weights), before)
 
 
@@ -287,7 +285,7 @@ def test_a_factor_of_zero_forgets_the_weights_and_nothing_else() -> None:
     train(weights, 1, 0.5, np.array([1.0]))
     slope = expected.cost_gradients(x, labels, 0.0)
     np.testing.assert_allclose(weights.first_layer(0), -0.5 * slope["W1"], rtol=0, atol=1e-16)
-    np.testing.assert_allclose(weights.W2[0], -0.5 * slope["W2"], rtol=0, atol=1e-16)
+    np.testing.assert_allclose(weights.W[1][0], -0.5 * slope["W2"], rtol=0, atol=1e-16)
     assert weights.scale[0] == 1
 
 
@@ -318,7 +316,7 @@ def test_single_precision_follows_double_precision() -> None:
     single, double = random_weights(3, dtype=np.float32), random_weights(3)
     train(single, 100, 0.1, lam)
     train(double, 100, 0.1, lam)
-    assert single.V.dtype == single.b1.dtype == single.W2.dtype == single.b2.dtype == np.float32
+    assert all(array.dtype == np.float32 for _, array in single.named())
     for model in range(3):
         assert_close(single, model, plain(double, model), 1e-4)
 
@@ -327,14 +325,15 @@ def test_single_precision_follows_double_precision() -> None:
 def test_huge_scores_have_a_finite_loss(dtype: npt.DTypeLike) -> None:
     """Scores of ±10¹² overflow no exponential: the loss and the gradients stay finite."""
     weights, (x, labels) = random_weights(2, dtype=dtype), images()
-    weights.W2 *= weights.W2.dtype.type(1e12)
+    weights.W[1] *= weights.W[1].dtype.type(1e12)
     work = Pass(weights, BATCH)
     with np.errstate(under="ignore"):
         work.forward(x.astype(dtype))
         loss, _ = work.loss(labels)
     assert np.isfinite(loss).all()
     assert (loss > 1e6).all()
-    assert all(np.isfinite(array).all() for array in work.backward(labels))
+    found = gradients(weights, x.astype(dtype), labels, np.zeros(2))
+    assert all(np.isfinite(array).all() for array in found.values())
 
 
 def test_keep_copies_the_chosen_models() -> None:
@@ -343,8 +342,8 @@ def test_keep_copies_the_chosen_models() -> None:
     kept = weights.keep(np.array([3, 1]))
     for place, model in enumerate((3, 1)):
         assert_close(kept, place, plain(weights, model), 0)
-    for name in ("V", "scale", "b1", "W2", "b2"):
-        assert not np.shares_memory(getattr(kept, name), getattr(weights, name))
+    for name, array in kept.arrays().items():
+        assert not np.shares_memory(array, weights.arrays()[name])
 
 
 def test_no_model_may_be_left() -> None:

@@ -20,10 +20,10 @@ def model(swap: float, sure: float) -> Model:
     """Return a net of two features and classes whose class scores are ±sure·swap·(x0 − x1)."""
     eye = np.eye(2, dtype=np.float32)
     return Model(
-        W1=eye,
-        b1=np.zeros(2, np.float32),
-        W2=np.float32(sure * swap) * eye,
-        b2=np.zeros(2, np.float32),
+        layers=(
+            (eye, np.zeros(2, np.float32)),
+            (np.float32(sure * swap) * eye, np.zeros(2, np.float32)),
+        ),
         mean=np.zeros(2, np.float32),
         std=np.ones(2, np.float32),
     )
@@ -66,10 +66,10 @@ def test_the_ensemble_is_the_mean_of_probabilities_not_a_vote() -> None:
 def test_raw_images_are_normalised_by_the_model() -> None:
     """Class scores are relu((x − mean) / std @ W1 + b1) @ W2 + b2, bytes taken as x / 255."""
     one = Model(
-        W1=np.array([[1.0]], np.float32),
-        b1=np.array([0.5], np.float32),
-        W2=np.array([[1.0, -1.0]], np.float32),
-        b2=np.array([-1.0, 1.0], np.float32),
+        layers=(
+            (np.array([[1.0]], np.float32), np.array([0.5], np.float32)),
+            (np.array([[1.0, -1.0]], np.float32), np.array([-1.0, 1.0], np.float32)),
+        ),
         mean=np.array([0.5], np.float32),
         std=np.array([0.25], np.float32),
     )
@@ -84,7 +84,9 @@ def test_the_log_loss_of_models_and_of_their_ensemble() -> None:
     probabilities; with one model the interval is 1.96 standard errors of the draw of examples."""
     models = [model(1, 0.5), model(1, 2.0)]
     found = final.score(models, IMAGES, LOG_LOSS)
-    probabilities = [softmax(one.W2[0, 0] * X.astype(np.float64), axis=1) for one in models]
+    probabilities = [
+        softmax(one.layers[1][0][0, 0] * X.astype(np.float64), axis=1) for one in models
+    ]
     expected = [-log_loss(Y, one) for one in probabilities]
     assert found.scores == pytest.approx(expected, rel=1e-6)
     assert found.ensemble == pytest.approx(-log_loss(Y, np.mean(probabilities, axis=0)), rel=1e-6)

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from lamsearch.results import IntArray
 from lamsearch.trainers.network.curve_table import CurveTable
 from lamsearch.trainers.network.departures import Departure, departures_from, departures_text
-from lamsearch.trainers.network.weights import Weights, from_arrays
+from lamsearch.trainers.network.rules import Moments, expected_moments
+from lamsearch.trainers.network.weights import Weights
 from lamsearch.trainers.protocol import State
 
 STATE_VERSION = 1  # grows when a state's arrays, or what is computed from them, change
@@ -46,15 +47,16 @@ def no_sums(models: int) -> Sums:
 class TrainingState:
     """All that the rest of a training follows from.
 
-    ``alive`` are the indices of the models still in training, which ``weights`` and ``sums`` are
-    of; ``scores`` (models, validation examples) are of each model's last evaluation: whether it was
-    right, where the metric is accuracy.
+    ``alive`` are the indices of the models still in training, which ``weights``, ``moments`` and
+    ``sums`` are of; ``scores`` (models, validation examples) are of each model's last evaluation:
+    whether it was right, where the metric is accuracy.
     """
 
     updates: int
     alive: IntArray
     departures: dict[int, Departure]
     weights: Weights
+    moments: Moments
     sums: Sums
     table: CurveTable
     scores: npt.NDArray[Any]
@@ -72,6 +74,7 @@ def arrays_of(state: TrainingState) -> State:
         "alive": state.alive,
         "left": np.array(departures_text(state.departures)),
         **state.weights.arrays(),
+        **state.moments,
         "sums": np.stack([state.sums.loss, state.sums.correct]),
         "since": np.array(state.sums.updates),
         "points": np.array(state.table.points, np.int64),
@@ -92,7 +95,8 @@ def state_from(arrays: Arrays, like: TrainingState, total: int) -> TrainingState
         updates=int(arrays["updates"]),
         alive=np.array(arrays["alive"], np.int64),
         departures=departures_from(str(arrays["left"])),
-        weights=from_arrays(arrays),
+        weights=like.weights.restored(arrays),
+        moments={name: np.array(arrays[name], like.weights.dtype) for name in like.moments},
         sums=Sums(loss=loss, correct=correct, updates=int(arrays["since"])),
         table=CurveTable(
             models=like.table.models,
@@ -133,6 +137,7 @@ def _expected(arrays: Arrays, like: TrainingState) -> dict[str, tuple[str, tuple
         "updates": ("int", ()), "since": ("int", ()), "left": ("str", ()),
         "alive": ("int", (alive,)), "points": ("int", (points,)),
         **like.weights.expected(alive),
+        **expected_moments(like.moments, like.weights, alive),
         "sums": ("float64", (2, alive)),
         "rows": ("float64", (points, table.models, len(table.columns))),
         like.scores_name: (like.scores.dtype.name, like.scores.shape),

@@ -5,15 +5,16 @@ A row has one line per model and one column per split and measure; a model that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from lamsearch.results import Curve, FloatArray, IntArray
-from lamsearch.schedules import Schedule
 
+Rates = Callable[[int], npt.NDArray[np.float64]]  # update → learning rate of every model (K,)
 _MEASURES = ("loss", "cost", "accuracy")
 _SPLITS = ("training", "validation", "test")
 _SCORE = "validation_score"
@@ -60,14 +61,14 @@ class CurveTable:
             return np.empty((0, self.models, len(self.columns)))
         return np.stack(self.rows)
 
-    def curve(self, model: int, rate: Schedule) -> Curve:
+    def curve(self, model: int, rates: Rates) -> Curve:
         """Return the rows of one model up to the last that is finite."""
         updates, table = self._finite(model)
         columns = {
             name: table[:, index] for index, name in enumerate(self.columns) if name != _SCORE
         }
-        rates = np.array([rate(int(update)) for update in updates])
-        return Curve(updates=updates, learning_rate=rates, values=columns)
+        rate = np.array([rates(int(update))[model] for update in updates], np.float64)
+        return Curve(updates=updates, learning_rate=rate, values=columns)
 
     def scores(self, model: int) -> FloatArray:
         """Return the validation scores of one model at the points of its curve."""

@@ -16,7 +16,8 @@ from scipy.special import softmax
 
 from lamsearch.metrics import Metric
 from lamsearch.results import FloatArray, IntArray, Model
-from lamsearch.trainers.network.passes import Pass
+from lamsearch.trainers.network.inference import Inference
+from lamsearch.trainers.network.losses import losses as cross_entropies
 from lamsearch.trainers.network.weights import Weights
 
 _AT_ONCE = 1000  # examples; bounds the buffers of an evaluation
@@ -43,14 +44,14 @@ def evaluate(
     """Return loss, correctness and the metric's scores of K models on normalised x (n, F)."""
     count, examples = weights.count, len(y)
     loss, correct = np.zeros(count), np.empty((count, examples), np.bool_)
-    losses = np.empty((count, examples), weights.V.dtype)
+    losses = np.empty((count, examples), weights.dtype)
     scores = None if metric is None else np.empty((count, examples))
-    for part, work, class_scores in _forward(weights, x):
+    for part, class_scores in _forward(weights, x):
         labels = y[part]
         if scores is not None and metric is not None:
             for row, one in zip(scores, class_scores, strict=True):
                 row[part] = metric.per_example(softmax(one.T, axis=1), labels)
-        found, correct[:, part] = work.losses(labels)
+        found, correct[:, part] = cross_entropies(class_scores, labels, np.arange(len(labels)))
         losses[:, part] = found
         loss += found.mean(axis=1, dtype=np.float64) * len(labels)
     accuracy = correct.mean(axis=1)
@@ -61,23 +62,26 @@ def evaluate(
 
 def class_scores(model: Model, x: FloatArray) -> FloatArray:
     """Return the class scores (n, C) of one exported model for normalised x (n, features)."""
+    (first, _), *further = model.layers
     weights = Weights(
-        V=np.ascontiguousarray(model.W1), scale=np.ones(1), b1=model.b1,
-        W2=model.W2[None], b2=model.b2[None],
-    )  # fmt: skip
-    scores = np.empty((len(x), len(model.b2)), weights.V.dtype)
-    for part, _, found in _forward(weights, x):
+        scale=np.ones(1),
+        W=[np.ascontiguousarray(first), *(W[None] for W, _ in further)],
+        b=[b[None] for _, b in model.layers],
+        activation=model.activation,
+    )
+    scores = np.empty((len(x), model.classes), weights.dtype)
+    for part, found in _forward(weights, x):
         scores[part] = found[0].T
     return scores
 
 
-def _forward(weights: Weights, x: FloatArray) -> Iterator[tuple[slice, Pass, FloatArray]]:
-    """Yield a slice of the examples, the pass that they went through, their scores (K, C, n)."""
-    work: Pass | None = None
+def _forward(weights: Weights, x: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield a slice of the examples, and their scores (K, C, n), which may be changed."""
+    work: Inference | None = None
     size = 0
     for start in range(0, len(x), _AT_ONCE):
         part = slice(start, min(start + _AT_ONCE, len(x)))
         if work is None or part.stop - start != size:
             size = part.stop - start
-            work = Pass(weights, size)
-        yield part, work, work.forward(np.ascontiguousarray(x[part]))
+            work = Inference(weights, size)
+        yield part, work.forward(np.ascontiguousarray(x[part]))

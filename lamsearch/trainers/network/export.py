@@ -9,14 +9,16 @@ import numpy as np
 
 from lamsearch.metrics import Metric, score_error
 from lamsearch.results import FloatArray, Model, Trained, TrialState
-from lamsearch.schedules import Schedule
+from lamsearch.trainers.network.batch_norm import folded
 from lamsearch.trainers.network.checkpoint import TrainingState
+from lamsearch.trainers.network.curve_table import Rates
 from lamsearch.trainers.network.evaluation import evaluate
+from lamsearch.trainers.network.weights import Weights
 from lamsearch.trainers.protocol import Splits
 
 
 def outcomes(
-    state: TrainingState, splits: Splits, rate: Schedule, cycle: int, metric: Metric
+    state: TrainingState, splits: Splits, rates: Rates, cycle: int, metric: Metric
 ) -> tuple[Trained, ...]:
     """Return what became of every model; ``cycle`` is the updates of one.
 
@@ -30,7 +32,7 @@ def outcomes(
         means = found.accuracy if found.scores is None else found.scores.mean(axis=1)
         scores = {int(k): float(one) for k, one in zip(state.alive, means, strict=True)}
     return tuple(
-        _outcome(state, model, scores.get(model), rate, cycle, metric)
+        _outcome(state, model, scores.get(model), rates, cycle, metric)
         for model in range(state.table.models)
     )
 
@@ -41,12 +43,10 @@ def models(state: TrainingState, splits: Splits) -> tuple[Model | None, ...]:
     weights = state.weights
     for index, model in enumerate(map(int, state.alive)):
         found[model] = Model(
-            W1=_on_all_features(weights.first_layer(index), splits.projection),
-            b1=weights.b1.reshape(weights.count, -1)[index].astype(np.float32),
-            W2=weights.W2[index].astype(np.float32),
-            b2=weights.b2[index].astype(np.float32),
+            layers=_chain(weights, index, splits.projection),
             mean=splits.mean,
             std=splits.std,
+            activation=weights.activation,
         )
     return tuple(found)
 
@@ -55,11 +55,11 @@ def _outcome(
     state: TrainingState,
     model: int,
     train_score: float | None,
-    rate: Schedule,
+    rates: Rates,
     cycle: int,
     metric: Metric,
 ) -> Trained:
-    curve, departure = state.table.curve(model, rate), state.departures.get(model)
+    curve, departure = state.table.curve(model, rates), state.departures.get(model)
     reason, updates = (departure.reason, departure.updates) if departure else (None, None)
     if departure is not None and departure.state == TrialState.FAIL:
         return Trained(state=TrialState.FAIL, reason=reason, updates=updates, curve=curve)
@@ -78,6 +78,23 @@ def _outcome(
     )
 
 
+def _chain(
+    weights: Weights, index: int, projection: FloatArray | None
+) -> tuple[tuple[FloatArray, FloatArray], ...]:
+    """One model's layers (W, b), float32, as they act on all normalised features.
+
+    Batch norm is multiplied into the weights and biases of its layer.
+    """
+    arrays = weights.of_model(index)
+    layers = [(arrays[f"W{n}"], arrays[f"b{n}"]) for n in range(1, weights.depth + 1)]
+    for layer in range(len(weights.gamma)):
+        factor, shift = folded(weights, layer)
+        layers[layer] = (layers[layer][0] * factor[index], shift[index])
+    (first, shift), *further = layers
+    layers = [(_on_all_features(first, projection), shift), *further]
+    return tuple((W.astype(np.float32), b.astype(np.float32)) for W, b in layers)
+
+
 def _on_all_features(W1: FloatArray, projection: FloatArray | None) -> FloatArray:
-    """The first layer as it acts on all normalised features, float32."""
-    return (W1 if projection is None else projection @ W1).astype(np.float32)
+    """The first layer as it acts on all normalised features."""
+    return W1 if projection is None else projection @ W1

@@ -5,43 +5,49 @@ Enters: weights, a mini-batch, penalties λ. Leaves: gradients. Changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from lamsearch.results import FloatArray, IntArray
+from lamsearch.trainers.network.dropout import Dropout
 from lamsearch.trainers.network.passes import Pass
+from lamsearch.trainers.network.rules import SGD, Rule, no_moments
 from lamsearch.trainers.network.weights import Weights
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gradients:
-    """Gradients of the cost of K models: W1 (K, F, H), b1 (K, H), W2 (K, H, C), b2 (K, C)."""
-
-    W1: FloatArray
-    b1: FloatArray
-    W2: FloatArray
-    b2: FloatArray
+Gradients = dict[str, FloatArray]  # W1 (K, F, H_1), b1 (K, H_1), W2 (K, H_1, H_2), …
 
 
 def gradients(
-    weights: Weights, x: FloatArray, labels: IntArray, lam: npt.NDArray[np.float64]
+    weights: Weights,
+    x: FloatArray,
+    labels: IntArray,
+    lam: npt.NDArray[np.float64],
+    *,
+    rule: Rule = SGD,
+    dropout: Dropout | None = None,
 ) -> Gradients:
     """Return the gradients of cost = loss + λΣ‖W‖² at x (B, F), labels (B,), lam (K,).
 
-    They are read off one SGD step at rate 1, W − (W − G), so that what `lamsearch gradcheck`
-    compares with numerical oracles is the very step that training takes.
+    They are read off one step, so that what `lamsearch gradcheck` compares with numerical oracles
+    is the very step that training takes: off one of SGD at rate 1, W − (W − G); of a ``rule`` with
+    moments off the first of them, which after one step from 0 is the gradient that the rule was
+    given. ``dropout`` drops what it does at update 0. With decoupled decay the penalty is no part
+    of the gradient.
     """
     after = weights.keep(np.arange(weights.count))
-    work = Pass(after, len(x))
+    if rule.moments:
+        after.unscale()
+    moments = no_moments(rule, after)
+    work = Pass(after, len(x), rule=rule, moments=moments, dropout=dropout)
     work.forward(x)
     work.loss(labels)
-    work.step(x, labels, eta=1.0, lam=lam)
-    first = [weights.first_layer(k) - after.first_layer(k) for k in range(weights.count)]
-    return Gradients(
-        W1=np.stack(first),
-        b1=(weights.b1 - after.b1).reshape(weights.count, weights.hidden),
-        W2=weights.W2 - after.W2,
-        b2=weights.b2 - after.b2,
-    )
+    work.step(labels, eta=1.0, lam=lam)
+    if rule.moments:
+        kind = rule.moments[0]
+        found = {name: moments[f"{kind}_{name}"] for name, _ in after.parameters()}
+        first = found.pop("V").reshape(weights.features, weights.count, -1)
+        return {"W1": first.transpose(1, 0, 2), **found}
+    layers = [weights.first_layer(k) - after.first_layer(k) for k in range(weights.count)]
+    others = zip(weights.parameters(), after.parameters(), strict=True)
+    found = {name: before - now for (name, before), (_, now) in others if name != "V"}
+    return {"W1": np.stack(layers), **found}

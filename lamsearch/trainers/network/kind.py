@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from lamsearch.space import Scale
 from lamsearch.study import Network
@@ -55,17 +54,16 @@ PARAMETERS = (
 
 def _made(task: Task) -> NetworkTrainer:
     network = Network.model_validate(task.options)
-    per_model: dict[str, Any] = {"per_model": task.per_model} if task.per_model else {}
     return NetworkTrainer(
         task.splits,
         task.training,
         [point[0] for point in task.points],
-        hidden=network.hidden,
+        network=network,
         classes=task.classes,
         seed=task.seed,
         test=task.test,
         metric=task.metric,
-        **per_model,
+        per_model=task.per_model,
     )
 
 

@@ -1,114 +1,140 @@
-"""Passes over a mini-batch: forward, loss, backward, one SGD step with its weight decay.
+"""Passes over a mini-batch: forward, loss, backward with one step of the optimiser.
 
-Enters: weights of K stacked models, a mini-batch, the penalties λ. Leaves: class scores, losses,
-correctness, gradients, changed weights. Knows nothing of schedules, data sets, clocks or files.
-
-The SGD step on loss + λΣ‖W‖², W ← (1 − 2ηλ) W − η G, is scale ← (1 − 2ηλ) · scale and
-V ← V − Xᵀ (η / scale · ∂loss/∂Z), where W1 = V · scale: a single BLAS call that accumulates into V.
+Enters: weights of K stacked models, a mini-batch, rates and penalties λ. Leaves: class scores,
+losses, correctness, changed weights. Knows nothing of schedules, data sets, clocks or files.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import blas
 
 from lamsearch.results import FloatArray, IntArray
+from lamsearch.trainers.network import losses
+from lamsearch.trainers.network.dropout import Dropout, Masks, masks_of
+from lamsearch.trainers.network.layers import Hidden, by_model, output_scores
+from lamsearch.trainers.network.optimisers import Optimiser
+from lamsearch.trainers.network.rules import SGD, Moments, Rule
 from lamsearch.trainers.network.weights import Weights
 
 
 class Pass:
-    """One forward and backward pass over a mini-batch of fixed size, in buffers made once.
+    """One forward and backward pass over a mini-batch of fixed size, in buffers made once."""
 
-    Scores lie as (K, C, B): reductions over classes then run along the examples, several at a time.
+    def __init__(
+        self,
+        weights: Weights,
+        batch: int,
+        *,
+        rule: Rule = SGD,
+        moments: Moments | None = None,
+        dropout: Dropout | None = None,
+    ) -> None:
+        self._weights, self._rows = weights, np.arange(batch)
+        self._inputs = _Inputs(weights, batch)
+        hidden, masks = weights.depth - 1, list[Masks | None]()
+        if dropout is not None and dropout.drops:
+            sizes = (weights.features, *weights.sizes[:-1])
+            self._inputs.masks, *masks = masks_of(dropout, batch, sizes, weights.dtype)
+        self._masks = [one for one in (self._inputs.masks, *masks) if one is not None]
+        masks = masks or [None] * hidden
+        self._hidden = [Hidden(weights, layer, batch, masks[layer]) for layer in range(hidden)]
+        count, classes = weights.b[-1].shape
+        self._scores = np.empty((count, classes, batch), weights.dtype)
+        self._optimiser = Optimiser(weights, rule, moments or {})
+        self._update = 0
+        if not self._hidden:  # the products of linear models, and their gradients
+            self._linear = np.empty((batch, count * classes), weights.dtype)
+
+    def forward(self, x: FloatArray, update: int = 0) -> FloatArray:
+        """Return the class scores (K, C, B) of examples x (B, F); the array is used again.
+
+        ``update``, counted from 0, says what is dropped.
+        """
+        weights, self._update = self._weights, update
+        for masks in self._masks:
+            masks.draw(update)
+        inputs = self._hidden[0].z if self._hidden else self._linear
+        self._inputs.multiply(x, out=inputs)
+        for layer, hidden in enumerate(self._hidden):
+            if layer > 0:
+                before = by_model(inputs, weights, layer - 1)
+                np.matmul(before, weights.W[layer], out=by_model(hidden.z, weights, layer))
+            hidden.forward()
+            inputs = hidden.activations
+        return output_scores(inputs, weights, self._scores)
+
+    def loss(self, labels: IntArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Return each model's mean cross-entropy (K,), and what is correct (K, B), after `forward`.
+
+        The scores become softmax probabilities in place.
+        """
+        found, correct = losses.losses(self._scores, labels, self._rows)
+        return found.mean(axis=1, dtype=np.float64), correct
+
+    def step(
+        self,
+        labels: IntArray,
+        *,
+        eta: float | npt.NDArray[np.float64],
+        lam: npt.NDArray[np.float64],
+    ) -> None:
+        """Do one step after `loss`, at rate ``eta``, one or (K,), with penalties ``lam`` (K,)."""
+        weights, optimiser = self._weights, self._optimiser
+        optimiser.begin(self._update, np.broadcast_to(np.asarray(eta, np.float64), lam.shape), lam)
+        losses.score_gradients(self._scores, labels, self._rows)
+        vectors = {f"b{weights.depth}": self._scores.sum(axis=2)}
+        deltas = self._scores.transpose(0, 2, 1)
+        for layer in range(weights.depth - 1, 0, -1):
+            below = self._hidden[layer - 1]
+            inputs = by_model(below.activations, weights, layer - 1)
+            through = by_model(below.deltas, weights, layer - 1)
+            np.matmul(deltas, weights.W[layer].transpose(0, 2, 1), out=through)
+            optimiser.stacked(layer, inputs, deltas)
+            vectors |= below.backward()
+            deltas = through
+        optimiser.vectors(vectors)
+        optimiser.wide(self._inputs.seen, self._first_deltas())
+
+    def _first_deltas(self) -> FloatArray:
+        """∂loss/∂product of the first layer (B, K·H)."""
+        if self._hidden:
+            return self._hidden[0].deltas
+        wide = self._linear.reshape(len(self._rows), *self._scores.shape[:2])
+        np.copyto(wide, self._scores.transpose(2, 0, 1))
+        return self._linear
+
+
+class _Inputs:
+    """What the first layers see of a mini-batch, and its product with them.
+
+    ``seen`` is (B, F), or (K, B, F) where each model drops inputs at a rate of its own.
     """
 
     def __init__(self, weights: Weights, batch: int) -> None:
-        dtype, (count, hidden, classes) = weights.V.dtype, weights.W2.shape
-        self._weights = weights
-        self._gemm: Any = blas.sgemm if dtype == np.float32 else blas.dgemm
-        self._rows = np.arange(batch)
-        self._activations = np.empty((batch, count * hidden), dtype)
-        self._deltas = np.empty((batch, count * hidden), dtype)
-        self._zeros = np.zeros((batch, count * hidden), dtype)  # NumPy is slower with a scalar
-        self._active = np.empty((batch, count * hidden), np.bool_)
-        self._scores = np.empty((count, classes, batch), dtype)
-        self._W2_gradient = np.empty((count, hidden, classes), dtype)
-        # the same memory seen model by model: (K, B, H)
-        self._stacked_activations = _by_model(self._activations, weights)
-        self._stacked_deltas = _by_model(self._deltas, weights)
+        self._weights, self._batch = weights, batch
+        self.masks: Masks | None = None
+        self.seen: FloatArray = np.empty((0, 0), weights.dtype)
 
-    def forward(self, x: FloatArray) -> FloatArray:
-        """Return the class scores (K, C, B) of examples x (B, F); the array is used again."""
-        weights, Z = self._weights, self._activations
-        np.matmul(x, weights.V, out=Z)
-        scale = weights.scale.astype(Z.dtype)
-        if (scale != 1).any():
-            Z *= np.repeat(scale, weights.hidden)
-        Z += weights.b1
-        np.maximum(Z, self._zeros, out=Z)
-        np.matmul(
-            weights.W2.transpose(0, 2, 1),
-            self._stacked_activations.transpose(0, 2, 1),
-            out=self._scores,
-        )
-        self._scores += weights.b2[:, :, None]
-        return self._scores
+    def multiply(self, x: FloatArray, out: FloatArray) -> None:
+        """Write the products of what is seen of x (B, F) and the first layers to ``out``."""
+        weights = self._weights
+        if self.masks is None:
+            self.seen = x
+        else:
+            self._drop(x, self.masks.factors)
+        if self.seen.ndim == x.ndim:
+            np.matmul(self.seen, weights.V, out=out)
+            return
+        for model, own in enumerate(self.seen):
+            columns = weights.columns(model)
+            np.matmul(own, weights.V[:, columns], out=out[:, columns])
 
-    def losses(self, labels: IntArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Return the cross-entropy (K, B) of each example and whether it is correct (K, B).
-
-        After `forward`. The scores become softmax probabilities in place. Ties go to the lowest
-        class.
-        """
-        scores = self._scores
-        correct = scores.argmax(axis=1) == labels
-        scores -= scores.max(axis=1, keepdims=True)
-        chosen = scores[:, labels, self._rows]
-        np.exp(scores, out=scores)
-        total = scores.sum(axis=1)
-        scores /= total[:, None, :]
-        return np.log(total) - chosen, correct
-
-    def loss(self, labels: IntArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Return each model's mean cross-entropy (K,), and as `losses` what is correct (K, B)."""
-        losses, correct = self.losses(labels)
-        return losses.mean(axis=1, dtype=np.float64), correct
-
-    def backward(self, labels: IntArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Return the gradients of the mean loss after `loss`, the penalty's part left out.
-
-        Leaves: ∂/∂Z of the first layer (B, K·H), ∂/∂b1 (K·H), ∂/∂W2 (K, H, C), ∂/∂b2 (K, C).
-        The gradient of W1 is xᵀ @ the first of them. The arrays are used again.
-        """
-        scores, W2 = self._scores, self._weights.W2
-        scores[:, labels, self._rows] -= 1
-        scores /= scores.dtype.type(len(self._rows))
-        by_example = scores.transpose(0, 2, 1)
-        np.matmul(self._stacked_activations.transpose(0, 2, 1), by_example, out=self._W2_gradient)
-        np.matmul(by_example, W2.transpose(0, 2, 1), out=self._stacked_deltas)
-        np.greater(self._activations, self._zeros, out=self._active)
-        self._deltas *= self._active
-        return self._deltas, self._deltas.sum(axis=0), self._W2_gradient, scores.sum(axis=2)
-
-    def step(
-        self, x: FloatArray, labels: IntArray, *, eta: float, lam: npt.NDArray[np.float64]
-    ) -> None:
-        """Do one SGD step after `loss`, at rate ``eta`` with penalties ``lam`` (K,), in place."""
-        weights, dtype = self._weights, self._weights.V.dtype
-        deltas, b1_gradient, W2_gradient, b2_gradient = self.backward(labels)
-        weights.b1 -= eta * b1_gradient
-        weights.b2 -= eta * b2_gradient
-        W2_gradient *= dtype.type(eta)
-        weights.W2 *= (1.0 - 2.0 * eta * lam).astype(dtype)[:, None, None]
-        weights.W2 -= W2_gradient
-        weights.decay(1.0 - 2.0 * eta * lam)
-        deltas *= np.repeat((eta / weights.scale).astype(dtype), weights.hidden)
-        self._gemm(-1.0, deltas.T, x.T, trans_b=1, beta=1.0, c=weights.V.T, overwrite_c=1)
-
-
-def _by_model(wide: FloatArray, weights: Weights) -> FloatArray:
-    """View (B, K·H) as (K, B, H); K may be 0, once every model was taken out."""
-    return wide.reshape(len(wide), weights.count, weights.hidden).transpose(1, 0, 2)
+    def _drop(self, x: FloatArray, factors: FloatArray) -> None:
+        """Multiply x by the factors (B, 1, F), or (B, K, F) of each model's own."""
+        models = factors.shape[1]
+        shape = x.shape if models == 1 else (models, *x.shape)
+        if self.seen.shape != shape:
+            self.seen = np.empty(shape, x.dtype)
+        seen = self.seen.reshape(models, *x.shape)
+        np.multiply(x, factors.transpose(1, 0, 2), out=seen)

@@ -9,21 +9,25 @@ selects nothing).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from lamsearch.metrics import ACCURACY, Metric
 from lamsearch.results import Curve, FloatArray, IntArray, Model, Trained, TrialState
-from lamsearch.schedules import Schedule, schedule_of
-from lamsearch.study import Training
+from lamsearch.schedules import Schedule
+from lamsearch.study import Network, Training
 from lamsearch.trainers.network import export
 from lamsearch.trainers.network.batches import Batches
 from lamsearch.trainers.network.checkpoint import TrainingState, arrays_of, no_sums, state_from
 from lamsearch.trainers.network.curve_table import CurveTable
 from lamsearch.trainers.network.departures import Departure
+from lamsearch.trainers.network.dropout import Dropout
 from lamsearch.trainers.network.evaluation import evaluate
+from lamsearch.trainers.network.own_settings import OwnSettings
 from lamsearch.trainers.network.passes import Pass
+from lamsearch.trainers.network.rules import kept_moments, no_moments, rule_of
 from lamsearch.trainers.network.weights import Weights, initialise, penalty
 from lamsearch.trainers.protocol import Progress, Splits, State
 
@@ -35,13 +39,16 @@ class NetworkTrainer:
         splits: normalised training and validation examples.
         training: the schedule, batch size and sampling points.
         log10_lambdas: log10 λ of each model, shape (K,).
-        hidden: hidden units.
+        network: layers and what stands between them.
+        hidden: hidden units, instead of ``network``.
         classes: classes.
         seed: (study seed, stage, replicate); initial weights and mini-batches follow from it.
         dtype: float32 for training, float64 for checks.
         test: normalised test examples and labels, only for a study that selects nothing.
         schedule: update → learning rate, instead of the one that ``training`` names.
         metric: what scores a validation example.
+        per_model: eta_max, eta_min, dropout or input_dropout of each model, (K,), by name, instead
+            of those of ``training`` and ``network``.
     """
 
     def __init__(
@@ -50,34 +57,48 @@ class NetworkTrainer:
         training: Training,
         log10_lambdas: Sequence[float],
         *,
-        hidden: int,
+        network: Network | None = None,
+        hidden: int | Sequence[int] = Network().hidden,
         classes: int,
         seed: Sequence[int],
         dtype: npt.DTypeLike = np.float32,
         test: tuple[FloatArray, IntArray] | None = None,
         schedule: Schedule | None = None,
         metric: Metric = ACCURACY,
+        per_model: Mapping[str, Sequence[float]] = MappingProxyType({}),
     ) -> None:
         self._splits, self._training, self._test = splits, training, test
         self._lam = 10.0 ** np.asarray(log10_lambdas, np.float64)
         self._metric, self._asked = metric, None if metric is ACCURACY else metric
-        self._rate = schedule or schedule_of(training)
         self._batches = Batches(seed, len(splits.train_y), training.batch_size)
         count = len(self._lam)
+        own = OwnSettings(per_model, count)
+        self._rates = own.rates(training, schedule)
+        network = network or Network.model_validate({"hidden": hidden})
         weights = initialise(
             count,
             features=len(splits.mean),
-            hidden=hidden,
+            hidden=network.units,
             classes=classes,
             rng=np.random.default_rng(np.random.SeedSequence(tuple(seed), spawn_key=(0,))),
             dtype=dtype,
             projection=splits.projection,
+            network=network,
+        )
+        self._rule = rule_of(training)
+        self._dropout = Dropout(
+            seed=tuple(seed),
+            rates=(
+                own.of("input_dropout", network.input_dropout),
+                *(own.of("dropout", network.dropout) for _ in network.units),
+            ),
         )
         self._state = TrainingState(
             updates=0,
             alive=np.arange(count),
             departures={},
             weights=weights,
+            moments=no_moments(self._rule, weights),
             sums=no_sums(count),
             table=CurveTable(models=count, tested=test is not None, scored=self._asked is not None),
             scores=np.zeros(
@@ -129,12 +150,12 @@ class NetworkTrainer:
 
         ``train_score`` is measured here, on the whole training split.
         """
-        return export.outcomes(self._state, self._splits, self._rate, self._cycle, self._metric)
+        return export.outcomes(self._state, self._splits, self._rates, self._cycle, self._metric)
 
     def curves(self) -> tuple[Curve, ...]:
         """Return every model's curve as far as it has come, in the order of ``log10_lambdas``."""
         table = self._state.table
-        return tuple(table.curve(model, self._rate) for model in range(table.models))
+        return tuple(table.curve(model, self._rates) for model in range(table.models))
 
     def models(self) -> tuple[Model | None, ...]:
         """Return every model's weights, float32; None for one that has left."""
@@ -163,10 +184,10 @@ class NetworkTrainer:
         rows = self._batches[state.updates]
         np.take(self._splits.train_x, rows, axis=0, out=self._x, mode="clip")
         labels = self._splits.train_y[rows]
-        self._pass.forward(self._x)
+        self._pass.forward(self._x, state.updates)
         loss, correct = self._pass.loss(labels)
-        eta = self._rate(state.updates)
-        self._pass.step(self._x, labels, eta=eta, lam=self._lam[state.alive])
+        eta = self._rates(state.updates)[state.alive]
+        self._pass.step(labels, eta=eta, lam=self._lam[state.alive])
         state.updates += 1
         state.sums.updates += 1
         state.sums.loss += loss
@@ -202,9 +223,12 @@ class NetworkTrainer:
         if finite.all():
             return
         updates = self._state.updates
-        rate = f"(learning rate {self._rate(updates - 1):.4g})"
-        reason = f"{what} no longer finite at update {updates} {rate}"
-        self._take_out(finite, TrialState.FAIL, lambda _: reason)
+        rates, reason = self._rates(updates - 1), f"{what} no longer finite at update {updates}"
+        self._take_out(
+            finite,
+            TrialState.FAIL,
+            lambda model: f"{reason} (learning rate {rates[model]:.4g})",
+        )
 
     def _take_out(
         self, stays: npt.NDArray[np.bool_], how: TrialState, reason: Callable[[int], str]
@@ -216,13 +240,15 @@ class NetworkTrainer:
             state.departures[model] = Departure(how.value, reason(model), state.updates)
         stay = np.flatnonzero(stays)
         state.alive, state.sums = state.alive[stay], state.sums.keep(stay)
+        state.moments = kept_moments(state.moments, stay, state.weights)
         state.weights = state.weights.keep(stay)
         self._make_buffers()
 
     def _make_buffers(self) -> None:
-        weights, batch = self._state.weights, self._training.batch_size
-        self._pass = Pass(weights, batch)
-        self._x = np.empty((batch, weights.features), weights.V.dtype)
+        state, batch = self._state, self._training.batch_size
+        weights, dropout = state.weights, self._dropout.keep(state.alive)
+        self._pass = Pass(weights, batch, rule=self._rule, moments=state.moments, dropout=dropout)
+        self._x = np.empty((batch, weights.features), weights.dtype)
 
     def _sampling_points(self) -> range | tuple[int, ...]:
         """The updates at which curves are sampled, cycle ends always among them."""

@@ -1,4 +1,4 @@
-"""The weights of K two-layer networks side by side.
+"""The weights of K networks of any depth side by side.
 
 Enters: sizes, a random generator. Leaves: weights, their penalty, single layers. Refuses to know
 mini-batches and schedules.
@@ -9,36 +9,49 @@ forward and one back. Their weight decay is kept apart as a running scale per mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.results import FloatArray, IntArray
+from lamsearch.results import Activation, FloatArray, IntArray
+from lamsearch.study import Network
 
 # Beyond these the scale is multiplied into V: far from float32's range, and rarely reached.
 _SCALE_LOW, _SCALE_HIGH = 2.0**-20, 2.0**20
+Array = npt.NDArray[np.generic]
 
 
 @dataclass(slots=True, kw_only=True)
 class Weights:
-    """The weights of K models with F features, H hidden units and C classes.
+    """The weights of K models of L layers with F features, H_l units in layer l, C = H_L classes.
 
-    ``V`` (F, K·H) holds the first layers unscaled, model k in columns k·H to (k+1)·H;
-    ``scale`` (K) float64; ``b1`` (K·H); ``W2`` (K, H, C); ``b2`` (K, C).
+    ``W``: first V (F, K·H_1), the first layers unscaled, model k in columns k·H_1 to (k+1)·H_1,
+    then (K, H_l−1, H_l) of each further layer; ``b``: (K, H_l); ``scale`` (K) float64. With batch
+    norm the hidden layers have ``gamma``, ``mean`` and ``variance`` (K, H_l): the factor, and the
+    running statistics of what it is applied to; b is then the shift.
     """
 
-    V: FloatArray
     scale: npt.NDArray[np.float64]
-    b1: FloatArray
-    W2: FloatArray
-    b2: FloatArray
+    W: Sequence[FloatArray]
+    b: Sequence[FloatArray]
+    gamma: Sequence[FloatArray] = ()
+    mean: Sequence[FloatArray] = ()
+    variance: Sequence[FloatArray] = ()
+    activation: Activation = "relu"
+
+    @property
+    def V(self) -> FloatArray:  # noqa: N802 - the symbol that the formulas have
+        """The first layers (F, K·H_1), unscaled."""
+        return self.W[0]
 
     @property
     def count(self) -> int:
         """K, the number of models."""
-        return int(self.W2.shape[0])
+        return int(self.scale.shape[0])
 
     @property
     def features(self) -> int:
@@ -46,23 +59,65 @@ class Weights:
         return int(self.V.shape[0])
 
     @property
-    def hidden(self) -> int:
-        """H, the hidden units of each model."""
-        return int(self.W2.shape[1])
+    def depth(self) -> int:
+        """L, the number of layers."""
+        return len(self.W)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """H_1 … H_L: the units of each layer of one model, classes last."""
+        return tuple(b.shape[1] for b in self.b)
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """What training computes in."""
+        return self.V.dtype
+
+    @property
+    def normed(self) -> bool:
+        """Whether hidden layers have batch norm."""
+        return bool(self.gamma)
 
     def first_layer(self, model: int) -> FloatArray:
-        """Return W1 of one model as a new array (F, H)."""
-        return self.V[:, self._columns(model)] * self.V.dtype.type(self.scale[model])
+        """Return W1 of one model as a new array (F, H_1)."""
+        return self.V[:, self.columns(model)] * self.dtype.type(self.scale[model])
+
+    def columns(self, model: int) -> slice:
+        """Return the columns of V that are one model's."""
+        width = self.b[0].shape[1]
+        return slice(model * width, (model + 1) * width)
+
+    def of_model(self, model: int) -> dict[str, FloatArray]:
+        """Return copies of one model's arrays: W1, b1, … and of batch norm gamma1, mean1, ….
+
+        They have no axis for models, and W1 no scale.
+        """
+        found = {name: array[model].copy() for name, array in self.named() if name != "V"}
+        return {"W1": self.first_layer(model), **found}
+
+    def parameters(self) -> Iterator[tuple[str, FloatArray]]:
+        """Yield what is trained, by name: V, W2, …, b1, …, gamma1, …."""
+        yield from zip(("V", *_names("W", self.W)[1:]), self.W, strict=True)
+        yield from zip(_names("b", self.b), self.b, strict=True)
+        yield from zip(_names("gamma", self.gamma), self.gamma, strict=True)
+
+    def named(self) -> Iterator[tuple[str, FloatArray]]:
+        """Yield the parameters and the running statistics by name."""
+        yield from self.parameters()
+        yield from zip(_names("mean", self.mean), self.mean, strict=True)
+        yield from zip(_names("variance", self.variance), self.variance, strict=True)
 
     def keep(self, models: IntArray) -> Weights:
         """Return a copy with only the models of the given indices."""
-        columns = (models[:, None] * self.hidden + np.arange(self.hidden)).ravel()
+        columns = columns_of(models, self.b[0].shape[1])
         return Weights(
-            V=np.ascontiguousarray(self.V[:, columns]),
             scale=self.scale[models],
-            b1=self.b1[columns],
-            W2=self.W2[models],
-            b2=self.b2[models],
+            W=[np.ascontiguousarray(self.V[:, columns]), *(W[models] for W in self.W[1:])],
+            b=[b[models] for b in self.b],
+            gamma=[array[models] for array in self.gamma],
+            mean=[array[models] for array in self.mean],
+            variance=[array[models] for array in self.variance],
+            activation=self.activation,
         )
 
     def decay(self, factor: npt.NDArray[np.float64]) -> None:
@@ -70,67 +125,107 @@ class Weights:
         self.scale *= factor
         size = np.abs(self.scale)
         for model in np.flatnonzero((size < _SCALE_LOW) | (size > _SCALE_HIGH)):
-            columns = self._columns(int(model))
-            self.V[:, columns] *= self.V.dtype.type(self.scale[model])
+            self.V[:, self.columns(int(model))] *= self.dtype.type(self.scale[model])
             self.scale[model] = 1.0
 
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def unscale(self) -> None:
+        """Multiply the running scales into V."""
+        for model in range(self.count):
+            self.V[:, self.columns(model)] *= self.dtype.type(self.scale[model])
+        self.scale[:] = 1.0
+
+    def arrays(self) -> dict[str, Array]:
         """Return the arrays themselves by name: what a checkpoint holds of the weights."""
-        return {"V": self.V, "scale": self.scale, "b1": self.b1, "W2": self.W2, "b2": self.b2}
+        flat = {"b1": self.b[0].reshape(-1)}
+        return {"scale": self.scale, **dict(self.named()), **flat}
 
     def expected(self, count: int) -> dict[str, tuple[str, tuple[int, ...]]]:
         """Return type and shape, by name, of the arrays of ``count`` models of these sizes."""
-        dtype, (_, hidden, classes) = self.V.dtype.name, self.W2.shape
-        return {
-            "V": (dtype, (self.features, count * hidden)), "scale": ("float64", (count,)),
-            "b1": (dtype, (count * hidden,)), "W2": (dtype, (count, hidden, classes)),
-            "b2": (dtype, (count, classes)),
+        dtype, width = self.dtype.name, self.b[0].shape[1]
+        stacked = {name: (dtype, (count, *array.shape[1:])) for name, array in self.named()}
+        wide = {
+            "V": (dtype, (self.features, count * width)), "b1": (dtype, (count * width,)),
+            "scale": ("float64", (count,)),
         }  # fmt: skip
+        return stacked | wide
 
-    def _columns(self, model: int) -> slice:
-        return slice(model * self.hidden, (model + 1) * self.hidden)
+    def restored(self, arrays: Mapping[str, Array]) -> Weights:
+        """Return weights of this kind with copies of what `arrays` returned."""
+        width = self.b[0].shape[1]
+        found: dict[str, Any] = {name: np.array(arrays[name]) for name in self.arrays()}
+        found["b1"] = found["b1"].reshape(-1, width)
+        return Weights(
+            scale=found["scale"],
+            W=[found["V"], *(found[name] for name in _names("W", self.W)[1:])],
+            activation=self.activation,
+            **{
+                kind: [found[name] for name in _names(kind, getattr(self, kind))]
+                for kind in ("b", "gamma", "mean", "variance")
+            },
+        )
 
 
-def from_arrays(arrays: Mapping[str, npt.NDArray[np.generic]]) -> Weights:
-    """Return weights with copies of what `Weights.arrays` returned."""
-    names = ("V", "scale", "b1", "W2", "b2")
-    return Weights(**{name: np.array(arrays[name]) for name in names})
+def _names(kind: str, arrays: Sequence[object]) -> list[str]:
+    return [f"{kind}{layer}" for layer, _ in enumerate(arrays, 1)]
+
+
+def columns_of(models: IntArray, width: int) -> IntArray:
+    """Return the columns of a wide matrix that belong to the models, ``width`` each."""
+    return (models[:, None] * width + np.arange(width)).ravel()
 
 
 def initialise(
     count: int,
     *,
     features: int,
-    hidden: int,
+    hidden: int | Sequence[int],
     classes: int,
     rng: np.random.Generator,
     dtype: npt.DTypeLike = np.float32,
     projection: FloatArray | None = None,
+    network: Network | None = None,
 ) -> Weights:
     """Return ``count`` models with the same weights, drawn from N(0, 1/√fan-in); biases are 0.
 
-    The draws are float64 and then rounded, so that every dtype starts from the same point.
+    With the initialisation "he" of ``network`` the deviation is √(2/fan-in). The draws are float64
+    and then rounded, so that every dtype starts from the same point.
     With a ``projection`` (features, F) of orthonormal columns, the models see F components of the
     features: their first layer is the projected one, so it keeps the features' fan-in, and is as
     near to that of the same draw on all features as the components are to the examples.
     """
-    W1 = rng.standard_normal((features, hidden)) / np.sqrt(features)
+    network = network or Network()
+    units = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+    sizes = (features, *units, classes)
+    gain = {"scaled": 1.0, "he": np.sqrt(2.0)}[network.initialisation]
+    drawn = [
+        rng.standard_normal((above, below)) / np.sqrt(above) * gain
+        for above, below in pairwise(sizes)
+    ]
     if projection is not None:
-        W1 = projection.T.astype(np.float64) @ W1
-    W2 = rng.standard_normal((hidden, classes)) / np.sqrt(hidden)
+        drawn[0] = projection.T.astype(np.float64) @ drawn[0]
+    first, *rest = (W.astype(dtype) for W in drawn)
+    normed = units if network.batch_norm else ()
     return Weights(
-        V=np.ascontiguousarray(np.tile(W1.astype(dtype), (1, count))),
         scale=np.ones(count),
-        b1=np.zeros(count * hidden, dtype),
-        W2=np.tile(W2.astype(dtype), (count, 1, 1)),
-        b2=np.zeros((count, classes), dtype),
+        W=[
+            np.ascontiguousarray(np.tile(first, (1, count))),
+            *(np.tile(W, (count, 1, 1)) for W in rest),
+        ],
+        b=[np.zeros((count, size), dtype) for size in sizes[1:]],
+        gamma=[np.ones((count, size), dtype) for size in normed],
+        mean=[np.zeros((count, size), dtype) for size in normed],
+        variance=[np.ones((count, size), dtype) for size in normed],
+        activation=network.activation,
     )
 
 
 def penalty(weights: Weights) -> npt.NDArray[np.float64]:
-    """Return Σ‖W‖² of each model, both layers, biases not: shape (K,)."""
-    columns = np.einsum("ij,ij->j", weights.V, weights.V, dtype=np.float64)
-    first = columns.reshape(weights.count, weights.hidden).sum(axis=1) * weights.scale**2
+    """Return Σ‖W‖² of each model, all layers, neither biases nor batch norm: shape (K,)."""
+    V = weights.V
+    columns = np.einsum("ij,ij->j", V, V, dtype=np.float64)
+    first = columns.reshape(weights.b[0].shape).sum(axis=1)
+    total = first * weights.scale**2
     with np.errstate(over="ignore", invalid="ignore"):
-        second = np.square(weights.W2, dtype=np.float64).sum(axis=(1, 2))
-    return np.asarray(first + second, dtype=np.float64)
+        for W in weights.W[1:]:
+            total = total + np.square(W, dtype=np.float64).sum(axis=(1, 2))
+    return np.asarray(total, dtype=np.float64)
