@@ -4,8 +4,9 @@ Enters: a TOML file (or its canonical dictionary). Leaves: a frozen, checked `St
 with every issue in it. Refuses to know what happens to a study later.
 """
 
+from lamsearch.study.augment import Augment
 from lamsearch.study.cautions import cautions
-from lamsearch.study.data import Assigned, Data, Sizes
+from lamsearch.study.data import Assigned, Data, ImageShape, Sizes
 from lamsearch.study.document import NAME_PATTERN, Study
 from lamsearch.study.limits import Limits
 from lamsearch.study.reading import (
@@ -24,6 +25,6 @@ __all__ = [
     "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
     "cautions", "differences", "json_schema", "issues_of",
     "StageSettings", "recorded_settings",
-    "Data", "Network", "Training", "Coarse", "Fine", "Finalists", "Final",
-    "Limits", "SOURCES", "source_of", "Assigned", "Sizes",
+    "Data", "Augment", "Network", "Training", "Coarse", "Fine", "Finalists", "Final",
+    "Limits", "SOURCES", "source_of", "Assigned", "ImageShape", "Sizes",
 ]  # fmt: skip

@@ -13,8 +13,9 @@ from lamsearch.metrics import DEFAULT_METRIC, METRICS
 from lamsearch.registries import checked
 from lamsearch.results import SEARCHING, STAGES, StageName
 from lamsearch.space import Space, space_of
+from lamsearch.study.augment import Augment
 from lamsearch.study.checks import all_issues, feature_issues
-from lamsearch.study.data import Data
+from lamsearch.study.data import Data, ImageShape
 from lamsearch.study.limits import Limits, seconds_of
 from lamsearch.study.sections import (
     Coarse,
@@ -64,6 +65,7 @@ class Study(Section):
     data: SerializeAsAny[Data]  # the source's own table
     trainer: Trainer = Trainer()
     network: Network = Network()
+    augment: Augment = Augment()
     training: Training
     coarse: Coarse | None = None
     fine: Fine | None = None
@@ -135,6 +137,16 @@ class Study(Section):
         if found := list(feature_issues(sections, features, source)):
             raise StudyFileError(found)
 
+    def check_image(self, image: ImageShape | None) -> None:
+        """Check what varies images against what the data were found to be.
+
+        Raises:
+            StudyFileError: They are no images, or too small.
+        """
+        source = self.data.file or self.data.source
+        if found := list(self.augment.image_issues(image, source)):
+            raise StudyFileError(found)
+
     @property
     def uses_network(self) -> bool:
         """Whether the built-in network is what is trained."""
@@ -171,6 +183,6 @@ class Study(Section):
 
 
 SECTIONS: dict[str, type[Section]] = {
-    "data": Data, "trainer": Trainer, "network": Network, "training": Training,
+    "data": Data, "trainer": Trainer, "network": Network, "augment": Augment, "training": Training,
     "coarse": Coarse, "fine": Fine, "finalists": Finalists, "final": Final,
 }  # fmt: skip

@@ -22,9 +22,10 @@ from pydantic import BaseModel, ConfigDict
 from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.results import FloatArray, IntArray, Model, Trained
 from lamsearch.space import LAMBDA, Dimension, Point
-from lamsearch.study import Training
+from lamsearch.study import Augment, ImageShape, Training
 
 State = dict[str, npt.NDArray[np.generic]]
+_AS_THEY_ARE = Augment()
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 
@@ -49,6 +50,20 @@ class Splits(Protocol):
     def std(self) -> FloatArray: ...  # noqa: D102
     @property
     def projection(self) -> FloatArray | None: ...  # noqa: D102
+
+
+@runtime_checkable
+class ImageSplits(Splits, Protocol):
+    """What a trainer needs besides, where it varies the training images.
+
+    ``image`` says how raw features make one. ``mirrored_x`` (n, F) are the mirrored training
+    images in the components that models see, or None where they see all features.
+    """
+
+    @property
+    def image(self) -> ImageShape | None: ...  # noqa: D102 - named by the class docstring
+    @property
+    def mirrored_x(self) -> FloatArray | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +102,7 @@ class Task:
         seed: (study seed, stage, replicate); all randomness follows from it.
         test: test examples and labels, only for the curves of a study that selects nothing.
         metric: what scores a validation example.
+        augment: how training images are varied.
     """
 
     points: tuple[Point, ...]
@@ -97,6 +113,7 @@ class Task:
     seed: tuple[int, ...]
     test: tuple[FloatArray, IntArray] | None = None
     metric: Metric = DEFAULT_METRIC
+    augment: Augment = _AS_THEY_ARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +211,7 @@ class TrainerKind:
         resumable: whether it is `Resumable`.
         prunes: whether it is `Prunable`.
         exports: whether it is `Exporting`.
+        augments: whether it varies training images as its task says.
         state_version: grows when a state's arrays, or what is computed from them, change.
     """
 
@@ -206,6 +224,7 @@ class TrainerKind:
     resumable: bool = False
     prunes: bool = False
     exports: bool = False
+    augments: bool = False
     state_version: int = 1
 
     def __post_init__(self) -> None:

@@ -1,8 +1,9 @@
 """The built-in network: K two-layer ReLU networks trained side by side in one fused pass.
 
 `weights` has the layers' arrays, `passes` the forward and backward pass and the step, `batches` the
-mini-batches, `evaluation` the scores per example, `curve_table` the curves, `checkpoint` what a
-resumed training needs, `export` the answers, `trainer` the loop over all of them.
+mini-batches, `augmentation` what varies their images, `evaluation` the scores per example,
+`curve_table` the curves, `checkpoint` what a resumed training needs, `export` the answers,
+`trainer` the loop over all of them.
 """
 
 from lamsearch.trainers.network.evaluation import class_scores, evaluate

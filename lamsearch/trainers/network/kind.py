@@ -19,10 +19,11 @@ def _made(task: Task) -> NetworkTrainer:
         seed=task.seed,
         test=task.test,
         metric=task.metric,
+        augment=task.augment,
     )
 
 
 NETWORK = TrainerKind(
     name="network", make=_made, options=Network, table="network",
-    resumable=True, prunes=True, exports=True, state_version=STATE_VERSION,
+    resumable=True, prunes=True, exports=True, augments=True, state_version=STATE_VERSION,
 )  # fmt: skip

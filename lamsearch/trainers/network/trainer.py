@@ -16,9 +16,9 @@ import numpy.typing as npt
 from lamsearch.metrics import ACCURACY, Metric
 from lamsearch.results import Curve, FloatArray, IntArray, Model, Trained, TrialState
 from lamsearch.schedules import Schedule, schedule_of
-from lamsearch.study import Training
+from lamsearch.study import Augment, Training
 from lamsearch.trainers.network import export
-from lamsearch.trainers.network.batches import Batches
+from lamsearch.trainers.network.batches import MiniBatches
 from lamsearch.trainers.network.checkpoint import TrainingState, arrays_of, no_sums, state_from
 from lamsearch.trainers.network.curve_table import CurveTable
 from lamsearch.trainers.network.departures import Departure
@@ -42,6 +42,7 @@ class NetworkTrainer:
         test: normalised test examples and labels, only for a study that selects nothing.
         schedule: update → learning rate, instead of the one that ``training`` names.
         metric: what scores a validation example.
+        augment: how training images are varied.
     """
 
     def __init__(
@@ -57,12 +58,13 @@ class NetworkTrainer:
         test: tuple[FloatArray, IntArray] | None = None,
         schedule: Schedule | None = None,
         metric: Metric = ACCURACY,
+        augment: Augment | None = None,
     ) -> None:
         self._splits, self._training, self._test = splits, training, test
         self._lam = 10.0 ** np.asarray(log10_lambdas, np.float64)
         self._metric, self._asked = metric, None if metric is ACCURACY else metric
         self._rate = schedule or schedule_of(training)
-        self._batches = Batches(seed, len(splits.train_y), training.batch_size)
+        self._batches = MiniBatches(splits, seed, training.batch_size, augment)
         count = len(self._lam)
         weights = initialise(
             count,
@@ -160,9 +162,7 @@ class NetworkTrainer:
 
     def _update(self) -> None:
         state = self._state
-        rows = self._batches[state.updates]
-        np.take(self._splits.train_x, rows, axis=0, out=self._x, mode="clip")
-        labels = self._splits.train_y[rows]
+        labels = self._batches.fill(state.updates, self._x)
         self._pass.forward(self._x)
         loss, correct = self._pass.loss(labels)
         eta = self._rate(state.updates)
