@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lamsearch.data import Splits, normalise
-from lamsearch.study import Augment, ImageShape, Training
+from lamsearch.data import Splits, load, normalise
+from lamsearch.study import Augment, ImageShape, Training, parse_study
+from lamsearch.trainers import trainer_for
 from lamsearch.trainers.network import NetworkTrainer, evaluate
 from lamsearch.trainers.network.augmentation import Draws
 from lamsearch.trainers.network.batches import Batches, MiniBatches
@@ -240,6 +242,27 @@ def test_components_of_a_full_rotation_train_as_all_features() -> None:
     start = trainer(plain.splits, FLIP).models()[0]
     assert start is not None
     assert np.abs(models[0].W1 - start.W1).max() > 1e-2
+
+
+def test_a_study_s_table_reaches_the_trainer(tmp_path: Path) -> None:
+    """What [augment] says is what the study's own trainer varies."""
+    study = parse_study({
+        "name": "varied", "seed": 3, "data": {"source": "digits", "train": 100, "validation": 50},
+        "training": {"step_size": 5, "batch_size": 20}, "augment": {"flip": True, "shift": 2},
+        "coarse": {"values": [-3.0]},
+    })  # fmt: skip
+    splits = load(study, tmp_path).split("coarse")
+    own = trainer_for(study, "coarse", [(-3.0,)], splits=splits, classes=10, seed=SEED)
+    for _ in own.run():
+        pass
+    found = []
+    for augment in (study.augment, None):
+        other = NetworkTrainer(
+            splits, study.training_of("coarse"), [-3.0], hidden=50, classes=10, seed=SEED,
+            augment=augment,
+        )  # fmt: skip
+        found.append(run(other).outcomes()[0].validation_loss)
+    assert own.outcomes()[0].validation_loss == found[0] != found[1]
 
 
 @pytest.mark.parametrize("what", ["no images", "moved components", "components alone"])

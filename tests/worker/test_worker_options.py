@@ -28,7 +28,7 @@ SHORT: dict[str, Any] = {
     "coarse": {"trials": 4},
     "final": {"replicates": 2},
 }
-LEAST_ACCURACY = 0.7  # of mirrored digits; chance is 0.1
+LEAST_ACCURACY = 0.5  # of digits, mirrored or moved in training; chance is 0.1
 CASES: dict[str, dict[str, Any]] = {
     "flip and shift": {"augment": {"flip": True, "shift": 1}},
     "flip on components": {"augment": {"flip": True}, "data": {"components": 30}},

@@ -130,8 +130,8 @@ class Move:
 
     What comes in from outside is the image reflected at its edge, the edge itself not repeated, as
     in Zagoruyko & Komodakis (2016), Wide Residual Networks, arXiv:1605.07146, and Jordan (2024),
-    arXiv:2404.00498: such pixels vary as those that they take the place of do. The mean instead
-    (He et al. 2016, arXiv:1512.03385) was 0.01 nats worse on CIFAR-10 and no faster.
+    arXiv:2404.00498: these pixels then vary as those do that they take the place of. The mean in
+    their place (He et al. 2016, arXiv:1512.03385) was a little worse on CIFAR-10, and no faster.
     """
 
     def __init__(self, splits: Splits, image: ImageShape, shift: int, batch_size: int) -> None:
