@@ -16,6 +16,7 @@ from lamsearch.data.images import Contents, LabelledImages, Raw
 from lamsearch.data.labels import Named, encoded, named
 from lamsearch.data.moments import LARGEST, needs_float64
 from lamsearch.errors import DataError, Issue
+from lamsearch.study import ImageShape
 
 KEYS = ("X", "y", "X_test", "y_test")
 
@@ -69,6 +70,7 @@ def read(path: Path) -> Contents:
         pool=LabelledImages(x=x, y=labels.y),
         test=test,
         notes=_notes(arrays, labels),
+        image=ImageShape.of(arrays["X"].shape[1:]),
     )
 
 

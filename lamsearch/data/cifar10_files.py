@@ -17,6 +17,7 @@ import numpy.typing as npt
 from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.pickles import read_dictionary, text, uint8_array, whole_numbers
 from lamsearch.errors import DataError
+from lamsearch.study import ImageShape
 
 BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
@@ -25,6 +26,7 @@ CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 IMAGES, FEATURES = 10_000, 3072  # of one batch
+IMAGE = ImageShape(height=32, width=32, channels=3, planar=True)
 MOST_BYTES = 64_000_000  # twice the largest published file
 PYTHON_FOLDER, BINARY_FOLDER = "cifar-10-batches-py", "cifar-10-batches-bin"
 PUBLISHED_MD5 = {
@@ -85,6 +87,7 @@ def read(directory: Path) -> Contents:
         classes=classes,
         pool=LabelledImages(x=x, y=y),
         test=LabelledImages(x=test_x, y=test_y),
+        image=IMAGE,
     )
 
 

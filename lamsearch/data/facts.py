@@ -13,18 +13,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from lamsearch.data.images import Contents, LabelledImages, Labels, Raw
-from lamsearch.data.moments import Order, moments
+from lamsearch.data.moments import Order, chunks, moments
 from lamsearch.data.splits import cut_test_images, orders
 from lamsearch.errors import DataError
 from lamsearch.results import DataFacts, StageName
-from lamsearch.study import Study
+from lamsearch.study import ImageShape, Study
 
 _SHARE = 0.001  # of a split: fewer repeated examples move no accuracy that anybody would print
 _MOST, _EVEN = 0.5, 1.5  # the largest class: of all, and times its even share
 _BLANK = 0.5  # of pixels: margins are blank, so only many constant ones are strange
 _MANY = 64  # features: an image, if a small one
+_BEYOND = 50  # standard deviations: digits of 8 x 8 have 10 as they are, photographs 3
 _SHOWN = 5
 
 Hashes = npt.NDArray[np.uint64]
@@ -64,6 +66,7 @@ def looked(study: Study, contents: Contents) -> DataFacts:
         *_shares(contents.classes, pool.y, parts[0]),
         *_repeats(pool, test, parts),
         *_constants(pool.x),
+        *_beyond(study, pool.x, last, contents.image),
     ]
     return DataFacts(
         majority=contents.classes[most],
@@ -170,6 +173,30 @@ def _constants(x: Raw) -> Iterator[str]:
     constant, features = int((x.min(axis=0) == x.max(axis=0)).sum()), x.shape[1]
     if constant > (_BLANK * features if _are_pixels(x) else 0):
         yield f"{constant} of the {features} features never vary: nothing is learned from them"
+
+
+def _beyond(study: Study, x: Raw, part: _Part, image: ImageShape | None) -> Iterator[str]:
+    """Values of varied images where the training images themselves hardly vary."""
+    augment = study.widest_augment
+    if image is None or not augment.varies:
+        return
+    mean, std = (one.reshape(image.axes) for one in moments(x, part.train))
+    bounds = [(x[rows].min(axis=0), x[rows].max(axis=0)) for rows in chunks(part.train, x.shape[1])]
+    low = np.min([one for one, _ in bounds], axis=0).reshape(image.axes).astype(np.float64)
+    high = np.max([one for _, one in bounds], axis=0).reshape(image.axes).astype(np.float64)
+    if augment.flip:
+        low, high = np.minimum(low, low[:, :, ::-1]), np.maximum(high, high[:, :, ::-1])
+    around = (1, 2 * augment.shift + 1, 2 * augment.shift + 1, 1)
+    low, high = (find(one, around, mode="mirror")
+                 for find, one in ((minimum_filter, low), (maximum_filter, high)))  # fmt: skip
+    unit = 255 if x.dtype == np.uint8 else 1
+    far = np.maximum(high / unit - mean, mean - low / unit) / std
+    if (many := int((far > _BEYOND).sum())) > 0:
+        yield (
+            f"varied images lie up to {far.max():.0f} standard deviations from the mean in {many} "
+            f"of the {far.size} features, which hardly vary in the training images themselves: "
+            "[augment] may cost more than it gains"
+        )
 
 
 def _are_pixels(x: Raw) -> bool:

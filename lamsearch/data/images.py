@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from lamsearch.study import ImageShape
 
 Raw = npt.NDArray[np.uint8] | npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -46,6 +49,7 @@ class LabelledImages:
 class Contents:
     """All that one source holds; ``test`` is None where it has no test set of its own.
 
+    ``image`` says how the features of an example make an image, None where they make none.
     ``notes`` are sentences on how the source was understood where that could be asked.
     """
 
@@ -54,6 +58,7 @@ class Contents:
     pool: LabelledImages
     test: LabelledImages | None
     notes: tuple[str, ...] = ()
+    image: ImageShape | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 over class names, shapes, types and values, whatever files they stood in.
@@ -69,6 +74,12 @@ class Contents:
                 digest.update(f"{name} {plain.dtype.str} {plain.shape}\n".encode())
                 digest.update(plain.reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
+
+
+def mirrored(image: ImageShape) -> npt.NDArray[np.intp]:
+    """Return which feature stands where, once an image is mirrored left to right: (features,)."""
+    places = np.arange(math.prod(image.axes), dtype=np.intp).reshape(image.axes)
+    return np.ascontiguousarray(places[:, :, ::-1]).reshape(-1)
 
 
 def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

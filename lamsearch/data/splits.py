@@ -11,12 +11,20 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from lamsearch.data.images import Contents, Float32, LabelledImages, Labels, Moments, Raw
+from lamsearch.data.images import (
+    Contents,
+    Float32,
+    LabelledImages,
+    Labels,
+    Moments,
+    Raw,
+    mirrored,
+)
 from lamsearch.data.moments import Order, chunks, moments
 from lamsearch.data.projection import FITTED_ON, principal_components, project
 from lamsearch.errors import DataError
 from lamsearch.results import StageName
-from lamsearch.study import Study
+from lamsearch.study import ImageShape, Study
 
 # Spawn keys: no SeedSequence([seed, stage, replicate]) of a training can meet these streams.
 TEST_CUT, POOL_ORDER = 0x7E57, 0x9001
@@ -31,6 +39,11 @@ class Splits:
     has std 1. Where the stage
     trains on principal components, x is (n, components), and ``projection`` (features, components)
     leads there from normalised images; otherwise it is None.
+
+    ``image`` is how raw features make an image, None where they make none. ``mirrored_x`` (n,
+    components) are the training images as `enter` takes them once they are mirrored left to right,
+    where the stage trains on components and mirrors; otherwise it is None, for the mirror of a
+    normalised image is at hand.
     """
 
     train_x: Float32 = field(repr=False)
@@ -40,11 +53,13 @@ class Splits:
     mean: Moments = field(repr=False)
     std: Moments = field(repr=False)
     projection: Float32 | None = field(repr=False, default=None)
+    image: ImageShape | None = None
+    mirrored_x: Float32 | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            if getattr(self, one.name) is not None:
-                getattr(self, one.name).setflags(write=False)
+            if isinstance(array := getattr(self, one.name), np.ndarray):
+                array.setflags(write=False)
 
     def enter(self, raw: Raw) -> Float32:
         """Return raw images (n, features) as the models of this split see them."""
@@ -52,8 +67,15 @@ class Splits:
         return x if self.projection is None else project(x, self.projection)
 
 
-def split(study: Study, stage: StageName, pool: LabelledImages) -> Splits:
-    """Split the pool as the stage of the study asks.
+def keeps_mirrored(study: Study, stage: StageName) -> bool:
+    """Whether a stage's split has the mirrored training images too."""
+    return study.widest_augment.flip and study.settings_of(stage).components is not None
+
+
+def split(
+    study: Study, stage: StageName, pool: LabelledImages, image: ImageShape | None = None
+) -> Splits:
+    """Split the pool, of examples that make an ``image``, as the stage of the study asks.
 
     Raises:
         DataError: The stage asks for more components than there are features.
@@ -64,6 +86,9 @@ def split(study: Study, stage: StageName, pool: LabelledImages) -> Splits:
     components = study.settings_of(stage).components
     if components is not None:
         projection = _fitted(pool.x, train, mean, std, components)
+    mirrored_x = None
+    if image is not None and keeps_mirrored(study, stage):
+        mirrored_x = _normalised(pool.x, train, mean, std, projection, mirrored(image))
     return Splits(
         train_x=_normalised(pool.x, train, mean, std, projection),
         train_y=pool.y[train],
@@ -72,6 +97,8 @@ def split(study: Study, stage: StageName, pool: LabelledImages) -> Splits:
         mean=mean,
         std=std,
         projection=projection,
+        image=image,
+        mirrored_x=mirrored_x,
     )
 
 
@@ -152,15 +179,22 @@ def _fitted(x: Raw, train: Order, mean: Moments, std: Moments, components: int) 
 
 
 def _normalised(
-    x: Raw, order: Order, mean: Moments, std: Moments, projection: Float32 | None = None
+    x: Raw,
+    order: Order,
+    mean: Moments,
+    std: Moments,
+    projection: Float32 | None = None,
+    features: Order | None = None,
 ) -> Float32:
+    """Return examples as models see them, their raw ``features`` put in that order before."""
     width = x.shape[1] if projection is None else projection.shape[1]
     result = np.empty((len(order), width), np.float32)
     start = 0
     for rows in chunks(order, x.shape[1]):
         part = result[start : start + len(rows)]
         chunk = part if projection is None else np.empty((len(rows), x.shape[1]), np.float32)
-        _standardise(x[rows], mean, std, chunk)
+        raw = x[rows] if features is None else x[rows].take(features, axis=1)
+        _standardise(raw, mean, std, chunk)
         if projection is not None:
             part[:] = project(chunk, projection)
         start += len(rows)

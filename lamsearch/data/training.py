@@ -6,6 +6,7 @@ test image: the type has no way to them (rule 1).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -18,10 +19,10 @@ from lamsearch.data.facts import looked, parted
 from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.projection import fitted_by
 from lamsearch.data.sources import files, read
-from lamsearch.data.splits import Splits, count_test_images, split
+from lamsearch.data.splits import Splits, count_test_images, keeps_mirrored, split
 from lamsearch.errors import DataError
 from lamsearch.results import DataFacts, StageName
-from lamsearch.study import Study
+from lamsearch.study import ImageShape, Study
 
 _WORDING = "facts 1"  # of what is seen of the data; another one where a sentence changes
 _WORTH_SHARING = 1 << 25  # bytes of normalised images below which every worker has its own
@@ -65,7 +66,8 @@ class TrainingData:
     """The training pool of a study.
 
     ``fingerprint`` is the SHA-256 over all that the source holds, test set included; of the test
-    set itself only the number of its images is kept. ``seen`` is what bears on the answer, where
+    set itself only the number of its images is kept. ``image`` is how features make an image, None
+    where they make none. ``seen`` is what bears on the answer, where
     `load` was asked to look. The last split is kept in memory. With a cache, splits are mapped from
     files, and the pool is read only where one is not there yet.
     """
@@ -75,6 +77,7 @@ class TrainingData:
     features: int
     images: int
     test_images: int
+    image: ImageShape | None
     study: Study = field(repr=False)
     source: _Pool = field(repr=False)
     cache: Cache | None = field(repr=False, default=None)
@@ -93,13 +96,16 @@ class TrainingData:
 
     def _made(self, stage: StageName, key: list[object]) -> Splits:
         if self.cache is None or 4 * self.images * self.features < _WORTH_SHARING:
-            return split(self.study, stage, self.pool)
+            return self._split(stage)
         arrays = self.cache.arrays(
             key,
-            lambda: _arrays(split(self.study, stage, self.pool)),
+            lambda: _arrays(self._split(stage)),
             lambda found: self._are_of(stage, found),
         )
-        return Splits(**arrays)
+        return Splits(**arrays, image=self.image)
+
+    def _split(self, stage: StageName) -> Splits:
+        return split(self.study, stage, self.pool, self.image)
 
     def _are_of(self, stage: StageName, arrays: Arrays) -> bool:
         """Whether arrays have the names, shapes and types of the stage's split."""
@@ -110,11 +116,15 @@ class TrainingData:
                   "std": (self.features,)}  # fmt: skip
         if components is not None:
             shapes["projection"] = (self.features, components)
+        if keeps_mirrored(self.study, stage):
+            shapes["mirrored_x"] = (-1, width)
         if arrays.keys() != shapes.keys():
             return False
         for part, size in zip(("train", "validation"), self.study.split_of(stage), strict=True):
             count = len(arrays[f"{part}_y"]) if size is None and arrays[f"{part}_y"].ndim else size
             shapes |= {f"{part}_x": (count or 0, width), f"{part}_y": (count or 0,)}
+        if "mirrored_x" in shapes:
+            shapes["mirrored_x"] = shapes["train_x"]
         labels = [arrays[name] for name in ("train_y", "validation_y")]
         return (
             all(arrays[name].shape == shape for name, shape in shapes.items())
@@ -129,7 +139,9 @@ class TrainingData:
         data = study.data.model_dump(mode="json")
         components = study.settings_of(stage).components
         made_by = None if components is None else fitted_by()
-        asked = [study.split_of(stage), components, made_by]
+        asked: list[object] = [study.split_of(stage), components, made_by]
+        if keeps_mirrored(study, stage) and self.image is not None:
+            asked.append(["mirrored", *self.image.axes])
         return [self.fingerprint, study.seed, data, study.pool_size, asked]
 
 
@@ -150,6 +162,7 @@ def load(
 
     Raises:
         DataError: The source is missing, damaged, or smaller than the study needs.
+        StudyFileError: The study varies images, which these are not, or are too small for.
     """
     places = files(study.data, directory, origin)
     shared = Cache(cache) if cache is not None and places else None
@@ -161,6 +174,8 @@ def load(
         return loaded[0]
 
     facts = _remembered(shared, places, None, lambda: _facts(contents()), _are_facts)
+    image = None if facts["image"] is None else ImageShape(**facts["image"])
+    study.check_image(image)
     test = count_test_images(study, facts["name"], facts["images"], facts["test"])
     seen = _seen(study, shared, places, contents) if look else None
     pool = parted(study, loaded[0])[0] if loaded else None
@@ -168,6 +183,7 @@ def load(
         fingerprint=facts["fingerprint"],
         classes=tuple(facts["classes"]),
         features=facts["features"],
+        image=image,
         images=facts["images"] - (test if facts["test"] is None else 0),
         test_images=test,
         study=study,
@@ -211,7 +227,8 @@ def _remembered(
 def _about(study: Study) -> list[object]:
     """All that what is seen of the data follows from, besides these, and how it is put."""
     splits = [(stage, study.split_of(stage)) for stage in study.stages]
-    return [_WORDING, study.seed, study.data.model_dump(mode="json"), study.pool_size, splits]
+    data, augment = (one.model_dump(mode="json") for one in (study.data, study.widest_augment))
+    return [_WORDING, study.seed, data, study.pool_size, splits, augment]
 
 
 def _facts(contents: Contents) -> dict[str, Any]:
@@ -222,6 +239,7 @@ def _facts(contents: Contents) -> dict[str, Any]:
         "features": int(contents.pool.x.shape[1]),
         "images": len(contents.pool),
         "test": None if contents.test is None else len(contents.test),
+        "image": None if contents.image is None else asdict(contents.image),
     }
 
 
@@ -229,11 +247,21 @@ def _are_facts(found: Mapping[str, Any]) -> bool:
     """Whether what a cache remembers has the form of `_facts`."""
     kinds = {"name": str, "fingerprint": str, "classes": list, "features": int, "images": int}
     return (
-        found.keys() == {*kinds, "test"}
+        found.keys() == {*kinds, "test", "image"}
         and all(type(found[key]) is kind for key, kind in kinds.items())
         and all(isinstance(name, str) for name in found["classes"])
         and (found["test"] is None or type(found["test"]) is int)
+        and (found["image"] is None or _is_image(found["image"], found["features"]))
     )
+
+
+def _is_image(found: object, features: int) -> bool:
+    kinds = {"height": int, "width": int, "channels": int, "planar": bool}
+    if not isinstance(found, dict) or found.keys() != kinds.keys():
+        return False
+    if any(type(found[key]) is not kind for key, kind in kinds.items()):
+        return False
+    return math.prod(ImageShape(**found).axes) == features
 
 
 def _are_seen(found: Mapping[str, Any]) -> bool:
@@ -259,4 +287,4 @@ def _types(name: str) -> tuple[type[np.generic], ...]:
 
 def _arrays(made: Splits) -> dict[str, Any]:
     found = {one.name: getattr(made, one.name) for one in fields(Splits)}
-    return {name: array for name, array in found.items() if array is not None}
+    return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}

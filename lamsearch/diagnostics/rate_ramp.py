@@ -90,6 +90,7 @@ def run_ramp(
                 classes=classes,
                 seed=(study.seed, _STAGE, replicate),
                 schedule=rate,
+                augment=study.augment,
             )
             before = evaluate(trainer.weights, splits.validation_x, splits.validation_y)
             untrained.append((float(before.loss[0]), float(before.accuracy[0])))

@@ -5,8 +5,9 @@ with every issue in it. Refuses to know what happens to a study later.
 """
 
 from lamsearch.study.altered import issues_with, laid_over
+from lamsearch.study.augment import Augment
 from lamsearch.study.cautions import cautions
-from lamsearch.study.data import Assigned, Data, Sizes
+from lamsearch.study.data import Assigned, Data, ImageShape, Sizes
 from lamsearch.study.document import NAME_PATTERN, Study
 from lamsearch.study.limits import Limits
 from lamsearch.study.reading import (
@@ -33,6 +34,7 @@ __all__ = [
     "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
     "cautions", "issues_with", "laid_over", "differences", "json_schema", "issues_of",
     "StageSettings", "recorded_settings",
-    "OPTIMISER_KEYS", "Data", "Network", "Training", "Coarse", "Fine", "Finalists", "Final",
-    "Limits", "SOURCES", "source_of", "Assigned", "Sizes",
+    "OPTIMISER_KEYS", "Data", "Augment", "Network", "Training",
+    "Coarse", "Fine", "Finalists", "Final", "Limits",
+    "SOURCES", "source_of", "Assigned", "ImageShape", "Sizes",
 ]  # fmt: skip

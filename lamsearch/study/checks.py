@@ -35,6 +35,7 @@ def all_issues(
     yield from _final_issues(sections, broken)
     yield from _components_issues(sections)
     yield from _batch_norm_issues(sections)
+    yield from _augment_issues(sections)
     yield from _size_issues(sections, cohort)
 
 
@@ -171,6 +172,15 @@ def feature_issues(sections: Mapping[str, Any], features: int, source: str) -> I
         if section is not None and (section.components or 0) > features:
             rule = f"must be at most the {features} features of {source}"
             yield Issue(where=f"{name}.components", rule=rule, value=section.components)
+
+
+def _augment_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
+    augment, data = sections["augment"], sections["data"]
+    if augment is None:
+        return
+    yield from augment.components_issues(sections)
+    if data is not None and data.sizes is not None and data.sizes.image is not None:
+        yield from augment.image_issues(data.sizes.image, data.source)
 
 
 def _size_issues(sections: Mapping[str, Any], cohort: object) -> Iterator[Issue]:

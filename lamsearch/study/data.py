@@ -6,7 +6,7 @@ own table is a subclass that its module registers, with the keys that it alone u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -15,14 +15,54 @@ from pydantic import Field
 from lamsearch.errors import Issue
 from lamsearch.study.sections import Positive, Section
 
+_MOST_CHANNELS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageShape:
+    """How the features of an example make an image.
+
+    They stand row by row, channel by channel within a pixel; with ``planar``, a whole image for
+    each channel.
+    """
+
+    height: int
+    width: int
+    channels: int = 1
+    planar: bool = False
+
+    @classmethod
+    def of(cls, shape: Sequence[int]) -> ImageShape | None:
+        """Return what an array of examples of this shape holds; None where it is no images.
+
+        The axis of the channels is the last one, or the first where only that is short enough.
+        """
+        if len(shape) == 2:
+            return cls(height=shape[0], width=shape[1])
+        if len(shape) == 3 and shape[2] <= _MOST_CHANNELS:
+            return cls(height=shape[0], width=shape[1], channels=shape[2])
+        if len(shape) == 3 and shape[0] <= _MOST_CHANNELS:
+            return cls(height=shape[1], width=shape[2], channels=shape[0], planar=True)
+        return None
+
+    @property
+    def axes(self) -> tuple[int, int, int, int]:
+        """The shape (planes, height, width, values of a pixel in a plane) of an example."""
+        outer, inner = (self.channels, 1) if self.planar else (1, self.channels)
+        return outer, self.height, self.width, inner
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """What is known of a source before it is read; ``examples`` are those outside its test set."""
+    """What is known of a source before it is read; ``examples`` are those outside its test set.
+
+    ``image`` is None where the examples are no images, or that is known only once they are read.
+    """
 
     examples: int
     features: int
     classes: int
+    image: ImageShape | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from lamsearch.metrics import DEFAULT_METRIC, METRICS
 from lamsearch.registries import checked
 from lamsearch.results import SEARCHING, STAGES, StageName
 from lamsearch.space import Space, space_of
+from lamsearch.study.augment import Augment
 from lamsearch.study.checks import all_issues, feature_issues
-from lamsearch.study.data import Data
+from lamsearch.study.data import Data, ImageShape
 from lamsearch.study.limits import Limits, seconds_of
 from lamsearch.study.sections import (
     Coarse,
@@ -64,6 +65,7 @@ class Study(Section):
     data: SerializeAsAny[Data]  # the source's own table
     trainer: Trainer = Trainer()
     network: Network = Network()
+    augment: Augment = Augment()
     training: Training
     coarse: Coarse | None = None
     fine: Fine | None = None
@@ -136,6 +138,27 @@ class Study(Section):
         if found := list(feature_issues(sections, features, source)):
             raise StudyFileError(found)
 
+    def check_image(self, image: ImageShape | None) -> None:
+        """Check what varies images against what the data were found to be.
+
+        Raises:
+            StudyFileError: They are no images, or too small.
+        """
+        source = self.data.file or self.data.source
+        if found := list(self.widest_augment.image_issues(image, source)):
+            raise StudyFileError(found)
+
+    @property
+    def widest_augment(self) -> Augment:
+        """All that images are varied by at any point that is searched."""
+        axes = {} if (search := self.coarse or self.fine) is None else search.axes
+        asked = {
+            key: [getattr(self.augment, key), *(one for values in axis.values() for one in values)]
+            for key in Augment.model_fields
+            for axis in [axes.get(key, {})]
+        }
+        return Augment(flip=any(asked["flip"]), shift=max(asked["shift"]))
+
     @property
     def uses_network(self) -> bool:
         """Whether the built-in network is what is trained."""
@@ -172,6 +195,6 @@ class Study(Section):
 
 
 SECTIONS: dict[str, type[Section]] = {
-    "data": Data, "trainer": Trainer, "network": Network, "training": Training,
+    "data": Data, "trainer": Trainer, "network": Network, "augment": Augment, "training": Training,
     "coarse": Coarse, "fine": Fine, "finalists": Finalists, "final": Final,
 }  # fmt: skip

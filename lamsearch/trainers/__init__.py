@@ -8,6 +8,7 @@ from lamsearch.trainers.function import function_trainer
 from lamsearch.trainers.of_study import check, kind_of, settings, splitting, trainer_for
 from lamsearch.trainers.protocol import (
     Exporting,
+    ImageSplits,
     NoOptions,
     Parameter,
     Progress,
@@ -24,6 +25,7 @@ from lamsearch.trainers.registry import kind_named, names, register
 __all__ = [
     "Exporting",
     "Guarded",
+    "ImageSplits",
     "NoOptions",
     "Parameter",
     "Progress",

@@ -23,9 +23,10 @@ from pydantic import BaseModel, ConfigDict
 from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.results import FloatArray, IntArray, Model, Trained
 from lamsearch.space import LAMBDA, Point, Scale
-from lamsearch.study import Training
+from lamsearch.study import Augment, ImageShape, Training
 
 State = dict[str, npt.NDArray[np.generic]]
+_AS_THEY_ARE = Augment()
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 
@@ -53,6 +54,20 @@ class Splits(Protocol):
 
 
 Table = Literal["trainer", "network", "training", "augment"]
+
+
+@runtime_checkable
+class ImageSplits(Splits, Protocol):
+    """What a trainer needs besides, where it varies the training images.
+
+    ``image`` says how raw features make one. ``mirrored_x`` (n, F) are the mirrored training
+    images in the components that models see, or None where they see all features.
+    """
+
+    @property
+    def image(self) -> ImageShape | None: ...  # noqa: D102 - named by the class docstring
+    @property
+    def mirrored_x(self) -> FloatArray | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +114,6 @@ class Task:
         splits: the stage's training and validation examples.
         training: the stage's budget and schedule.
         options: the trainer's own, as its kind has checked them.
-        augment: how training examples are varied; None where they are not.
         per_model: by name the values of what is searched and shares a cohort, one for each of the
             K trials; empty where λ alone is searched. What is searched and does not share one has
             been laid over ``training``, ``options`` and ``augment``.
@@ -107,6 +121,7 @@ class Task:
         seed: (study seed, stage, replicate); all randomness follows from it.
         test: test examples and labels, only for the curves of a study that selects nothing.
         metric: what scores a validation example.
+        augment: how training images are varied.
     """
 
     points: tuple[Point, ...]
@@ -117,7 +132,7 @@ class Task:
     seed: tuple[int, ...]
     test: tuple[FloatArray, IntArray] | None = None
     metric: Metric = DEFAULT_METRIC
-    augment: Any = None
+    augment: Augment = _AS_THEY_ARE
     per_model: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
@@ -216,6 +231,7 @@ class TrainerKind:
         resumable: whether it is `Resumable`.
         prunes: whether it is `Prunable`.
         exports: whether it is `Exporting`.
+        augments: whether it varies training images as its task says.
         state_version: grows when a state's arrays, or what is computed from them, change.
     """
 
@@ -228,6 +244,7 @@ class TrainerKind:
     resumable: bool = False
     prunes: bool = False
     exports: bool = False
+    augments: bool = False
     state_version: int = 1
 
     @property

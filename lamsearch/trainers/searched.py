@@ -17,7 +17,7 @@ from lamsearch.axes import AXES, axis_of
 from lamsearch.errors import Issue, StudyFileError
 from lamsearch.results import StageName
 from lamsearch.space import Dimension, Interval, Point
-from lamsearch.study import Study, Training, issues_of, issues_with, laid_over
+from lamsearch.study import Augment, Study, Training, issues_of, issues_with, laid_over
 from lamsearch.trainers.protocol import Parameter, TrainerKind
 
 _Searched = Sequence[tuple[Parameter, Dimension, Interval]]
@@ -30,7 +30,7 @@ class CohortSettings:
 
     training: Training
     options: BaseModel
-    augment: Any = None
+    augment: Augment
     per_model: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
@@ -66,7 +66,7 @@ def settings_at(
         return CohortSettings(
             training=laid_over(study.training_of(stage), tables.get("training", {})),
             options=options_of(study, kind, tables),
-            augment=_augment(study, tables),
+            augment=laid_over(study.augment, tables.get("augment", {})),
             per_model=per_model,
         )
     except ValidationError as error:
@@ -175,9 +175,3 @@ def _tables(found: _Searched, values: Sequence[Any]) -> _Tables:
     for (parameter, *_), value in zip(found, values, strict=True):
         tables.setdefault(parameter.table, {})[parameter.name] = value
     return tables
-
-
-def _augment(study: Study, tables: Mapping[str, Any]) -> Any:
-    """The study's augmentation, where its file has any."""
-    augment = getattr(study, "augment", None)
-    return None if augment is None else laid_over(augment, tables.get("augment", {}))

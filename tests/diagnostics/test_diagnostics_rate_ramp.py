@@ -55,6 +55,13 @@ def test_the_ramp_is_the_rate_that_trains(
     assert still.validation_loss == pytest.approx(still.validation_loss[:, :1].repeat(120, 1))
 
 
+def test_the_ramp_s_images_are_varied_as_the_study_s(small_study: Small) -> None:
+    """A study that mirrors images has another ramp, and the same untrained models."""
+    plain, mirrored = run(small_study()), run(small_study(augment={"flip": True}))
+    assert (plain.training_loss != mirrored.training_loss).any()
+    assert plain.untrained_loss == mirrored.untrained_loss
+
+
 def test_replicates_differ_and_repeat(small_study: Small) -> None:
     """Replicates have seeds of their own; the same study gives the same bits twice."""
     one, two = run(small_study()), run(small_study())

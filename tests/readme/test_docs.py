@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from lamsearch.study import (
     SOURCES,
+    Augment,
     Coarse,
     Data,
     Final,
@@ -25,7 +26,7 @@ from lamsearch.study import (
 
 ROOT = Path(__file__).parents[2]
 TABLES = [SOURCES.get(name).table for name in SOURCES.builtin]
-SECTIONS = (Study, Data, *TABLES, Network, Training, Coarse, Fine, Finalists, Final)
+SECTIONS = (Study, Data, *TABLES, Network, Augment, Training, Coarse, Fine, Finalists, Final)
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda one: one.__name__)

@@ -16,6 +16,7 @@ from benchmarks.victims import Size
 from lamsearch import report
 from lamsearch import storage as store
 from lamsearch.errors import LamsearchError
+from lamsearch.results import StudyRecord
 from lamsearch.storage import Database, Mode, Status, parse_url
 
 # About a third of a second of training a cohort: long enough to be hit in the middle.
@@ -124,15 +125,7 @@ class Place:
         """The learning curves of all trials as the storage has them."""
         assert self.status() is not None
         assert self._database is not None
-        record = store.read_study(self._database, "lives")
-        return {
-            (name, trial.candidate, trial.replicate): {
-                key: value.tolist() for key, value in trial.curve.columns().items()
-            }
-            for name, stage in record.stages.items()
-            for trial in stage.trials
-            if trial.curve is not None
-        }
+        return curves_of(store.read_study(self._database, "lives"))
 
     def close(self) -> None:
         """End what still runs and let go of the storage."""
@@ -142,6 +135,18 @@ class Place:
                 process.wait()
         if self._database is not None:
             self._database.close()
+
+
+def curves_of(record: StudyRecord) -> dict[tuple[str, int, int], dict[str, list[float]]]:
+    """Return the learning curves of all trials of a record."""
+    return {
+        (name, trial.candidate, trial.replicate): {
+            key: value.tolist() for key, value in trial.curve.columns().items()
+        }
+        for name, stage in record.stages.items()
+        for trial in stage.trials
+        if trial.curve is not None
+    }
 
 
 def undisturbed_place(shared: Path) -> Place:

@@ -36,7 +36,10 @@ class Cifar10Data(Data):
     """[data] of CIFAR-10: sizes that are drawn, or whole batches as they were published."""
 
     sizes: ClassVar[Sizes | None] = Sizes(
-        examples=_IMAGES, features=published.FEATURES, classes=len(published.CLASSES)
+        examples=_IMAGES,
+        features=published.FEATURES,
+        classes=len(published.CLASSES),
+        image=published.IMAGE,
     )
     has_test: ClassVar[bool] = True
 

@@ -15,8 +15,9 @@ import numpy as np
 from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.source import Progress, Source, SourceInfo
 from lamsearch.errors import DataError, InputError
-from lamsearch.study import Data, Sizes
+from lamsearch.study import Data, ImageShape, Sizes
 
+IMAGE = ImageShape(height=8, width=8)
 # of the data that scikit-learn has carried since 2010
 FINGERPRINT = "0cede1737b1981fb06b93080ce5a7ea52f89113b85efe46f7f0f7e784486eb39"
 
@@ -24,7 +25,7 @@ FINGERPRINT = "0cede1737b1981fb06b93080ce5a7ea52f89113b85efe46f7f0f7e784486eb39"
 class DigitsData(Data):
     """[data] of the digits."""
 
-    sizes: ClassVar[Sizes | None] = Sizes(examples=1797, features=64, classes=10)
+    sizes: ClassVar[Sizes | None] = Sizes(examples=1797, features=64, classes=10, image=IMAGE)
 
 
 class Digits(Source):
@@ -52,7 +53,9 @@ class Digits(Source):
         pool = LabelledImages(
             x=np.ascontiguousarray(x, np.float32), y=np.asarray(y, np.int64).copy()
         )
-        return Contents(name="digits", classes=tuple("0123456789"), pool=pool, test=None)
+        return Contents(
+            name="digits", classes=tuple("0123456789"), pool=pool, test=None, image=IMAGE
+        )
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return one line: they are here where scikit-learn is."""

@@ -3,9 +3,9 @@
 `weights` has the layers' arrays; `layers`, `batch_norm`, `activations` and `dropout` have what
 stands between their products, `losses` what becomes of class scores, `passes` the forward and
 backward pass, `optimisers` the steps by the `rules`, `inference` the forward pass alone, `batches`
-the mini-batches, `own_settings` what models of a cohort may differ in, `evaluation` the scores per
-example, `curve_table` the curves, `checkpoint` what a resumed training needs, `export` the answers,
-`trainer` the loop over all of them.
+the mini-batches, `augmentation` what varies their images, `own_settings` what models of a cohort
+may differ in, `evaluation` the scores per example, `curve_table` the curves, `checkpoint` what a
+resumed training needs, `export` the answers, `trainer` the loop over all of them.
 """
 
 from lamsearch.trainers.network.evaluation import class_scores, evaluate

@@ -1,6 +1,7 @@
-"""The stream of mini-batches. Enters: a seed, sizes. Leaves: indices of examples.
+"""The stream of mini-batches: which examples, and what of them a model sees.
 
-Refuses to know the examples.
+Enters: a seed, sizes, a training split, how its images are varied. Leaves: filled mini-batches and
+their labels. Refuses to know what is trained on them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,47 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lamsearch.results import IntArray
+from lamsearch.results import FloatArray, IntArray
+from lamsearch.study import Augment
+from lamsearch.trainers.network.augmentation import Augmentation
+from lamsearch.trainers.protocol import Splits
+
+
+class MiniBatches:
+    """The mini-batches of one replicate, each written into a buffer that the caller keeps.
+
+    Args:
+        splits: the training examples; evaluation never comes here.
+        seed: (study seed, stage, replicate).
+        batch_size: examples in a mini-batch.
+        augment: how images are varied.
+    """
+
+    def __init__(
+        self, splits: Splits, seed: Sequence[int], batch_size: int, augment: Augment | None = None
+    ) -> None:
+        self._splits = splits
+        self._rows = Batches(seed, len(splits.train_y), batch_size)
+        self._augmentation = None
+        if augment is not None and augment.varies:
+            self._augmentation = Augmentation(splits, augment, seed, batch_size)
+
+    @property
+    def per_epoch(self) -> int:
+        """The mini-batches of an epoch."""
+        return self._rows.per_epoch
+
+    def fill(self, update: int, out: FloatArray) -> IntArray:
+        """Write the examples of an update to ``out`` (B, F); return their labels (B,).
+
+        Updates are counted from 0; any may be asked for next.
+        """
+        rows = self._rows[update]
+        if self._augmentation is None:
+            np.take(self._splits.train_x, rows, axis=0, out=out, mode="clip")
+        else:
+            rows = self._augmentation.fill(update // self.per_epoch, rows, out)
+        return self._splits.train_y[rows]
 
 
 class Batches:

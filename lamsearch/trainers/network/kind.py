@@ -64,10 +64,11 @@ def _made(task: Task) -> NetworkTrainer:
         test=task.test,
         metric=task.metric,
         per_model=task.per_model,
+        augment=task.augment,
     )
 
 
 NETWORK = TrainerKind(
     name="network", make=_made, options=Network, table="network", parameters=PARAMETERS,
-    resumable=True, prunes=True, exports=True, state_version=STATE_VERSION,
+    resumable=True, prunes=True, exports=True, augments=True, state_version=STATE_VERSION,
 )  # fmt: skip

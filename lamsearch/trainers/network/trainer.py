@@ -17,9 +17,9 @@ import numpy.typing as npt
 from lamsearch.metrics import ACCURACY, Metric
 from lamsearch.results import Curve, FloatArray, IntArray, Model, Trained, TrialState
 from lamsearch.schedules import Schedule
-from lamsearch.study import Network, Training
+from lamsearch.study import Augment, Network, Training
 from lamsearch.trainers.network import export
-from lamsearch.trainers.network.batches import Batches
+from lamsearch.trainers.network.batches import MiniBatches
 from lamsearch.trainers.network.checkpoint import TrainingState, arrays_of, no_sums, state_from
 from lamsearch.trainers.network.curve_table import CurveTable
 from lamsearch.trainers.network.departures import Departure
@@ -49,6 +49,7 @@ class NetworkTrainer:
         metric: what scores a validation example.
         per_model: eta_max, eta_min, dropout or input_dropout of each model, (K,), by name, instead
             of those of ``training`` and ``network``.
+        augment: how training images are varied.
     """
 
     def __init__(
@@ -66,11 +67,12 @@ class NetworkTrainer:
         schedule: Schedule | None = None,
         metric: Metric = ACCURACY,
         per_model: Mapping[str, Sequence[float]] = MappingProxyType({}),
+        augment: Augment | None = None,
     ) -> None:
         self._splits, self._training, self._test = splits, training, test
         self._lam = 10.0 ** np.asarray(log10_lambdas, np.float64)
         self._metric, self._asked = metric, None if metric is ACCURACY else metric
-        self._batches = Batches(seed, len(splits.train_y), training.batch_size)
+        self._batches = MiniBatches(splits, seed, training.batch_size, augment)
         count = len(self._lam)
         own = OwnSettings(per_model, count)
         self._rates = own.rates(training, schedule)
@@ -181,9 +183,7 @@ class NetworkTrainer:
 
     def _update(self) -> None:
         state = self._state
-        rows = self._batches[state.updates]
-        np.take(self._splits.train_x, rows, axis=0, out=self._x, mode="clip")
-        labels = self._splits.train_y[rows]
+        labels = self._batches.fill(state.updates, self._x)
         self._pass.forward(self._x, state.updates)
         loss, correct = self._pass.loss(labels)
         eta = self._rates(state.updates)[state.alive]
