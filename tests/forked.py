@@ -37,7 +37,9 @@ _ALWAYS = ("lamsearch.__main__", "lamsearch.cli.run", "lamsearch.cli.worker",
            "lamsearch.worker.study_worker", "lamsearch.worker.pool_worker",
            "lamsearch.trainers.network", "alembic", "jinja2",
            "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")  # fmt: skip
-_SERVING = ("lamsearch.cli.serve", "lamsearch.web.serving", "optuna_dashboard")
+_SERVING = ("optuna_dashboard", "lamsearch.cli.serve", "lamsearch.web.application",
+            "lamsearch.web.annotations", "lamsearch.web.artifacts", "lamsearch.web.connections",
+            "lamsearch.web.dashboard_page", "lamsearch.web.mounting")  # fmt: skip
 _FOR = {"serve": _SERVING, "dashboard": _SERVING}
 _LONGEST = 1 << 18  # bytes of a request
 
