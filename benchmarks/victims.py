@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,8 @@ def site(directory: Path, url: str, size: Size, cache: Path | None = None) -> It
 
 def undisturbed(directory: Path, size: Size, cache: Path | None = None) -> exact.Ended:
     """Have one worker on SQLite do the whole study in peace; return how it ended."""
-    with site(directory, f"sqlite:///{directory / 'study.db'}", size, cache) as peace:
+    calm = replace(size, checkpoint_seconds=10.0)  # to write them would be most of the work
+    with site(directory, f"sqlite:///{directory / 'study.db'}", calm, cache) as peace:
         for one in (peace.create, peace.worker):
             victim = one()
             assert victim.wait() == 0, victim.said
@@ -213,8 +214,9 @@ def until(condition: Callable[[], Any], seconds: float = 150.0) -> Any:
 
 def _context() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    # the data sets' libraries too, which a worker imports when it reads them
-    context.set_forkserver_preload(["benchmarks.victims", "lamsearch.cli", "sklearn.datasets"])
+    context.set_forkserver_preload(
+        ["benchmarks.victims", "lamsearch.cli.worker", "lamsearch.worker.study_worker"]
+    )
     return context
 
 

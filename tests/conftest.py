@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 from benchmarks.postgres import Server, new_database
@@ -178,8 +179,8 @@ def lamsearch(tmp_path: Path) -> Lamsearch:
     def call(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
         environment |= options.pop("env", {})
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "lamsearch", *map(str, arguments)],
+        return forked.run(
+            [*forked.COMMAND, *map(str, arguments)],
             cwd=directory, env=environment, capture_output=True, text=True,
             check=False, timeout=120, **options,
         )  # fmt: skip

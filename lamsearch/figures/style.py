@@ -87,4 +87,27 @@ def render(figure: Figure, target: str | Path | IO[bytes], format: Format) -> No
     """
     metadata = {"Software": None} if format == "png" else {"Date": None, "Creator": None}
     with styled():
-        figure.savefig(target, format=format, dpi=DPI, metadata=metadata)
+        _lay_out(figure)
+        canvas = _canvas(figure, format)
+        (canvas.print_png if format == "png" else canvas.print_svg)(target, metadata=metadata)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Settle where everything stands, once for all forms: to ask each text for its size takes as
+    long as to draw the figure, and `savefig` asks twice."""
+    from matplotlib.layout_engine import PlaceHolderLayoutEngine
+
+    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):  # of one laid out
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
+def _canvas(figure: Figure, form: Format) -> Any:
+    """The figure on what draws that form; its own `savefig` would lay it out once more."""
+    if form == "png":
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        return FigureCanvasAgg(figure)
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    return FigureCanvasSVG(figure)

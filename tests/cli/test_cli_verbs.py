@@ -6,13 +6,13 @@ import functools
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import numpy as np
 import pytest
 
@@ -178,8 +178,8 @@ def test_a_worker_outlives_whoever_listened(desk: Any) -> None:
     Leases(database, "small", owner="elsewhere:42:abc", seconds=-1.0).claim()  # expired at once
     reading, writing = os.pipe()
     os.close(reading)
-    worker = subprocess.Popen(
-        [sys.executable, "-P", "-m", "lamsearch", "worker", "small", "--storage", desk.url],
+    worker = forked.Popen(
+        [*forked.COMMAND, "worker", "small", "--storage", desk.url],
         stderr=writing, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(writing)

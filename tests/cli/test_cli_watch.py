@@ -7,13 +7,13 @@ import queue
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from cli_studies import SMALL
 
@@ -28,8 +28,8 @@ class Watcher:
     """A real `lamsearch status --watch`, and the lines that it says one by one."""
 
     def __init__(self, url: str, *names: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lamsearch", "status", *names, "--watch"],
+        self.process = forked.Popen(
+            [*forked.COMMAND, "status", *names, "--watch"],
             env={**os.environ, "LAMSEARCH_STORAGE": url}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip

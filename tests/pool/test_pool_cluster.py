@@ -15,7 +15,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
-from study_processes import PACE, Place, Process, lives, optuna_trials, promised, undisturbed_place
+from study_processes import (
+    CALM,
+    PACE,
+    Place,
+    Process,
+    lives,
+    optuna_trials,
+    promised,
+    undisturbed_place,
+)
 
 from benchmarks.victims import until
 from lamsearch.errors import InputError
@@ -262,7 +271,7 @@ def test_a_standing_pool_on_a_cluster_serves_what_is_submitted(
     until(lambda: any(w.updates > 0 for w in place.status("second").workers))
     pool.signal(signal.SIGINT)
     assert pool.wait() == 130, pool.said
-    left = place.start("worker", "second", "--files", place.files, *PACE)
+    left = place.start("worker", "second", "--files", place.files, *CALM)
     assert left.wait() == 0, left.said
     assert place.answer("first") == place.answer("second") == undisturbed
     assert PASSWORD not in dask.log + pool.said

@@ -6,14 +6,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import several_records as several
 import study_records as made
@@ -85,8 +84,8 @@ class Seen:
 def lamsearch(directory: Path, *arguments: str, **environment: str) -> None:
     """Call the command line in ``directory``, where its storage is too."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "lamsearch", *arguments],
+    done = forked.run(
+        [*forked.COMMAND, *arguments],
         cwd=directory, env=inherited | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

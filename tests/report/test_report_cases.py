@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import numpy as np
 import pytest
 
@@ -65,8 +64,8 @@ def run(directory: Path, text: str) -> tuple[str, Any]:
     """Run a study file; return what it printed and its result document."""
     (directory / "study.toml").write_text(text)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "lamsearch", "run", "study.toml", "--output", "out",
+    done = forked.run(
+        [*forked.COMMAND, "run", "study.toml", "--output", "out",
          "--data-dir", "."],
         cwd=directory, env=inherited, capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -6,10 +6,10 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import pytest
 from storage_stub import BEAT, claimed, finish, outcomes, planned
 
@@ -201,8 +201,8 @@ def test_status_that_watches_ends_with_the_sentence(
     what became of it."""
     claimed(leases)
     words = ["status", "small", "--watch", "--storage", f"sqlite:///{path}"]
-    watching = subprocess.Popen(
-        [sys.executable, "-P", "-m", "lamsearch", *words], text=True,
+    watching = forked.Popen(
+        [*forked.COMMAND, *words], text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert watching.stderr is not None

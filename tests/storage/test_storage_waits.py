@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import forked
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -130,8 +131,8 @@ def test_a_verb_waits_for_a_lock_and_says_so(
     places = {"LAMSEARCH_STORAGE": url, "LAMSEARCH_FILES": str(tmp_path / "files")}
     assert lamsearch("create", study_file(), env=places).returncode == 0
     stopped = holder("60s", statement)
-    verb = subprocess.Popen(
-        [sys.executable, "-P", "-m", "lamsearch", *arguments],
+    verb = forked.Popen(
+        [*forked.COMMAND, *arguments],
         env={**os.environ, **places}, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert verb.stderr is not None

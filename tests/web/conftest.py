@@ -48,8 +48,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Dashboard]]:
     """Start dashboards that are ended at the end."""
     running: list[Dashboard] = []
 
-    def start_one(url: str, *options: object, **environment: str) -> Dashboard:
-        running.append(Dashboard(url, tmp_path, *options, **environment))
+    def start_one(url: str, *options: object, fresh: bool = False, **environment: str) -> Dashboard:
+        running.append(Dashboard(url, tmp_path, *options, fresh=fresh, **environment))
         return running[-1]
 
     yield start_one

@@ -139,7 +139,7 @@ def test_password(finished_url: str, tmp_path: Path, start: Start, source: str) 
         (tmp_path / "password").write_text(PASSWORD + "\n")
         options += ["--password-file", tmp_path / "password"]
         environment = {"LAMSEARCH_DASHBOARD_PASSWORD": "another password"}
-    dashboard = start(finished_url, *options, **environment)
+    dashboard = start(finished_url, *options, fresh=True, **environment)
     assert dashboard.ask("/api/studies").status == 401
     assert dashboard.ask("/dashboard", Authorization=basic("wrong horse battery")).status == 401
     opened = dashboard.ask("/api/studies", Authorization=basic(PASSWORD))

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
+
+import forked
 
 WAIT_SECONDS = 120
 
@@ -38,13 +39,19 @@ class Dashboard:
 
     verb = "dashboard"
 
-    def __init__(self, storage: str, directory: Path, *options: object, **environment: str) -> None:
+    def __init__(
+        self,
+        storage: str,
+        directory: Path,
+        *options: object,
+        fresh: bool = False,  # whether its command line is looked at, which a fork does not have
+        **environment: str,
+    ) -> None:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
         self._errors = (directory / f"stderr-{time.monotonic_ns()}").open("w+b")
         # the storage goes by the environment, as a password has to
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lamsearch", self.verb, "--port", "0",
-             *map(str, options)],
+        self.process = (subprocess if fresh else forked).Popen(
+            [*forked.COMMAND, self.verb, "--port", "0", *map(str, options)],
             cwd=directory, env={**inherited, "LAMSEARCH_STORAGE": storage, **environment},
             stdout=subprocess.PIPE, stderr=self._errors, text=True,
         )  # fmt: skip

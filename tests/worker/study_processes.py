@@ -6,10 +6,10 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import optuna
 
 from benchmarks.victims import Size
@@ -22,6 +22,8 @@ from lamsearch.storage import Database, Mode, Status, parse_url
 # About a third of a second of training a cohort: long enough to be hit in the middle.
 LIVES = Size(step_size=800).text("lives")
 PACE = ("--lease-seconds", "1", "--checkpoint-seconds", "0.03")
+# Of those whom nobody disturbs any more: to write checkpoints would be half of their work.
+CALM = ("--lease-seconds", "1", "--checkpoint-seconds", "10")
 ANSWER = ("stages", "selected", "final")
 
 
@@ -39,8 +41,8 @@ class Process:
         environment |= settings or {}
         self._log = log
         with log.open("wb") as out:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "lamsearch", *arguments],
+            self.popen = forked.Popen(
+                [*forked.COMMAND, *arguments],
                 cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 start_new_session=True,
             )  # fmt: skip
@@ -91,10 +93,10 @@ class Place:
         self.processes.append(process)
         return process
 
-    def run(self, workers: int) -> Process:
+    def run(self, workers: int, timing: tuple[str, ...] = PACE) -> Process:
         """Start the run of the study."""
         return self.start("run", self.study_file, "--workers", workers,
-                          "--files", self.files, "--output", self.output, *PACE)  # fmt: skip
+                          "--files", self.files, "--output", self.output, *timing)  # fmt: skip
 
     def status(self, name: str = "lives") -> Status | None:
         """How far a study is; None before it is planned."""
@@ -160,7 +162,7 @@ def undisturbed_place(shared: Path) -> Place:
         fcntl.flock(lock, fcntl.LOCK_EX)
         place = Place(directory, f"sqlite:///{directory / 'studies.db'}")
         if not (place.output / "results.json").exists():
-            run = place.run(workers=1)
+            run = place.run(workers=1, timing=CALM)
             assert run.wait() == 0, run.said
             assert "died" not in run.said
     return place

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from study_processes import PACE, Place
+from study_processes import CALM, PACE, Place
 
 from benchmarks.victims import until
 
@@ -43,7 +43,7 @@ def test_a_database_that_goes_ends_the_work_in_one_sentence(
         again = Place(place.directory, f"sqlite:///{moved}")
         report = again.directory / "report"
         run = again.start("run", again.study_file, "--files", place.files, "--workers", 1,
-                          "--output", report, *PACE)  # fmt: skip
+                          "--output", report, *CALM)  # fmt: skip
         assert run.wait() == 0, run.said
         assert json.loads((report / "results.json").read_text(encoding="utf-8"))["final"]
         again.close()
@@ -52,7 +52,7 @@ def test_a_database_that_goes_ends_the_work_in_one_sentence(
 def test_a_finished_run_leaves_one_file_that_can_be_copied(sqlite_place: Place) -> None:
     """A run that is done leaves the SQLite file alone, with no log beside it that a copy would
     lack."""
-    run = sqlite_place.run(workers=2)
+    run = sqlite_place.run(workers=2, timing=CALM)
     assert run.wait() == 0, run.said
     assert [path.name for path in Path(sqlite_place.directory).glob("studies.db*")] == [
         "studies.db"

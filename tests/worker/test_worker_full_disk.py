@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_processes import PACE, Place, Process
+from study_processes import CALM, PACE, Place, Process
 
 from benchmarks.victims import until
 
@@ -94,7 +94,7 @@ def begun(place: Place) -> Process:
 
 def assert_goes_on(place: Place, answer: dict[str, Any]) -> None:
     """Assert that the same command now ends the study with the right bits."""
-    again = place.start("worker", "lives", *PACE)
+    again = place.start("worker", "lives", *CALM)
     assert again.wait() == 0, again.said
     assert place.answer() == answer
     assert place.checkpoints() == []

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study_processes import LIVES, PACE, Place, optuna_trials
+from study_processes import CALM, LIVES, PACE, Place, optuna_trials
 from worker_bench import Bench
 
 from benchmarks.victims import until
@@ -183,7 +183,7 @@ def test_killed_workers_change_nothing_of_a_halved_study(place: Place) -> None:
     right = Place(place.directory / "right", f"sqlite:///{place.directory / 'right.db'}")
     right.study_file.write_text(KILLED, encoding="utf-8")
     try:
-        run = right.run(workers=1)
+        run = right.run(workers=1, timing=CALM)
         assert run.wait() == 0, run.said
         create = place.start("create", place.study_file, "--files", place.files)
         assert create.wait() == 0, create.said
@@ -193,7 +193,7 @@ def test_killed_workers_change_nothing_of_a_halved_study(place: Place) -> None:
             time.sleep(0.02)  # a moment that no event marks
             os.kill(worker.pid, signal.SIGKILL)
             worker.wait()
-        last = place.start("worker", "lives", *PACE)
+        last = place.start("worker", "lives", *CALM)
         assert last.wait() == 0, last.said
         assert "goes on at update" in last.said
         assert place.answer() == right.answer()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from optuna.distributions import FloatDistribution
-from study_processes import Place, optuna_trials
+from study_processes import CALM, Place, optuna_trials
 
 # Of two candidates the best is always an outermost one, and none of coarse's four lies so near
 # its bounds that fine could not go on past its edge.
@@ -48,7 +48,7 @@ replicates = 1
 def ended(place: Place, *, workers: int) -> dict[str, Any]:
     """Run the study to its end; return its answer, with exactly the planned trials behind it."""
     place.study_file.write_text(NARROWED, encoding="utf-8")
-    run = place.run(workers=workers)
+    run = place.run(workers=workers, timing=CALM)
     assert run.wait() == 0, run.said
     answer = place.answer()
     planned = {stage["name"]: stage["planned"] for stage in answer["stages"]}

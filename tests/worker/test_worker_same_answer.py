@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 from safetensors import safe_open
-from study_processes import ANSWER, LIVES, PACE, Place, lives, optuna_trials, promised
+from study_processes import ANSWER, CALM, LIVES, PACE, Place, lives, optuna_trials, promised
 
 from benchmarks.victims import until
 
@@ -61,7 +61,7 @@ def test_three_workers_on_postgresql_give_the_same_bits(
     """Three workers on PostgreSQL end with the bits of one on SQLite, models included."""
     place = Place(tmp_path, postgres_url)
     try:
-        run = place.run(workers=3)
+        run = place.run(workers=3, timing=CALM)
         assert run.wait() == 0, run.said
         assert_exact(place, right_answer)
         assert models(place) == models(undisturbed)
@@ -92,7 +92,7 @@ def test_killed_workers_and_a_killed_run_change_nothing(
     assert status is not None
     # the orphans gave back what they held; what a killed one held may still wait to be taken over
     assert not {int(one.owner.split(":")[1]) for one in status.workers} & set(pool)
-    again = place.run(workers=2)
+    again = place.run(workers=2, timing=CALM)
     assert again.wait() == 0, again.said
     assert_exact(place, right_answer)
 
@@ -116,7 +116,7 @@ def test_ctrl_c_and_sigterm_leave_in_time_and_lose_nothing(
         assert "Traceback" not in run.said
         assert not any(map(lives, pool))
         assert place.holders() == []
-    run = place.run(workers=2)
+    run = place.run(workers=2, timing=CALM)
     assert run.wait() == 0, run.said
     assert "goes on at update" in run.said
     assert_exact(place, right_answer)
@@ -158,8 +158,8 @@ def lonely(
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     seen: dict[str, Any] = {"place": place}
 
-    def worker() -> Any:
-        return place.start("worker", "lives", *PACE, directory=elsewhere)
+    def worker(timing: tuple[str, ...] = PACE) -> Any:
+        return place.start("worker", "lives", *timing, directory=elsewhere)
 
     create = place.start("create", place.study_file, "--files", place.files)
     assert create.wait() == 0, create.said
@@ -197,7 +197,7 @@ def lonely(
     seen["third"] = (third.wait(), time.monotonic() - begun, third.said, [])
     locked.close()
 
-    last = worker()
+    last = worker(CALM)
     seen["last"] = (last.wait(), 0.0, last.said, place.holders())
     yield seen
     place.close()
