@@ -28,6 +28,7 @@ SPLITS = (("training", BLUE, "--"), ("validation", VERMILION, "-"), ("test", GRE
 MEASURES = (("accuracy", "accuracy (%)"), ("loss", "loss (nats)"), ("cost", "cost (nats)"))
 MARKS = (("o", BLUE), ("s", VERMILION), ("D", GREEN), ("^", PURPLE))
 LAMBDA = "log₁₀ λ (no unit)"
+Marks = Mapping[str, tuple[int, float]]  # split, or words and split → updates, accuracy in %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,9 @@ def _three(found: Found) -> Figure:
         "r5-as-run-third": "λ = 1.6985e-4",
     }
     title = "R5: the report's best three λs, 1,176 updates of batch 1000: mean of 5 seeds"
-    figure = _curves_of(found, titles, title)
-    panel = figure.axes[1]
-    _mark(panel, {"training": (784, 53.6)}, "")
-    _mark(panel, {"training": (1160, 55.5), "validation": (1160, 52.2), "test": (1160, 50.1)})
-    return figure
+    marks = {"training": (1160, 55.5), "validation": (1160, 52.2), "test": (1160, 50.1)}
+    mid = {"middle of training": (784, 53.6)}
+    return _curves_of(found, titles, title, {"r5-as-run-second": {**marks, **mid}})
 
 
 def _best(found: Found) -> Figure:
@@ -88,23 +87,26 @@ def _best(found: Found) -> Figure:
     return figure
 
 
-def _mark(axes: Axes, points: Mapping[str, tuple[int, float]], label: str = "the report's") -> None:
+def _mark(axes: Axes, points: Marks) -> None:
     """Mark what the report's own picture shows, in the colours of the splits."""
     colours = {split: colour for split, colour, _ in SPLITS}
     for name, (updates, accuracy) in points.items():
+        split = name.rpartition(" ")[2]
         axes.plot(
-            updates, accuracy, "*", color=colours[name.rpartition(" ")[2]], markersize=11,
-            markeredgecolor="black", markeredgewidth=0.6, zorder=5, label=label or None,
+            updates, accuracy, "*", color=colours[split], markersize=11, markeredgecolor="black",
+            markeredgewidth=0.6, zorder=5, label="the report's" if name == "training" else None,
         )  # fmt: skip
-        label = ""
 
 
-def _curves_of(found: Found, titles: Mapping[str, str], title: str) -> Figure:
+def _curves_of(
+    found: Found, titles: Mapping[str, str], title: str, marks: Mapping[str, Marks] | None = None
+) -> Figure:
     figure = _new(11, 8.4)
     panels = figure.subplots(3, len(titles), sharey="row", sharex="col", squeeze=False)
     for column, (name, text) in enumerate(titles.items()):
         curves = curves_of(found[name][0])
         panels[0, column].set_title(text)
+        _mark(panels[0, column], (marks or {}).get(name, {}))
         panels[2, column].set_xlabel("updates (mini-batches)")
         for row, (measure, label) in enumerate(MEASURES):
             _draw_curves(panels[row, column], curves, measure)
