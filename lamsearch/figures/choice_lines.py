@@ -27,7 +27,7 @@ from lamsearch.figures.style import (
 )
 from lamsearch.results import StudyRecord
 from lamsearch.statistics import Searched
-from lamsearch.statistics.surface import floor_of, surface
+from lamsearch.statistics.surface import MOST, floor_of, surface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,7 @@ def _line(
         color=colour, markersize=5, markeredgecolor="white", markeredgewidth=0.5, zorder=3,
         label=f"{name} ({count} point{'s' * (count > 1)})",
     )  # fmt: skip
-    model = surface(own, record.space, (across,), x[:, None], floor)
+    model = surface(own.thinned(MOST), record.space, (across,), x[:, None], floor)
     if model is None:
         return
     ends = [point[across] for point in own.points]

@@ -31,7 +31,7 @@ from lamsearch.figures.style import INK, new_figure, styled
 from lamsearch.points import listed
 from lamsearch.results import STAGES, StudyRecord, TrialState
 from lamsearch.statistics import Searched, searched
-from lamsearch.statistics.surface import floor_of, surface
+from lamsearch.statistics.surface import MOST, floor_of, surface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def _plane(record: StudyRecord, found: Searched, across: int, up: int) -> Figure
     x, y = (np.linspace(*found.bounds[index], GRID) for index in (across, up))
     grid = np.array([(one, other) for other in y for one in x])
     floor = floor_of(found)
-    model = surface(found, space, (across, up), grid, floor)
+    model = surface(found.thinned(MOST), space, (across, up), grid, floor)
     if model is None:
         return None
     shown = np.where(model.known < KNOWN, np.nan, record.metric.number(1.0) * model.mean)

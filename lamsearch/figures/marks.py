@@ -15,6 +15,7 @@ from lamsearch.points import listed
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
 from lamsearch.space import Bounds, Dimension, Scale, span
 from lamsearch.statistics import Searched
+from lamsearch.statistics.surface import MOST
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,7 +152,9 @@ def title(record: StudyRecord, across: int, up: int) -> str:
 
 def through(found: Searched) -> str:
     """Say what a model rests on."""
-    return f"{len(found.points)} points of {listed(found.stages)}."
+    count = len(found.points)
+    points = f"{MOST} of {count:,} points" if count > MOST else f"{count} points"
+    return f"{points} of {listed(found.stages)}."
 
 
 def others(record: StudyRecord) -> list[str]:

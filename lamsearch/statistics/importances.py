@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lamsearch.results import StageName, StudyRecord
-from lamsearch.space import Bounds, Point, Space
+from lamsearch.space import Bounds, Space
 from lamsearch.statistics.searched import Searched, searched
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LEAST = 10  # trials, and five more for each dimension beyond two
 _BEST = 8  # trials that are the best ones, where a tenth of all is fewer
 _TREES = 32
+_FOREST = 150  # trials that grow it: beyond that its trees take minutes
+_MOST = 2000  # trials that are compared
 _SHUFFLES = 3
 _SEED = 20140621
 
@@ -72,13 +74,14 @@ def importances(record: StudyRecord) -> Importances:
     found, space = searched(record), record.space
     if found is None:
         return Importances(why="no trial of the search is complete yet")
+    found = found.thinned(_MOST)
     least, count = least_trials(space), len(found.points)
     known = Importances(stages=found.stages, left_out=found.left_out, trials=count)
     why = _lack(found, space, least)
     if why is not None:
         return Importances(**{**_fields(known), "why": why})
     kinds = tuple((one.name, None if one.ordered else len(one.choices)) for one in space.dimensions)
-    evaluated = _evaluated(kinds, found.bounds, found.points, found.scores)
+    evaluated = _evaluated(kinds, found)
     return Importances(**{**_fields(known), "evaluated": evaluated})
 
 
@@ -108,23 +111,22 @@ Kinds = tuple[tuple[str, int | None], ...]
 
 
 @lru_cache(maxsize=32)
-def _evaluated(
-    kinds: Kinds, bounds: Bounds, points: tuple[Point, ...], scores: tuple[float, ...]
-) -> tuple[Shares, ...]:
+def _evaluated(kinds: Kinds, found: Searched) -> tuple[Shares, ...]:
     """A page is made again and again while nothing changes: these are kept."""
     from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 
-    best = min(max(math.ceil(len(points) / 10), _BEST), len(points) // 2)
-    quantile = best / len(points)
+    count, few = len(found.points), found.thinned(_FOREST)
+    best = min(max(math.ceil(count / 10), _BEST), count // 2)
+    some = f", from {_FOREST} of the trials" if count > _FOREST else ""
     return (
         _shares(
             lambda: FanovaImportanceEvaluator(n_trees=_TREES, seed=_SEED),
-            kinds, bounds, points, scores,
-            name="fANOVA", about="share of the score's variance over all that was searched",
+            kinds, few,
+            name="fANOVA", about=f"share of the score's variance over all that was searched{some}",
         ),
         _shares(
-            lambda: PedAnovaImportanceEvaluator(target_quantile=quantile),
-            kinds, bounds, points, scores,
+            lambda: PedAnovaImportanceEvaluator(target_quantile=best / count),
+            kinds, found,
             name="PED-ANOVA", about=f"what the best {best} trials have in common",
         ),
     )  # fmt: skip
@@ -133,14 +135,13 @@ def _evaluated(
 def _shares(
     make: Callable[[], BaseImportanceEvaluator],
     kinds: Kinds,
-    bounds: Bounds,
-    points: Sequence[Point],
-    scores: Sequence[float],
+    tried: Searched,
     *,
     name: str,
     about: str,
 ) -> Shares:
-    table, rng = np.array(points, dtype=np.float64), np.random.default_rng(_SEED)
+    bounds, scores = tried.bounds, tried.scores
+    table, rng = np.array(tried.points, dtype=np.float64), np.random.default_rng(_SEED)
     chance = 0.0
     for _ in range(_SHUFFLES):
         both = np.hstack([table, rng.permuted(table, axis=0)])

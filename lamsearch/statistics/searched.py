@@ -6,7 +6,7 @@ compare: a stage with another schedule is left out, and named.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lamsearch.results import SEARCHING, StageName, StudyRecord
 from lamsearch.space import Bounds, Point, span
@@ -26,6 +26,18 @@ class Searched:
     points: tuple[Point, ...]
     scores: tuple[float, ...]
     bounds: Bounds
+
+    def thinned(self, most: int) -> Searched:
+        """Return the same with at most so many candidates, evenly from its order."""
+        count = len(self.points)
+        if count <= most:
+            return self
+        kept = [index * count // most for index in range(most)]
+        return replace(
+            self,
+            points=tuple(self.points[index] for index in kept),
+            scores=tuple(self.scores[index] for index in kept),
+        )
 
 
 def searched(record: StudyRecord) -> Searched | None:

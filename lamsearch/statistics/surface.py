@@ -16,6 +16,7 @@ import numpy.typing as npt
 from lamsearch.space import Space
 from lamsearch.statistics.searched import Searched
 
+MOST = 200  # candidates: beyond that a Gaussian process takes minutes
 LEAST = 6  # candidates, below which a surface is more invention than data
 _LENGTHS = (0.3, 3.0)  # of a dimension's unit, over which the score changes
 _NOISE = (1e-4, 1.0)  # of the scores' variance: seeds, examples, and the other dimensions
