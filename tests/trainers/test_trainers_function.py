@@ -149,6 +149,6 @@ def test_the_example_of_the_docs_that_is_searched_learns(images: Images) -> None
     scores = [one.score for one in trainer.outcomes()]
     assert scores[0] is not None
     assert scores[1] is not None
-    assert scores[0] > 0.9
+    assert scores[0] > 0.8
     assert scores[1] < scores[0]
     assert len({one.validation_loss for one in trainer.outcomes()}) == 3
