@@ -103,11 +103,11 @@ class Dimension:
         return format(value, form) if isinstance(value, float) else str(value)
 
     def span_words(self, interval: Interval) -> str:
-        """Return an interval of coordinates as text: ``-5 to -1``; of a choice its values."""
+        """Return what stands under ``name`` from one end to the other: ``-5 to -1``."""
         low, high = interval
-        if self.ordered:
-            return f"{self.shown(low, 'g')} to {self.shown(high, 'g')}"
-        return " | ".join(map(str, self.choices[round(low) : round(high) + 1]))
+        if not self.ordered:
+            return " | ".join(map(str, self.choices[round(low) : round(high) + 1]))
+        return f"{self.named(low):g} to {self.named(high):g}"
 
     def named(self, coordinate: float) -> Any:
         """Return what stands under ``name``: the value, or the coordinate of a ``log10_…``."""

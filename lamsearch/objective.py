@@ -22,7 +22,7 @@ from lamsearch.trainers import TrainerFailedError, check, trainer_for
 
 
 class Objective:
-    """An objective that samples a point of the space and maximises its validation score.
+    """An objective that samples a point of the study's space and maximises its validation score.
 
     Every call trains one model with the same initial weights and mini-batches (common random
     numbers), at the settings of the study's ``[coarse]`` (or of ``stage``). The score is

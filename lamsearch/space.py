@@ -44,11 +44,6 @@ class Space:
         return ", ".join(one.label for one in self.dimensions)
 
     @property
-    def plain_label(self) -> str:
-        """The same without subscripts."""
-        return ", ".join(one.plain_label for one in self.dimensions)
-
-    @property
     def symbol(self) -> str:
         """What is searched, in one word: ``λ``."""
         return ", ".join(one.symbol for one in self.dimensions)

@@ -45,18 +45,24 @@ def check(study_file: Path, data_dir: Path | None) -> None:
             models += sum(counts)
             seconds += sum(costs.of_cycle(stage, cohort, count) for count in counts)
         rows.append(_row(study, planned, models))
-    header = ["stage", "trials", "cohorts", "updates", "in all", study.space.plain_label]
+    header = ["stage", "trials", "cohorts", "updates", "in all", _searched(study)]
     print_table(header, rows, title=f"{study.name}: the file is right")
     if not small and study.uses_network:  # what others cost is not known
         echo(f"about {_duration(seconds)} of training on one core of this machine, "
                    "evaluation and start-up not counted")  # fmt: skip
     if splitting:
-        echo(f"as many cohorts as {' and '.join(sorted(splitting))} may lead to after coarse: "
-             "which values are left decides, and what they cost")  # fmt: skip
+        echo(f"after coarse as many cohorts are counted as {' and '.join(sorted(splitting))} may "
+             "lead to: which values are left decides that, and what they cost")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
         echo(f"more where {' or '.join(growing)} is extended")
     for text in [*cautions(study), *small, *seen]:
         echo(f"Warning: {text}")
+
+
+def _searched(study: Study) -> str:
+    """What the bounds are of: λ's are those of its logarithm."""
+    first, *further = study.space.dimensions
+    return ", ".join([first.plain_label, *(one.symbol for one in further)])
 
 
 class _Costs:

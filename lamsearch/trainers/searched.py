@@ -132,7 +132,7 @@ def _issues_of_values(
     said: dict[str, Issue] = {}
     for values in _settings(found):
         for issue in _issues_at(study, kind, values):
-            table, _, key = issue.where.partition(".")
+            table, _, key = issue.where.partition("[")[0].partition(".")
             searched = any(one.name == key and one.table == table for one, *_ in found)
             place = f"{where}.{key}" if searched else issue.where
             said.setdefault(place, Issue(where=place, rule=issue.rule, value=issue.value))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from lamsearch.axes import axis_of
 from lamsearch.results import StageRecord, TrialRecord, TrialState
 from lamsearch.search import Batch, draw, extension, finalists, further, narrow, samplers, winner
-from lamsearch.space import LAMBDA, SPACE, Dimension, Point, Scale, Space
+from lamsearch.space import LAMBDA, SPACE, Dimension, Point, Scale, Space, space_of
 from lamsearch.statistics import model
 from lamsearch.study import Fine
 
@@ -149,3 +152,47 @@ def test_an_edge_is_said_of_its_dimension() -> None:
     assert chosen.point == (-2.5, -1.5)
     (warning,) = chosen.warnings
     assert warning.startswith("the chosen log10 η -1.5 lies at the edge of fine")
+
+
+ends = st.floats(1e-12, 1e12)
+
+
+@settings(deadline=None, max_examples=200, derandomize=True)
+@given(ends, ends, st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=8))
+def test_values_on_a_logarithmic_scale_keep_order_and_bounds(
+    one: float, other: float, shares: list[float]
+) -> None:
+    """Whatever share of the bounds is drawn, its value lies within the file's own numbers, and a
+    larger share never has a smaller value."""
+    low, high = sorted((one, other))
+    if high / low < 1.001:
+        return
+    rate, interval = axis_of("eta_max", {"log": [low, high]})
+    values = [rate.value(rate.at_share(interval, share)) for share in sorted(shares)]
+    assert values == sorted(values)
+    least, most = rate.value(interval[0]), rate.value(interval[1])
+    assert (least, most) == pytest.approx((low, high), rel=1e-13)
+    assert all(least <= value <= most for value in values)
+
+
+@pytest.mark.parametrize("numbers", [(0.02, 0.3), (1e-5, 0.1), (0.001, 3.0), (5e-4, 0.7)])
+def test_bounds_are_the_file_s_own_numbers(numbers: tuple[float, float]) -> None:
+    """What a person writes in a file is, to the bit, what a trainer gets at the ends."""
+    rate, interval = axis_of("eta_max", {"log": list(numbers)})
+    assert tuple(map(rate.value, interval)) == numbers
+    assert rate.span_words(interval) == f"{numbers[0]:g} to {numbers[1]:g}"
+
+
+def test_the_space_of_a_document_is_lambda_and_what_it_names() -> None:
+    """Further dimensions come in the order of their names; a study of λ alone has the space that
+    every study had; a study without coarse has them in fine."""
+    axes = {"b": {"integer": [1, 5]}, "a": {"choice": [[1], "x", True]}}
+    found = space_of({"coarse": {"space": axes}})
+    assert [one.name for one in found.dimensions] == ["log10_lambda", "a", "b"]
+    assert space_of({"fine": {"space": axes}}) == found
+    assert space_of({}) is space_of({"coarse": {"trials": 3}}) is SPACE
+    assert found.named((-3.0, 0.0, 4.0)) == {"log10_lambda": -3.0, "a": [1], "b": 4}
+    assert found.plain_words((-3.0, 2.0, 4.0)) == "log10 λ -3, a True, b 4"
+    for point in [(-3.0, 3.0, 1.0), (-3.0, -1.0, 1.0), (-3.0, 0.0, 1.5), (-3.0, 0.0), (400.0,) * 3]:
+        with pytest.raises((ValueError, ArithmeticError)):
+            found.check(point)

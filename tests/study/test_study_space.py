@@ -76,6 +76,7 @@ def test_a_study_of_lambda_alone_is_the_study_that_it_was() -> None:
         ({"hidden": {"log": [1, 2]}}, "coarse.space.hidden.log: must be one of integer, choice"),
         ({"dropout": {"uniform": [0, 1.5]}}, "must lie between 0 and 0.99, got 1.5"),
         ({"hidden": {"choice": ["a", 8]}}, "coarse.space.hidden: must be a"),
+        ({"hidden": {"choice": [0, 8]}}, "coarse.space.hidden.choice: must lie between 1 and"),
         ({"batch_size": {"integer": [20, 400]}},
          "coarse.space.batch_size: must be at most the 300 training images of coarse, got 400"),
         ({"eta_max": {"log": [1e-4, 0.1]}, "eta_min": {"log": [1e-6, 1e-3]}},

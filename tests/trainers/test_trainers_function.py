@@ -121,10 +121,34 @@ def test_what_goes_wrong_fails_its_own_trial(
 def test_the_example_of_the_docs_learns(images: Images) -> None:
     """The function in docs/trainers.md is a trainer that learns, the less the greater λ is."""
     text = (ROOT / "docs" / "trainers.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    example, _ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     space: dict[str, Any] = {}
     exec(example, space)  # noqa: S102  # our own text
     outcomes, _ = trained(space["KIND"], images)
     assert outcomes[0].score > 0.8
     losses = [one.validation_loss for one in outcomes]
     assert losses[1] < losses[2]
+
+
+def test_the_example_of_the_docs_that_is_searched_learns(images: Images) -> None:
+    """Its trials have their own numbers of neighbours, which the study file's bounds allow."""
+    text = (ROOT / "docs" / "trainers.md").read_text(encoding="utf-8")
+    _, example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    space: dict[str, Any] = {}
+    exec(example, space)  # noqa: S102  # our own text
+    kind: TrainerKind = space["KIND"]
+    assert set(kind.searchable) == {"neighbours", "weights"}
+    task = Task(
+        points=((-3.0, 5.0, 0.0), (-3.0, 99.0, 0.0), (-3.0, 99.0, 1.0)),
+        splits=images, training=Training(step_size=5), classes=10, options=space["Options"](),
+        seed=(1, 0, 0),
+        per_model={"neighbours": (5, 99, 99), "weights": ("uniform", "uniform", "distance")},
+    )  # fmt: skip
+    trainer = Guarded(kind, task)
+    list(trainer.run())
+    scores = [one.score for one in trainer.outcomes()]
+    assert scores[0] is not None
+    assert scores[1] is not None
+    assert scores[0] > 0.8
+    assert scores[1] < scores[0]
+    assert len({one.validation_loss for one in trainer.outcomes()}) == 3
