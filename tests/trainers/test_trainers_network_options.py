@@ -20,7 +20,7 @@ from lamsearch.diagnostics.gradcheck import (
 from lamsearch.errors import StudyFileError
 from lamsearch.results import Model
 from lamsearch.study import Network, Training, parse_study
-from lamsearch.trainers.network import NetworkTrainer, class_scores, evaluate
+from lamsearch.trainers.network import NetworkTrainer, class_scores, evaluate, optimisers
 from lamsearch.trainers.network.dropout import Dropout, masks_of
 from lamsearch.trainers.network.rules import rule_of
 from lamsearch.trainers.network.weights import penalty
@@ -396,3 +396,19 @@ def test_models_drop_what_those_of_lower_rates_drop() -> None:
     np.testing.assert_array_equal(masks.factors[:, 3], alone.factors[:, 0])
     np.testing.assert_allclose(kept.mean(axis=(0, 2)), 1 - rates, atol=0.01)
     np.testing.assert_allclose(masks.factors.mean(axis=(0, 2)), 1, atol=0.05)
+
+
+@pytest.mark.parametrize("rule", ["sgd", "momentum", "adam"])
+def test_layers_that_are_stepped_in_parts_equal_those_stepped_whole(
+    exact: Images, monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    """However few entries of a gradient are made at once, the weights are the same to rounding."""
+    network = {"hidden": (3, 40), "batch_norm": True}
+    setup = (network, {"optimiser": rule, "eta_max": 0.01})
+    whole = finish(trainer(exact, setup))
+    monkeypatch.setattr(optimisers, "_BLOCK", 50)
+    parts = finish(trainer(exact, setup))
+    for (name, array), (_, expected) in zip(
+        parts.weights.parameters(), whole.weights.parameters(), strict=True
+    ):
+        np.testing.assert_allclose(array, expected, rtol=0, atol=1e-9, err_msg=name)

@@ -12,6 +12,7 @@ it is still in a processor's cache.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,11 @@ class Optimiser:
         self._moments = {
             name: [moments[f"{kind}_{name}"] for kind in rule.moments] for name in self._parameters
         }
-        size = max([_block_size(W) for W in weights.W[1:]], default=0)
+        sizes = [*map(_block_size, weights.W[1:]), *(b.size for b in weights.b)]
         self._rows = max(1, min(weights.features, _BLOCK // max(1, weights.V.shape[1])))
-        self._buffer = np.empty(max(size, self._rows * weights.V.shape[1]), weights.dtype)
+        self._buffer = np.empty(max(*sizes, self._rows * weights.V.shape[1]), weights.dtype)
         self._scratch = np.empty_like(self._buffer)
+        self._seen = dict[tuple[int, ...], tuple[FloatArray, FloatArray]]()
 
     def begin(
         self, update: int, eta: npt.NDArray[np.float64], lam: npt.NDArray[np.float64]
@@ -51,7 +53,7 @@ class Optimiser:
         """Step a layer but the first: inputs (K, B, H_l−1), ∂loss/∂products (K, B, H_l)."""
         W, name = self._weights.W[layer], f"W{layer + 1}"
         for models in _groups(W):
-            gradient = self._taken(self._buffer, W[models].shape)
+            gradient, _ = self._views(W[models].shape)
             np.matmul(inputs[models].transpose(0, 2, 1), deltas[models], out=gradient)
             rates = self._rates.of(models, axes=2)
             self._step(name, models, gradient, rates, penalised=True)
@@ -83,7 +85,7 @@ class Optimiser:
         self, name: str, part: slice, gradient: FloatArray, rates: Rates, *, penalised: bool
     ) -> None:
         """Step a part of a parameter, along its first axis."""
-        array, scratch = self._parameters[name][part], self._taken(self._scratch, gradient.shape)
+        array, (_, scratch) = self._parameters[name][part], self._views(gradient.shape)
         moments = [moment[part] for moment in self._moments[name]]
         self._rule.step(array, gradient, moments, rates, scratch, penalised=penalised)
 
@@ -91,7 +93,7 @@ class Optimiser:
         """Yield the first layers' gradient, some features at a time."""
         for start in range(0, self._weights.features, self._rows):
             rows = slice(start, min(start + self._rows, self._weights.features))
-            block = self._taken(self._buffer, (rows.stop - start, deltas.shape[1]))
+            block, _ = self._views((rows.stop - start, deltas.shape[1]))
             if x.ndim == deltas.ndim:
                 np.matmul(x[:, rows].T, deltas, out=block)
             else:
@@ -100,8 +102,13 @@ class Optimiser:
                     np.matmul(seen[:, rows].T, deltas[:, columns], out=block[:, columns])
             yield rows, block
 
-    def _taken(self, buffer: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-        return buffer[: int(np.prod(shape))].reshape(shape)
+    def _views(self, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+        """The buffer and the scratch array, seen in a shape."""
+        if shape not in self._seen:
+            size = prod(shape)
+            buffer, scratch = (one[:size] for one in (self._buffer, self._scratch))
+            self._seen[shape] = buffer.reshape(shape), scratch.reshape(shape)
+        return self._seen[shape]
 
 
 def _block_size(W: FloatArray) -> int:
