@@ -137,6 +137,11 @@ class Study(Section):
         if found := list(feature_issues(sections, features, source)):
             raise StudyFileError(found)
 
+    @property
+    def most_varied(self) -> Augment:
+        """All that any of its trainings may do to images: what its data must allow, and have."""
+        return self.augment
+
     def check_image(self, image: ImageShape | None) -> None:
         """Check what varies images against what the data were found to be.
 
@@ -144,7 +149,7 @@ class Study(Section):
             StudyFileError: They are no images, or too small.
         """
         source = self.data.file or self.data.source
-        if found := list(self.augment.image_issues(image, source)):
+        if found := list(self.most_varied.image_issues(image, source)):
             raise StudyFileError(found)
 
     @property

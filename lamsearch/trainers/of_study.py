@@ -102,7 +102,7 @@ def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
             kind.options.model_validate({k: v for k, v in options.items() if k not in unknown})
         except ValidationError as error:
             yield from issues_of(error, ("trainer",), kind.options)
-    yield from study.augment.trainer_issues(kind.name, augments=kind.augments)
+    yield from study.most_varied.trainer_issues(kind.name, augments=kind.augments)
     for stage in study.stages:
         if study.halves(stage) and not kind.prunes:
             rule = f"needs a trainer that lets trials go early, which {kind.name!r} does not"
