@@ -177,7 +177,7 @@ def _constants(x: Raw) -> Iterator[str]:
 
 def _beyond(study: Study, x: Raw, part: _Part, image: ImageShape | None) -> Iterator[str]:
     """Values of varied images where the training images themselves hardly vary."""
-    augment = study.widest_augment
+    augment = study.most_varied
     if image is None or not augment.varies:
         return
     mean, std = (one.reshape(image.axes) for one in moments(x, part.train))

@@ -69,7 +69,7 @@ class Splits:
 
 def keeps_mirrored(study: Study, stage: StageName) -> bool:
     """Whether a stage's split has the mirrored training images too."""
-    return study.widest_augment.flip and study.settings_of(stage).components is not None
+    return study.most_varied.flip and study.settings_of(stage).components is not None
 
 
 def split(

@@ -227,7 +227,7 @@ def _remembered(
 def _about(study: Study) -> list[object]:
     """All that what is seen of the data follows from, besides these, and how it is put."""
     splits = [(stage, study.split_of(stage)) for stage in study.stages]
-    data, augment = (one.model_dump(mode="json") for one in (study.data, study.widest_augment))
+    data, augment = (one.model_dump(mode="json") for one in (study.data, study.most_varied))
     return [_WORDING, study.seed, data, study.pool_size, splits, augment]
 
 

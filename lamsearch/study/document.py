@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import chain
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
@@ -138,6 +139,14 @@ class Study(Section):
         if found := list(feature_issues(sections, features, source)):
             raise StudyFileError(found)
 
+    @property
+    def most_varied(self) -> Augment:
+        """All that any of its trainings may do to images: what its data must allow, and have."""
+        axes = {} if (search := self.coarse or self.fine) is None else search.axes
+        flips, shifts = (chain(*axes.get(key, {}).values()) for key in ("flip", "shift"))
+        own = self.augment
+        return Augment(flip=own.flip or any(flips), shift=max(own.shift, *shifts, 0))
+
     def check_image(self, image: ImageShape | None) -> None:
         """Check what varies images against what the data were found to be.
 
@@ -145,19 +154,8 @@ class Study(Section):
             StudyFileError: They are no images, or too small.
         """
         source = self.data.file or self.data.source
-        if found := list(self.widest_augment.image_issues(image, source)):
+        if found := list(self.most_varied.image_issues(image, source)):
             raise StudyFileError(found)
-
-    @property
-    def widest_augment(self) -> Augment:
-        """All that images are varied by at any point that is searched."""
-        axes = {} if (search := self.coarse or self.fine) is None else search.axes
-        asked = {
-            key: [getattr(self.augment, key), *(one for values in axis.values() for one in values)]
-            for key in Augment.model_fields
-            for axis in [axes.get(key, {})]
-        }
-        return Augment(flip=any(asked["flip"]), shift=max(asked["shift"]))
 
     @property
     def uses_network(self) -> bool:

@@ -125,7 +125,7 @@ def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
         except ValidationError as error:
             yield from issues_of(error, ("trainer",), kind.options)
     yield from searched_issues(study, kind)
-    yield from study.augment.trainer_issues(kind.name, augments=kind.augments)
+    yield from study.most_varied.trainer_issues(kind.name, augments=kind.augments)
     for stage in study.stages:
         if study.halves(stage) and not kind.prunes:
             rule = f"needs a trainer that lets trials go early, which {kind.name!r} does not"

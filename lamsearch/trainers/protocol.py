@@ -26,7 +26,6 @@ from lamsearch.space import LAMBDA, Point, Scale
 from lamsearch.study import Augment, ImageShape, Training
 
 State = dict[str, npt.NDArray[np.generic]]
-_AS_THEY_ARE = Augment()
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 
@@ -121,7 +120,7 @@ class Task:
         seed: (study seed, stage, replicate); all randomness follows from it.
         test: test examples and labels, only for the curves of a study that selects nothing.
         metric: what scores a validation example.
-        augment: how training images are varied.
+        augment: how training images are varied; None where they are not.
     """
 
     points: tuple[Point, ...]
@@ -132,7 +131,7 @@ class Task:
     seed: tuple[int, ...]
     test: tuple[FloatArray, IntArray] | None = None
     metric: Metric = DEFAULT_METRIC
-    augment: Augment = _AS_THEY_ARE
+    augment: Augment | None = None
     per_model: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
