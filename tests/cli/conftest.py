@@ -56,22 +56,23 @@ class Desk:
         return sorted(str(path.relative_to(self.directory)) for path in self.directory.rglob("*"))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def drawn() -> Iterator[dict[bytes, list[rendering.RenderedFigure]]]:
+_DRAWN: dict[bytes, list[rendering.RenderedFigure]] = {}
+
+
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, list[rendering.RenderedFigure]]:
     """Draw the figures of equal records once: one and the same study is reported again and again,
     by tests that look at other things. Who looks at figures clears this dictionary before."""
-    known: dict[bytes, list[rendering.RenderedFigure]] = {}
 
     def figures(record: StudyRecord) -> list[rendering.RenderedFigure]:
         shown = replace(record, openings=(), seconds=None, workers=(), environment=None)
         key = pickle.dumps(shown)
-        if key not in known:
-            known[key] = list(rendering.figures(record))
-        return known[key]
+        if key not in _DRAWN:
+            _DRAWN[key] = list(rendering.figures(record))
+        return _DRAWN[key]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "figures", figures)
-        yield known
+    monkeypatch.setattr(writing, "figures", figures)
+    return _DRAWN
 
 
 @pytest.fixture(scope="session", autouse=True)
