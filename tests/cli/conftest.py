@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from cli_studies import SMALL
 from click.testing import CliRunner, Result
 
 from lamsearch.cli import cli, options
+from lamsearch.report import rendering, writing
+from lamsearch.results import StudyRecord
 from lamsearch.storage import Database
 
 
@@ -50,6 +54,25 @@ class Desk:
     def listing(self) -> list[str]:
         """All that lies in the directory."""
         return sorted(str(path.relative_to(self.directory)) for path in self.directory.rglob("*"))
+
+
+_DRAWN: dict[bytes, list[rendering.RenderedFigure]] = {}
+
+
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, list[rendering.RenderedFigure]]:
+    """Draw the figures of equal records once: one and the same study is reported again and again,
+    by tests that look at other things. Who looks at figures clears this dictionary before."""
+
+    def figures(record: StudyRecord) -> list[rendering.RenderedFigure]:
+        shown = replace(record, openings=(), seconds=None, workers=(), environment=None)
+        key = pickle.dumps(shown)
+        if key not in _DRAWN:
+            _DRAWN[key] = list(rendering.figures(record))
+        return _DRAWN[key]
+
+    monkeypatch.setattr(writing, "figures", figures)
+    return _DRAWN
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from click.testing import CliRunner, Result
 
 from lamsearch.cli import cli
+from lamsearch.diagnostics import gradcheck
 
 ENCODINGS = ["ascii", "latin-1", "cp1252"]
 VERBS = {
@@ -36,6 +38,14 @@ VERBS = {
     "data list": ["data", "list", "--data-dir", "größe-λ-中"],
     "data verify": ["data", "verify", "digits"],
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _gradients_are_checked_once() -> Iterator[None]:
+    """Check the gradients once: that they are right, and in which letters, are two things."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradcheck, "check", functools.cache(gradcheck.check))
+        yield
 
 
 def called(desk: Any, encoding: str, *arguments: str) -> Result:
@@ -137,7 +147,6 @@ def test_bytes_that_are_no_utf_8_are_one_sentence(desk: Any, study_file: Any) ->
     Path(os.fsdecode(odd)).mkdir()
     shutil.copy("small.toml", os.fsdecode(odd + b"/s.toml"))
     (desk.directory / "lamsearch.db").unlink(missing_ok=True)
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     for arguments, code in (
         ((b"run", odd + b"/s.toml"), 2), ((b"create", odd + b"/s.toml"), 2),
         ((b"check", odd + b".toml"), 2), ((b"check", odd + b"/s.toml"), 0),
@@ -146,10 +155,7 @@ def test_bytes_that_are_no_utf_8_are_one_sentence(desk: Any, study_file: Any) ->
         ((b"report", odd), 2), ((b"delete", odd, b"--yes"), 2), ((odd,), 2),
     ):  # fmt: skip
         made = (desk.directory / "lamsearch.db").exists()
-        result = subprocess.run(
-            [sys.executable, "-P", "-m", "lamsearch", *arguments],
-            env=environment, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        result = forked.run([*forked.COMMAND, *arguments], capture_output=True, text=True)
         assert result.returncode == code, (arguments, result.stderr)
         assert "Traceback" not in result.stderr
         if code:

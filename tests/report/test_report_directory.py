@@ -11,25 +11,13 @@ import pytest
 import study_records as made
 
 from lamsearch.errors import OutputError
-from lamsearch.report import check_output, to_json, write, writing
-from lamsearch.report.rendering import RenderedFigure, figures
-from lamsearch.results import StudyRecord
+from lamsearch.report import check_output, to_json, write
 
 FOUR = {f"final-{replicate}.safetensors": b"old weights" for replicate in range(4)}
 ONE = {"final-0.safetensors": b"new weights"}
 
 
-@pytest.fixture(autouse=True)
-def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw each record's figures once: they are the same every time, and slow."""
-    monkeypatch.setattr(writing, "figures", lambda record: _drawn(to_json(record), record))
-
-
-_DRAWN: dict[str, list[RenderedFigure]] = {}
-
-
-def _drawn(key: str, record: StudyRecord) -> list[RenderedFigure]:
-    return _DRAWN[key] if key in _DRAWN else _DRAWN.setdefault(key, list(figures(record)))
+pytestmark = pytest.mark.usefixtures("drawn_once")
 
 
 def contents(directory: Path) -> dict[str, bytes]:

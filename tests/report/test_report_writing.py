@@ -43,11 +43,13 @@ def test_writing_twice_gives_the_same_files(tmp_path: Path) -> None:
     assert first["figures/accuracy_over_lambda.png"].startswith(b"\x89PNG")
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_results_come_last(tmp_path: Path) -> None:
     """results.json is written last: where it is new, all the others are."""
     assert write(made.planned_only(), tmp_path)[-1] == tmp_path / "results.json"
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_unfinished_study_is_written(tmp_path: Path) -> None:
     """A study of which nothing is trained gets its files, without learning curves."""
     written = write(made.planned_only(), tmp_path)
@@ -56,6 +58,7 @@ def test_unfinished_study_is_written(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "results.json").read_text())["selected"] is None
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_file_in_the_way_is_said(tmp_path: Path) -> None:
     """An output that is a file is one sentence of a FilesError with its path and the reason."""
     output = tmp_path / "out"
@@ -66,6 +69,7 @@ def test_file_in_the_way_is_said(tmp_path: Path) -> None:
     assert output.read_text() == "mine"
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_directory_in_the_way_is_said(tmp_path: Path) -> None:
     """A directory where a file belongs is a FilesError, and no temporary file stays behind."""
     (tmp_path / "results.json").mkdir()
@@ -85,6 +89,7 @@ def test_read_only_directory_is_said(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_full_disk_leaves_the_old_file_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -176,33 +176,37 @@ def test_a_stop_in_the_very_update_of_a_cycle_end_decides_first(
     assert answer(one) == answer(right)
 
 
-def test_killed_workers_change_nothing_of_a_halved_study(place: Place) -> None:
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Return the place of the study that one worker on SQLite has ended in peace."""
+    directory = tmp_path_factory.mktemp("halved")
+    place = Place(directory, f"sqlite:///{directory / 'studies.db'}")
+    place.study_file.write_text(KILLED, encoding="utf-8")
+    run = place.run(workers=1, timing=CALM)
+    assert run.wait() == 0, run.said
+    yield place
+    place.close()
+
+
+def test_killed_workers_change_nothing_of_a_halved_study(place: Place, halved: Place) -> None:
     """SIGKILL in mid-cohort, before and after nets left, costs neither a trial nor a bit."""
     place.study_file.write_text(KILLED, encoding="utf-8")
-    (place.directory / "right").mkdir()
-    right = Place(place.directory / "right", f"sqlite:///{place.directory / 'right.db'}")
-    right.study_file.write_text(KILLED, encoding="utf-8")
-    try:
-        run = right.run(workers=1, timing=CALM)
-        assert run.wait() == 0, run.said
-        create = place.start("create", place.study_file, "--files", place.files)
-        assert create.wait() == 0, create.said
-        for update in (300, 900, 1700):  # in the first, second and third cycle of 800 updates
-            worker = place.start("worker", "lives", *PACE)
-            until(lambda update=update: reached(place, update))
-            time.sleep(0.02)  # a moment that no event marks
-            os.kill(worker.pid, signal.SIGKILL)
-            worker.wait()
-        last = place.start("worker", "lives", *CALM)
-        assert last.wait() == 0, last.said
-        assert "goes on at update" in last.said
-        assert place.answer() == right.answer()
-        assert place.curves() == right.curves()
-    finally:
-        right.close()
+    create = place.start("create", place.study_file, "--files", place.files)
+    assert create.wait() == 0, create.said
+    for update in (300, 900, 1700):  # in the first, second and third cycle of 800 updates
+        worker = place.start("worker", "lives", *PACE)
+        until(lambda update=update: reached(place, update))
+        time.sleep(0.02)  # a moment that no event marks
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+    last = place.start("worker", "lives", *CALM)
+    assert last.wait() == 0, last.said
+    assert "goes on at update" in last.said
+    assert place.answer() == halved.answer()
+    assert place.curves() == halved.curves()
     found = optuna_trials(place.url, "lives")
     planned = {
-        stage["name"]: stage["planned"] for stage in right.answer()["stages"] if stage["planned"]
+        stage["name"]: stage["planned"] for stage in halved.answer()["stages"] if stage["planned"]
     }
     assert {name: len(trials) for name, trials in found.items()} == planned
     states = [trial.state.name for trial in found["coarse"]]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from optuna.distributions import FloatDistribution
 from study_processes import CALM, Place, optuna_trials
 
@@ -64,14 +65,18 @@ def ended(place: Place, *, workers: int) -> dict[str, Any]:
     return answer
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Return the study as one worker on SQLite ends it, and its answer."""
+    directory = tmp_path_factory.mktemp("alone")
+    place = Place(directory, f"sqlite:///{directory / 'studies.db'}")
+    yield place, ended(place, workers=1)
+    place.close()
+
+
 def test_fine_goes_on_the_same_way_for_one_worker_and_for_three(
-    tmp_path: Path, place: Place
+    place: Place, alone: tuple[Place, dict[str, Any]]
 ) -> None:
     """Extended and narrowed again, fine's trials and the study's answer are the same bits."""
-    (tmp_path / "alone").mkdir()
-    alone = Place(tmp_path / "alone", f"sqlite:///{tmp_path / 'alone.db'}")
-    try:
-        assert ended(place, workers=3) == ended(alone, workers=1)
-        assert place.curves() == alone.curves()
-    finally:
-        alone.close()
+    assert ended(place, workers=3) == alone[1]
+    assert place.curves() == alone[0].curves()
