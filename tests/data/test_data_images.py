@@ -11,6 +11,7 @@ import pytest
 from published_files import Published
 
 from lamsearch.data import Splits, load, training
+from lamsearch.errors import StudyFileError
 from lamsearch.study import ImageShape, Study, parse_study
 
 
@@ -63,6 +64,20 @@ def test_mirrored_components_are_made_where_they_are_needed(arrays_file: Path) -
     assert mirrors.split("coarse").mirrored_x is not None
     assert mirrors.split("final").mirrored_x is None
     assert plain.split("coarse").mirrored_x is None
+
+
+def test_what_may_be_searched_is_made_and_checked_too(arrays_file: Path) -> None:
+    """Mirrors where any candidate may have them; a shift that some candidate could not have."""
+    both = {"trials": 2, "log10_lambda": [-3.0, -2.0], "components": 5}
+    searched = study_of(
+        str(arrays_file), {}, coarse={**both, "space": {"flip": {"choice": [False, True]}}}
+    )
+    assert load(searched, arrays_file.parent).split("coarse").mirrored_x is not None
+    del both["components"]
+    far = study_of(str(arrays_file), {}, coarse={**both, "space": {"shift": {"integer": [0, 4]}}})
+    assert far.most_varied.shift == 4
+    with pytest.raises(StudyFileError, match=r"augment.shift: must be less than the 4 pixels"):
+        load(far, arrays_file.parent)
 
 
 def test_mirrored_components_are_those_of_the_mirrored_images(arrays_file: Path) -> None:

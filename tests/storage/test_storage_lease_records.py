@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 from storage_stub import BEAT, Window, claimed, finish, planned, trained, work
 
-from lamsearch.errors import StorageBusyError, StudyStateError
+from lamsearch.errors import StorageBusyError, StudyStateError, UnknownStudyError
 from lamsearch.results import TrialState
-from lamsearch.storage import Database, Leases, delete
+from lamsearch.storage import Database, Leases, Wait, delete, read_study
 from lamsearch.study import Study
 
 Build = Callable[..., Study]
@@ -151,3 +151,47 @@ def test_a_neighbour_s_damage_stops_nobody(
     planned(database, small_study(name="other"))
     window.execute("UPDATE lamsearch_cohort SET state = 7 WHERE study = 'other'")
     assert work(leases)[-1].tests
+
+
+def test_scores_by_another_metric_go_by_its_name(
+    database: Database, small_study: Build, window: Window
+) -> None:
+    """Attributes, the error of a score, and the words for one that is no number."""
+    planned(database, small_study(metric="log_loss"))
+    leases = Leases(database, "small", owner="a", seconds=60.0, metric="log_loss")
+    claim = claimed(leases)
+    good = trained(claim.trials[0], score=-0.5, score_error=0.02)
+    bad = trained(claim.trials[1], score=math.nan)
+    leases.complete(claim, [good, bad, trained(claim.trials[2])], BEAT, 1.0)
+    first, second, *_ = window.trials()["small/coarse"]
+    assert first.user_attrs["validation_log_loss"] == -0.5
+    assert first.user_attrs["score_error"] == 0.02
+    assert first.user_attrs["train_log_loss"] == good.train_score
+    assert second.user_attrs["reason"] == "validation log loss is nan"
+
+
+@pytest.mark.usefixtures("long_up")
+def test_the_choice_is_read_back(database: Database, leases: Leases) -> None:
+    """A worker of the final trains at what was chosen, as the record has it."""
+    work(leases, until="final")
+    record = read_study(database, "small")
+    assert record.selected is not None
+    assert leases.chosen() == record.selected.point
+
+
+def test_a_worker_of_a_study_made_again_waits_for_nothing(
+    database: Database, leases: Leases, small_study: Build, window: Window
+) -> None:
+    """Neither while it looks whether there is work: the study of that id is gone."""
+    mine = Leases(
+        database, "small", owner="b", seconds=60.0,
+        study_id=window.column("id", "lamsearch_study")[0],
+    )  # fmt: skip
+    for _ in range(2):
+        claimed(leases)
+    assert isinstance(mine.claim(), Wait)
+    window.expire()
+    delete(database, "small")
+    planned(database, small_study())
+    with pytest.raises(UnknownStudyError):
+        mine.claim()
