@@ -108,8 +108,8 @@ def _judges(searches: Sequence[Done]) -> str:
         f"Training accuracy chooses log₁₀ λ = {said['train']}; validation accuracy "
         f"{said['validation']}: the same λ under {same} of {len(searches)} seeds. In validation "
         f"accuracy on 1,000 images (binomial standard error 1.6 points) the two choices lie "
-        f"{100 * lost.mean:.2f} points apart on average, never below 0 since validation accuracy "
-        f"itself is the judge here."
+        f"{100 * lost.mean:.2f} points apart on average, never below 0 since it is the "
+        f"larger of the two that is chosen."
     )
 
 

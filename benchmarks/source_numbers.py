@@ -1,7 +1,7 @@
 """What the source report's runs say in numbers: paired differences, best λs, slopes.
 
 Enters: accuracies per seed. Leaves: means with intervals. Pure; refuses to know files and words.
-Intervals are Student's over seeds: two nets of one seed start from the same weights and see the
+Intervals are Student's over seeds: two models of one seed start from the same weights and see the
 same mini-batches, so what is compared is their difference.
 """
 

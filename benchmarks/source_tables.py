@@ -181,7 +181,7 @@ def _choices(found: Found) -> str:
     return (
         f"R4's search repeated whole under {len(found['r4'])} seeds: {said}. "
         f"In validation accuracy the two choices lie {100 * lost.mean:.2f} points apart on average "
-        f"(never below 0, as validation accuracy itself is the judge here)."
+        f"(never below 0, as validation accuracy itself decides here)."
     )
 
 
