@@ -181,7 +181,7 @@ def test_the_document_has_every_parameter_by_name() -> None:
     point = record.stages["coarse"].trials[0].point
     assert point is not None
     assert trial["log10_lambda"] == trial["params"]["log10_lambda"] == point[0]
-    assert trial["params"]["eta_max"] == 10 ** point[1]
+    assert trial["params"]["eta_max"] == pytest.approx(10 ** point[1], rel=1e-12)
     assert trial["params"]["hidden"] == [[50], [100, 50], [400]][int(point[2])]
     assert record.selected is not None
     assert found["selected"]["lambda"] == 10 ** record.selected.point[0]
@@ -201,7 +201,7 @@ def test_the_csv_has_a_column_for_each_parameter() -> None:
     assert list(rows[0])[-3:] == ["score", "eta_max", "hidden"]
     for row, point in zip(rows, points, strict=True):
         assert float(row["log10_lambda"]) == point[0]
-        assert float(row["eta_max"]) == 10 ** point[1]
+        assert float(row["eta_max"]) == pytest.approx(10 ** point[1], rel=1e-12)
         assert json.loads(row["hidden"]) == [[50], [100, 50], [400]][int(point[2])]
 
 
