@@ -81,7 +81,8 @@ class Pass:
     ) -> None:
         """Do one step after `loss`, at rate ``eta``, one or (K,), with penalties ``lam`` (K,)."""
         weights, optimiser = self._weights, self._optimiser
-        optimiser.begin(self._update, np.broadcast_to(np.asarray(eta, np.float64), lam.shape), lam)
+        rates = eta if isinstance(eta, np.ndarray) else np.full(lam.shape, eta)
+        optimiser.begin(self._update, rates, lam)
         losses.score_gradients(self._scores, labels, self._rows)
         vectors = {f"b{weights.depth}": self._scores.sum(axis=2)}
         deltas = self._scores.transpose(0, 2, 1)
