@@ -137,7 +137,10 @@ def _interval(study: Study, planned: StagePlan) -> str:
 def _seconds(study: Study, classes: int, features: int, cohort: int, batch_size: int) -> float:
     from lamsearch.diagnostics.calibration import calibrate
 
-    return calibrate(features, study.network, classes, cohort, batch_size, seconds=0.3)
+    return calibrate(
+        features, study.network, classes, cohort, batch_size, optimiser=study.training.optimiser,
+        seconds=0.3,
+    )  # fmt: skip
 
 
 def _duration(seconds: float) -> str:

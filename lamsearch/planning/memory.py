@@ -15,6 +15,7 @@ from lamsearch.results import StageName
 from lamsearch.study import Study
 
 _FLOAT32 = 4
+_MOMENTS = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}  # numbers per weight
 _CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")  # a container's own limit
 
 
@@ -33,14 +34,19 @@ def lacking(study: Study, features: int, classes: int) -> Iterator[str]:
 
 
 def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
-    """Weights and a copy, a mini-batch's activations, and the splits: the least there is."""
+    """Weights, a copy, the optimiser's moments, a mini-batch's activations, and the splits: the
+    least there is."""
     settings, units = study.settings_of(stage), study.network.units
     seen = settings.components or features
     weights = sum(above * below for above, below in pairwise((seen, *units, classes)))
-    activations = 2 * study.cohort * sum((*units, classes))
+    copies = 2 + _MOMENTS[settings.training.optimiser]
+    buffers = 3 if study.network.batch_norm else 2
+    activations = buffers * study.cohort * sum((*units, classes))
     examples = study.pool_size + settings.training.batch_size
     return _FLOAT32 * (
-        2 * study.cohort * weights + settings.training.batch_size * activations + examples * seen
+        copies * study.cohort * weights
+        + settings.training.batch_size * activations
+        + examples * seen
     )
 
 

@@ -23,6 +23,7 @@ from lamsearch.study.sections import (
     Finalists,
     Fine,
     Network,
+    OptimiserName,
     Training,
 )
 from lamsearch.study.settings import StageSettings, recorded_settings
@@ -32,6 +33,7 @@ __all__ = [
     "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
     "cautions", "differences", "json_schema", "issues_of",
     "StageSettings", "recorded_settings",
-    "OPTIMISER_KEYS", "Data", "Network", "Training", "Coarse", "Fine", "Finalists", "Final",
+    "OPTIMISER_KEYS", "OptimiserName",
+    "Data", "Network", "Training", "Coarse", "Fine", "Finalists", "Final",
     "Limits", "SOURCES", "source_of", "Assigned", "Sizes",
 ]  # fmt: skip

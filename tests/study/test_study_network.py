@@ -8,6 +8,7 @@ import pytest
 from study_documents import changed
 
 from lamsearch.errors import StudyFileError
+from lamsearch.planning.memory import _needed
 from lamsearch.study import parse_study, recorded_settings
 
 
@@ -69,3 +70,13 @@ def test_a_stage_may_have_an_optimiser_of_its_own() -> None:
     assert second is not None
     pairs = zip(first.trained_by().items(), second.trained_by().values(), strict=True)
     assert {key for (key, mine), other in pairs if mine != other} >= {"optimiser", "beta2"}
+
+
+def test_moments_and_layers_count_in_the_memory_that_is_needed() -> None:
+    """Adam keeps two further numbers per weight of every layer of every model of a cohort."""
+    document = {"network": {"hidden": [4000, 3000]}, "cohort": 8}
+    sgd = parse_study(changed(document))
+    adam = parse_study(changed(document | {"training": {"optimiser": "adam"}}))
+    weights = 64 * 4000 + 4000 * 3000 + 3000 * 10
+    more = _needed(adam, "coarse", 64, 10) - _needed(sgd, "coarse", 64, 10)
+    assert more == 4 * 8 * 2 * weights
