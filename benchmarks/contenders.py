@@ -22,7 +22,7 @@ from scipy.linalg import blas
 
 from benchmarks.fleet import Setup, Work
 from lamsearch.schedules import schedule_of
-from lamsearch.study import Training
+from lamsearch.study import Network, Training
 from lamsearch.trainers.network import NetworkTrainer, evaluate
 from lamsearch.trainers.network.weights import initialise, penalty
 
@@ -80,7 +80,8 @@ def ours(directory: Path, number: int) -> Build:
     def build(setup: Setup) -> Work:
         updates = NetworkTrainer(
             splits, training(setup.batch), [float(x) for x in np.linspace(-5, -1, setup.cohort)],
-            hidden=HIDDEN, classes=CLASSES, seed=(0, 0, number),
+            network=Network(hidden=setup.hidden, batch_norm=setup.batch_norm), classes=CLASSES,
+            seed=(0, 0, number),
         ).run()  # fmt: skip
 
         def work(count: int) -> int:
@@ -139,7 +140,7 @@ def student(directory: Path, number: int) -> Build:
     features = x_all.shape[1]
 
     def build(setup: Setup) -> Work:
-        rate, draw = schedule_of(training(setup.batch)), _batches(rng, len(y_all), setup.batch)
+        rate, draw = schedule_of(training(setup.batch)), mini_batches(rng, len(y_all), setup.batch)
         W1 = rng.standard_normal((features, HIDDEN)) / np.sqrt(features)
         W2 = rng.standard_normal((HIDDEN, CLASSES)) / np.sqrt(HIDDEN)
         b1, b2 = np.zeros(HIDDEN), np.zeros(CLASSES)
@@ -165,7 +166,7 @@ def student(directory: Path, number: int) -> Build:
             b1 = b1 - eta * dh.sum(axis=0)
             state[:] = [W1, b1, W2, b2, done + 1]
 
-        return _each(update)
+        return each(update)
 
     return build
 
@@ -195,7 +196,7 @@ def torch_eager(directory: Path, number: int) -> Build:
             net.step(x_all.index_select(0, rows), y_all.index_select(0, rows), rate(done))
             done += 1
 
-        return _each(update)
+        return each(update)
 
     return build
 
@@ -266,7 +267,7 @@ def jax_vmap(directory: Path, number: int) -> Build:
 
     def built(setup: Setup, axis: int) -> Work:
         jitted = stacked(axis)
-        rate, draw = schedule_of(training(setup.batch)), _batches(rng, len(y_all), setup.batch)
+        rate, draw = schedule_of(training(setup.batch)), mini_batches(rng, len(y_all), setup.batch)
         W1 = rng.standard_normal((features, HIDDEN), dtype=np.float32) / np.sqrt(features)
         W2 = rng.standard_normal((HIDDEN, CLASSES), dtype=np.float32) / np.sqrt(HIDDEN)
         nets = {
@@ -302,7 +303,9 @@ def _faster(*works: Work) -> Work:
     return works[min(best, key=best.__getitem__)]
 
 
-def _each(update: Callable[[], None]) -> Work:
+def each(update: Callable[[], None]) -> Work:
+    """Return work of which one unit is one call."""
+
     def work(count: int) -> int:
         for _ in range(count):
             update()
@@ -311,7 +314,7 @@ def _each(update: Callable[[], None]) -> Work:
     return work
 
 
-def _batches(rng: np.random.Generator, rows: int, batch: int) -> Iterator[Array]:
+def mini_batches(rng: np.random.Generator, rows: int, batch: int) -> Iterator[Array]:
     """Mini-batches without end, in a new order each epoch."""
     while True:
         order = rng.permutation(rows)

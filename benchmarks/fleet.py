@@ -24,10 +24,12 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a contender is built for: images in a mini-batch, nets in a cohort."""
+    """What a contender is built for: images in a mini-batch, nets in a cohort, their layers."""
 
     batch: int
     cohort: int = 1
+    hidden: tuple[int, ...] = (50,)
+    batch_norm: bool = False
 
 
 # Does about so many units of work, all of them done at its return; returns how many it did.

@@ -18,6 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks import contenders as of
+from benchmarks import training_wide
 from benchmarks.common import (
     CORES,
     MISSING,
@@ -92,6 +93,8 @@ def main() -> None:
         of.write_images(directory, scale.rows, FEATURES)
         parts = [_one_thread(directory, scale), _breakdown(directory, scale)]
         parts.append(_whole_machine(directory, scale))
+        parts.append(training_wide.one_thread(directory, scale.block, scale.rounds))
+        parts.append(training_wide.whole_machine(directory, scale.block, scale.peer_rounds))
     _publish(parts, options, scale)
 
 

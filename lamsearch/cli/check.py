@@ -18,7 +18,7 @@ from lamsearch.errors import DataError
 from lamsearch.planning import lacking
 from lamsearch.results import StageName
 from lamsearch.search import CohortPlan, StagePlan, expected, halving
-from lamsearch.study import Network, Study, cautions, read_study
+from lamsearch.study import Network, Study, Training, cautions, read_study
 from lamsearch.terminal import print_table
 
 
@@ -81,11 +81,9 @@ class _Costs:
         network, training = trainers.settings(self._study, stage, points)
         assert isinstance(network, Network)  # noqa: S101  # what others cost is not measured
         features = self._study.settings_of(stage).components or self._features
-        key = f"{network!r} {features} {count} {training.batch_size}"
+        key = f"{network!r} {features} {count} {training.batch_size} {training.optimiser}"
         if key not in self._seconds:
-            self._seconds[key] = _seconds(
-                network, self._classes, features, count, training.batch_size
-            )
+            self._seconds[key] = _seconds(network, training, self._classes, features, count)
         return self._seconds[key] * 2 * training.step_size
 
 
@@ -153,10 +151,15 @@ def _interval(study: Study, planned: StagePlan) -> str:
     return {"fine": "span of coarse's best", "finalists": "best apart"}.get(planned.stage, "winner")
 
 
-def _seconds(network: Network, classes: int, features: int, cohort: int, batch_size: int) -> float:
+def _seconds(
+    network: Network, training: Training, classes: int, features: int, cohort: int
+) -> float:
     from lamsearch.diagnostics.calibration import calibrate
 
-    return calibrate(features, network, classes, cohort, batch_size, seconds=0.3)
+    return calibrate(
+        features, network, classes, cohort, training.batch_size,
+        optimiser=training.optimiser, seconds=0.3,
+    )  # fmt: skip
 
 
 def _duration(seconds: float) -> str:

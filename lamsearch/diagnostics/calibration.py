@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from lamsearch.results import FloatArray, IntArray
-from lamsearch.study import Network, Training
+from lamsearch.study import Network, OptimiserName, Training
 from lamsearch.trainers.network import NetworkTrainer
 
 # Beyond a processor's caches at CIFAR-10's width, so that gathering a mini-batch costs what it
@@ -42,6 +42,7 @@ def calibrate(
     cohort: int,
     batch_size: int,
     *,
+    optimiser: OptimiserName = "sgd",
     seconds: float = 1.0,
 ) -> float:
     """Return the mean seconds per update of ``cohort`` models, with one BLAS thread, in float32.
@@ -51,8 +52,9 @@ def calibrate(
     not in it.
     """
     training = Training(
-        batch_size=batch_size, step_size=10**9, eta_min=1e-5, eta_max=1e-5, sample_every="cycle"
-    )
+        batch_size=batch_size, step_size=10**9, eta_min=1e-5, eta_max=1e-5, sample_every="cycle",
+        optimiser=optimiser,
+    )  # fmt: skip
     splits = _random_splits(features, classes, max(_ROWS, batch_size))
     lambdas = [-3.0] * cohort
     network = Network(hidden=network) if isinstance(network, int) else network

@@ -7,14 +7,19 @@ Refuses to know who will train: workers may be elsewhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
+from itertools import pairwise, product
 from pathlib import Path
+from typing import Any, TypeVar
 
+from lamsearch import data
 from lamsearch.results import StageName
-from lamsearch.study import Study
+from lamsearch.study import Network, Study, Training, laid_over
+
+Table = TypeVar("Table", Network, Training)
 
 _FLOAT32 = 4
+_MOMENTS = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}  # numbers per weight
 _CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")  # a container's own limit
 
 
@@ -33,15 +38,34 @@ def lacking(study: Study, features: int, classes: int) -> Iterator[str]:
 
 
 def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
-    """Weights and a copy, a mini-batch's activations, and the splits: the least there is."""
-    settings, units = study.settings_of(stage), study.network.units
+    """The most that any cohort of a stage needs, whatever is searched."""
+    settings = study.settings_of(stage)
     seen = settings.components or features
-    weights = sum(above * below for above, below in pairwise((seen, *units, classes)))
-    activations = 2 * study.cohort * sum((*units, classes))
-    examples = study.pool_size + settings.training.batch_size
-    return _FLOAT32 * (
-        2 * study.cohort * weights + settings.training.batch_size * activations + examples * seen
+    each = seen * (1 + data.keeps_mirrored(study, stage))  # numbers kept of an example
+    axes = {} if (search := study.coarse or study.fine) is None else search.axes
+    networks = _tables(study.network, axes)
+    cohort = max(
+        _of_cohort(network, training, study.cohort, (seen, *network.units, classes))
+        for network in networks
+        for training in _tables(settings.training, axes)
     )
+    return _FLOAT32 * (cohort + study.pool_size * each)
+
+
+def _of_cohort(network: Network, training: Training, models: int, sizes: tuple[int, ...]) -> int:
+    """Weights, a copy, the optimiser's moments, a mini-batch with its activations: the least."""
+    weights = sum(above * below for above, below in pairwise(sizes))
+    copies = 2 + _MOMENTS[training.optimiser]
+    buffers = 3 if network.batch_norm else 2
+    batch = sizes[0] + buffers * models * sum(sizes[1:])
+    return copies * models * weights + training.batch_size * batch
+
+
+def _tables(table: Table, axes: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+    """A table with each of the values that are searched of its keys, of an interval its ends."""
+    keys = [key for key in type(table).model_fields if key in axes]
+    ends = product(*(next(iter(axes[key].values())) for key in keys))
+    return [laid_over(table, dict(zip(keys, values, strict=True))) for values in ends]
 
 
 def _here() -> int:

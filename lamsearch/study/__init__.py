@@ -25,6 +25,7 @@ from lamsearch.study.sections import (
     Finalists,
     Fine,
     Network,
+    OptimiserName,
     Training,
 )
 from lamsearch.study.settings import StageSettings, recorded_settings
@@ -34,7 +35,7 @@ __all__ = [
     "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
     "cautions", "issues_with", "laid_over", "differences", "json_schema", "issues_of",
     "StageSettings", "recorded_settings",
-    "OPTIMISER_KEYS", "Data", "Augment", "Network", "Training",
+    "OPTIMISER_KEYS", "OptimiserName", "Data", "Augment", "Network", "Training",
     "Coarse", "Fine", "Finalists", "Final", "Limits",
     "SOURCES", "source_of", "Assigned", "ImageShape", "Sizes",
 ]  # fmt: skip

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import logging
 import os
@@ -384,3 +385,40 @@ def test_two_damaged_checkpoints_never_displace_those_to_come(files: Files, url:
     assert newest_checkpoint(files, "coarse", 2) is None
     files.save_checkpoint("coarse", 2, 30, state(30))
     assert same(newest_checkpoint(files, "coarse", 2), state(30))
+
+
+def chain(*sizes: int) -> dict[str, Any]:
+    """The arrays of a model of layers between so many values."""
+    rng, arrays = np.random.default_rng(1), {}
+    for layer, (above, below) in enumerate(itertools.pairwise(sizes), 1):
+        arrays[f"W{layer}"] = rng.standard_normal((above, below)).astype(np.float32)
+        arrays[f"b{layer}"] = rng.standard_normal(below).astype(np.float32)
+    moments = {"mean": np.zeros(sizes[0], np.float32), "std": np.ones(sizes[0], np.float32)}
+    return arrays | moments
+
+
+@pytest.mark.parametrize("sizes", [(6, 3), (6, 4, 3), (6, 5, 4, 7, 3)])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
+def test_a_chain_of_any_length_comes_back(sizes: tuple[int, ...], activation: Any) -> None:
+    """Layers and activation are read as they were written; relu alone stands in no metadata."""
+    one = Model.of(chain(*sizes), activation)
+    content = model_bytes(one, {"study": "x"})
+    again = model_from(content)
+    assert (len(again.layers), again.activation) == (len(sizes) - 1, activation)
+    for name, array in again.arrays().items():
+        assert array.tobytes() == one.arrays()[name].tobytes()
+    assert (b"activation" in content) == (activation != "relu")
+
+
+def test_layers_that_do_not_follow_one_another_are_no_model() -> None:
+    """A layer too few, of another width, or an activation that nobody knows is refused."""
+    right = chain(6, 5, 4, 3)
+    for change in (
+        {"W2": right["W2"][:, :3]}, {"W3": right["W3"][:3]}, {"b2": right["b2"][:1]}, {"W2": None},
+        {"W1": right["W1"][:5]}, {"W2": right["W2"][0]}, {"b3": right["W3"]},
+    ):  # fmt: skip
+        arrays = {key: one for key, one in (right | change).items() if one is not None}
+        with pytest.raises(ValueError, match="a model"):
+            model_from(save_tensors(arrays))
+    with pytest.raises(ValueError, match=r"activation must be one of relu, .*, got 'gelu'"):
+        model_from(save_tensors(right, metadata={"activation": "gelu"}))

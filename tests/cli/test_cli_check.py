@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,15 @@ def test_what_needs_more_memory_than_there_is_is_warned_of(desk: Any) -> None:
     assert "Warning: coarse needs about 4," in line
     assert " GB of memory in each worker; this machine has " in line
     assert "of training on one core" not in result.stdout
+
+
+def test_the_memory_of_the_largest_network_that_is_searched_is_warned_of(desk: Any) -> None:
+    """Whatever [network] itself says: some candidate may have it."""
+    text = desk.write().read_text(encoding="utf-8")
+    space = "[coarse.space]\nhidden = {choice = [[8], [1_000_000, 1_000_000]]}\n"
+    result = desk("check", desk.write(text=f"{text}\n{space}"))
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"Warning: coarse needs about \d+,\d{3} GB", result.stdout)
 
 
 @pytest.mark.parametrize("verb", ["check", "create", "run"])

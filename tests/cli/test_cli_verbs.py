@@ -349,6 +349,27 @@ def test_gradcheck_passes(desk: Any) -> None:
     assert "FAILED" not in result.stdout
 
 
+def test_gradcheck_checks_the_network_of_a_study(desk: Any, tmp_path: Path) -> None:
+    """With a study file the layers are the study's, and what stands between them; a study of
+    another trainer is refused."""
+    text = (
+        'name = "deep"\nseed = 1\n[data]\nsource = "digits"\ntrain = 300\nvalidation = 100\n'
+        "[training]\nstep_size = 5\n[coarse]\ntrials = 2\nlog10_lambda = [-3.0, -1.0]\n"
+    )
+    path = tmp_path / "deep.toml"
+    path.write_text(f"{text}[network]\nhidden = [3, 2]\nbatch_norm = true\ndropout = 0.2\n")
+    result = desk("gradcheck", str(path))
+    assert result.exit_code == 0, result.stderr
+    arrays = [line.split()[0] for line in result.stdout.splitlines()]
+    assert {"W1", "b1", "gamma1", "W2", "b2", "gamma2", "W3", "b3"} <= set(arrays)
+    path.write_text(f'{text}[trainer]\nname = "softmax"\n')
+    result = desk("gradcheck", str(path))
+    assert result.exit_code == 2
+    assert "trainer.name: must be 'network', whose gradients are known, got 'softmax'" in (
+        result.stderr
+    )
+
+
 def test_gradcheck_fails_on_a_broken_gradient(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a gradient that forgot its factor 2 somewhere, `gradcheck` exits 1 with a sentence."""
 

@@ -346,10 +346,12 @@ def test_models_with_settings_of_their_own_are_those_models_alone(
 
 
 def test_a_model_leaves_with_the_rate_that_was_its_own(images: Images) -> None:
-    """Who diverges at a rate of its own says that rate; the others keep theirs."""
+    """Who diverges at a rate of its own says that rate; the others keep theirs, and train as they
+    would alone."""
     found = NetworkTrainer(
         images, settings(), LAMBDAS, network=Network(hidden=8), classes=CLASSES, seed=SEED,
-        per_model={"eta_max": (0.1, 1e6, 0.05), "eta_min": (1e-4, 1e6, 1e-4)},
+        per_model={"eta_max": (0.1, 1e6, 0.05), "eta_min": (1e-4, 1e6, 1e-4),
+                   "dropout": (0.0, 0.2, 0.5)},
     )  # fmt: skip
     outcomes = finish(found).outcomes()
     assert [one.state.name for one in outcomes] == ["COMPLETE", "FAIL", "COMPLETE"]
@@ -357,6 +359,9 @@ def test_a_model_leaves_with_the_rate_that_was_its_own(images: Images) -> None:
     for outcome, highest in ((outcomes[0], 0.1), (outcomes[2], 0.05)):
         assert outcome.curve is not None
         assert outcome.curve.learning_rate.max() == pytest.approx(highest)  # at update 60
+    setup = ({"hidden": 8, "dropout": 0.5}, {"eta_max": 0.05})
+    (alone,) = finish(trainer(images, setup, LAMBDAS[2:])).outcomes()
+    assert outcomes[2].validation_loss == pytest.approx(alone.validation_loss, rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,11 @@ LEAST_ACCURACY = 0.5  # of digits, mirrored or moved in training; chance is 0.1
 CASES: dict[str, dict[str, Any]] = {
     "flip and shift": {"augment": {"flip": True, "shift": 1}},
     "flip on components": {"augment": {"flip": True}, "data": {"components": 30}},
+    "all of it": {
+        "network": {"hidden": [16, 12], "batch_norm": True, "dropout": 0.1, "input_dropout": 0.1},
+        "training": {"optimiser": "adam", "eta_min": 1e-4, "eta_max": 2e-3},
+        "augment": {"flip": True, "shift": 1},
+    },
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from lamsearch.results import FloatArray
 from lamsearch.trainers.network.activations import activation_of
 from lamsearch.trainers.network.batch_norm import folded
-from lamsearch.trainers.network.layers import apply_scale, by_model, output_scores
+from lamsearch.trainers.network.layers import apply_scale, by_model, linear_scores, output_scores
 from lamsearch.trainers.network.weights import Weights
 
 
@@ -37,7 +37,9 @@ class Inference:
                 apply_scale(z, weights)
             z += self._shift(z, layer)
             self._activations[layer].forward(z)
-        return output_scores(z, weights, self._scores)
+        if weights.depth == 1:
+            return linear_scores(z, weights, self._scores)
+        return output_scores(by_model(z, weights, weights.depth - 2), weights, self._scores)
 
     def _shift(self, z: FloatArray, layer: int) -> FloatArray:
         """What is added to products (K·H,); those of batch norm are multiplied by its factor."""

@@ -36,6 +36,10 @@ class Hidden:
         self._norm = BatchNorm(weights, layer, self.z) if weights.normed else None
         self._active = self.z if self._norm is None else np.empty_like(self.z)
         self.activations = self._active if masks is None else np.empty_like(self.z)
+        # the same memory seen model by model: (K, B, H)
+        self.stacked_z = by_model(self.z, weights, layer)
+        self.stacked_deltas = by_model(self.deltas, weights, layer)
+        self.stacked = by_model(self.activations, weights, layer)
 
     def forward(self) -> None:
         """Turn the product in ``z`` into activations."""
@@ -80,15 +84,19 @@ def apply_scale(z: FloatArray, weights: Weights) -> None:
 def output_scores(inputs: FloatArray, weights: Weights, out: FloatArray) -> FloatArray:
     """Return the class scores (K, C, B) of the last layer, written to ``out``.
 
-    ``inputs`` (B, K·H) are the last hidden layer's activations; where there is none, the products
-    of the only layer, which are changed.
+    ``inputs`` (K, B, H) are the last hidden layer's activations.
     """
-    last = weights.depth - 1
-    if last == 0:
-        apply_scale(inputs, weights)
-        np.copyto(out, by_model(inputs, weights, 0).transpose(0, 2, 1))
-    else:
-        stacked = by_model(inputs, weights, last - 1).transpose(0, 2, 1)
-        np.matmul(weights.W[last].transpose(0, 2, 1), stacked, out=out)
-    out += weights.b[last][:, :, None]
+    np.matmul(weights.W[-1].transpose(0, 2, 1), inputs.transpose(0, 2, 1), out=out)
+    out += weights.b[-1][:, :, None]
+    return out
+
+
+def linear_scores(products: FloatArray, weights: Weights, out: FloatArray) -> FloatArray:
+    """Return the class scores (K, C, B) of linear models, written to ``out``.
+
+    ``products`` (B, K·C) are those of the only layer, and are changed.
+    """
+    apply_scale(products, weights)
+    np.copyto(out, by_model(products, weights, 0).transpose(0, 2, 1))
+    out += weights.b[0][:, :, None]
     return out

@@ -46,7 +46,7 @@ class Optimiser:
         self, update: int, eta: npt.NDArray[np.float64], lam: npt.NDArray[np.float64]
     ) -> None:
         """Take the number of the update that follows, from 0, its rates and penalties (K,)."""
-        self._eta, self._lam = eta, lam
+        self._eta, self._factor = eta, 1.0 - 2.0 * eta * lam
         self._rates = self._rule.rates(update, eta, lam, self._weights.dtype)
 
     def stacked(self, layer: int, inputs: FloatArray, deltas: FloatArray) -> None:
@@ -69,7 +69,7 @@ class Optimiser:
         ∂loss/∂products (B, K·H), which are changed."""
         weights, width, own = self._weights, self._weights.b[0].shape[1], x.ndim > deltas.ndim
         if isinstance(self._rule, Sgd):
-            weights.decay(1.0 - 2.0 * self._eta * self._lam)
+            weights.decay(self._factor)
             deltas *= np.repeat((self._eta / weights.scale).astype(weights.dtype), width)
             if not own:
                 self._gemm(-1.0, deltas.T, x.T, trans_b=1, beta=1.0, c=weights.V.T, overwrite_c=1)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lamsearch.results import FloatArray, IntArray
 from lamsearch.trainers.network import losses
 from lamsearch.trainers.network.dropout import Dropout, Masks, masks_of
-from lamsearch.trainers.network.layers import Hidden, by_model, output_scores
+from lamsearch.trainers.network.layers import Hidden, linear_scores, output_scores
 from lamsearch.trainers.network.optimisers import Optimiser
 from lamsearch.trainers.network.rules import SGD, Moments, Rule
 from lamsearch.trainers.network.weights import Weights
@@ -56,13 +56,15 @@ class Pass:
             masks.draw(update)
         inputs = self._hidden[0].z if self._hidden else self._linear
         self._inputs.multiply(x, out=inputs)
+        if not self._hidden:
+            return linear_scores(inputs, weights, self._scores)
+        stacked = self._hidden[0].stacked
         for layer, hidden in enumerate(self._hidden):
             if layer > 0:
-                before = by_model(inputs, weights, layer - 1)
-                np.matmul(before, weights.W[layer], out=by_model(hidden.z, weights, layer))
+                np.matmul(stacked, weights.W[layer], out=hidden.stacked_z)
             hidden.forward()
-            inputs = hidden.activations
-        return output_scores(inputs, weights, self._scores)
+            stacked = hidden.stacked
+        return output_scores(stacked, weights, self._scores)
 
     def loss(self, labels: IntArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
         """Return each model's mean cross-entropy (K,), and what is correct (K, B), after `forward`.
@@ -81,18 +83,17 @@ class Pass:
     ) -> None:
         """Do one step after `loss`, at rate ``eta``, one or (K,), with penalties ``lam`` (K,)."""
         weights, optimiser = self._weights, self._optimiser
-        optimiser.begin(self._update, np.broadcast_to(np.asarray(eta, np.float64), lam.shape), lam)
+        rates = eta if isinstance(eta, np.ndarray) else np.full(lam.shape, eta)
+        optimiser.begin(self._update, rates, lam)
         losses.score_gradients(self._scores, labels, self._rows)
         vectors = {f"b{weights.depth}": self._scores.sum(axis=2)}
         deltas = self._scores.transpose(0, 2, 1)
         for layer in range(weights.depth - 1, 0, -1):
             below = self._hidden[layer - 1]
-            inputs = by_model(below.activations, weights, layer - 1)
-            through = by_model(below.deltas, weights, layer - 1)
-            np.matmul(deltas, weights.W[layer].transpose(0, 2, 1), out=through)
-            optimiser.stacked(layer, inputs, deltas)
+            np.matmul(deltas, weights.W[layer].transpose(0, 2, 1), out=below.stacked_deltas)
+            optimiser.stacked(layer, below.stacked, deltas)
             vectors |= below.backward()
-            deltas = through
+            deltas = below.stacked_deltas
         optimiser.vectors(vectors)
         optimiser.wide(self._inputs.seen, self._first_deltas())
 

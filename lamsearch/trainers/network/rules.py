@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,7 @@ Moments = dict[str, FloatArray]  # by kind and parameter, such as velocity_V
 Doubles = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
+class Rates(NamedTuple):
     """What a step multiplies by, one number per model or what broadcasts to a parameter.
 
     ``eta`` η, of Adam with its corrections; ``decay`` 1 − 2ηλ; ``double`` 2λ; ``epsilon`` ε of
@@ -52,15 +51,13 @@ class Rates:
     def of(self, models: slice, axes: int) -> Rates:
         """Return those of some models, for arrays with so many axes after that of the models."""
         shape = (-1, *(1,) * axes)
-        eta, decay, double = (
-            one[models].reshape(shape) for one in (self.eta, self.decay, self.double)
-        )
-        return Rates(eta=eta, decay=decay, double=double, epsilon=self.epsilon)
+        eta, decay, double = (one[models].reshape(shape) for one in self[:3])
+        return Rates(eta, decay, double, self.epsilon)
 
     def wide(self, width: int) -> Rates:
         """Return those of each column of models side by side."""
-        eta, decay, double = (np.repeat(one, width) for one in (self.eta, self.decay, self.double))
-        return Rates(eta=eta, decay=decay, double=double, epsilon=self.epsilon)
+        eta, decay, double = (np.repeat(one, width) for one in self[:3])
+        return Rates(eta, decay, double, self.epsilon)
 
 
 class Rule(Protocol):
