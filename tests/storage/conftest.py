@@ -63,6 +63,43 @@ def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(kind))
 
 
+@pytest.fixture(scope="module")
+def prepared_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str, str, Callable[[str], None]], str]]:
+    """Copies of storages, each of which is made once, by what it is to hold: kind, name, how."""
+    made: dict[tuple[str, str], str] = {}
+    copies: list[str] = []
+    directory = tmp_path_factory.mktemp("prepared")
+
+    def new(template: Path | str) -> str:
+        name = f"c{uuid.uuid4().hex}"
+        if isinstance(template, Path):
+            return f"sqlite:///{shutil.copy(template, directory / name)}"
+        server, _ = request.getfixturevalue("postgres_template")
+        with server.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        copies.append(name)
+        return server.url.set(drivername="postgresql", database=name).render_as_string(
+            hide_password=False
+        )
+
+    def copy(kind: str, name: str, make: Callable[[str], None]) -> str:
+        if (kind, name) not in made:
+            empty = request.getfixturevalue(f"{kind}_template")
+            made[kind, name] = new(empty if kind == "sqlite" else empty[1])
+            make(made[kind, name])
+        database = sa.make_url(made[kind, name]).database or ""
+        return new(Path(database) if kind == "sqlite" else database)
+
+    yield copy
+    if copies:
+        server, _ = request.getfixturevalue("postgres_template")
+        with server.connect() as connection:
+            for name in copies:
+                connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture
 def open_database() -> Iterator[Callable[[str], Database]]:
     """Open databases that are closed at the end."""

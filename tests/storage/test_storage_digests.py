@@ -44,12 +44,26 @@ OF_THE_STUDY = {
 }
 
 
-def done(url: str, study: Study, until: str | None = None) -> Database:
-    """Return a database whose study is worked on to its end, or to a stage."""
-    database = Database(url)
-    planned(database, study)
-    work(Leases(database, study.name, owner="w", seconds=600.0), until=until)
-    return database
+Done = Callable[..., str]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def done(
+    request: pytest.FixtureRequest, prepared_url: Callable[..., str],
+    small_study: Callable[..., Study],
+) -> Done:  # fmt: skip
+    """Return a storage whose study is worked on to its end, or to a stage."""
+
+    def copy(until: str | None = None) -> str:
+        def make(url: str) -> None:
+            database = Database(url)
+            planned(database, study := small_study())
+            work(Leases(database, study.name, owner="w", seconds=600.0), until=until)
+            database.close()
+
+        return prepared_url(request.param, f"until {until}", make)
+
+    return copy
 
 
 def typed(statement: str, url: str) -> str:
@@ -63,42 +77,36 @@ def typed(statement: str, url: str) -> str:
 
 
 @pytest.mark.parametrize("what", [*CHANGES, *OF_THE_STUDY])
-def test_what_was_changed_is_not_reported(
-    url: str, small_study: Callable[..., Study], what: str
-) -> None:
+def test_what_was_changed_is_not_reported(done: Done, what: str) -> None:
     """A study whose scores, λs, settings, choice or final score have changed since they were
     written has no report, but a sentence that says what is damaged; unchanged it has one."""
-    database = done(url, study := small_study())
-    assert store.read_study(database, study.name).finished
+    database = Database(url := done())
+    assert store.read_study(database, "small").finished
     before = Window(url).tables()
     Window(url).execute(typed({**CHANGES, **OF_THE_STUDY}[what], url))
     assert Window(url).tables() != before
     with pytest.raises(StorageError, match=CHANGED):
-        store.read_study(database, study.name)
+        store.read_study(database, "small")
     database.close()
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_was_changed_is_not_selected_from(
-    url: str, small_study: Callable[..., Study], what: str
-) -> None:
+def test_what_was_changed_is_not_selected_from(done: Done, what: str) -> None:
     """Where a result of coarse has changed, fine is not planned from it."""
-    database = done(url, study := small_study(), until="fine")
+    database = Database(url := done(until="fine"))
     Window(url).execute("DELETE FROM lamsearch_cohort WHERE stage = 'fine'")
     Window(url).execute("DELETE FROM lamsearch_stage WHERE name = 'fine'")
     Window(url).execute("UPDATE studies SET study_name = 'x' WHERE study_name = 'small/fine'")
     Window(url).execute(typed(CHANGES[what], url))
     with pytest.raises(StorageError, match=CHANGED):
-        Leases(database, study.name, owner="w", seconds=600.0).claim()
+        Leases(database, "small", owner="w", seconds=600.0).claim()
     database.close()
 
 
-def test_results_of_earlier_versions_are_taken_as_they_are(
-    url: str, small_study: Callable[..., Study]
-) -> None:
+def test_results_of_earlier_versions_are_taken_as_they_are(done: Done) -> None:
     """A study without digests is read: an earlier version wrote none."""
-    database = done(url, study := small_study())
-    undamaged = store.read_study(database, study.name)
+    database = Database(url := done())
+    undamaged = store.read_study(database, "small")
     window = Window(url)
     window.execute("DELETE FROM trial_system_attributes")
     window.execute(
@@ -108,7 +116,7 @@ def test_results_of_earlier_versions_are_taken_as_they_are(
             url,
         )
     )
-    found = store.read_study(database, study.name)
+    found = store.read_study(database, "small")
     assert (found.selected, found.final, found.finished) == (
         undamaged.selected,
         undamaged.final,

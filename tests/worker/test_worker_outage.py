@@ -11,7 +11,7 @@ from benchmarks.postgres import Server
 from benchmarks.victims import Size
 
 # four cohorts at first, so that both workers train and renew while the database is away
-SIZE = Size(trials=8, step_size=1500, lease_seconds=2.0, checkpoint_seconds=0.5)
+SIZE = Size(trials=8, step_size=1000, lease_seconds=2.0, checkpoint_seconds=0.5)
 
 
 @pytest.fixture(scope="module")
