@@ -25,7 +25,7 @@ from storage_stub import (
     work,
 )
 
-from lamsearch.errors import LeaseLostError, StudyStateError
+from lamsearch.errors import LeaseLostError, StorageError, StudyStateError
 from lamsearch.results import TrialState
 from lamsearch.storage import (
     Claim,
@@ -708,7 +708,7 @@ def test_a_claim_never_heard_of_is_the_worker_s_own_though_it_only_read_since(
     unacknowledged(leases)
     with pytest.raises(OperationalError):
         leases.claim()
-    with pytest.raises(KeyError):
+    with pytest.raises(StorageError):
         leases.chosen()  # a read that gets through, though there is no winner yet
     again = claimed(leases)
     assert (again.number, again.token, again.reclaimed) == (0, 2, False)
