@@ -21,6 +21,7 @@ from lamsearch.results import (
     Score,
     ScoreKind,
     Selected,
+    SnapshotScore,
     StageName,
     StageRecord,
     StudyRecord,
@@ -246,6 +247,32 @@ def _final(record: StudyRecord, final: FinalScore) -> dict[str, Any]:
         "scores": scores,
         "accuracies": scores if shares else None,
         "test_images": final.test_images,
+        "snapshots": None if final.snapshots is None else _snapshots(record, final.snapshots),
+    }
+
+
+def _snapshots(record: StudyRecord, found: SnapshotScore) -> dict[str, Any]:
+    """The scores of means over cycle ends, apart from those of the ends of training alone."""
+    score = {
+        "mean": finite(found.mean),
+        "sd": finite(found.sd),
+        "n": found.n,
+        "interval95": [finite(end) for end in found.interval95],
+    }
+    ends, shares = found.gain_interval95, record.metric.proportion
+    return {
+        "updates": list(found.updates),
+        "replicates": list(found.replicates),
+        "test_score": score,
+        "test_accuracy": score if shares else None,
+        "ensemble_test_score": finite(found.ensemble),
+        "ensemble_test_accuracy": finite(found.ensemble) if shares else None,
+        "scores": [finite(one) for one in found.scores],
+        "members": [finite(one) for one in found.members],
+        "gain": {
+            "mean": finite(found.gain),
+            "interval95": None if ends is None else [finite(end) for end in ends],
+        },
     }
 
 
