@@ -7,6 +7,7 @@ leads, or as it was. Refuses to go on from what another training has saved, wher
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -17,6 +18,7 @@ from lamsearch.search import training_seed
 from lamsearch.storage import Claim, PlannedStudy
 from lamsearch.trainers import Guarded, kind_of
 
+_CYCLE, _SHA256 = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{64}")
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 _IDENTITY = "identity"
 _SNAPSHOTS = "snapshots"  # in the identity's JSON, where no trainer's state has its names
@@ -94,9 +96,15 @@ def _restored(trainer: Guarded, state: Arrays) -> str | None:
 
 
 def _snapshots(state: Arrays) -> dict[int, str]:
-    """The digests that a checkpoint of this training has."""
-    found = json.loads(str(state[_IDENTITY])).get(_SNAPSHOTS, {})
-    return {int(cycle): str(known) for cycle, known in found.items()}
+    """The digests that a checkpoint of this training has; others may have written it."""
+    found = json.loads(str(state[_IDENTITY])).get(_SNAPSHOTS)
+    if not isinstance(found, dict):
+        return {}
+    return {
+        int(cycle): known
+        for cycle, known in found.items()
+        if _CYCLE.fullmatch(cycle) and isinstance(known, str) and _SHA256.fullmatch(known)
+    }
 
 
 def _identity(stored: PlannedStudy, claim: Claim) -> dict[str, object]:
