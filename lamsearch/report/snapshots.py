@@ -22,13 +22,13 @@ def facts(record: StudyRecord, found: SnapshotScore) -> Iterator[Fact]:
     yield Fact(
         label=f"{label}, mean over {found.n}" if found.n > 1 else label,
         value=metric.words(found.mean),
-        detail=f"95 % interval {interval}; {_gain(record, found)}",
+        detail=f"for 1 training; 95 % interval {interval}; {_gain(record, found)}",
     )
     if found.n > 1:
         yield Fact(
             label=f"Test {metric.title} of the ensemble of {found.n} × {count}",
             value=metric.words(found.ensemble),
-            detail="mean of the softmax probabilities of all replicates' snapshots",
+            detail=f"for {found.n} trainings; mean of all snapshots' softmax probabilities",
         )
 
 
@@ -38,8 +38,8 @@ def averages_table(record: StudyRecord) -> Table | None:
     if final is None or final.snapshots is None:
         return None
     found = final.snapshots
-    head = ("what is averaged", "trainings", "models", f"test {metric.title}", "95 % interval",
-            f"gain over the last model alone, {metric.points}")  # fmt: skip
+    head = ("what is averaged", f"test {metric.title}", "95 % interval", f"gain, {metric.points}",
+            "trainings", "models")  # fmt: skip
     return Table(
         title=f"Test {metric.title} by what is averaged",
         head=head, rows=tuple(_rows(record, final, found)),
@@ -51,7 +51,7 @@ def members_table(record: StudyRecord) -> Table | None:
     found = None if record.final is None else record.final.snapshots
     if found is None:
         return None
-    score = f"test {record.metric.title} of its models alone, mean over {found.n}"
+    score = f"test {record.metric.title}{f', mean of {found.n}' if found.n > 1 else ''}"
     rows = tuple(
         (f"{update:,}", record.metric.words(one))
         for update, one in zip(found.updates, found.members, strict=True)
@@ -71,6 +71,10 @@ def sentences(record: StudyRecord) -> Iterator[str]:
         f"updates {ends}. The study file fixed them before anything was trained; no score chose "
         "among them, and all were evaluated in the one opening of the test set."
     )
+    yield (
+        "Snapshots of one are those of one training, averaged; trainings are what a row costs. The "
+        "gain is the paired difference to the last models of the same trainings."
+    )
     if found.n < final.n:
         yield (
             f"The snapshots of {found.n} of {final.n} replicates are there: means over cycle ends "
@@ -82,18 +86,19 @@ def _rows(
     record: StudyRecord, final: FinalScore, found: SnapshotScore
 ) -> Iterator[tuple[str, ...]]:
     metric, count = record.metric, len(found.updates)
-    mean = f", mean over {final.n}" if final.n > 1 else ""
-    yield (f"single models{mean}", "1", "1", metric.words(final.mean),
-           metric.interval_words(final.interval95), "–")  # fmt: skip
-    mean = f", mean over {found.n}" if found.n > 1 else ""
-    yield (f"one training's snapshots{mean}", "1", str(count), metric.words(found.mean),
-           metric.interval_words(found.interval95), _gain_words(record, found))  # fmt: skip
+    mean = f", mean of {final.n}" if final.n > 1 else ""
+    yield (f"single models{mean}", metric.words(final.mean),
+           metric.interval_words(final.interval95), "–", "1", "1")  # fmt: skip
+    mean = f", mean of {found.n}" if found.n > 1 else ""
+    yield (f"snapshots of one{mean}", metric.words(found.mean),
+           metric.interval_words(found.interval95), _gain_words(record, found),
+           "1", str(count))  # fmt: skip
     if final.n > 1:
-        yield (f"ensemble of {final.n}", str(final.n), str(final.n), metric.words(final.ensemble),
-               "–", "–")  # fmt: skip
+        yield (f"ensemble of {final.n}", metric.words(final.ensemble), "–", "–",
+               str(final.n), str(final.n))  # fmt: skip
     if found.n > 1:
-        yield (f"ensemble of {found.n} × {count}", str(found.n), str(found.n * count),
-               metric.words(found.ensemble), "–", "–")  # fmt: skip
+        yield (f"ensemble of {found.n} × {count}", metric.words(found.ensemble), "–", "–",
+               str(found.n), str(found.n * count))  # fmt: skip
 
 
 def _gain(record: StudyRecord, found: SnapshotScore) -> str:

@@ -19,7 +19,7 @@ from worker_bench import Bench
 
 from benchmarks.victims import until
 from lamsearch import data as datasets
-from lamsearch.artifacts import Files, files_of
+from lamsearch.artifacts import Files, digest_of, files_of
 from lamsearch.errors import InterruptedWorkError
 from lamsearch.results import SnapshotScore
 from lamsearch.study import read_study
@@ -237,3 +237,30 @@ def test_workers_killed_after_a_snapshot_end_with_the_same_bits(
         assert {name: array.tobytes() for name, array in found.items()} == {
             name: array.tobytes() for name, array in expected.items()
         }
+
+
+def test_a_kill_between_a_snapshot_and_its_checkpoint_costs_nothing(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the worker dies with the snapshot written and the checkpoint not, the next trains that
+    cycle again, writes the same model, and its file is the one that is tested."""
+    whole, hit = bench(final=FINAL), bench(final=FINAL)
+    whole.worker().run()
+    real = Files.save_model
+
+    def dying(self: Files, *arguments: Any) -> bytes:
+        real(self, *arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Files, "save_model", dying)
+        with pytest.raises(KeyboardInterrupt):
+            hit.worker().run()
+    (early,) = paths(hit)
+    first = load_file(early)
+    hit.worker().run()
+    assert hit.record().final == whole.record().final
+    assert not any("training it again" in line for line in hit.said)
+    second = load_file(early)
+    assert all(first[name].tobytes() == second[name].tobytes() for name in second)
+    assert model_files(hit.record())[early.name].sha256 == digest_of(early.read_bytes())
