@@ -8,12 +8,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from dataclasses import asdict
 from typing import Any
 
 from lamsearch.findings import baseline, nearest_trained, uncertainty, versions, warnings
-from lamsearch.report import dimensions
+from lamsearch.report import dimensions, snapshots
+from lamsearch.report.numbers import finite
 from lamsearch.report.updates import stage_updates
 from lamsearch.results import (
     STAGES,
@@ -21,7 +21,6 @@ from lamsearch.results import (
     Score,
     ScoreKind,
     Selected,
-    SnapshotScore,
     StageName,
     StageRecord,
     StudyRecord,
@@ -86,11 +85,6 @@ def sorted_trials(stage: StageRecord | None) -> list[TrialRecord]:
     """Return the stage's trials in the order (candidate, replicate)."""
     trials = () if stage is None else stage.trials
     return sorted(trials, key=lambda trial: (trial.candidate, trial.replicate))
-
-
-def finite(value: float | None) -> float | None:
-    """Return ``value`` as a plain float, None where it is not a finite number."""
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _stage(name: StageName, record: StudyRecord) -> dict[str, Any]:
@@ -247,32 +241,7 @@ def _final(record: StudyRecord, final: FinalScore) -> dict[str, Any]:
         "scores": scores,
         "accuracies": scores if shares else None,
         "test_images": final.test_images,
-        "snapshots": None if final.snapshots is None else _snapshots(record, final.snapshots),
-    }
-
-
-def _snapshots(record: StudyRecord, found: SnapshotScore) -> dict[str, Any]:
-    """The scores of means over cycle ends, apart from those of the ends of training alone."""
-    score = {
-        "mean": finite(found.mean),
-        "sd": finite(found.sd),
-        "n": found.n,
-        "interval95": [finite(end) for end in found.interval95],
-    }
-    ends, shares = found.gain_interval95, record.metric.proportion
-    return {
-        "updates": list(found.updates),
-        "replicates": list(found.replicates),
-        "test_score": score,
-        "test_accuracy": score if shares else None,
-        "ensemble_test_score": finite(found.ensemble),
-        "ensemble_test_accuracy": finite(found.ensemble) if shares else None,
-        "scores": [finite(one) for one in found.scores],
-        "members": [finite(one) for one in found.members],
-        "gain": {
-            "mean": finite(found.gain),
-            "interval95": None if ends is None else [finite(end) for end in ends],
-        },
+        "snapshots": snapshots.document(record),
     }
 
 

@@ -7,9 +7,11 @@ Refuses to know markup, and to call the best row the result.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from lamsearch.points import listed
 from lamsearch.report.fact import Fact
+from lamsearch.report.numbers import finite
 from lamsearch.report.tables import Table
 from lamsearch.results import FinalScore, SnapshotScore, StudyRecord
 
@@ -80,6 +82,34 @@ def sentences(record: StudyRecord) -> Iterator[str]:
             f"The snapshots of {found.n} of {final.n} replicates are there: means over cycle ends "
             "are of those alone."
         )
+
+
+def document(record: StudyRecord) -> dict[str, Any] | None:
+    """Return the scores of means over cycle ends as plain values, None without."""
+    found = None if record.final is None else record.final.snapshots
+    if found is None:
+        return None
+    score = {
+        "mean": finite(found.mean),
+        "sd": finite(found.sd),
+        "n": found.n,
+        "interval95": [finite(end) for end in found.interval95],
+    }
+    ends, shares = found.gain_interval95, record.metric.proportion
+    return {
+        "updates": list(found.updates),
+        "replicates": list(found.replicates),
+        "test_score": score,
+        "test_accuracy": score if shares else None,
+        "ensemble_test_score": finite(found.ensemble),
+        "ensemble_test_accuracy": finite(found.ensemble) if shares else None,
+        "scores": [finite(one) for one in found.scores],
+        "members": [finite(one) for one in found.members],
+        "gain": {
+            "mean": finite(found.gain),
+            "interval95": None if ends is None else [finite(end) for end in ends],
+        },
+    }
 
 
 def _rows(

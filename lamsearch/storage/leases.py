@@ -8,7 +8,7 @@ found the token unchanged, so a worker that was given up can change nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from lamsearch.errors import StudyHaltedError
 from lamsearch.metrics import DEFAULT_METRIC
-from lamsearch.results import FinalScore, TestOpening, Trained, TrialRecord, TrialState
+from lamsearch.results import FinalScore, TestOpening, Trained, TrialRecord
 from lamsearch.space import Point, space_of
 from lamsearch.storage.claims import Claim, Heartbeat, Wait
 from lamsearch.storage.completion import end_trials, finite, write_curves
@@ -38,7 +38,7 @@ from lamsearch.storage.queue import (
     take,
     unfinished,
 )
-from lamsearch.storage.reading import model_digests, read_stage
+from lamsearch.storage.reading import trained_final
 from lamsearch.storage.states import PAUSED
 from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import DONE, LEASED, OPEN, cohorts, studies
@@ -216,8 +216,7 @@ class Leases(WorkerTransactions):
     ) -> None:
         """Write the test score, and that the work is done.
 
-        ``models`` are the SHA-256 digests, by replicate, of the models that were evaluated, and
-        ``snapshots`` those of earlier cycle ends, by cycle.
+        ``models`` are by replicate the digests of what was evaluated, ``snapshots`` also by cycle.
 
         Raises:
             LeaseLostError: The work was given to another worker; nothing was written.
@@ -239,13 +238,7 @@ class Leases(WorkerTransactions):
     def trained(self) -> dict[int, TrialRecord]:
         """Return the final's complete trials by replicate, with their models' digests if known."""
         with self._read() as transaction:
-            trials = read_stage(transaction, self._study, "final").trials
-            digests = model_digests(transaction, self._study)
-        return {
-            one.replicate: replace(one, model_sha256=digests.get(one.replicate))
-            for one in trials
-            if one.state is TrialState.COMPLETE
-        }
+            return trained_final(transaction, self._study)
 
     def _has_work(self) -> bool:
         """Whether there is something to take, a transition to make, or an end; asked by reading."""
