@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lamsearch.artifacts.checkpoints import Arrays, State, state_bytes, state_from
-from lamsearch.artifacts.models import digest_of, model_bytes, model_from
+from lamsearch.artifacts.models import ModelFile, digest_of, model_bytes, model_from
 from lamsearch.artifacts.store import Store
 from lamsearch.errors import FilesError
 from lamsearch.results import Model
@@ -25,7 +25,7 @@ _OURS = re.compile(
     r"(?:checkpoints(?:/[a-z]+-\d+)?|models|"
     r"\.?(?:\.lamsearch-study)(?:\.[0-9a-f]+)?|"
     r"checkpoints/[a-z]+-\d+/\.?\d{12,15}\.npz(?:\.[0-9a-f]+)?|"
-    r"models/\.?final-\d+\.safetensors(?:\.[0-9a-f]+)?)",
+    r"models/\.?final-\d+(?:-cycle-\d+)?\.safetensors(?:\.[0-9a-f]+)?)",
     re.A,
 )
 _log = logging.getLogger(__name__)
@@ -112,19 +112,27 @@ class Files:
         """Remove what checkpoints are left of a study that is over."""
         self._remove_ours("checkpoints")
 
-    def save_model(self, replicate: int, model: Model, metadata: Mapping[str, object]) -> bytes:
-        """Write a model as safetensors; return its bytes."""
+    def save_model(
+        self,
+        replicate: int,
+        model: Model,
+        metadata: Mapping[str, object],
+        cycle: int | None = None,
+    ) -> bytes:
+        """Write a model as safetensors; return its bytes. ``cycle`` is one that is not the last."""
         content = model_bytes(model, metadata)
-        self._write(self._model(replicate), content)
+        self._write(self._model(replicate, cycle), content)
         return content
 
-    def read_model(self, replicate: int, sha256: str | None = None) -> bytes | None:
+    def read_model(
+        self, replicate: int, sha256: str | None = None, cycle: int | None = None
+    ) -> bytes | None:
         """Return a model's bytes, or None where there is none that is whole.
 
         ``sha256`` is the digest of what was saved; without one any model is taken that is whole
         in itself.
         """
-        content = self._read(self._model(replicate))
+        content = self._read(self._model(replicate, cycle))
         if content is None:
             return None
         try:
@@ -132,7 +140,8 @@ class Files:
                 raise ValueError("its SHA-256 is not the one that was recorded with its trial")
             model_from(content)
         except ValueError as error:
-            _log.warning("model of replicate %d is damaged: %s", replicate, error)
+            words = ModelFile(replicate=replicate, cycle=cycle).words
+            _log.warning("%s is damaged: %s", words, error)
             return None
         return content
 
@@ -184,8 +193,8 @@ class Files:
     def _checkpoints(self, stage: str, cohort: int) -> str:
         return _own(f"checkpoints/{stage}-{cohort}")
 
-    def _model(self, replicate: int) -> str:
-        return _own(f"models/final-{replicate}.safetensors")
+    def _model(self, replicate: int, cycle: int | None) -> str:
+        return _own(f"models/{ModelFile(replicate=replicate, cycle=cycle).name}")
 
     def _list(self, directory: str) -> list[str]:
         """The names of whole checkpoints in a directory, oldest first; temporary ones left out."""

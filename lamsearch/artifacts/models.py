@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -17,9 +18,44 @@ import numpy.typing as npt
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from lamsearch.results import Activation, Model
+from lamsearch.results import Activation, Model, TrialRecord, TrialState
 
 _USUAL: Activation = "relu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """The file of a replicate's model at the end of its training, or of an earlier ``cycle``.
+
+    ``sha256`` is the digest of what was saved, None where it is not known.
+    """
+
+    replicate: int
+    cycle: int | None = None
+    sha256: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        earlier = "" if self.cycle is None else f"-cycle-{self.cycle}"
+        return f"final-{self.replicate}{earlier}.safetensors"
+
+    @property
+    def words(self) -> str:
+        """What it is of, as sentences call it."""
+        earlier = "" if self.cycle is None else f" at the end of cycle {self.cycle}"
+        return f"model of replicate {self.replicate}{earlier}"
+
+
+def files_of(trials: Iterable[TrialRecord]) -> dict[str, ModelFile]:
+    """Return the files of the complete ones of the final's trials, by name, with their digests."""
+    found = [
+        ModelFile(replicate=trial.replicate, cycle=cycle, sha256=known)
+        for trial in trials
+        if trial.state is TrialState.COMPLETE
+        for cycle, known in [(None, trial.model_sha256), *sorted(trial.snapshot_sha256.items())]
+    ]
+    return {one.name: one for one in found}
 
 
 def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:

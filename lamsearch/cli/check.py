@@ -16,6 +16,7 @@ from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.errors import DataError
 from lamsearch.planning import lacking
+from lamsearch.points import listed
 from lamsearch.results import StageName
 from lamsearch.search import CohortPlan, StagePlan, expected, halving
 from lamsearch.study import Network, Study, Training, cautions, read_study
@@ -53,6 +54,11 @@ def check(study_file: Path, data_dir: Path | None) -> None:
     if splitting:
         echo(f"after coarse as many cohorts are counted as {' and '.join(sorted(splitting))} may "
              "lead to: which values are left decides that, and what they cost")  # fmt: skip
+    if cycles := study.snapshot_cycles:
+        length = 2 * study.training_of("final").step_size
+        ends = listed([f"{length * cycle:,}" for cycle in cycles])
+        echo(f"final's models at the ends of its last {len(cycles)} cycles, at updates {ends}, are "
+             "kept and averaged for the test")  # fmt: skip
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
         echo(f"more where {' or '.join(growing)} is extended")
     for text in [*cautions(study), *small, *seen]:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from lamsearch import report as reporting
 from lamsearch import storage as store
-from lamsearch.artifacts import Files
+from lamsearch.artifacts import Files, files_of
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.errors import InputError
-from lamsearch.results import StudyRecord, TrialState
+from lamsearch.results import StudyRecord
 from lamsearch.storage import Database
 from lamsearch.terminal import print_json, print_text
 
@@ -50,22 +50,22 @@ def _models(database: Database, record: StudyRecord, files: str | None) -> dict[
     """
     stored = store.load(database, record.name)
     final = record.stages.get("final") if stored.over else None
-    trained = [] if final is None else [t for t in final.trials if t.state is TrialState.COMPLETE]
+    saved = {} if final is None else files_of(final.trials)
     try:
         stored = options.present_or_beside(database, stored, files)
     except InputError as error:
         if files is not None:
             raise
-        if trained:
+        if saved:
             echo(f"report: the models are left out: {error}", err=True)
         return {}
     found = Files(stored.files, stored.id)
     models = {
-        f"final-{trial.replicate}.safetensors": content
-        for trial in trained
-        if (content := found.read_model(trial.replicate, trial.model_sha256)) is not None
+        name: content
+        for name, one in saved.items()
+        if (content := found.read_model(one.replicate, one.sha256, one.cycle)) is not None
     }
-    if lack := len(trained) - len(models):
+    if lack := len(saved) - len(models):
         what = "1 model is" if lack == 1 else f"{lack} models are"
         echo(f"report: {what} not in {found.shown}, or not as saved", err=True)
     return models

@@ -6,25 +6,13 @@ Enters: a study's record. Leaves: a few labelled values of unescaped text. Refus
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from lamsearch import points
 from lamsearch.findings import chosen_score
+from lamsearch.report import snapshots
+from lamsearch.report.fact import Fact
 from lamsearch.report.lines import one_line
 from lamsearch.results import FinalScore, StudyRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One line of the answer: what it is, the number people quote, and how it was come by.
-
-    A ``wide`` one is more than a number: it may take a whole line, and break.
-    """
-
-    label: str
-    value: str
-    detail: str = ""
-    wide: bool = False
 
 
 def facts(record: StudyRecord) -> tuple[Fact, ...]:
@@ -67,8 +55,9 @@ def _test(record: StudyRecord) -> Iterator[Fact]:
         detail = "" if planned else "this study has no final stage: the test set stays held out"
         yield Fact(label=f"Test {metric.title}", value=value, detail=detail)
         return
+    alone = "" if final.snapshots is None else ", mean of single models"
     yield Fact(
-        label=f"Test {metric.title}",
+        label=f"Test {metric.title}{alone}",
         value=metric.words(final.mean),
         detail=f"95 % interval {metric.interval_words(final.interval95)}, {_covers(record, final)}",
     )
@@ -78,6 +67,8 @@ def _test(record: StudyRecord) -> Iterator[Fact]:
             value=metric.words(final.ensemble),
             detail="mean of the replicates' softmax probabilities",
         )
+    if final.snapshots is not None:
+        yield from snapshots.facts(record, final.snapshots)
 
 
 def _covers(record: StudyRecord, final: FinalScore) -> str:

@@ -27,7 +27,8 @@ _KEYS = {
 }
 _REPORT = re.compile(
     r"results\.json|report\.md|trials\.csv|index\.html"
-    r"|figures/([a-z0-9_]+_over_[a-z_]+|learning_curves)\.(png|svg)|models/final-\d+\.safetensors"
+    r"|figures/([a-z0-9_]+_over_[a-z_]+|learning_curves)\.(png|svg)"
+    r"|models/final-\d+(-cycle-\d+)?\.safetensors"
 )
 _RANGE_TEST = re.compile(r"lr_range\.json|figures/lr_range\.(png|svg)")  # stay with a new report
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")

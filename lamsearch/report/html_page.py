@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lamsearch import points
-from lamsearch.report import answer, dimensions, view
+from lamsearch.report import answer, dimensions, snapshots, view
 from lamsearch.report.lines import one_line
 from lamsearch.report.rendering import RenderedFigure, figures
 from lamsearch.report.settings import settings_toml
@@ -45,6 +45,9 @@ def page(
         notes=view.notes(record),
         links=links,
         figures=list(figures(record)) if drawn is None else drawn,
+        averages=snapshots.averages_table(record),
+        members=snapshots.members_table(record),
+        snapshots=list(snapshots.sentences(record)),
         searched=dimensions.searched_table(record),
         matters=dimensions.importance_table(record),
         importances=list(dimensions.importance_sentences(record)),

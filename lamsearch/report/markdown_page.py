@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from lamsearch import points
-from lamsearch.report import answer, dimensions, view
-from lamsearch.report.answer import Fact
+from lamsearch.report import answer, dimensions, snapshots, view
+from lamsearch.report.fact import Fact
 from lamsearch.report.lines import one_line
 from lamsearch.report.settings import settings_toml
 from lamsearch.report.tables import Table
@@ -80,7 +80,19 @@ def _dimensions(record: StudyRecord) -> Iterator[str]:
     yield escaped(" ".join(dimensions.importance_sentences(record)))
 
 
+def _snapshots(record: StudyRecord) -> Iterator[str]:
+    averages, members = snapshots.averages_table(record), snapshots.members_table(record)
+    if averages is None or members is None:
+        return
+    yield f"## {averages.title}"
+    yield _table(averages)
+    yield escaped(" ".join(snapshots.sentences(record)))
+    yield f"### {members.title}"
+    yield _table(members)
+
+
 def _tables(record: StudyRecord) -> Iterator[str]:
+    yield from _snapshots(record)
     yield from _dimensions(record)
     yield "## Stages"
     yield _table(view.overview(record))

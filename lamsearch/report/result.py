@@ -8,12 +8,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from dataclasses import asdict
 from typing import Any
 
 from lamsearch.findings import baseline, nearest_trained, uncertainty, versions, warnings
-from lamsearch.report import dimensions
+from lamsearch.report import dimensions, snapshots
+from lamsearch.report.numbers import finite
 from lamsearch.report.updates import stage_updates
 from lamsearch.results import (
     STAGES,
@@ -85,11 +85,6 @@ def sorted_trials(stage: StageRecord | None) -> list[TrialRecord]:
     """Return the stage's trials in the order (candidate, replicate)."""
     trials = () if stage is None else stage.trials
     return sorted(trials, key=lambda trial: (trial.candidate, trial.replicate))
-
-
-def finite(value: float | None) -> float | None:
-    """Return ``value`` as a plain float, None where it is not a finite number."""
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _stage(name: StageName, record: StudyRecord) -> dict[str, Any]:
@@ -246,6 +241,7 @@ def _final(record: StudyRecord, final: FinalScore) -> dict[str, Any]:
         "scores": scores,
         "accuracies": scores if shares else None,
         "test_images": final.test_images,
+        "snapshots": snapshots.document(record),
     }
 
 

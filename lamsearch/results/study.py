@@ -58,13 +58,40 @@ class TestOpening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotScore:
+    """The test scores of means over cycle ends of the final's trainings.
+
+    ``updates`` are those cycle ends (S,), the last one of them the training's end, and
+    ``replicates`` whose trainings they are of. ``scores`` has for each replicate that of the mean
+    of its own snapshots' predicted probabilities, which one training gives; ``mean``, ``sd``, ``n``
+    and ``interval95`` are over those, as in `FinalScore`. ``gain`` is how much higher ``mean`` is
+    than that of the same trainings' last models, with the 95 % interval of that paired difference,
+    None for one replicate. ``members`` are the means over replicates of each cycle end's models
+    alone (S,), and ``ensemble`` is the score of the mean over all replicates and snapshots.
+    """
+
+    updates: tuple[int, ...]
+    replicates: tuple[int, ...]
+    mean: float
+    sd: float
+    n: int
+    interval95: tuple[float, float]
+    gain: float
+    gain_interval95: tuple[float, float] | None
+    ensemble: float
+    scores: tuple[float, ...]
+    members: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinalScore:
     """The test score over the final's replicates.
 
     ``sd`` is the sample standard deviation over replicates (0 for one); ``interval95`` is for the
     score expected over seeds, on new examples (with one replicate: that model's); ``ensemble`` is
     the score of the mean of the replicates' predicted probabilities. ``confusion`` (classes,
-    classes) counts the ensemble's predictions: row true class, column predicted.
+    classes) counts the ensemble's predictions: row true class, column predicted. All of that is of
+    the models at the end of training; ``snapshots`` is of earlier cycle ends too, where asked for.
     """
 
     mean: float
@@ -75,6 +102,7 @@ class FinalScore:
     scores: tuple[float, ...]
     test_images: int
     confusion: tuple[tuple[int, ...], ...] = ()
+    snapshots: SnapshotScore | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

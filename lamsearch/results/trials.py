@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -66,7 +66,7 @@ class Trained:
     ``score_error`` is its standard error over the draw of examples, None where each scores 0 or 1
     and the error follows from the mean. ``cycle_scores`` holds the score at each cycle end that was
     reached. ``model_sha256`` is the digest of the file that its model was saved in, None where none
-    was.
+    was; ``snapshot_sha256`` those of what was saved of it at earlier cycle ends, by cycle.
     """
 
     state: TrialState
@@ -80,6 +80,7 @@ class Trained:
     curve: Curve | None = None
     scores: npt.NDArray[np.generic] | None = None
     model_sha256: str | None = None
+    snapshot_sha256: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +128,9 @@ class TrialRecord:
 
     Those of a pruned trial are what it left with in mid-schedule: not to be compared with those
     of complete ones. ``updates`` is after how many it left before the end, None where it did not.
-    ``damaged`` says that it had a curve, which is no longer as it was written. ``model_sha256`` is
-    as in `Trained`, and ``environment`` the number of what its worker computed with; studies of
-    earlier versions have none.
+    ``damaged`` says that it had a curve, which is no longer as it was written. ``model_sha256`` and
+    ``snapshot_sha256`` are as in `Trained`, and ``environment`` the number of what its worker
+    computed with; studies of earlier versions have none.
     """
 
     candidate: int
@@ -147,6 +148,7 @@ class TrialRecord:
     scores: npt.NDArray[np.generic] | None = None
     damaged: bool = False
     model_sha256: str | None = None
+    snapshot_sha256: Mapping[int, str] = field(default_factory=dict)
     environment: int | None = None
 
     @property

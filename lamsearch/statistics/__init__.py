@@ -10,7 +10,16 @@ from lamsearch.statistics.candidates import (
     rank,
     score_candidates,
 )
-from lamsearch.statistics.differences import Bias, Difference, Drop, bias, differences, drops
+from lamsearch.statistics.differences import (
+    Bias,
+    Difference,
+    Drop,
+    Gain,
+    bias,
+    differences,
+    drops,
+    gain_of,
+)
 from lamsearch.statistics.errors import (
     binomial_error,
     interval95,
@@ -35,6 +44,7 @@ __all__ = [
     "Difference",
     "Drop",
     "Dropped",
+    "Gain",
     "Importances",
     "Searched",
     "SeedNoise",
@@ -47,6 +57,7 @@ __all__ = [
     "differing",
     "dropped",
     "drops",
+    "gain_of",
     "importances",
     "interval95",
     "paired_differences",

@@ -38,6 +38,17 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """How much higher one way of using the same trainings scores than another.
+
+    ``interval95`` is None where one training tells nothing of the spread of seeds.
+    """
+
+    mean: float
+    interval95: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
     """A candidate's score where it was picked by it, and on fresh seeds that picked nobody."""
 
@@ -95,6 +106,19 @@ def differences(stage: StageRecord, chosen: Point) -> tuple[Difference, ...]:
             )
         )  # fmt: skip
     return tuple(sorted(found, key=lambda one: one.point))
+
+
+def gain_of(scores: npt.NDArray[Any], others: npt.NDArray[Any]) -> Gain:
+    """Return the paired difference of scores (R, examples) to others of the same R trainings.
+
+    The error is that of `differences`: over seeds and the draw of examples.
+    """
+    gaps = stacked_gaps(scores, [others])
+    mean = float(gaps.mean(dtype=np.float64))
+    if gaps.shape[1] < 2:
+        return Gain(mean=mean, interval95=None)
+    half = float(normal_quantile(0.975) * _errors(gaps)[0])
+    return Gain(mean=mean, interval95=(mean - half, mean + half))
 
 
 def bias(picked: StageRecord, fresh: StageRecord) -> Bias | None:

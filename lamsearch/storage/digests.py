@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -28,7 +29,9 @@ from lamsearch.storage.optuna_bridge import SYSTEM_ATTRIBUTES
 from lamsearch.storage.tables import stages, studies
 
 TRIAL_KEY = "lamsearch:sha256"  # of Optuna's system attributes of a trial
+SNAPSHOTS_KEY = "lamsearch:snapshots"  # likewise: digests of its snapshots' files, by cycle
 STUDY_KEY = "sha256"  # in the JSON of a study's choice
+_CYCLE = re.compile(r"[1-9][0-9]{0,8}")
 _CHOSEN = ("rule", f"validation_{DEFAULT_METRIC.name}", "warnings")
 _FIXED = ("name", "data_fingerprint", "validation_images", "classes", "data_facts")
 _RESTORE = "the database is damaged; restore a copy of it"
@@ -89,7 +92,30 @@ def write_digests(
         }
         for (trial, candidate, value), result in zip(entries, results, strict=True)
     ]  # fmt: skip
+    for (trial, *_), result in zip(entries, results, strict=True):
+        if result.snapshot_sha256:
+            rows.append(_snapshot_row(trial, result.snapshot_sha256))
     transaction.connection.execute(sa.insert(SYSTEM_ATTRIBUTES), rows)
+
+
+def rewrite_snapshots(transaction: Transaction, trial: int, files: Mapping[int, str]) -> None:
+    """Write the digests of a trial's snapshots, by cycle, in the place of those before."""
+    table = SYSTEM_ATTRIBUTES
+    before = (table.c.trial_id == trial, table.c.key == SNAPSHOTS_KEY)
+    transaction.execute(sa.delete(table).where(*before))
+    transaction.execute(sa.insert(table).values(**_snapshot_row(trial, files)))
+
+
+def snapshots_of(trial: FrozenTrial) -> dict[int, str]:
+    """Return the digests of a trial's snapshots by cycle; none where they are no such thing."""
+    found = trial.system_attrs.get(SNAPSHOTS_KEY)
+    if not isinstance(found, dict):
+        return {}
+    return {
+        int(cycle): known
+        for cycle, known in found.items()
+        if _CYCLE.fullmatch(cycle) and isinstance(known, str)
+    }
 
 
 def check_record(record: TrialRecord, stage: str, trial: FrozenTrial, space: Space) -> None:
@@ -164,6 +190,11 @@ def check_intervals(row: Mapping[Any, Any], records: Mapping[StageName, StageRec
 def _known(row: Mapping[Any, Any]) -> Mapping[str, Any]:
     known = (row["selected"] or {}).get(STUDY_KEY)
     return known if isinstance(known, dict) else {}
+
+
+def _snapshot_row(trial: int, files: Mapping[int, str]) -> dict[str, Any]:
+    named = {str(cycle): known for cycle, known in files.items()}
+    return {"trial_id": trial, "key": SNAPSHOTS_KEY, "value_json": json.dumps(named)}
 
 
 def _of_choice(row: Mapping[Any, Any], selected: Mapping[str, Any]) -> str:

@@ -99,6 +99,8 @@ def final_document(final: FinalScore) -> dict[str, Any]:
     """Return a final score as a study's row keeps it."""
     found = asdict(final)
     found[FINAL_SCORES] = found.pop("scores")
+    if final.snapshots is None:  # as every version has written it
+        del found["snapshots"]
     return found
 
 

@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from lamsearch.errors import StudyStateError
 from lamsearch.results import FinalScore, TestOpening
-from lamsearch.storage.digests import with_final
+from lamsearch.storage.digests import rewrite_snapshots, with_final
 from lamsearch.storage.documents import final_document
 from lamsearch.storage.engine import Transaction
+from lamsearch.storage.planned import planned_trials
 from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import curves, studies
 
@@ -47,15 +48,25 @@ def open_test(
 
 
 def write_final(
-    transaction: Transaction, study: str, final: FinalScore, models: Mapping[int, str]
+    transaction: Transaction,
+    study: str,
+    final: FinalScore,
+    models: Mapping[int, str],
+    snapshots: Mapping[int, Mapping[int, str]],
 ) -> None:
-    """Write the test score, and the digests by replicate of the models that were evaluated."""
+    """Write the test score, and the digests of the models that were evaluated.
+
+    Those of the ends of training are by replicate, those of ``snapshots`` by cycle in it.
+    """
     row, written = planned_study_row(transaction, study), final_document(final)
     _update(transaction, study, final=written, selected=with_final(row, written))
     ours = (curves.c.study_id == row["id"], curves.c.stage == "final")
     for replicate, digest in models.items():
         update = sa.update(curves).where(*ours, curves.c.replicate == replicate)
         transaction.execute(update.values(model_sha256=digest))
+    for planned in planned_trials(transaction.connection, study, "final"):
+        if files := snapshots.get(planned.replicate):
+            rewrite_snapshots(transaction, planned.trial, files)
 
 
 def _update(transaction: Transaction, study: str, **values: object) -> None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from lamsearch.errors import StudyHaltedError
 from lamsearch.metrics import DEFAULT_METRIC
-from lamsearch.results import FinalScore, TestOpening, Trained, TrialState
+from lamsearch.results import FinalScore, TestOpening, Trained, TrialRecord
 from lamsearch.space import Point, space_of
 from lamsearch.storage.claims import Claim, Heartbeat, Wait
 from lamsearch.storage.completion import end_trials, finite, write_curves
@@ -38,7 +38,7 @@ from lamsearch.storage.queue import (
     take,
     unfinished,
 )
-from lamsearch.storage.reading import model_digests, read_stage
+from lamsearch.storage.reading import trained_final
 from lamsearch.storage.states import PAUSED
 from lamsearch.storage.study_rows import planned_study_row
 from lamsearch.storage.tables import DONE, LEASED, OPEN, cohorts, studies
@@ -47,6 +47,7 @@ from lamsearch.storage.worker_transactions import Outages, WorkerTransactions
 from lamsearch.study import Limits
 
 _NO_MODELS: Mapping[int, str] = {}
+_NO_SNAPSHOTS: Mapping[int, Mapping[int, str]] = {}
 _NO_LIMITS = Limits()
 
 
@@ -207,11 +208,15 @@ class Leases(WorkerTransactions):
 
     @damage_is_said()
     def complete_test(
-        self, claim: Claim, final: FinalScore, models: Mapping[int, str] = _NO_MODELS
+        self,
+        claim: Claim,
+        final: FinalScore,
+        models: Mapping[int, str] = _NO_MODELS,
+        snapshots: Mapping[int, Mapping[int, str]] = _NO_SNAPSHOTS,
     ) -> None:
         """Write the test score, and that the work is done.
 
-        ``models`` are the SHA-256 digests, by replicate, of the models that were evaluated.
+        ``models`` are by replicate the digests of what was evaluated, ``snapshots`` also by cycle.
 
         Raises:
             LeaseLostError: The work was given to another worker; nothing was written.
@@ -219,7 +224,7 @@ class Leases(WorkerTransactions):
         with self._write() as transaction:
             if self._fence(transaction, claim)["state"] == DONE:
                 return
-            write_final(transaction, self._study, final, models)
+            write_final(transaction, self._study, final, models, snapshots)
             self._finish(transaction, claim, {})
 
     @damage_is_said()
@@ -230,13 +235,10 @@ class Leases(WorkerTransactions):
             return chosen_point(row["selected"] or {}, space_of(row["document"]))
 
     @damage_is_said()
-    def trained(self) -> dict[int, str | None]:
-        """Return the final's complete replicates with their models' SHA-256, where it is known."""
+    def trained(self) -> dict[int, TrialRecord]:
+        """Return the final's complete trials by replicate, with their models' digests if known."""
         with self._read() as transaction:
-            trials = read_stage(transaction, self._study, "final").trials
-            digests = model_digests(transaction, self._study)
-        done = [one.replicate for one in trials if one.state is TrialState.COMPLETE]
-        return {replicate: digests.get(replicate) for replicate in done}
+            return trained_final(transaction, self._study)
 
     def _has_work(self) -> bool:
         """Whether there is something to take, a transition to make, or an end; asked by reading."""

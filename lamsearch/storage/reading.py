@@ -10,7 +10,15 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from lamsearch.results import Joined, StageName, StageRecord, StudyRecord, TestOpening
+from lamsearch.results import (
+    Joined,
+    StageName,
+    StageRecord,
+    StudyRecord,
+    TestOpening,
+    TrialRecord,
+    TrialState,
+)
 from lamsearch.space import space_of
 from lamsearch.storage.damage import believed, check_row, damage_is_said
 from lamsearch.storage.digests import check_intervals, check_study
@@ -113,6 +121,17 @@ def read_stage(
     return StageRecord(
         name=stage, bounds=stage_row.bounds, trials=records, decisions=stage_row.decisions
     )
+
+
+def trained_final(transaction: Transaction, study: str) -> dict[int, TrialRecord]:
+    """Return the final's complete trials by replicate, without curves, with models' digests."""
+    trials = read_stage(transaction, study, "final").trials
+    digests = model_digests(transaction, study)
+    return {
+        one.replicate: replace(one, model_sha256=digests.get(one.replicate))
+        for one in trials
+        if one.state is TrialState.COMPLETE
+    }
 
 
 def model_digests(transaction: Transaction, study: str) -> dict[int, str | None]:

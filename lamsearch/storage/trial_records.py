@@ -16,7 +16,7 @@ from lamsearch.metrics import METRICS
 from lamsearch.results import TrialRecord, TrialState
 from lamsearch.space import Space
 from lamsearch.storage.curve_blobs import unpack
-from lamsearch.storage.digests import check_record
+from lamsearch.storage.digests import check_record, snapshots_of
 from lamsearch.storage.documents import TRAIN_SCORE
 from lamsearch.storage.optuna_bridge import trial_id
 from lamsearch.storage.planned import PlannedTrial
@@ -81,6 +81,7 @@ def _finished(planned: PlannedTrial, trial: FrozenTrial, curve: Mapping[str, Any
         validation_loss=typed(float, attributes.get("validation_loss")) if done else None,
         train_score=_train_score(attributes) if done else None,
         environment=typed(int, attributes.get("environment")),
+        snapshot_sha256=snapshots_of(trial) if complete else {},
         **curve,
     )
 

@@ -9,7 +9,15 @@ from typing import Any
 from lamsearch.errors import Issue
 from lamsearch.results import STAGES
 from lamsearch.study.data import Data
-from lamsearch.study.sections import MOST, Coarse, Final, Fine, Stage
+from lamsearch.study.sections import (
+    LEAST_SNAPSHOTS,
+    MOST,
+    MOST_SNAPSHOTS,
+    Coarse,
+    Final,
+    Fine,
+    Stage,
+)
 from lamsearch.study.settings import StageSettings, stage_settings
 
 _CYCLES_TO_HALVE = 2  # models leave at the end of a cycle, and the last one's end is the end
@@ -100,6 +108,22 @@ def _training_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
             rule = f"must be at most eta_max = {settings.training.eta_max!r}"
             yield Issue(where=f"{name}.eta_min", rule=rule, value=settings.training.eta_min)
         yield from _schedule_issues(name, stage, settings)
+        if isinstance(stage, Final):
+            yield from _snapshot_issues(stage, settings.training.cycles)
+
+
+def _snapshot_issues(final: Final, cycles: int) -> Iterator[Issue]:
+    if final.snapshots is False:
+        return
+    if cycles < LEAST_SNAPSHOTS:
+        rule = f"needs at least {LEAST_SNAPSHOTS} cycles in the schedule of final"
+        yield Issue(where="final.snapshots", rule=rule, value=cycles)
+    elif final.snapshots is True and cycles > MOST_SNAPSHOTS:
+        rule = f"must be a number of cycle ends, at most {MOST_SNAPSHOTS}, of so many cycles"
+        yield Issue(where="final.snapshots", rule=rule, value=True)
+    elif final.snapshots > cycles:
+        rule = f"must be at most the {cycles} cycles of final"
+        yield Issue(where="final.snapshots", rule=rule, value=final.snapshots)
 
 
 def _schedule_issues(name: str, stage: Stage, settings: StageSettings) -> Iterator[Issue]:

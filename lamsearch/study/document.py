@@ -105,6 +105,13 @@ class Study(Section):
         return any(name != "final" for name in self.stages)
 
     @property
+    def snapshot_cycles(self) -> tuple[int, ...]:
+        """The cycles of the final whose ends are averaged for the test, the last one included."""
+        if self.final is None:
+            return ()
+        return self.final.snapshot_cycles(self.training_of("final").cycles)
+
+    @property
     def limits(self) -> Limits:
         """What ends the search early."""
         seconds = None if self.time_limit is None else seconds_of(self.time_limit)

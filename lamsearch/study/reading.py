@@ -196,7 +196,7 @@ def _place(prefix: tuple[str, ...], location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             place += f"[{part}]"
-        elif re.fullmatch(r"[A-Za-z0-9_]+", part) and part not in {"int", "float", "str"}:
+        elif re.fullmatch(r"[A-Za-z0-9_]+", part) and part not in {"int", "float", "str", "bool"}:
             place += f".{part}" if place else part
     return place or "the file"
 

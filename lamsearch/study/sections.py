@@ -32,6 +32,7 @@ Rate = Annotated[float, Field(gt=0, le=1e10)]  # float32 holds none beyond 3.4e3
 MOST_LAYERS = 32  # hidden ones
 LEAST_WIDTH = 1e-6  # of an interval of log10 λ
 Share = Annotated[float, Field(ge=0, lt=1)]
+LEAST_SNAPSHOTS, MOST_SNAPSHOTS = 2, 100  # cycle ends: the mean of one is that one
 OptimiserName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 Log10 = Annotated[float, Field(ge=-30.0, le=10.0)]
 Interval = tuple[Log10, Log10]
@@ -332,8 +333,23 @@ class Final(Stage):
     validation: Positive | None = Field(None, description="instead of data.validation")
     replicates: Positive = Field(5, description="repetitions with seeds of their own")
     test_curves: bool = Field(False, description="sample test curves; only where λ is given")
+    snapshots: bool | Annotated[int, Field(ge=LEAST_SNAPSHOTS, le=MOST_SNAPSHOTS)] = Field(
+        False,
+        description="test means over cycle ends too: over all but the first (of two cycles both), "
+        "or over so many of the last",
+    )
 
     @property
     def point(self) -> Point | None:
         """The given point, None where one is to be selected."""
         return None if self.log10_lambda is None else (self.log10_lambda,)
+
+    def snapshot_cycles(self, cycles: int) -> tuple[int, ...]:
+        """Return which of ``cycles`` have their ends averaged; none unless that is asked for.
+
+        The last is always among them (Huang et al. 2017, arXiv:1704.00109).
+        """
+        if self.snapshots is False:
+            return ()
+        count = max(LEAST_SNAPSHOTS, cycles - 1) if self.snapshots is True else self.snapshots
+        return tuple(range(cycles - count + 1, cycles + 1))

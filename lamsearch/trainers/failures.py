@@ -20,6 +20,7 @@ from lamsearch.trainers.protocol import (
     Progress,
     Prunable,
     Resumable,
+    Snapshotting,
     State,
     Task,
     Trainer,
@@ -49,7 +50,7 @@ class Guarded:
         with _guard():
             self._trainer: Trainer = kind.make(task)
         for flag, protocol in (("resumable", Resumable), ("prunes", Prunable),
-                               ("exports", Exporting)):  # fmt: skip
+                               ("exports", Exporting), ("snapshots", Snapshotting)):  # fmt: skip
             if getattr(kind, flag) and not isinstance(self._trainer, protocol):
                 rule = f"must be {protocol.__name__}, as its kind declares"
                 raise TrainerFailedError(f"trainer {kind.name} {rule}")
@@ -95,6 +96,12 @@ class Guarded:
             return (None,) * self._count
         with _guard():
             return self._trainer.models()
+
+    def snapshot(self) -> tuple[Model | None, ...]:
+        """Return every trial's model at the cycle end just yielded."""
+        assert isinstance(self._trainer, Snapshotting)  # noqa: S101  # a snapshot study's must be
+        with _guard():
+            return self._trainer.snapshot()
 
     def state(self) -> State:
         """Return its state."""

@@ -133,3 +133,6 @@ def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
     if study.final is not None and not kind.exports:
         rule = f"needs a trainer whose models can be kept, which those of {kind.name!r} cannot"
         yield Issue(where="final", rule=rule)
+    elif study.snapshot_cycles and not kind.snapshots:
+        rule = "needs a trainer whose models can be kept at cycle ends, which those of "
+        yield Issue(where="final.snapshots", rule=f"{rule}{kind.name!r} cannot", value=True)

@@ -216,6 +216,18 @@ class Exporting(Trainer, Protocol):
         ...
 
 
+@runtime_checkable
+class Snapshotting(Exporting, Protocol):
+    """A trainer whose models can be kept at cycle ends too, which snapshot ensembles need."""
+
+    def snapshot(self) -> tuple[Model | None, ...]:
+        """Return every trial's model as it is at the cycle end just yielded, None as `models`.
+
+        The training goes on to the same bits as if nobody had asked.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerKind:
     """What a trainer declares: its name in a study file, what it can do, how one is made.
@@ -230,6 +242,7 @@ class TrainerKind:
         resumable: whether it is `Resumable`.
         prunes: whether it is `Prunable`.
         exports: whether it is `Exporting`.
+        snapshots: whether it is `Snapshotting`.
         augments: whether it varies training images as its task says.
         state_version: grows when a state's arrays, or what is computed from them, change.
     """
@@ -243,6 +256,7 @@ class TrainerKind:
     resumable: bool = False
     prunes: bool = False
     exports: bool = False
+    snapshots: bool = False
     augments: bool = False
     state_version: int = 1
 

@@ -192,6 +192,11 @@ def _tested(record: StudyRecord) -> Iterator[str]:
     if final.n > 1:
         yield ""
         yield f"The ensemble of all replicates: {metric.words(final.ensemble)}."
+    if (found := final.snapshots) is not None:
+        count = len(found.updates)
+        yield ""
+        yield f"Means over {count} cycle ends: {metric.words(found.mean)} of one training's, " \
+              f"{metric.words(found.ensemble)} of all replicates'."  # fmt: skip
 
 
 def _link(name: StageName, here: StageName, numbers: Mapping[StageName, int]) -> str:

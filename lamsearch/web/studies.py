@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from lamsearch import planning, trainers
 from lamsearch import storage as store
-from lamsearch.artifacts import Files
+from lamsearch.artifacts import Files, ModelFile, files_of
 from lamsearch.planning import Places
-from lamsearch.results import QueuedStudy, StudyRecord, TrialRecord, TrialState
+from lamsearch.results import QueuedStudy, StudyRecord
 from lamsearch.storage import Database, Glance, PlannedStudy, Status
 from lamsearch.study import parse_file
 
@@ -69,11 +69,12 @@ class Studies:
 
     def model(self, record: StudyRecord, file_name: str) -> bytes | None:
         """Return a model as it was evaluated, None where there is none of that file name."""
-        trial = model_files(record).get(file_name)
-        if trial is None:
+        wanted = model_files(record).get(file_name)
+        if wanted is None:
             return None
         stored = self._located(store.load(self.database, record.name))
-        return Files(stored.files, stored.id).read_model(trial.replicate, trial.model_sha256)
+        files = Files(stored.files, stored.id)
+        return files.read_model(wanted.replicate, wanted.sha256, wanted.cycle)
 
     def submit(self, content: bytes, priority: int) -> Submitted:
         """Plan a study and queue it, or find it there.
@@ -116,11 +117,7 @@ class Studies:
         return planning.present_or_beside(self.database, stored, None, self.places.given)
 
 
-def model_files(record: StudyRecord) -> dict[str, TrialRecord]:
-    """Return the trials of a study that is over whose models can be had, by file name."""
+def model_files(record: StudyRecord) -> dict[str, ModelFile]:
+    """Return the models of a study that is over that can be had, by file name."""
     final = record.stages.get("final") if record.done else None
-    return {
-        f"final-{trial.replicate}.safetensors": trial
-        for trial in (() if final is None else final.trials)
-        if trial.state is TrialState.COMPLETE
-    }
+    return {} if final is None else files_of(final.trials)

@@ -7,6 +7,7 @@ leads, or as it was. Refuses to go on from what another training has saved, wher
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -17,8 +18,10 @@ from lamsearch.search import training_seed
 from lamsearch.storage import Claim, PlannedStudy
 from lamsearch.trainers import Guarded, kind_of
 
+_CYCLE, _SHA256 = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{64}")
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 _IDENTITY = "identity"
+_SNAPSHOTS = "snapshots"  # in the identity's JSON, where no trainer's state has its names
 
 
 class Checkpoints:
@@ -28,17 +31,22 @@ class Checkpoints:
         files: where they are.
         stored: the study.
         claim: the lease on the cohort, with the λs of its candidates.
+
+    ``snapshots`` are the digests, by cycle, of the models that were saved at cycle ends so far:
+    saved and resumed with the rest.
     """
 
     def __init__(self, files: Files, stored: PlannedStudy, claim: Claim) -> None:
         self._files, self._stage, self._cohort = files, claim.stage, claim.number
         self._identity = _identity(stored, claim)
+        self.snapshots: dict[int, str] = {}
 
     def save(self, trainer: Guarded) -> None:
         """Save where a training is, and which it is; nothing of one that has no state."""
         if not trainer.resumable:
             return
-        identity = {_IDENTITY: np.array(json.dumps(self._identity))}
+        said = {**self._identity, _SNAPSHOTS: self.snapshots} if self.snapshots else self._identity
+        identity = {_IDENTITY: np.array(json.dumps(said))}
         state = {**trainer.state(), **identity}
         self._files.save_checkpoint(self._stage, self._cohort, trainer.updates, state)
 
@@ -52,6 +60,7 @@ class Checkpoints:
         for name, state in self._files.checkpoints(self._stage, self._cohort):
             why = self._objection(state) or _restored(trainer, state)
             if why is None:
+                self.snapshots = _snapshots(state)
                 return True
             say(f"checkpoint {name} of {self._stage} cohort {self._cohort} {why}: it is not used")
             self._files.drop_checkpoint(self._stage, self._cohort, name)
@@ -84,6 +93,18 @@ def _restored(trainer: Guarded, state: Arrays) -> str | None:
     except ValueError as error:
         return f"cannot be restored ({error})"
     return None
+
+
+def _snapshots(state: Arrays) -> dict[int, str]:
+    """The digests that a checkpoint of this training has; others may have written it."""
+    found = json.loads(str(state[_IDENTITY])).get(_SNAPSHOTS)
+    if not isinstance(found, dict):
+        return {}
+    return {
+        int(cycle): known
+        for cycle, known in found.items()
+        if _CYCLE.fullmatch(cycle) and isinstance(known, str) and _SHA256.fullmatch(known)
+    }
 
 
 def _identity(stored: PlannedStudy, claim: Claim) -> dict[str, object]:

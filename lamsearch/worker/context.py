@@ -27,6 +27,7 @@ from lamsearch.worker.renewer import Retry
 # What the test set is opened for, with the metric's title.
 SELECTED_TEST = "test {} of the selected λ"
 CURVES_TEST = "test curves and test {} of a study that selects nothing"
+SNAPSHOTS_TEST = ", at the ends of {} cycles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,14 @@ class Context:
         final = self.study.final
         return final is not None and final.test_curves
 
+    @property
+    def test_purpose(self) -> str:
+        """What the test set is opened for."""
+        purpose = CURVES_TEST if self.wants_test_curves else SELECTED_TEST
+        count = len(self.study.snapshot_cycles)
+        snapshots = SNAPSHOTS_TEST.format(count) if count else ""
+        return purpose.format(self.metric.title) + snapshots
+
     def trainer(
         self,
         stage: StageName,
@@ -90,16 +99,21 @@ class Context:
             test=test,
         )
 
-    def open_test(self, claim: Claim, purpose: str) -> LabelledImages:
+    def open_test(self, claim: Claim) -> LabelledImages:
         """Have the opening recorded, then read the test examples: the one way to them."""
-        opening = self.retried(lambda: self.leases.open_test(claim, purpose))
+        opening = self.retried(lambda: self.leases.open_test(claim, self.test_purpose))
         return datasets.open_test(
             self.study, self.settings.data_directory, opening,
             fingerprint=self.stored.data_fingerprint, origin=Path(self.stored.origin),
         )  # fmt: skip
 
-    def save_model(self, replicate: int, model: Model, point: Point) -> bytes:
-        """Save a model of the final; return the file's content."""
+    def save_model(
+        self, replicate: int, model: Model, point: Point, cycle: int | None = None
+    ) -> bytes:
+        """Save a model of the final, or its snapshot at the end of an earlier ``cycle``.
+
+        Returns the file's content.
+        """
         metadata: dict[str, object] = {
             **self.study.space.parameters(point),
             "study": self.study.name,
@@ -108,7 +122,9 @@ class Context:
             "study_fingerprint": self.study.fingerprint,
             "data_fingerprint": self.stored.data_fingerprint,
         }
-        return self.files.save_model(replicate, model, metadata)
+        if cycle is not None:
+            metadata["cycle"] = cycle
+        return self.files.save_model(replicate, model, metadata, cycle)
 
 
 def loaded(stored: PlannedStudy, settings: Settings) -> TrainingData:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.special import softmax
 
 from lamsearch.data import LabelledImages, normalise
 from lamsearch.data.images import Raw
-from lamsearch.metrics import DEFAULT_METRIC, Metric, score_error
-from lamsearch.results import FinalScore, FloatArray, IntArray, Model
-from lamsearch.statistics import interval95
+from lamsearch.metrics import DEFAULT_METRIC, Metric, Scores, score_error
+from lamsearch.results import FinalScore, FloatArray, IntArray, Model, SnapshotScore
+from lamsearch.statistics import gain_of, interval95
 from lamsearch.trainers.network import class_scores
 
 
@@ -34,6 +34,51 @@ def score(
         scores=tuple(scores),
         test_images=len(examples.y),
         confusion=_confusion(examples.y, together.argmax(axis=1), models[0].classes),
+    )
+
+
+def score_snapshots(
+    members: Mapping[int, Sequence[Model]],
+    updates: Sequence[int],
+    examples: LabelledImages,
+    metric: Metric = DEFAULT_METRIC,
+) -> SnapshotScore:
+    """Evaluate means over cycle ends: of each training alone, and of all of them.
+
+    Args:
+        members: each replicate's models at the cycle ends (S,), the end of training last.
+        updates: those cycle ends (S,).
+        examples: test examples.
+        metric: what scores one.
+    """
+    # (replicates, S, examples, classes), of which one replicate's are kept at a time
+    alone: list[list[Scores]] = []
+    means: list[FloatArray] = []
+    for models in members.values():
+        probabilities = [_probabilities(model, examples.x) for model in models]
+        alone.append([metric.per_example(one, examples.y) for one in probabilities])
+        means.append(np.mean(probabilities, axis=0))
+    averaged = np.stack([metric.per_example(one, examples.y) for one in means])
+    last = np.stack([one[-1] for one in alone])
+    scores = [float(one.mean()) for one in averaged]
+    mean, sd, count = float(np.mean(scores)), _sd(scores), len(scores)
+    single = score_error(metric, averaged.mean(axis=0))
+    gain = gain_of(averaged, last)
+    return SnapshotScore(
+        updates=tuple(updates),
+        replicates=tuple(members),
+        mean=mean,
+        sd=sd,
+        n=count,
+        interval95=interval95(mean, sd, count, len(examples.y), single),
+        gain=gain.mean,
+        gain_interval95=gain.interval95,
+        ensemble=float(metric.per_example(np.mean(means, axis=0), examples.y).mean()),
+        scores=tuple(scores),
+        members=tuple(
+            float(np.mean([float(one[cycle].mean()) for one in alone]))
+            for cycle in range(len(updates))
+        ),
     )
 
 

@@ -21,7 +21,7 @@ from lamsearch.search import halving
 from lamsearch.storage import Claim, Heartbeat
 from lamsearch.trainers import Guarded, Progress, TrainerFailedError
 from lamsearch.worker.checkpoints import Checkpoints
-from lamsearch.worker.context import CURVES_TEST, Context
+from lamsearch.worker.context import Context
 from lamsearch.worker.renewer import LeaseRenewer
 
 _log = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ class Training:
     def __init__(self, context: Context, claim: Claim, renewer: LeaseRenewer) -> None:
         self._context, self._claim, self._renewer = context, claim, renewer
         self._checkpoints = Checkpoints(context.files, context.stored, claim)
+        # those before the last, whose end is that of the training
+        self._kept_cycles = context.study.snapshot_cycles[:-1] if claim.stage == "final" else ()
 
     def run(self) -> None:
         """Train the cohort and complete it.
@@ -81,8 +83,11 @@ class Training:
         renewer.heartbeat = replace(renewer.heartbeat, updates=trainer.updates)
         if claim.stage != "final":
             return outcomes
+        snapshots = self._checkpoints.snapshots
         return tuple(
-            one if model is None else replace(one, model_sha256=self._saved(model))
+            one
+            if model is None
+            else replace(one, model_sha256=self._saved(model), snapshot_sha256=snapshots)
             for one, model in zip(outcomes, trainer.models(), strict=True)
         )
 
@@ -91,7 +96,7 @@ class Training:
         begun, first = time.monotonic(), trainer.updates
         saved = begun
         for progress in trainer.run():
-            self._check_lease(trainer)
+            self._check_lease(trainer, progress)
             now = time.monotonic()
             rate = (progress.updates - first) / max(now - begun, 1e-9)
             self._renewer.heartbeat = _heartbeat(
@@ -100,20 +105,20 @@ class Training:
             if progress.cycle_end:
                 self._halve(trainer, progress)
             if self._context.stop.is_set():
-                self._leave(trainer)
+                self._leave(trainer, progress)
             if progress.cycle_end:
                 self._report(progress)
             ended = progress.updates == progress.total
             due = now - saved > self._context.settings.checkpoint_seconds
             if due or (progress.cycle_end and not ended):
-                self._checkpoints.save(trainer)
+                self._save(trainer, progress)
                 saved = now
 
-    def _check_lease(self, trainer: Guarded) -> None:
+    def _check_lease(self, trainer: Guarded, progress: Progress) -> None:
         """Go no further with a cohort that is another's by now, or of a study that is halted."""
         renewer = self._renewer
         if renewer.halted is not None and renewer.halted.halted == "paused":
-            self._give_back(trainer)
+            self._give_back(trainer, progress)
             where = f"at update {trainer.updates} of {title(self._claim)}"
             raise StudyHaltedError(f"{renewer.halted}: saved {where}", halted="paused")
         if renewer.halted is not None:
@@ -136,16 +141,28 @@ class Training:
                 )
             )
 
-    def _leave(self, trainer: Guarded) -> None:
-        self._give_back(trainer)
+    def _leave(self, trainer: Guarded, progress: Progress) -> None:
+        self._give_back(trainer, progress)
         raise InterruptedWorkError(
             f"interrupted at update {trainer.updates} of {title(self._claim)}; run again to go on"
         )
 
-    def _give_back(self, trainer: Guarded) -> None:
+    def _give_back(self, trainer: Guarded, progress: Progress) -> None:
         """Save where the training is, and let others go on from there at once."""
-        self._checkpoints.save(trainer)
+        self._save(trainer, progress)
         self._context.retried(lambda: self._context.leases.give_back(self._claim))
+
+    def _save(self, trainer: Guarded, progress: Progress) -> None:
+        """Save a checkpoint; at a cycle end whose models are kept those first.
+
+        The checkpoint says that they are saved: who goes on from it does not pass there again.
+        """
+        if progress.cycle_end and progress.cycles in self._kept_cycles:
+            for model in trainer.snapshot():
+                if model is not None:
+                    saved = self._saved(model, progress.cycles)
+                    self._checkpoints.snapshots[progress.cycles] = saved
+        self._checkpoints.save(trainer)
 
     def _report(self, progress: Progress) -> None:
         """Show a cycle's end to whoever watches; what an outage swallows comes with the results."""
@@ -163,15 +180,15 @@ class Training:
     def _trainer(self) -> Guarded:
         context, claim, test = self._context, self._claim, None
         if claim.stage == "final" and context.wants_test_curves:
-            examples = context.open_test(claim, CURVES_TEST.format(context.metric.title))
+            examples = context.open_test(claim)
             test = (context.data.split("final").enter(examples.x), examples.y)
         points = [trial.point for trial in claim.trials]
         return context.trainer(claim.stage, points, claim.replicate, test)
 
-    def _saved(self, model: Model) -> str:
-        """Save the model of a claim of the final; return its digest."""
-        point = self._claim.trials[0].point
-        return digest_of(self._context.save_model(self._claim.replicate, model, point))
+    def _saved(self, model: Model, cycle: int | None = None) -> str:
+        """Save the model of a claim of the final, which has one; return its digest."""
+        point, replicate = self._claim.trials[0].point, self._claim.replicate
+        return digest_of(self._context.save_model(replicate, model, point, cycle))
 
 
 def title(claim: Claim) -> str:

@@ -208,6 +208,20 @@ def test_a_model_comes_back_to_the_bit(files: Files) -> None:
         assert array.tobytes() == model().arrays()[name].tobytes()
 
 
+def test_a_snapshot_has_a_file_of_its_own(files: Files, url: str) -> None:
+    """A cycle end's model lies beside that of the training's end, and goes with the study."""
+    last = files.save_model(3, model(), {"study": "x"})
+    snapshot = files.save_model(3, model(), {"study": "x", "cycle": 2}, cycle=2)
+    assert files.read_model(3) == last
+    assert files.read_model(3, digest_of(snapshot), 2) == snapshot
+    assert files.read_model(3, digest_of(last), 2) is None
+    assert listing(url) == [
+        f"study-id/models/final-3{cycle}.safetensors" for cycle in ("-cycle-2", "")
+    ]
+    files.remove_all()
+    assert listing(url) == []
+
+
 def test_a_model_s_metadata_are_read_by_any_safetensors(tmp_path: Path) -> None:
     """Text in the metadata is written as it is, everything else as JSON."""
     path = tmp_path / "m.safetensors"

@@ -29,7 +29,8 @@ KEYS = {
     "coarse": ["trials", "log10_lambda", "sampler", "values", "halving", "components", "eta_max"],
     "fine": ["trials", "log10_lambda", "keep", "rounds", "extend", "values", "cycles"],
     "finalists": ["keep", "replicates", "extend", "rounds", "rule", "step_size"],
-    "final": ["log10_lambda", "train", "validation", "replicates", "test_curves", "batch_size"],
+    "final": ["log10_lambda", "train", "validation", "replicates", "test_curves", "snapshots",
+              "batch_size"],
 }  # fmt: skip
 NUMBERS = some.one_of(
     some.integers(-2, 400),

@@ -177,6 +177,22 @@ ONE_LINE: dict[str, tuple[dict[str, Any], str]] = {
         "final.test_curves: must be false where a stage selects λ: nothing before the end may"
         " read the test set, got True",
     ),
+    "snapshots of one cycle": (
+        {"final": {"snapshots": True, "cycles": 1}},
+        "final.snapshots: needs at least 2 cycles in the schedule of final, got 1",
+    ),
+    "more snapshots than cycles": (
+        {"final": {"snapshots": 4, "cycles": 3}},
+        "final.snapshots: must be at most the 3 cycles of final, got 4",
+    ),
+    "a mean of one snapshot": (
+        {"final": {"snapshots": 1}},
+        "final.snapshots: must be true or false, or at least 2, got 1",
+    ),
+    "snapshots of hundreds of cycles": (
+        {"final": {"snapshots": True, "cycles": 500, "step_size": 1}},
+        "final.snapshots: must be a number of cycle ends, at most 100, of so many cycles, got True",
+    ),
     "λ given with selection": (
         {"final": {"log10_lambda": -2.0}},
         "final.log10_lambda: must not be given where a stage selects λ, got -2.0",

@@ -21,6 +21,7 @@ from lamsearch.trainers import (
     Progress,
     Prunable,
     Resumable,
+    Snapshotting,
     Task,
     TrainerKind,
     kind_named,
@@ -101,6 +102,7 @@ def test_what_a_kind_declares_its_trainer_has(kind: TrainerKind, images: Images)
     assert isinstance(trainer, Resumable) == kind.resumable
     assert isinstance(trainer, Prunable) == kind.prunes
     assert isinstance(trainer, Exporting) == kind.exports
+    assert isinstance(trainer, Snapshotting) == kind.snapshots
     assert trainer.updates == 0
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from lamsearch.figures import stage_figure, stages_figure
 from lamsearch.results import (
+    FinalScore,
     Score,
     Selected,
+    SnapshotScore,
     StageRecord,
     StudyRecord,
     TrialRecord,
@@ -97,6 +99,22 @@ def test_failure_is_said() -> None:
     shown = record(trial(1, TrialState.FAIL), failure="coarse: <script> *all* failed")
     note = Annotations().note(shown, "coarse", {"coarse": 1})
     assert r"The study failed: coarse: \<script\> \*all\* failed" in note
+
+
+def test_the_note_of_the_final_tells_snapshots_apart() -> None:
+    """The dashboard's note has the ensemble over replicates and the means over cycle ends."""
+    snapshots = SnapshotScore(
+        updates=(10, 20), replicates=(0, 1), mean=0.54, sd=0.01, n=2, interval95=(0.5, 0.58),
+        gain=0.01, gain_interval95=None, ensemble=0.56, scores=(0.53, 0.55), members=(0.5, 0.53),
+    )  # fmt: skip
+    final = FinalScore(
+        mean=0.53, sd=0.01, n=2, interval95=(0.5, 0.56), ensemble=0.55, scores=(0.52, 0.54),
+        test_images=100, snapshots=snapshots,
+    )  # fmt: skip
+    stages = {"final": StageRecord(name="final", bounds=None, trials=(trial(1),))}
+    note = Annotations().note(record(stages=stages, final=final), "final", {"final": 1})
+    assert "The ensemble of all replicates: 55.00 %." in note
+    assert "Means over 2 cycle ends: 54.00 % of one training's, 56.00 % of all replicates'." in note
 
 
 BATCH = Dimension(name="batch_size", symbol="batch size", about="", scale=Scale.INTEGER)

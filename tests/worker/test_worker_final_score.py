@@ -53,6 +53,31 @@ def test_the_score_has_the_interval_of_its_accuracies() -> None:
     assert found.interval95 == interval95(0.5, found.sd, 2, 4)
 
 
+def test_snapshots_are_averaged_within_a_replicate_and_over_all() -> None:
+    """Two replicates of two cycle ends: each one's mean of probabilities, all of them, and each
+    cycle end alone, are scored by hand."""
+    right, wrong, unsure = model(1, 5), model(-1, 5), model(-1, 0.1)
+    found = final.score_snapshots({0: [wrong, right], 3: [unsure, right]}, [60, 90], IMAGES)
+    assert (found.updates, found.replicates, found.n) == ((60, 90), (0, 3), 2)
+    # the first one's models cancel: both classes tie, and argmax takes class 0
+    assert found.scores == (0.5, 0.75)
+    assert found.mean == 0.625
+    assert found.members == (0.25, 0.75)
+    assert found.ensemble == 0.75
+    assert found.gain == 0.625 - 0.75
+    assert found.gain_interval95 is not None
+    assert found.gain_interval95[0] < found.gain < found.gain_interval95[1]
+    assert found.interval95 == interval95(0.625, found.sd, 2, 4)
+
+
+def test_snapshots_of_one_replicate_have_no_interval_of_their_gain() -> None:
+    """One training shows no noise of seeds; its interval is for the draw of examples."""
+    found = final.score_snapshots({1: [model(-1, 0.1), model(1, 5)]}, [30, 60], IMAGES)
+    assert (found.mean, found.sd, found.n) == (0.75, 0.0, 1)
+    assert found.gain_interval95 is None
+    assert found.ensemble == 0.75
+
+
 def test_the_ensemble_is_the_mean_of_probabilities_not_a_vote() -> None:
     """One sure net outvotes two unsure ones that say the contrary."""
     found = final.score([model(1, 5), model(-1, 0.1), model(-1, 0.1)], IMAGES)

@@ -163,6 +163,10 @@ class NetworkTrainer:
         """Return every model's weights, float32; None for one that has left."""
         return export.models(self._state, self._splits)
 
+    def snapshot(self) -> tuple[Model | None, ...]:
+        """Return every model as it is now, as `models` does; nothing is changed by that."""
+        return self.models()
+
     def state(self) -> State:
         """Return all that a resumed training needs to end with the same bits, as arrays."""
         return arrays_of(self._state)
