@@ -27,6 +27,7 @@ def gradcheck(study_file: Path | None) -> None:
     differences and against the complex step. Printed is max|a − n| / max|a|, the worst of all
     seeds; entries whose step crosses a ReLU kink are counted and left out.
     """
+    from lamsearch.diagnostics import comparisons
     from lamsearch.diagnostics import gradcheck as probe
 
     if study_file is None:
@@ -44,8 +45,8 @@ def gradcheck(study_file: Path | None) -> None:
     ]  # fmt: skip
     print_table(["array", "λ", "batch", "central", "complex", "entries", "kinks", ""], rows)
     echo(
-        f"tolerances: central differences {probe.CENTRAL_TOLERANCE:g}, "
-        f"complex step {probe.ORACLE_TOLERANCE:g}"
+        f"tolerances: central differences {comparisons.CENTRAL_TOLERANCE:g}, "
+        f"complex step {comparisons.ORACLE_TOLERANCE:g}"
     )
     if not found.passed:
         raise LamsearchError("gradcheck: a gradient is past its tolerance")

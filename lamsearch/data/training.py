@@ -188,15 +188,12 @@ def load(
         test_images=test,
         study=study,
         source=_Pool(
-            study=study,
-            directory=directory,
-            origin=origin,
-            fingerprint=facts["fingerprint"],
-            examples=pool,
+            study=study, directory=directory, origin=origin,
+            fingerprint=facts["fingerprint"], examples=pool,
         ),
         cache=shared,
         seen=seen,
-    )
+    )  # fmt: skip
 
 
 def _seen(

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lamsearch.diagnostics import oracles
+from lamsearch.diagnostics.comparisons import KINDS, Comparison, Report, order
 from lamsearch.diagnostics.oracles import Arrays, central_differences, complex_step
 from lamsearch.errors import LamsearchError
 from lamsearch.results import FloatArray, IntArray
@@ -24,73 +25,10 @@ from lamsearch.trainers.network import Gradients, Weights, gradients
 from lamsearch.trainers.network.dropout import Dropout, masks_of
 from lamsearch.trainers.network.rules import SGD, Rule, rule_of
 
-CENTRAL_TOLERANCE = 1e-7
-ORACLE_TOLERANCE = 1e-10
-_KINDS = ("W", "b", "gamma")
 _WIDEST = (10, 8, 6)  # hidden units of a reduced network's layers; further ones have the last
 
 # weights, x (B, F), labels (B,), λ (K,) → gradients; where asked also rule and dropout, by name
 Gradient = Callable[..., Gradients]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """One parameter array of one model against both oracles.
-
-    ``models`` is the K of the stack that the model stood in. Errors are max|a − n| / max|a|,
-    infinite where the gradient has a value that is not finite. ``entries`` were compared with
-    central differences; ``kinks`` were left out there. All were compared with the complex step.
-    """
-
-    array: str
-    lam: float
-    batch_size: int
-    seed: int
-    models: int
-    central_error: float
-    oracle_error: float
-    entries: int
-    kinks: int
-
-    @property
-    def passed(self) -> bool:
-        """Whether something was compared and both errors are below their tolerances."""
-        central = self.central_error < CENTRAL_TOLERANCE
-        return central and self.oracle_error < ORACLE_TOLERANCE and self.entries > 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """The worst of all seeds and stacks for one array, λ and batch size; counts are sums."""
-
-    array: str
-    lam: float
-    batch_size: int
-    central_error: float
-    oracle_error: float
-    entries: int
-    kinks: int
-    passed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """All comparisons of one gradient check."""
-
-    comparisons: tuple[Comparison, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether there are comparisons and all of them passed."""
-        return bool(self.comparisons) and all(one.passed for one in self.comparisons)
-
-    def rows(self) -> tuple[Row, ...]:
-        """Return the comparisons worst-case per (array, λ, batch size), as first met."""
-        groups: dict[tuple[str, float, int], list[Comparison]] = {}
-        for one in self.comparisons:
-            groups.setdefault((one.array, one.lam, one.batch_size), []).append(one)
-        ordered = sorted(groups, key=lambda key: _order(key[0]))
-        return tuple(_row(groups[key]) for key in ordered)
 
 
 def check(
@@ -184,7 +122,7 @@ class _Problem:
             yield from self._against(stacked, self.weights.count, self.index, seed)
 
     def _against(self, found: Gradients, count: int, index: int, seed: int) -> Iterator[Comparison]:
-        for name in sorted(self.central, key=_order):
+        for name in sorted(self.central, key=order):
             shape = (count, *self.central[name].shape)
             array: npt.NDArray[Any] = found[name]
             if array.shape != shape:
@@ -217,7 +155,7 @@ def _problems(
         oracle = oracles.Network(weights.activation, factors)
         plain: Arrays = {
             name: array for name, array in weights.of_model(index).items()
-            if name.startswith(_KINDS)
+            if name.startswith(KINDS)
         }  # fmt: skip
         central, across = central_differences(oracle, plain, x, labels, 0 if decoupled else lam)
         yield _Problem(
@@ -280,12 +218,6 @@ def _factors(
     return found
 
 
-def _order(name: str) -> tuple[int, int]:
-    """Arrays layer by layer, in each the weights first."""
-    kind = name.rstrip("0123456789")
-    return int(name.removeprefix(kind)), _KINDS.index(kind)
-
-
 def _error(analytic: FloatArray, numerical: FloatArray, compared: npt.NDArray[np.bool_]) -> float:
     """Return max|a − n| over the compared entries / max|a|; 0 where both are 0."""
     size = float(np.abs(analytic).max())
@@ -294,16 +226,3 @@ def _error(analytic: FloatArray, numerical: FloatArray, compared: npt.NDArray[np
         return 0.0
     error = difference / size if size > 0 else math.inf
     return error if math.isfinite(error) else math.inf
-
-
-def _row(group: Sequence[Comparison]) -> Row:
-    return Row(
-        array=group[0].array,
-        lam=group[0].lam,
-        batch_size=group[0].batch_size,
-        central_error=max(one.central_error for one in group),
-        oracle_error=max(one.oracle_error for one in group),
-        entries=sum(one.entries for one in group),
-        kinks=sum(one.kinks for one in group),
-        passed=all(one.passed for one in group),
-    )

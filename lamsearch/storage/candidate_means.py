@@ -8,12 +8,13 @@ said where that study is read alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
 from lamsearch.results import STAGES
 from lamsearch.storage.optuna_bridge import PARAMS, STUDIES, TRIALS, USER_ATTRIBUTES, VALUES
-from lamsearch.storage.planned import is_ours, planned_ids
+from lamsearch.storage.planned import is_ours
 from lamsearch.storage.tables import DONE, cohorts, stages
 
 
@@ -41,7 +42,7 @@ def candidate_means(
         .join(PARAMS, param.trial_id == trial.trial_id)
         .where(stages.c.name.in_(STAGES), stages.c.study.in_(wanted))
         # a list of ids, not a join: SQLite would read the plan anew for every trial
-        .where(trial.trial_id.in_(planned_ids(dialect).where(done)))
+        .where(trial.trial_id.in_(_planned_ids(dialect).where(done)))
         .where(sa.cast(trial.state, sa.String) == "COMPLETE")
         .where(param.param_name == parameter)
         .where(value.value.is_not(None))
@@ -52,3 +53,25 @@ def candidate_means(
         mine = sa.and_(ours.trial_id == trial.trial_id, ours.key == "candidate")
         query = query.join(USER_ATTRIBUTES, mine).group_by(ours.value_json)
     return query.subquery()
+
+
+def _planned_ids(dialect: str) -> sa.Select[Any]:
+    """Return a query of Optuna's ids of the planned trials, for the database itself to use.
+
+    A plan that is no list of entries has none, so that one damaged row does not hide all others.
+    """
+    plan = cohorts.c.trials
+    if dialect == "sqlite":
+        valid = sa.and_(sa.func.json_valid(plan) == 1, sa.func.json_type(plan) == "array")
+        whole = sa.case((valid, sa.cast(plan, sa.Text)), else_="[]")
+        entry = sa.func.json_each(whole).table_valued("fullkey", name="trial")
+        trial: sa.ColumnElement[Any] = sa.func.json_extract(whole, entry.c.fullkey.op("||")("[0]"))
+    else:
+        listed = sa.func.json_typeof(plan) == "array"
+        empty = sa.cast(sa.literal("[]", sa.Text), sa.JSON)
+        rows = sa.func.json_array_elements(sa.case((listed, plan), else_=empty))
+        entry = rows.table_valued("value", name="trial")
+        text = entry.c.value.op("->>")(sa.literal_column("0"))
+        trial = sa.case((text.regexp_match("^[0-9]{1,9}$"), text))
+    ids = sa.select(sa.cast(trial, sa.Integer).label("trial"))
+    return ids.select_from(cohorts.join(entry, sa.true()))

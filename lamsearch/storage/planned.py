@@ -133,28 +133,6 @@ def planned_trials(
     ]  # fmt: skip
 
 
-def planned_ids(dialect: str) -> sa.Select[Any]:
-    """Return a query of Optuna's ids of the planned trials, for the database itself to use.
-
-    A plan that is no list of entries has none, so that one damaged row does not hide all others.
-    """
-    plan = cohorts.c.trials
-    if dialect == "sqlite":
-        valid = sa.and_(sa.func.json_valid(plan) == 1, sa.func.json_type(plan) == "array")
-        whole = sa.case((valid, sa.cast(plan, sa.Text)), else_="[]")
-        entry = sa.func.json_each(whole).table_valued("fullkey", name="trial")
-        trial: sa.ColumnElement[Any] = sa.func.json_extract(whole, entry.c.fullkey.op("||")("[0]"))
-    else:
-        listed = sa.func.json_typeof(plan) == "array"
-        empty = sa.cast(sa.literal("[]", sa.Text), sa.JSON)
-        rows = sa.func.json_array_elements(sa.case((listed, plan), else_=empty))
-        entry = rows.table_valued("value", name="trial")
-        text = entry.c.value.op("->>")(sa.literal_column("0"))
-        trial = sa.case((text.regexp_match("^[0-9]{1,9}$"), text))
-    ids = sa.select(sa.cast(trial, sa.Integer).label("trial"))
-    return ids.select_from(cohorts.join(entry, sa.true()))
-
-
 def settle(
     transaction: Transaction, stage_row: StageRow, cohort: sa.RowMapping, *, begun: bool
 ) -> tuple[list[list[Any]], tuple[str, ...]]:

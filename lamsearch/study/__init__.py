@@ -18,18 +18,10 @@ from lamsearch.study.reading import (
     parse_study,
     read_study,
 )
-from lamsearch.study.sections import (
-    OPTIMISER_KEYS,
-    Coarse,
-    Final,
-    Finalists,
-    Fine,
-    Network,
-    OptimiserName,
-    Training,
-)
+from lamsearch.study.sections import OPTIMISER_KEYS, Network, OptimiserName, Training
 from lamsearch.study.settings import StageSettings, recorded_settings
 from lamsearch.study.sources import SOURCES, source_of
+from lamsearch.study.stages import Coarse, Final, Finalists, Fine
 
 __all__ = [
     "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",

@@ -9,16 +9,9 @@ from typing import Any
 from lamsearch.errors import Issue
 from lamsearch.results import STAGES
 from lamsearch.study.data import Data
-from lamsearch.study.sections import (
-    LEAST_SNAPSHOTS,
-    MOST,
-    MOST_SNAPSHOTS,
-    Coarse,
-    Final,
-    Fine,
-    Stage,
-)
+from lamsearch.study.sections import MOST
 from lamsearch.study.settings import StageSettings, stage_settings
+from lamsearch.study.stages import LEAST_SNAPSHOTS, MOST_SNAPSHOTS, Coarse, Final, Fine, Stage
 
 _CYCLES_TO_HALVE = 2  # models leave at the end of a cycle, and the last one's end is the end
 _COHORT_TO_HALVE = 2  # a cohort always keeps one

@@ -18,17 +18,9 @@ from lamsearch.study.augment import Augment
 from lamsearch.study.checks import all_issues, feature_issues
 from lamsearch.study.data import Data, ImageShape
 from lamsearch.study.limits import Limits, seconds_of
-from lamsearch.study.sections import (
-    Coarse,
-    Final,
-    Finalists,
-    Fine,
-    Network,
-    Section,
-    Trainer,
-    Training,
-)
+from lamsearch.study.sections import Network, Section, Trainer, Training
 from lamsearch.study.settings import StageSettings, stage_settings
+from lamsearch.study.stages import Coarse, Final, Finalists, Fine
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 

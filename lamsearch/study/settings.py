@@ -14,8 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from lamsearch.study.data import Assigned, Data
-from lamsearch.study.sections import Stage, Training
+from lamsearch.study.sections import Training
 from lamsearch.study.sources import choose
+from lamsearch.study.stages import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

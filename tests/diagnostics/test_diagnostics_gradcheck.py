@@ -10,12 +10,8 @@ import numpy.typing as npt
 import pytest
 from scipy.special import softmax
 
-from lamsearch.diagnostics.gradcheck import (
-    CENTRAL_TOLERANCE,
-    ORACLE_TOLERANCE,
-    Report,
-    check,
-)
+from lamsearch.diagnostics.comparisons import CENTRAL_TOLERANCE, ORACLE_TOLERANCE, Report
+from lamsearch.diagnostics.gradcheck import check
 from lamsearch.errors import LamsearchError
 from lamsearch.trainers.network import Gradients, Weights, gradients
 

@@ -11,12 +11,8 @@ import numpy.typing as npt
 import pytest
 from trainers_textbook import Chain, Images, Textbook, digits, textbook_training
 
-from lamsearch.diagnostics.gradcheck import (
-    CENTRAL_TOLERANCE,
-    ORACLE_TOLERANCE,
-    check,
-    check_network,
-)
+from lamsearch.diagnostics.comparisons import CENTRAL_TOLERANCE, ORACLE_TOLERANCE
+from lamsearch.diagnostics.gradcheck import check, check_network
 from lamsearch.errors import StudyFileError
 from lamsearch.results import Model
 from lamsearch.study import Network, Training, parse_study

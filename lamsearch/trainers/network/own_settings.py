@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lamsearch.schedules import Schedule, schedule_of, schedules_of
-from lamsearch.study import Training
+from lamsearch.study import Network, Training
 from lamsearch.trainers.network.curve_table import Rates
+from lamsearch.trainers.network.dropout import Dropout
 
 NAMES = ("eta_max", "eta_min", "dropout", "input_dropout")
 _DROPPED = NAMES[2:]
@@ -54,3 +55,9 @@ class OwnSettings:
             )
         one, count = schedule, self._count
         return lambda update: np.full(count, one(update))
+
+    def dropout(self, network: Network, seed: Sequence[int]) -> Dropout:
+        """Return what drops inputs and hidden activations, at every model's rates."""
+        hidden = (self.of("dropout", network.dropout) for _ in network.units)
+        inputs = self.of("input_dropout", network.input_dropout)
+        return Dropout(seed=tuple(seed), rates=(inputs, *hidden))

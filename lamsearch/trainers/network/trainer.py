@@ -23,7 +23,6 @@ from lamsearch.trainers.network.batches import MiniBatches
 from lamsearch.trainers.network.checkpoint import TrainingState, arrays_of, no_sums, state_from
 from lamsearch.trainers.network.curve_table import CurveTable
 from lamsearch.trainers.network.departures import Departure
-from lamsearch.trainers.network.dropout import Dropout
 from lamsearch.trainers.network.evaluation import evaluate
 from lamsearch.trainers.network.own_settings import OwnSettings
 from lamsearch.trainers.network.passes import Pass
@@ -88,13 +87,7 @@ class NetworkTrainer:
             network=network,
         )
         self._rule = rule_of(training)
-        self._dropout = Dropout(
-            seed=tuple(seed),
-            rates=(
-                own.of("input_dropout", network.input_dropout),
-                *(own.of("dropout", network.dropout) for _ in network.units),
-            ),
-        )
+        self._dropout = own.dropout(network, seed)
         self._state = TrainingState(
             updates=0,
             alive=np.arange(count),
