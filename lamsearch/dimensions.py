@@ -7,6 +7,7 @@ does, and the others.
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from enum import StrEnum
@@ -94,19 +95,19 @@ class Dimension:
     def shown(self, coordinate: float, form: str = ".4f") -> str:
         """Return a coordinate as text; a choice and a whole number by their value."""
         if self.whole:
-            return str(self.value(coordinate))
+            return _text(self.value(coordinate))
         return format(coordinate, form)
 
     def shown_value(self, coordinate: float, form: str = ".4g") -> str:
         """Return the value at a coordinate as text."""
         value = self.value(coordinate)
-        return format(value, form) if isinstance(value, float) else str(value)
+        return format(value, form) if isinstance(value, float) else _text(value)
 
     def span_words(self, interval: Interval) -> str:
         """Return what stands under ``name`` from one end to the other: ``-5 to -1``."""
         low, high = interval
         if not self.ordered:
-            return " | ".join(map(str, self.choices[round(low) : round(high) + 1]))
+            return " | ".join(map(_text, self.choices[round(low) : round(high) + 1]))
         return f"{self.named(low):g} to {self.named(high):g}"
 
     def named(self, coordinate: float) -> Any:
@@ -148,6 +149,11 @@ class Dimension:
         if not 0 <= (index := round(coordinate)) < len(self.choices):
             raise ValueError(f"{self.name}: there is no choice {index}")
         return index
+
+
+def _text(value: Any) -> str:
+    """A value as a study file has it, a text without its quotes: ``false``, ``[512, 256]``."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 LAMBDA = Dimension(

@@ -80,6 +80,10 @@ def test_a_dimension_of_each_scale_leads_from_shares_to_values_and_back() -> Non
     assert both.named((-3.0, 1.0)) == {"log10_lambda": -3.0, "hidden": [100, 50]}
     assert both.words((-3.0, 1.0), ".1f") == "log₁₀ λ = -3.0, hidden = [100, 50]"
     assert both.named_values((-3.0, 2.0)) == "λ = 0.001, hidden = []"
+    flip = Dimension(
+        name="flip", symbol="flip", about="mirrored", scale=Scale.CHOICE, choices=(False, "often")
+    )
+    assert [flip.shown_value(k) for k in (0, 1)] == ["false", "often"]  # as a study file has them
     with pytest.raises(ValueError, match="not in"):
         layers.coordinate([7])
 
@@ -192,7 +196,7 @@ def test_the_space_of_a_document_is_lambda_and_what_it_names() -> None:
     assert space_of({"fine": {"space": axes}}) == found
     assert space_of({}) is space_of({"coarse": {"trials": 3}}) is SPACE
     assert found.named((-3.0, 0.0, 4.0)) == {"log10_lambda": -3.0, "a": [1], "b": 4}
-    assert found.plain_words((-3.0, 2.0, 4.0)) == "log10 λ -3, a True, b 4"
+    assert found.plain_words((-3.0, 2.0, 4.0)) == "log10 λ -3, a true, b 4"
     for point in [(-3.0, 3.0, 1.0), (-3.0, -1.0, 1.0), (-3.0, 0.0, 1.5), (-3.0, 0.0), (400.0,) * 3]:
         with pytest.raises((ValueError, ArithmeticError)):
             found.check(point)
