@@ -6,6 +6,7 @@ the rule that is broken. Refuses to know which parameters there are.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -79,9 +80,14 @@ def _choices(given: Any) -> tuple[Any, ...]:
         if len(parts) > _MOST_CHOICES or not all(map(_is_plain, parts)):
             rule = "text, a number, true, false, or an array of these"
             raise ValueError(f"each choice must be {rule}")
-        if any(one == other for other in given[:index]):
+        if any(one == other or recorded(one) == recorded(other) for other in given[:index]):
             raise ValueError("must have each choice once")
     return tuple(given)
+
+
+def recorded(choice: Any) -> Any:
+    """What Optuna's tables hold of a choice: of an array its JSON text."""
+    return json.dumps(choice) if isinstance(choice, (list, tuple)) else choice
 
 
 def _is_plain(value: Any) -> bool:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,9 @@ from lamsearch.errors import (
 TOKEN_VARIABLE = "LAMSEARCH_TOKEN"  # noqa: S105  # a variable's name
 _ERRORS: Mapping[int, type[LamsearchError]] = {
     401: AccessError, 403: AccessError, 404: UnknownStudyError, 409: StudyStateError,
-    422: InputError, 429: AccessError, 503: ServerAwayError,
+    422: InputError, 429: AccessError,
+    # of a server without its database, and of a proxy while the server behind it starts again
+    502: ServerAwayError, 503: ServerAwayError, 504: ServerAwayError,
 }  # fmt: skip
 _OVER = ("done", "failed", "cancelled")
 _LONGEST_PAUSE = 5.0
@@ -118,17 +120,17 @@ class Client:
         deadline = None if timeout is None else time.monotonic() + timeout
         pause = 0.1
         while True:
-            status = self._status_if_there(name)
+            status = self._if_there(self.status, name)
             if status is not None and status["state"] in _OVER:
-                break
+                if status["state"] != "done":
+                    why = status.get("failure") or f"study: {name} was {status['state']}"
+                    raise WorkFailedError(str(why))
+                if (result := self._if_there(self.result, name)) is not None:
+                    return result
             if deadline is not None and time.monotonic() + pause > deadline:
                 raise InterruptedWorkError(f"study: {name!r} is not over after {timeout:g} s")
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-        if status["state"] != "done":
-            why = status.get("failure") or f"study: {name} was {status['state']}"
-            raise WorkFailedError(str(why))
-        return self.result(name)
 
     def pause(self, name: str) -> Document:
         """Let nothing of a study be started; what runs is saved first."""
@@ -155,9 +157,9 @@ class Client:
         """Remove a study with all its results."""
         self._ask("DELETE", _path(name))
 
-    def _status_if_there(self, name: str) -> Document | None:
+    def _if_there(self, ask: Callable[[str], Document], name: str) -> Document | None:
         try:
-            return self.status(name)
+            return ask(name)
         except ServerAwayError:
             return None
 

@@ -108,6 +108,8 @@ class Dimension:
         low, high = interval
         if not self.ordered:
             return " | ".join(map(_text, self.choices[round(low) : round(high) + 1]))
+        if self.whole:
+            return f"{self.shown(low)} to {self.shown(high)}"
         return f"{self.named(low):g} to {self.named(high):g}"
 
     def named(self, coordinate: float) -> Any:

@@ -13,7 +13,7 @@ from lamsearch.space import Bounds, Dimension, Point, Scale, Space
 
 def noun(space: Space) -> str:
     """Return what a candidate's point is called: ``λ``, ``point`` where dimensions are several."""
-    return space.symbol if len(space.dimensions) == 1 else "point"
+    return space.symbol if not space.several else "point"
 
 
 def nouns(space: Space) -> str:
@@ -30,7 +30,7 @@ def listed(names: Sequence[str], last: str = "and") -> str:
 
 def in_words(space: Space, point: Point, form: str = ".4f") -> str:
     """Return a point by its coordinate in one dimension, by its parameters' values in several."""
-    if len(space.dimensions) == 1:
+    if not space.several:
         return space.words(point, form)
     return space.named_values(point, ".4g")
 
@@ -48,7 +48,7 @@ def distance(space: Space, one: Point, other: Point) -> float:
 
 def heads(space: Space) -> tuple[str, ...]:
     """Return the heads of the columns that a point has in a table."""
-    if len(space.dimensions) == 1:
+    if not space.several:
         return (space.label,)
     return tuple(one.symbol for one in space.dimensions)
 
@@ -57,7 +57,7 @@ def cells(space: Space, point: Point | None) -> tuple[str, ...]:
     """Return a point's cells: its coordinate in one dimension, its values in several."""
     if point is None:
         return ("–",) * len(space.dimensions)
-    if len(space.dimensions) == 1:
+    if not space.several:
         return (space.numbers(point),)
     pairs = zip(space.dimensions, point, strict=True)
     return tuple(one.shown_value(x) for one, x in pairs)
@@ -71,7 +71,7 @@ def title(space: Space, name: str) -> str:
 
 def range_words(space: Space, points: Sequence[Point], form: str = ".3f") -> str:
     """Return where points lie: in one dimension from end to end, in several in each of them."""
-    if len(space.dimensions) == 1:
+    if not space.several:
         low, high = (space.numbers(end(points), form) for end in (min, max))
         return f"{space.label} = {low if len(points) == 1 else f'{low} to {high}'}"
     if len(points) == 1:
@@ -80,21 +80,18 @@ def range_words(space: Space, points: Sequence[Point], form: str = ".3f") -> str
     return "; ".join(f"{one.symbol} {_span(one, xs)}" for one, xs in columns)
 
 
-def interval_words(dimension: Dimension, low: float, high: float, form: str = ".3g") -> str:
+def interval_words(dimension: Dimension, low: float, high: float) -> str:
     """Return the values of an interval of coordinates; of choices all that lie in it."""
     if dimension.scale is Scale.CHOICE:
         return choices_words(dimension, range(round(low), round(high) + 1))
     if low == high:
-        return dimension.shown_value(low, form)
-    return f"{dimension.shown_value(low, form)} … {dimension.shown_value(high, form)}"
+        return dimension.shown_value(low, ".3g")
+    return f"{dimension.shown_value(low, '.3g')} … {dimension.shown_value(high, '.3g')}"
 
 
-def bounds_words(space: Space, bounds: Bounds) -> str:
-    """Return bounds as text: ``-3.412 … -1.921``; in several dimensions values with their names."""
-    if len(space.dimensions) == 1:
-        return ", ".join(f"{low:.3f} … {high:.3f}" for low, high in bounds)
-    pairs = zip(space.dimensions, bounds, strict=True)
-    return ", ".join(f"{one.symbol} {interval_words(one, *ends)}" for one, ends in pairs)
+def bounds_words(bounds: Bounds) -> str:
+    """Return bounds as coordinates: ``-3.412 … -1.921``."""
+    return ", ".join(f"{low:.3f} … {high:.3f}" for low, high in bounds)
 
 
 def choices_words(dimension: Dimension, coordinates: Iterable[float]) -> str:

@@ -6,8 +6,10 @@ does, and who samples it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from lamsearch.axes import axis_of
@@ -27,6 +29,11 @@ class Space:
     """The dimensions that a study searches, in a fixed order."""
 
     dimensions: tuple[Dimension, ...]
+
+    @property
+    def several(self) -> bool:
+        """Whether there are further dimensions beside λ."""
+        return len(self.dimensions) > 1
 
     def check(self, point: Point) -> None:
         """Look whether a point is of this space.
@@ -91,7 +98,7 @@ class Space:
 
     def value_words(self, point: Point, form: str = ".4g") -> str:
         """Return the values at a point as text: ``0.002498``; with names where they are several."""
-        if len(point) > 1:
+        if self.several:
             return self.named_values(point, form)
         return self.dimensions[0].shown_value(point[0], form)
 
@@ -112,7 +119,7 @@ def are_apart(one: Point, other: Point, steps: Sequence[float]) -> bool:
 
 
 SPACE = Space(dimensions=(LAMBDA,))
-_MOST_DIMENSIONS = 16
+MOST_FURTHER = 15  # dimensions beside λ
 
 
 def space_of(document: Mapping[str, Any]) -> Space:
@@ -128,7 +135,12 @@ def space_of(document: Mapping[str, Any]) -> Space:
     table = search.get("space") if isinstance(search, Mapping) else None
     if not table:
         return SPACE
-    if not isinstance(table, Mapping) or len(table) >= _MOST_DIMENSIONS:
-        raise ValueError(f"a space must be a table of fewer than {_MOST_DIMENSIONS} parameters")
-    further = (axis_of(name, table[name])[0] for name in sorted(table))
+    if not isinstance(table, Mapping) or len(table) > MOST_FURTHER:
+        raise ValueError(f"a space must be a table of at most {MOST_FURTHER} parameters")
+    return _space(json.dumps(table))
+
+
+@lru_cache(maxsize=64)  # it is asked for once a row of what is read
+def _space(table: str) -> Space:
+    further = (axis_of(name, entry)[0] for name, entry in sorted(json.loads(table).items()))
     return Space(dimensions=(*SPACE.dimensions, *further))

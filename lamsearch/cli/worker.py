@@ -80,7 +80,8 @@ def worker(
             raise click.UsageError("--dask serves every study until it is told to leave: "
                                    "it takes neither NAME nor --exit-when-idle")  # fmt: skip
         timing = options.timing_arguments(checkpoint_seconds, lease_seconds, mixed=mixed_versions)
-        serve_on_cluster(dask, storage, data_dir, files, timing, _log.info)
+        with log.erring():
+            serve_on_cluster(dask, storage, data_dir, files, timing, _log.info)
         return
     settings = Settings(
         data_directory=options.data_directory(data_dir),

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter, minimum_filter
 
 from lamsearch.data.images import Contents, LabelledImages, Labels, Raw
 from lamsearch.data.moments import Order, chunks, moments
@@ -180,6 +179,8 @@ def _beyond(study: Study, x: Raw, part: _Part, image: ImageShape | None) -> Iter
     augment = study.most_varied
     if image is None or not augment.varies:
         return
+    from scipy.ndimage import maximum_filter, minimum_filter  # few studies vary images
+
     mean, std = (one.reshape(image.axes) for one in moments(x, part.train))
     bounds = [(x[rows].min(axis=0), x[rows].max(axis=0)) for rows in chunks(part.train, x.shape[1])]
     low = np.min([one for one, _ in bounds], axis=0).reshape(image.axes).astype(np.float64)

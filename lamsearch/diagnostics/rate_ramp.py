@@ -20,7 +20,7 @@ from lamsearch.diagnostics.rate_range import DIVERGED
 from lamsearch.results import STAGES, Curve, RateRamp, StageName
 from lamsearch.schedules import linear
 from lamsearch.space import Point, span
-from lamsearch.study import OPTIMISER_KEYS, Study, Training
+from lamsearch.study import Study, Training, laid_over
 from lamsearch.trainers import Splits
 from lamsearch.trainers.network import NetworkTrainer, evaluate
 
@@ -42,7 +42,7 @@ def point_of(study: Study) -> Point:
     """Return the final's given point, else the middle of what the first stage searches."""
     if study.final is not None and study.final.point is not None:
         return study.final.point
-    search = study.coarse or study.fine
+    search = study.search
     assert search is not None  # noqa: S101  # a rule of study files: λ is given or searched
     bounds = search.bounds or span(search.points or ())
     return tuple((low + high) / 2 for low, high in bounds)
@@ -132,16 +132,8 @@ def _training(study: Study, examples: int, low: float, high: float, epochs: int)
     asked = epochs * (examples // settings.batch_size)
     every = max(1, asked // _POINTS)
     half = max(1, asked // (2 * every)) * every
-    optimiser = {key: getattr(settings, key) for key in OPTIMISER_KEYS}
-    return Training(
-        batch_size=settings.batch_size,
-        eta_min=low,
-        eta_max=high,
-        step_size=half,
-        cycles=1,
-        sample_every=every,
-        **optimiser,
-    )
+    ramp = {"eta_min": low, "eta_max": high, "step_size": half, "cycles": 1, "sample_every": every}
+    return laid_over(settings, ramp)
 
 
 def _run(trainer: NetworkTrainer, every: int, too_much: float) -> Curve:

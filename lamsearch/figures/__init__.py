@@ -5,7 +5,7 @@ figure, by its object interface alone: no window system, no global state left ch
 """
 
 from lamsearch.figures.candidates import scores_over_space
-from lamsearch.figures.contour import contour, is_contour, what
+from lamsearch.figures.contour import contour, is_contour, is_drawn, what
 from lamsearch.figures.curves import SHOWN, has_curves, learning_curves
 from lamsearch.figures.importance import importance_bars
 from lamsearch.figures.plotly import stage_figure, stages_figure
@@ -17,6 +17,7 @@ __all__ = [
     "scores_over_space",
     "contour",
     "is_contour",
+    "is_drawn",
     "what",
     "importance_bars",
     "learning_curves",

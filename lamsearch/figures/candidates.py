@@ -45,7 +45,7 @@ def scores_over_space(record: StudyRecord) -> Figure:
     candidates are crowded into a corner of the whole, a second panel enlarges them. Where
     dimensions are several, each has a panel of its own.
     """
-    if len(record.space.dimensions) > 1:
+    if record.space.several:
         return slices(record)
     scores = {name: _drawable(candidate_scores(record, name)) for name in STAGES}
     whole = _whole_window(record, scores)

@@ -31,7 +31,7 @@ from lamsearch.figures.style import INK, new_figure, styled
 from lamsearch.points import listed
 from lamsearch.results import STAGES, StudyRecord, TrialState
 from lamsearch.statistics import Searched, searched
-from lamsearch.statistics.surface import MOST, floor_of, surface
+from lamsearch.statistics.surface import LEAST, MOST, floor_of, has_surface, surface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,6 +67,13 @@ def contour(record: StudyRecord, order: Sequence[int]) -> Figure | None:
     if record.space.dimensions[up].ordered:
         return _plane(record, found, across, up)
     return lines(record, found, across, up)
+
+
+def is_drawn(record: StudyRecord, found: Searched, order: Sequence[int]) -> bool:
+    """Whether the candidates that have a score are enough for the figure."""
+    if is_contour(record, order):
+        return has_surface(found.thinned(MOST), floor_of(found))
+    return len(found.points) >= LEAST
 
 
 def is_contour(record: StudyRecord, order: Sequence[int]) -> bool:

@@ -111,7 +111,7 @@ def _title(record: StudyRecord, stage: StageName, count: int) -> str:
 
 
 def _many(record: StudyRecord) -> str:
-    return record.space.symbol if len(record.space.dimensions) == 1 else nouns(record.space)
+    return record.space.symbol if not record.space.several else nouns(record.space)
 
 
 def _draw_candidate(
@@ -211,7 +211,7 @@ def _finish(
     for axes in panels:
         axes.margins(x=0.015)
     figure.align_ylabels(panels)
-    columns = 2 if len(record.space.dimensions) == 1 else 1
+    columns = 2 if not record.space.several else 1
     figure.legend(handles=_handles(record, shown), loc="outside lower center", ncols=columns)
 
 
@@ -235,7 +235,7 @@ def _label(record: StudyRecord, score: CandidateScore) -> str:
     if score.point is None:
         return f"candidate {score.candidate}"
     values = record.space.named_values(score.point, ".3g")
-    if len(record.space.dimensions) == 1:
+    if not record.space.several:
         values = f"{values} ({record.space.words(score.point, '.3f')})"
     label = verbatim(values).replace("-", "−")
     if score.n > 1:

@@ -27,7 +27,7 @@ _BARS_AT_MOST = 400  # bars of more candidates are a carpet, and their texts a l
 def stage_figure(record: StudyRecord, stage: StageName) -> str:
     """Scores over the space in one stage: validation with ± 1 standard error, and training."""
     scores = _drawable(record, stage)
-    if len(record.space.dimensions) > 1:
+    if record.space.several:
         title = f"{shortened(record.name)}/{stage}: {record.metric.title} over each dimension"
         return _sliced(f"{title}, ± 1 standard error", record, {stage: scores})
     traces = [_validation(record, stage, scores, "validation")]
@@ -48,7 +48,7 @@ def stage_figure(record: StudyRecord, stage: StageName) -> str:
 def stages_figure(record: StudyRecord) -> str:
     """Validation scores over the space through all stages, with ± 1 standard error."""
     title = f"{shortened(record.name)}: validation {record.metric.title} through the stages"
-    if len(record.space.dimensions) > 1:
+    if record.space.several:
         return _sliced(title, record, {stage: _drawable(record, stage) for stage in STAGES})
     traces = [
         _validation(record, stage, scores, f"{stage} ({len(scores)} {record.space.symbol})")

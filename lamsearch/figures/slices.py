@@ -41,7 +41,7 @@ def slices(record: StudyRecord) -> Figure:
     close = _close_heights(record, scores, heights)
     count = len(record.space.dimensions)
     rows = count if close is not None else -(-count // 2)
-    head = _title(record)
+    head, ends = _title(record), whole(record)
     with styled():
         row = _ROW if rows <= 3 else _MANY_ROWS
         figure = new_figure(_HEAD + 0.2 * head.count("\n") + _FOOT + row * rows)
@@ -52,6 +52,7 @@ def slices(record: StudyRecord) -> Figure:
             for column, window in enumerate((heights, close) if close else (heights,))
         ]
         for axes, index, window in panels:
+            set_axis(axes, axes.xaxis, record.space.dimensions[index], ends[index])
             _draw(axes, record, scores, index, window)
         for axes in grid[:, 0]:
             axes.set_ylabel(f"validation {record.metric.label}")
@@ -78,7 +79,6 @@ def _draw(
     axes: Axes, record: StudyRecord, scores: Scores, index: int, heights: tuple[float, float]
 ) -> None:
     dimension = record.space.dimensions[index]
-    set_axis(axes, axes.xaxis, dimension, whole(record)[index])
     axes.set_ylim(*heights)
     _shade_fine(axes, record, index)
     drawn = [name for name in STAGES if scores[name]]

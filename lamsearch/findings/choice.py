@@ -78,7 +78,7 @@ def far_words(record: StudyRecord) -> str:
     near, selected = nearest_trained(record), record.selected
     if near is None or near.point is None or selected is None:
         return ""
-    if len(record.space.dimensions) == 1:
+    if not record.space.several:
         return ""
     return f" (distance {points.distance(record.space, near.point, selected.point):.2g})"
 

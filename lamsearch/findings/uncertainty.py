@@ -142,7 +142,7 @@ def sentences(record: StudyRecord) -> Iterator[str]:
 def _named(record: StudyRecord, close: Sequence[Point], count: int) -> str:
     """Name the points that the choice cannot be distinguished from; of many the nearest few."""
     space = record.space
-    if len(space.dimensions) == 1:
+    if not space.several:
         return f"{space.label} = {', '.join(space.numbers(point, '.3f') for point in close)}"
     nearest = nearest_trained(record)
     at = close[0] if nearest is None or nearest.point is None else nearest.point

@@ -8,7 +8,7 @@ from lamsearch.findings import reproducibility, versions
 from lamsearch.findings.baseline import Baseline, baseline
 from lamsearch.findings.stages import deciding, finished
 from lamsearch.results import STAGES, StageRecord, StudyRecord, TrialState
-from lamsearch.statistics import candidate_scores, validation_images, wilson95
+from lamsearch.statistics import best_score, validation_images, wilson95
 
 
 def warnings(record: StudyRecord) -> list[str]:
@@ -54,7 +54,7 @@ def _no_better(record: StudyRecord) -> Iterator[str]:
     if stage is None or found is None or found.validation is None or not finished(stage):
         return
     examples = validation_images(record, stage.name)
-    best = next((s for s in candidate_scores(record, stage.name) if s.mean is not None), None)
+    best = best_score(record, stage.name)
     if best is None or best.mean is None or examples is None:
         return
     if wilson95(best.mean, examples)[0] <= found.validation:

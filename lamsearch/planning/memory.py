@@ -7,19 +7,19 @@ Refuses to know who will train: workers may be elsewhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise, product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lamsearch import data
 from lamsearch.results import StageName
 from lamsearch.study import Network, Study, Training, laid_over
+from lamsearch.trainers.network.rules import rule_of
 
 Table = TypeVar("Table", Network, Training)
 
 _FLOAT32 = 4
-_MOMENTS = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}  # numbers per weight
 _CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")  # a container's own limit
 
 
@@ -42,12 +42,11 @@ def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
     settings = study.settings_of(stage)
     seen = settings.components or features
     each = seen * (1 + data.keeps_mirrored(study, stage))  # numbers kept of an example
-    axes = {} if (search := study.coarse or study.fine) is None else search.axes
-    networks = _tables(study.network, axes)
+    networks = _tables(study, study.network, "hidden", "batch_norm")
+    trainings = _tables(study, settings.training, "batch_size", "optimiser")
     cohort = max(
         _of_cohort(network, training, study.cohort, (seen, *network.units, classes))
-        for network in networks
-        for training in _tables(settings.training, axes)
+        for network, training in product(networks, trainings)
     )
     return _FLOAT32 * (cohort + study.pool_size * each)
 
@@ -55,17 +54,17 @@ def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
 def _of_cohort(network: Network, training: Training, models: int, sizes: tuple[int, ...]) -> int:
     """Weights, a copy, the optimiser's moments, a mini-batch with its activations: the least."""
     weights = sum(above * below for above, below in pairwise(sizes))
-    copies = 2 + _MOMENTS[training.optimiser]
+    copies = 2 + len(rule_of(training).moments)
     buffers = 3 if network.batch_norm else 2
     batch = sizes[0] + buffers * models * sum(sizes[1:])
     return copies * models * weights + training.batch_size * batch
 
 
-def _tables(table: Table, axes: Mapping[str, Mapping[str, Any]]) -> list[Table]:
-    """A table with each of the values that are searched of its keys, of an interval its ends."""
-    keys = [key for key in type(table).model_fields if key in axes]
-    ends = product(*(next(iter(axes[key].values())) for key in keys))
-    return [laid_over(table, dict(zip(keys, values, strict=True))) for values in ends]
+def _tables(study: Study, table: Table, *keys: str) -> list[Table]:
+    """A table with each of the values that are searched of these of its keys."""
+    searched = {key: values for key in keys if (values := study.searched(key))}
+    ends = product(*searched.values())
+    return [laid_over(table, dict(zip(searched, values, strict=True))) for values in ends]
 
 
 def _here() -> int:

@@ -29,7 +29,7 @@ def _point(record: StudyRecord) -> Fact:
     if selected is None:
         return Fact(label=f"Chosen {points.noun(space)}", value=_unknown(record))
     label = f"{'Given' if selected.score is None else 'Chosen'} {points.noun(space)}"
-    one, rule = len(space.dimensions) == 1, f"rule: {one_line(selected.rule)}"
+    one, rule = not space.several, f"rule: {one_line(selected.rule)}"
     detail = f"{space.words(selected.point)}; {rule}" if one else rule
     value = space.value_words(selected.point)
     return Fact(label=label, value=value, detail=detail, wide=not one)
@@ -41,7 +41,7 @@ def _validation(record: StudyRecord) -> Fact:
         return Fact(label=label, value=_unknown(record))
     score = chosen_score(record)
     if score is None:
-        one = len(record.space.dimensions) == 1
+        one = not record.space.several
         given = f"{record.space.symbol if one else 'the point'} was given, not selected"
         return Fact(label=label, value="–", detail=given)
     return Fact(label=score.label, value=score.value, detail=score.detail)

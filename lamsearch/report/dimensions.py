@@ -13,7 +13,7 @@ from lamsearch import points
 from lamsearch.report.tables import Table
 from lamsearch.results import STAGES, StageName, StudyRecord
 from lamsearch.space import Bounds, Dimension, Point, Scale, Space
-from lamsearch.statistics import Importances, candidate_scores, importances
+from lamsearch.statistics import Importances, best_score, importances
 
 _SCALES = {
     Scale.LINEAR: "linear", Scale.LOG10: "logarithmic", Scale.LOG: "logarithmic",
@@ -22,14 +22,9 @@ _SCALES = {
 _ROUGH = 20  # trials per dimension, below which importances are rough
 
 
-def several(record: StudyRecord) -> bool:
-    """Whether more than one dimension is searched."""
-    return len(record.space.dimensions) > 1
-
-
 def searched_table(record: StudyRecord) -> Table | None:
     """Return a row per dimension: its scale, each stage's bounds, its best, what was chosen."""
-    if not several(record):
+    if not record.space.several:
         return None
     found = [(name, record.stages[name]) for name in STAGES if name in record.stages]
     bounds = {name: one.bounds for name, one in found if one.bounds is not None}
@@ -56,7 +51,7 @@ def searched_table(record: StudyRecord) -> Table | None:
 
 def importance_table(record: StudyRecord) -> Table | None:
     """Return a row per dimension, the most important first, with each evaluator's share."""
-    if not several(record):
+    if not record.space.several:
         return None
     found = importances(record)
     if not found.evaluated:
@@ -74,7 +69,7 @@ def importance_table(record: StudyRecord) -> Table | None:
 
 def importance_sentences(record: StudyRecord) -> Iterator[str]:
     """Say what the importances are, what they rest on, and how far to trust them."""
-    if not several(record):
+    if not record.space.several:
         return
     found = importances(record)
     if found.why is not None:
@@ -93,10 +88,8 @@ def importance_sentences(record: StudyRecord) -> Iterator[str]:
     yield from _caveats(record, found)
 
 
-def importance_line(record: StudyRecord) -> str | None:
-    """Return the importances in a line for a terminal: the first evaluator's; None in one."""
-    if not several(record):
-        return None
+def importance_line(record: StudyRecord) -> str:
+    """Return the importances in a line for a terminal: the first evaluator's."""
     found = importances(record)
     if not found.evaluated:
         return f"There are no importances: {found.why}."
@@ -140,7 +133,7 @@ def _ends(dimension: Dimension, low: float, high: float) -> list[Any]:
 
 
 def _best(record: StudyRecord, name: StageName) -> Point | None:
-    first = next((one for one in candidate_scores(record, name) if one.mean is not None), None)
+    first = best_score(record, name)
     return None if first is None else first.point
 
 

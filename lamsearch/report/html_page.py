@@ -6,7 +6,9 @@ Refuses to trust text from outside: the template escapes every value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lamsearch import points
 from lamsearch.report import answer, dimensions, snapshots, view
@@ -14,6 +16,9 @@ from lamsearch.report.lines import one_line
 from lamsearch.report.rendering import RenderedFigure, figures
 from lamsearch.report.settings import settings_toml
 from lamsearch.results import STAGES, StudyRecord
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _TEMPLATE = "page.html.jinja"
 _SHOWN = 10
@@ -31,13 +36,7 @@ def page(
         drawn: its figures, where they are at hand.
         links: text and address of what a server has beside the page.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    return environment.get_template(_TEMPLATE).render(
+    return _template().render(
         title=points.title(record.space, one_line(record.name)),
         status=view.status(record),
         failed=record.failure is not None,
@@ -66,3 +65,14 @@ def page(
             *view.computing(record),
         ],
     )
+
+
+@cache  # a server renders many pages
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return environment.get_template(_TEMPLATE)

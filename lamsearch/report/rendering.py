@@ -19,7 +19,6 @@ from lamsearch.figures import (
     render,
     scores_over_space,
 )
-from lamsearch.report import dimensions
 from lamsearch.report.titles import titles
 from lamsearch.report.view import curve_stage, scores_name
 from lamsearch.results import StudyRecord
@@ -50,7 +49,7 @@ class RenderedFigure:
 
 def figures(record: StudyRecord) -> Iterator[RenderedFigure]:
     """Draw scores over what is searched and, once there are any, learning curves."""
-    if dimensions.several(record):
+    if record.space.several:
         yield from _several(record)
     else:
         yield _scores(record)

@@ -60,7 +60,7 @@ def document(record: StudyRecord) -> dict[str, Any]:
         "failure": record.failure,
         "search_ended": record.search_ended,
     }
-    if dimensions.several(record):
+    if record.space.several:
         whole["importances"] = dimensions.importance_document(record)
     return whole
 
@@ -103,7 +103,7 @@ def _stage(name: StageName, record: StudyRecord) -> dict[str, Any]:
         else {"planned": updates.planned, "trained": updates.trained},
         "trials": [_trial(record, trial) for trial in sorted_trials(stage)],
     }
-    if dimensions.several(record) and stage is not None and stage.bounds is not None:
+    if record.space.several and stage is not None and stage.bounds is not None:
         found["bounds"] = dimensions.bounds_document(record.space, stage.bounds)
     return found
 
@@ -117,7 +117,7 @@ def _params(record: StudyRecord, point: Point) -> dict[str, Any]:
 def _named(record: StudyRecord, point: Point) -> dict[str, Any]:
     """A point in a list of points: its λ, and where dimensions are several all of it."""
     found: dict[str, Any] = {"log10_lambda": finite(point[0])}
-    return found | ({"params": _params(record, point)} if dimensions.several(record) else {})
+    return found | ({"params": _params(record, point)} if record.space.several else {})
 
 
 def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _uncertainty(record: StudyRecord) -> dict[str, Any]:
     """What the choice (or the nearest trained one) cannot be distinguished from, in numbers."""
     near, rest = nearest_trained(record), uncertainty.not_carried(record)
     at = {}
-    if dimensions.several(record) and near is not None and near.point is not None:
+    if record.space.several and near is not None and near.point is not None:
         at = {"compared_params": _params(record, near.point)}
     return {
         **at,

@@ -8,12 +8,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from lamsearch.figures import candidate_scores
 from lamsearch.findings import score_words
 from lamsearch.report import dimensions, view
 from lamsearch.report.answer import facts
 from lamsearch.report.lines import one_line
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
+from lamsearch.statistics import best_score
 
 _WIDTH = 80
 _ROW = "{:<10}{:>8}{:>10}{:>8}{:>8}{:>15}{:>21}"
@@ -28,7 +28,7 @@ def summary(record: StudyRecord) -> str:
     lines.append(_row(record, *head))
     lines += [_stage(record, name) for name in STAGES if _belongs(record, name)]
     lines.append("")
-    if dimensions.several(record):
+    if record.space.several:
         lines += [*_several(record), ""]
     for fact in facts(record):
         lines += _wrapped(f"{fact.label}: {fact.value}", fact.detail)
@@ -47,7 +47,7 @@ def _stage(record: StudyRecord, name: StageName) -> str:
     stage = record.stages.get(name)
     if stage is None:
         return f"{name:<10}  not planned yet"
-    best = next((s for s in candidate_scores(record, name) if s.mean is not None), None)
+    best = best_score(record, name)
     at = "-" if best is None or best.point is None else record.space.numbers(best.point)
     states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
     counts = [stage.count(state) for state in states]
@@ -57,7 +57,7 @@ def _stage(record: StudyRecord, name: StageName) -> str:
 
 def _row(record: StudyRecord, *cells: object) -> str:
     """A row of the stages' table; where dimensions are several the best points stand below it."""
-    if dimensions.several(record):
+    if record.space.several:
         return _ROW_OF_SEVERAL.format(*cells[:5], cells[6])
     return _ROW.format(*cells)
 
@@ -65,12 +65,10 @@ def _row(record: StudyRecord, *cells: object) -> str:
 def _several(record: StudyRecord) -> Iterator[str]:
     """Where each stage's best is, and which dimension matters."""
     for name in STAGES[:3]:
-        found = candidate_scores(record, name)
-        best = next((one for one in found if one.mean is not None), None)
+        best = best_score(record, name)
         if best is not None and best.point is not None:
             yield from _wrapped(f"Best of {name}: {record.space.named_values(best.point)}")
-    line = dimensions.importance_line(record)
-    yield from _wrapped(line) if line is not None else ()
+    yield from _wrapped(dimensions.importance_line(record))
 
 
 def _wrapped(text: str, detail: str = "") -> Iterator[str]:

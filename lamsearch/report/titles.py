@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamsearch.figures import is_contour, what
-from lamsearch.report import dimensions, view
+from lamsearch.figures import is_contour, is_drawn, what
+from lamsearch.report import view
 from lamsearch.results import StudyRecord
 from lamsearch.statistics import importances, searched
-from lamsearch.statistics.surface import LEAST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class Title:
 
 def titles(record: StudyRecord) -> Iterator[Title]:
     """Return those of the figures that a record has beside its learning curves, in their order."""
-    if not dimensions.several(record):
+    if not record.space.several:
         return
     title = record.metric.title
     symbols = ", ".join(one.symbol for one in record.space.dimensions)
@@ -37,7 +36,7 @@ def titles(record: StudyRecord) -> Iterator[Title]:
         "the numbers are in the tables below",
     )
     found, known = searched(record), importances(record)
-    if found is not None and len(found.points) >= LEAST:
+    if found is not None and is_drawn(record, found, known.order):
         names = what(record, known.order)
         kind = "areas of colour" if is_contour(record, known.order) else "a line for each choice"
         yield Title(

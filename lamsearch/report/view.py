@@ -18,11 +18,11 @@ from lamsearch.findings import (
     versions,
     warnings,
 )
-from lamsearch.report.dimensions import several
 from lamsearch.report.lines import one_line
 from lamsearch.report.tables import Table
 from lamsearch.report.updates import stage_updates
 from lamsearch.results import SEARCHING, STAGES, StageName, StudyRecord, StudyState, TrialState
+from lamsearch.statistics import best_score
 
 _CLASSES_AT_MOST = 20  # a wider table is read by nobody
 
@@ -78,9 +78,10 @@ def _ended_early(record: StudyRecord) -> Iterator[str]:
 
 def overview(record: StudyRecord) -> Table:
     """Return a row per stage of the study: how many trials, how they ended, the best."""
+    whose = "best" if record.space.several else "its"
     head = ("stage", "trials", "complete", "failed", "pruned",
             *_where(record, f"{record.space.label} from … to", f"best {record.space.label}"),
-            f"{'best' if several(record) else 'its'} validation {record.metric.title}")  # fmt: skip
+            f"{whose} validation {record.metric.title}")  # fmt: skip
     names = [name for name in STAGES if name in record.settings or name in record.stages]
     return Table(title="Stages", head=head, rows=tuple(_stage_row(record, n) for n in names))
 
@@ -219,7 +220,7 @@ def _stage_row(record: StudyRecord, name: StageName) -> tuple[str, ...]:
     stage = record.stages.get(name)
     if stage is None:
         return (name, "not planned yet", *_where(record, "–", "–"), *["–"] * 4)
-    best = next((s for s in candidate_scores(record, name) if s.mean is not None), None)
+    best = best_score(record, name)
     states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
     return (
         name,
@@ -227,7 +228,7 @@ def _stage_row(record: StudyRecord, name: StageName) -> tuple[str, ...]:
         *(str(stage.count(state)) for state in states),
         *_where(
             record,
-            "–" if stage.bounds is None else points.bounds_words(record.space, stage.bounds),
+            "–" if stage.bounds is None else points.bounds_words(stage.bounds),
             "–" if best is None or best.point is None else record.space.numbers(best.point),
         ),
         "–" if best is None else score_words(record, best),
@@ -236,7 +237,7 @@ def _stage_row(record: StudyRecord, name: StageName) -> tuple[str, ...]:
 
 def _where(record: StudyRecord, *cells: str) -> tuple[str, ...]:
     """Return cells on the one dimension; where they are several a table of their own has them."""
-    return () if several(record) else cells
+    return () if record.space.several else cells
 
 
 def _candidate_row(record: StudyRecord, score: CandidateScore) -> tuple[str, ...]:

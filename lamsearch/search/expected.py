@@ -16,6 +16,8 @@ from lamsearch.search.plan import StagePlan, plan_candidates, plan_search
 from lamsearch.space import Bounds, Point
 from lamsearch.study import Study
 
+_MOST = 1000  # points that stand for all that may be drawn
+
 
 def expected(study: Study, stage: StageName, splitting: Collection[str] = ()) -> StagePlan:
     """Return the plan of a stage with all its rounds, extensions apart.
@@ -54,14 +56,13 @@ def _spread(study: Study, splitting: Collection[str]) -> list[Point]:
     for dimension, (low, high) in zip(study.space.dimensions, _searched(study), strict=True):
         middle = (low + high) / 2
         if dimension.name in splitting and dimension.whole:
-            found.append([low + k for k in range(int(high - low) + 1)])
+            found.append([low + k for k in range(min(int(high - low) + 1, _MOST))])
         else:
             found.append([float(round(middle)) if dimension.whole else middle])
-    return list(islice(product(*found), 1000))
+    return list(islice(product(*found), _MOST))
 
 
 def _searched(study: Study) -> Bounds:
     """The bounds of the first search; those of given candidates, or of a given λ, do not matter."""
-    search = study.coarse or study.fine
-    bounds = None if search is None else search.bounds
+    bounds = None if study.search is None else study.search.bounds
     return bounds or ((-1.0, 1.0),) * len(study.space.dimensions)

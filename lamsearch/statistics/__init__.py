@@ -30,6 +30,7 @@ from lamsearch.statistics.errors import (
 from lamsearch.statistics.exclusion import Dropped, SeedNoise, dropped, seed_noise
 from lamsearch.statistics.importances import Importances, Shares, importances
 from lamsearch.statistics.scores import (
+    best_score,
     candidate_scores,
     cycle_length,
     differing,
@@ -51,6 +52,7 @@ __all__ = [
     "Shares",
     "bias",
     "binomial_error",
+    "best_score",
     "candidate_scores",
     "cycle_length",
     "differences",

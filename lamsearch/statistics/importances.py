@@ -8,8 +8,9 @@ used; they see coordinates, so that a decade counts as a decade.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from lamsearch.statistics.searched import Searched, searched
 if TYPE_CHECKING:
     from optuna.importance import BaseImportanceEvaluator
 
+_ONE = threading.Lock()  # what many ask for at once is evaluated for the first of them
 LEAST = 10  # trials, and five more for each dimension beyond two
 _BEST = 8  # trials that are the best ones, where a tenth of all is fewer
 _TREES = 32
@@ -79,19 +81,15 @@ def importances(record: StudyRecord) -> Importances:
     known = Importances(stages=found.stages, left_out=found.left_out, trials=count)
     why = _lack(found, space, least)
     if why is not None:
-        return Importances(**{**_fields(known), "why": why})
+        return replace(known, why=why)
     kinds = tuple((one.name, None if one.ordered else len(one.choices)) for one in space.dimensions)
-    evaluated = _evaluated(kinds, found)
-    return Importances(**{**_fields(known), "evaluated": evaluated})
+    with _ONE:
+        return replace(known, evaluated=_evaluated(kinds, found))
 
 
 def least_trials(space: Space) -> int:
     """Return how many complete trials importances need at least."""
     return LEAST + 5 * max(0, len(space.dimensions) - 2)
-
-
-def _fields(known: Importances) -> dict[str, Any]:
-    return {"stages": known.stages, "left_out": known.left_out, "trials": known.trials}
 
 
 def _lack(found: Searched, space: Space, least: int) -> str | None:

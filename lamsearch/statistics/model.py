@@ -170,7 +170,7 @@ def propose(
     bound = fitted.mean + _EXPLORE * fitted.sd
     steps = [1.0 if not one.ordered else _APART * one.unit for one in space.dimensions]
     # of one dimension they have been rounded past an end since the first version
-    several = len(space.dimensions) > 1
+    several = space.several
     ends = span([tuple(map(float, one)) for one in fitted.grid]) if several else (_ANYWHERE,)
     taken, found = list(tried), list[Point]()
     for index in np.argsort(-bound, kind="stable"):

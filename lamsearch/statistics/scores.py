@@ -21,6 +21,11 @@ def candidate_scores(record: StudyRecord, name: StageName) -> list[CandidateScor
     return [] if stage is None else score_candidates(stage, validation_images(record, name))
 
 
+def best_score(record: StudyRecord, name: StageName) -> CandidateScore | None:
+    """Return the first of `candidate_scores` that has a mean: the stage's best, if it has one."""
+    return next((one for one in candidate_scores(record, name) if one.mean is not None), None)
+
+
 def validation_images(record: StudyRecord, name: StageName) -> int | None:
     """Return how many examples the stage validates with, None where the settings do not say.
 

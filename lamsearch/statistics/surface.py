@@ -46,6 +46,11 @@ def floor_of(found: Searched) -> float:
     return max(float(scores.min()), best - _DEPTH * (best - float(np.median(scores))))
 
 
+def has_surface(found: Searched, floor: float) -> bool:
+    """Whether there is something to fit: enough candidates, and scores above the floor."""
+    return len(found.scores) >= LEAST and max(found.scores) > max(floor, min(found.scores))
+
+
 def surface(
     found: Searched,
     space: Space,
@@ -55,16 +60,13 @@ def surface(
 ) -> Surface | None:
     """Fit scores over some ordered dimensions alone, at the points of ``grid`` (points, some).
 
-    What the other dimensions do to the score is noise to it. None where candidates are few.
+    What the other dimensions do to the score is noise to it. None without `has_surface`.
     """
+    if not has_surface(found, floor):
+        return None
     points = np.array([[point[one] for one in dimensions] for point in found.points])
     used = np.maximum(np.array(found.scores, dtype=np.float64), floor)
-    if len(used) < LEAST:
-        return None
-    spread = float(used.std())
-    if spread == 0.0:
-        return None
-    centre = float(used.mean())
+    centre, spread = float(used.mean()), float(used.std())
     units = [space.dimensions[one].unit for one in dimensions]
     mean, sd = _fitted(points, (used - centre) / spread, units, grid)
     return Surface(mean=centre + spread * mean, known=1.0 - np.minimum(sd, 1.0) ** 2)

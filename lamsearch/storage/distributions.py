@@ -7,7 +7,6 @@ where a trial is kept.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from optuna.distributions import (
@@ -18,6 +17,7 @@ from optuna.distributions import (
 )
 from optuna.trial import Trial
 
+from lamsearch.axes import recorded
 from lamsearch.space import Bounds, Dimension, Interval, Point, Scale, Space
 
 
@@ -27,7 +27,7 @@ def distribution(dimension: Dimension, interval: Interval) -> BaseDistribution:
     A choice has all of its values, wherever it is drawn: Optuna refuses others later on.
     """
     if dimension.scale is Scale.CHOICE:
-        return CategoricalDistribution([_plain(one) for one in dimension.choices])
+        return CategoricalDistribution([recorded(one) for one in dimension.choices])
     low, high = map(dimension.named, interval)
     if dimension.scale is Scale.INTEGER:
         return IntDistribution(low, high)
@@ -43,7 +43,7 @@ def interval_of(dimension: Dimension, known: BaseDistribution | None) -> Interva
 
 def parameter(dimension: Dimension, coordinate: float) -> Any:
     """Return what Optuna has under a dimension's name at a coordinate."""
-    return _plain(dimension.named(coordinate))
+    return recorded(dimension.named(coordinate))
 
 
 def parameters(space: Space, point: Point) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def suggested(trial: Trial, space: Space, bounds: Bounds) -> Point:
 def _suggested(trial: Trial, dimension: Dimension, interval: Interval) -> float:
     name = dimension.name
     if dimension.scale is Scale.CHOICE:
-        choices = [_plain(one) for one in dimension.choices]
+        choices = [recorded(one) for one in dimension.choices]
         return float(choices.index(trial.suggest_categorical(name, choices)))
     low, high = map(dimension.named, interval)
     if dimension.scale is Scale.INTEGER:
@@ -70,8 +70,3 @@ def _suggested(trial: Trial, dimension: Dimension, interval: Interval) -> float:
     if dimension.scale is not Scale.LOG:
         return found
     return min(max(dimension.coordinate(found), interval[0]), interval[1])
-
-
-def _plain(value: Any) -> Any:
-    """A value that Optuna's storages keep as it is."""
-    return json.dumps(value) if isinstance(value, (list, tuple)) else value

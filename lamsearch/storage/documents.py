@@ -83,7 +83,7 @@ def chosen_point(value: Mapping[str, Any], space: Space) -> Point:
         KeyError: It has none.
         ValueError: It is none of that space.
     """
-    named = value if len(space.dimensions) == 1 else value[_COORDINATES]
+    named = value if not space.several else value[_COORDINATES]
     point = space.point(named)
     space.check(tuple(map(_number, point)))
     return point
@@ -91,7 +91,7 @@ def chosen_point(value: Mapping[str, Any], space: Space) -> Point:
 
 def chosen_entry(value: Mapping[str, Any], space: Space) -> dict[str, Any]:
     """Return what a digest is made of for the point of a choice, whatever stands there."""
-    names = [_COORDINATES] if len(space.dimensions) > 1 else []
+    names = [_COORDINATES] if space.several else []
     return {name: value.get(name) for name in (*names, space.dimensions[0].name)}
 
 

@@ -51,6 +51,8 @@ def present(transaction: Transaction, study: str, study_id: str | None = None) -
     row = transaction.execute(query.where(studies.c.name == study)).first()
     if row is None or study_id not in (None, row.id):
         raise deleted(study)
+    if row.halted not in (None, PAUSED, CANCELLED):
+        raise ValueError(f"a study is halted as {PAUSED} or {CANCELLED}, got {row.halted!r}")
     ended = row.finished is not None or row.failure is not None
     return Present(
         now=float(row.now),

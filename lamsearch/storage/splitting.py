@@ -15,7 +15,7 @@ def splitting_of(study: Study) -> frozenset[str]:
     Raises:
         InputError: The study's trainer is not registered here, or cannot be loaded.
     """
-    if len(study.space.dimensions) == 1:
+    if not study.space.several:
         return frozenset()
     from lamsearch.trainers import splitting
 

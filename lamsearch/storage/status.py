@@ -212,7 +212,7 @@ def _points(
 
 def _points_query(name: str, dialect: str, space: Space) -> sa.Select[Any]:
     """The database joins what lies near each other: 10,000 trials stay few."""
-    several = len(space.dimensions) > 1  # two candidates may have one λ
+    several = space.several  # two candidates may have one λ
     means = candidate_means([name], dialect, space.dimensions[0].name, apart=several)
     cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]
     return sa.select(

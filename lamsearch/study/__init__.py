@@ -18,7 +18,7 @@ from lamsearch.study.reading import (
     parse_study,
     read_study,
 )
-from lamsearch.study.sections import OPTIMISER_KEYS, Network, OptimiserName, Training
+from lamsearch.study.sections import Network, OptimiserName, Training
 from lamsearch.study.settings import StageSettings, recorded_settings
 from lamsearch.study.sources import SOURCES, source_of
 from lamsearch.study.stages import Coarse, Final, Finalists, Fine
@@ -27,7 +27,7 @@ __all__ = [
     "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
     "cautions", "issues_with", "laid_over", "differences", "json_schema", "issues_of",
     "StageSettings", "recorded_settings",
-    "OPTIMISER_KEYS", "OptimiserName", "Data", "Augment", "Network", "Training",
+    "OptimiserName", "Data", "Augment", "Network", "Training",
     "Coarse", "Fine", "Finalists", "Final", "Limits",
     "SOURCES", "source_of", "Assigned", "ImageShape", "Sizes",
 ]  # fmt: skip

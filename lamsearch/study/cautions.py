@@ -25,9 +25,11 @@ def cautions(study: Study) -> list[str]:
         given = _log10_lambdas(study, stage)
         found += _linear(stage, given)
         found += _narrow(study, stage)
-        found += _unstable(_fastest(study, stage), stage, given)
+        optimisers = study.searched("optimiser") or (study.training_of(stage).optimiser,)
+        if set(optimisers) != {"adam"}:  # which divides by the gradient's size
+            found += _unstable(_fastest(study, stage), stage, given)
         found += _vanishing(study.training_of(stage), stage)
-        found += _decoupled(study.training_of(stage))
+        found += _decoupled(optimisers)
     return list(dict.fromkeys(found))
 
 
@@ -65,10 +67,8 @@ def _narrow(study: Study, stage: StageName) -> Iterator[str]:
 
 def _fastest(study: Study, stage: StageName) -> Training:
     """A stage's training at the highest rate that is searched, where rates are."""
-    training, search = study.training_of(stage), study.coarse or study.fine
-    axis = None if search is None else search.space.get("eta_max")
-    given = () if axis is None else (axis.log or axis.uniform or axis.choice or ())
-    rates = [one for one in given if isinstance(one, (int, float))]
+    training = study.training_of(stage)
+    rates = [one for one in study.searched("eta_max") if isinstance(one, (int, float))]
     return training.model_copy(update={"eta_max": float(max(rates))}) if rates else training
 
 
@@ -76,7 +76,7 @@ def _unstable(
     training: Training, stage: StageName, given: tuple[str, Sequence[float]]
 ) -> Iterator[str]:
     """Weight decay multiplies weights by 1 − 2ηλ, whose size is above 1 where ηλ is."""
-    if not given[1] or training.optimiser == "adam":  # which divides by the gradient's size
+    if not given[1]:
         return
     product = training.eta_max * 10.0 ** max(given[1])
     if product > 1:
@@ -97,8 +97,8 @@ def _vanishing(training: Training, stage: StageName) -> Iterator[str]:
         )
 
 
-def _decoupled(training: Training) -> Iterator[str]:
-    if training.optimiser == "adamw":
+def _decoupled(optimisers: Sequence[object]) -> Iterator[str]:
+    if "adamw" in optimisers:
         yield (
             "adamw multiplies weights by 1 - 2*eta*λ apart from the cost: its λ compares with no "
             "other optimiser's, and the curves of the cost show a penalty that it does not descend"

@@ -12,13 +12,13 @@ from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 from lamsearch.errors import StudyFileError
 from lamsearch.metrics import DEFAULT_METRIC, METRICS
 from lamsearch.registries import checked
-from lamsearch.results import SEARCHING, STAGES, StageName
+from lamsearch.results import STAGES, StageName
 from lamsearch.space import Space, space_of
 from lamsearch.study.augment import Augment
 from lamsearch.study.checks import all_issues, feature_issues
 from lamsearch.study.data import Data, ImageShape
 from lamsearch.study.limits import Limits, seconds_of
-from lamsearch.study.sections import Network, Section, Trainer, Training
+from lamsearch.study.sections import MOST, Network, Section, Trainer, Training
 from lamsearch.study.settings import StageSettings, stage_settings
 from lamsearch.study.stages import Coarse, Final, Finalists, Fine
 
@@ -81,8 +81,17 @@ class Study(Section):
     @property
     def space(self) -> Space:
         """What is searched."""
-        search = self.coarse or self.fine
-        return space_of({} if search is None else {"coarse": {"space": search.axes}})
+        return space_of({} if self.search is None else {"coarse": {"space": self.search.axes}})
+
+    @property
+    def search(self) -> Coarse | Fine | None:
+        """The first stage that searches, whose table names what is searched beside λ."""
+        return self.coarse or self.fine
+
+    def searched(self, name: str) -> tuple[Any, ...]:
+        """Return the values of what is searched beside λ: all choices, or both ends; else none."""
+        axes = {} if self.search is None else self.search.axes
+        return tuple(chain(*axes.get(name, {}).values()))
 
     @property
     def pool_size(self) -> int:
@@ -108,11 +117,6 @@ class Study(Section):
         """What ends the search early."""
         seconds = None if self.time_limit is None else seconds_of(self.time_limit)
         return Limits(time_limit=self.time_limit, seconds=seconds, target=self.target)
-
-    @property
-    def searching(self) -> tuple[StageName, ...]:
-        """The stages that search: those before the candidates are compared once more."""
-        return tuple(name for name in self.stages if name in SEARCHING)
 
     def settings_of(self, stage: StageName) -> StageSettings:
         """Return all that a stage is trained with."""
@@ -140,11 +144,14 @@ class Study(Section):
 
     @property
     def most_varied(self) -> Augment:
-        """All that any of its trainings may do to images: what its data must allow, and have."""
-        axes = {} if (search := self.coarse or self.fine) is None else search.axes
-        flips, shifts = (chain(*axes.get(key, {}).values()) for key in ("flip", "shift"))
+        """All that any of its trainings may do to images: what its data must allow, and have.
+
+        What else is searched under these names is no such thing, and said by who checks it.
+        """
         own = self.augment
-        return Augment(flip=own.flip or any(flips), shift=max(own.shift, *shifts, 0))
+        shifts = [one for one in self.searched("shift") if type(one) is int and one <= MOST]
+        flips = any(one is True for one in self.searched("flip"))
+        return Augment(flip=own.flip or flips, shift=max(own.shift, *shifts, 0))
 
     def check_image(self, image: ImageShape | None) -> None:
         """Check what varies images against what the data were found to be.

@@ -158,6 +158,3 @@ class Training(Section):
         if self.eta_min > self.eta_max:
             rule = f"must be at most eta_max = {self.eta_max!r}"
             yield Issue(where="training.eta_min", rule=rule, value=self.eta_min)
-
-
-OPTIMISER_KEYS = ("optimiser", "momentum", "beta2", "epsilon")

@@ -11,9 +11,7 @@ from typing import Any
 
 from lamsearch.axes import axis_of
 from lamsearch.errors import Issue
-from lamsearch.space import Bounds
-
-_MOST = 15
+from lamsearch.space import MOST_FURTHER, Bounds
 
 
 def bounds_of(space: Mapping[str, Mapping[str, Any]]) -> Bounds:
@@ -23,8 +21,10 @@ def bounds_of(space: Mapping[str, Mapping[str, Any]]) -> Bounds:
 
 def space_issues(where: str, space: Mapping[str, Mapping[str, Any]]) -> Iterator[Issue]:
     """Yield what is wrong with each of a table's parameters; ``where`` is the table."""
-    if len(space) > _MOST:
-        yield Issue(where=where, rule=f"must have at most {_MOST} parameters", value=len(space))
+    if len(space) > MOST_FURTHER:
+        yield Issue(
+            where=where, rule=f"must have at most {MOST_FURTHER} parameters", value=len(space)
+        )
     for name, entry in space.items():
         try:
             axis_of(name, entry)

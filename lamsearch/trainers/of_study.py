@@ -37,7 +37,7 @@ def splitting(study: Study) -> frozenset[str]:
     Raises:
         InputError: The study's trainer is not registered here, or cannot be loaded.
     """
-    return splitting_of(study, kind_of(study)) if len(study.space.dimensions) > 1 else frozenset()
+    return splitting_of(study, kind_of(study)) if study.space.several else frozenset()
 
 
 def settings(study: Study, stage: StageName, points: Sequence[Point]) -> tuple[BaseModel, Training]:

@@ -269,3 +269,7 @@ class TrainerKind:
         if not _NAME.fullmatch(self.name):
             rule = "must be lower-case letters, digits, '-' and '_', the first a letter"
             raise ValueError(f"a trainer's name {rule}, got {self.name!r}")
+        for name, parameter in self.searchable.items():
+            if name in Augment.model_fields and parameter.table != "augment":
+                rule = f"must not be named as a key of [augment], got {name!r}"
+                raise ValueError(f"a parameter of trainer {self.name!r} {rule}")

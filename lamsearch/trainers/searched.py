@@ -85,7 +85,7 @@ def options_of(study: Study, kind: TrainerKind, tables: Mapping[str, Any]) -> Ba
 
 def searched_issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
     """Yield what is wrong with what a study searches beside λ."""
-    search = study.coarse or study.fine
+    search = study.search
     if search is None or not search.space:
         return
     where = f"{'coarse' if study.coarse else 'fine'}.space"
@@ -118,9 +118,9 @@ def _own_issues(
     for value in numbers:
         if not isinstance(value, bool) and not low <= value <= high:
             yield Issue(where=place, rule=f"must lie between {low:g} and {high:g}", value=value)
-    for stage in study.stages:
-        if getattr(getattr(study, stage), parameter.name, None) is not None:
-            given = getattr(getattr(study, stage), parameter.name)
+    overridden = study.stages if parameter.table == "training" else ()
+    for stage in overridden:
+        if (given := getattr(getattr(study, stage), parameter.name, None)) is not None:
             rule = f"must not be given where {where} searches it"
             yield Issue(where=f"{stage}.{parameter.name}", rule=rule, value=given)
 

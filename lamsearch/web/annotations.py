@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-from lamsearch.figures import CandidateScore, candidate_scores, stage_figure, stages_figure
+from lamsearch.figures import stage_figure, stages_figure
 from lamsearch.findings import baseline_sentences, chosen_score, score_words, warnings
 from lamsearch.metrics import score_title_of
 from lamsearch.points import interval_words, noun, nouns
 from lamsearch.results import STAGES, StageName, StageRecord, StudyRecord, TrialState
 from lamsearch.space import Bounds, Dimension, Interval, Point, Space
+from lamsearch.statistics import best_score
 from lamsearch.storage import PlannedStage
 
 _PURPOSE: dict[StageName, str] = {
@@ -72,7 +73,7 @@ class Annotations:
 
 
 def _purpose(record: StudyRecord, stage: StageName) -> str:
-    if stage == "coarse" and len(record.space.dimensions) > 1:
+    if stage == "coarse" and record.space.several:
         return "It looks over all that is searched, to see where a good point may lie."
     return _PURPOSE[stage].replace("{noun}", noun(record.space))
 
@@ -91,7 +92,7 @@ def _facts(record: StudyRecord, stage: StageName) -> Iterator[str]:
             listed = f"{', '.join(shown)}{' …' * (len(values) > 12)}"
             yield f"| {_plain(_name(record.space, dimension))} | {_plain(listed)} |"
     yield f"| trials | {_progress(found)} |"
-    best = _best(record, stage)
+    best = best_score(record, stage)
     if best is not None and best.point is not None:
         where = _at(record, best.point)
         if len(best.point) == 1:
@@ -157,11 +158,11 @@ def _at(record: StudyRecord, point: Point) -> str:
 
 def _name(space: Space, dimension: Dimension) -> str:
     """What a dimension's numbers are called: its coordinate where it is the only one."""
-    return dimension.plain_label if len(space.dimensions) == 1 else dimension.symbol
+    return dimension.plain_label if not space.several else dimension.symbol
 
 
 def _coordinate(space: Space, dimension: Dimension, coordinate: float) -> str:
-    one = len(space.dimensions) == 1
+    one = not space.several
     return _signed(coordinate) if one else dimension.shown_value(coordinate)
 
 
@@ -205,10 +206,6 @@ def _link(name: StageName, here: StageName, numbers: Mapping[StageName, int]) ->
     if name not in numbers:
         return f"{name} (not planned yet)"
     return f"[{name}](/dashboard/studies/{numbers[name]})"
-
-
-def _best(record: StudyRecord, stage: StageName) -> CandidateScore | None:
-    return next((one for one in candidate_scores(record, stage) if one.mean is not None), None)
 
 
 def _signed(value: float) -> str:

@@ -53,9 +53,11 @@ class Reports:
     def figure(self, name: str, file_name: str) -> tuple[bytes, str] | None:
         """Return a figure and its type, None where there is none of that file name."""
         wanted, _, form = file_name.partition(".")
+        if form not in _FIGURE_TYPES:  # nothing is drawn for it
+            return None
         found = (one for one in self.drawn(self.studies.record(name)) if one.name == wanted)
         one = next(found, None)
-        if one is None or form not in _FIGURE_TYPES:
+        if one is None:
             return None
         return (one.png if form == "png" else one.svg), _FIGURE_TYPES[form]
 

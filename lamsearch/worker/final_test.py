@@ -13,6 +13,7 @@ from lamsearch.artifacts import ModelFile, digest_of, model_from
 from lamsearch.data import LabelledImages
 from lamsearch.errors import InterruptedWorkError, LeaseLostError
 from lamsearch.results import FinalScore, Model, TrialRecord
+from lamsearch.space import Point
 from lamsearch.storage import Claim
 from lamsearch.trainers import TrainerFailedError
 from lamsearch.worker import final
@@ -95,7 +96,7 @@ def _models(context: Context, trial: TrialRecord) -> Contents:
             "training it again"
         )
     chosen = context.retried(context.leases.chosen)
-    again = _trained_again(context, trial.replicate)
+    again = _trained_again(context, chosen, trial.replicate)
     for one in missing:
         if (model := again.get(one.cycle)) is not None:
             found[one.cycle] = context.save_model(one.replicate, model, chosen, one.cycle)
@@ -109,10 +110,11 @@ def _read(context: Context, wanted: ModelFile) -> bytes | None:
     return context.files.read_model(wanted.replicate, wanted.sha256, wanted.cycle)
 
 
-def _trained_again(context: Context, replicate: int) -> dict[int | None, Model | None]:
+def _trained_again(
+    context: Context, chosen: Point, replicate: int
+) -> dict[int | None, Model | None]:
     """Train a replicate of the final again, for its models by cycle; none where it fails now."""
     found: dict[int | None, Model | None] = {}
-    chosen = context.retried(context.leases.chosen)
     kept = context.study.snapshot_cycles[:-1]
     try:
         trainer = context.trainer("final", [chosen], replicate)

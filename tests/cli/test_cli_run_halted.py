@@ -37,12 +37,12 @@ def test_a_run_waits_while_its_study_is_paused_and_ends_when_it_is_cancelled(pla
     until(lambda: "lives is paused: workers wait until it is resumed\n" in run.said)
     store.resume(database, "lives")
     until(place.holders)
+    until(lambda: "lives is resumed\n" in run.said)
     store.cancel(database, "lives")
     database.close()
     assert run.wait() == 1, run.said
     assert run.said.splitlines()[-1] == "Error: study: lives was cancelled"
     assert run.said.count("lives is paused") == 1
-    assert "lives is resumed\n" in run.said
     document = json.loads((place.output / "results.json").read_text(encoding="utf-8"))
     assert document["state"] == "cancelled"
     assert place.checkpoints() == []

@@ -90,3 +90,10 @@ def test_options_that_mean_nothing_together_are_refused(
     result = desk("worker", *options)
     assert result.exit_code == 2
     assert rule in result.stderr
+
+
+def test_a_cluster_that_is_not_there_is_said_in_the_log_s_form(desk: Any) -> None:
+    """With --log-format json the last line is JSON too, as without --dask."""
+    result = desk("worker", "--dask", "nonsense", "--log-format", "json")
+    assert result.exit_code == 2
+    assert "dask" in json.loads(result.stderr.splitlines()[-1])["message"]

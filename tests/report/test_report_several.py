@@ -17,6 +17,7 @@ import study_records as made
 
 from lamsearch.findings import nearest_trained
 from lamsearch.report import document, markdown, page, summary, to_json, trials_csv
+from lamsearch.report.rendering import figures
 from lamsearch.report.settings import settings_toml
 from lamsearch.report.status import queued_document, status_document
 from lamsearch.results import QueuedStudy, Score, ScoreKind, StageRecord, StudyState
@@ -247,3 +248,24 @@ def test_status_documents_have_every_parameter() -> None:
         assert "eta_max" not in found["selected"]
         assert json.loads(json.dumps(found, allow_nan=False)) is not None
     assert StudyDocument.model_validate(json.loads(study_json(status))).selected is not None
+
+
+def test_a_figure_that_is_not_drawn_is_not_named() -> None:
+    """Where half of the candidates tie at the best there is no surface, and no link to one."""
+    record = several.finished(several.PLANE)
+    stages = {
+        name: replace(
+            stage,
+            trials=tuple(
+                replace(one, score=one.score if index == 0 or one.score is None else 0.5)
+                for index, one in enumerate(stage.trials)
+            ),
+        )
+        for name, stage in record.stages.items()
+    }
+    tied = replace(record, stages=stages)
+    names = {one.name for one in figures(tied)}
+    assert "accuracy_over_two" in {one.name for one in figures(record)}
+    assert "accuracy_over_two" not in names
+    assert "accuracy_over_two" not in markdown(tied)
+    assert "accuracy_over_two" in markdown(record)

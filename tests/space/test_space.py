@@ -200,3 +200,15 @@ def test_the_space_of_a_document_is_lambda_and_what_it_names() -> None:
     for point in [(-3.0, 3.0, 1.0), (-3.0, -1.0, 1.0), (-3.0, 0.0, 1.5), (-3.0, 0.0), (400.0,) * 3]:
         with pytest.raises((ValueError, ArithmeticError)):
             found.check(point)
+
+
+def test_choices_that_optuna_would_hold_alike_are_refused() -> None:
+    """An array and its own text are one value in Optuna's tables."""
+    with pytest.raises(ValueError, match="must have each choice once"):
+        space_of({"coarse": {"space": {"hidden": {"choice": [[1], "[1]"]}}}})
+
+
+def test_large_whole_numbers_are_shown_whole() -> None:
+    """Bounds of an integer are the file's own."""
+    units = Dimension(name="units", symbol="units", about="units", scale=Scale.INTEGER)
+    assert units.span_words((1.0, 1234567.0)) == "1 to 1234567"

@@ -435,3 +435,14 @@ def test_a_damaged_state_is_said(
     found = {one.name: one for one in store.read_queue(database)}
     assert found["other"].failure is None
     assert set(found) == {"small", "other"}
+
+
+def test_a_state_that_is_damaged_meanwhile_ends_a_claim(
+    database: Database, window: Window, small_study: Build
+) -> None:
+    """A worker that has joined is told; it does not look again and again."""
+    planned(database, small_study())
+    leases = Leases(database, "small", owner="a", seconds=60.0)
+    window.execute("UPDATE lamsearch_study SET halted = 'resting' WHERE name = 'small'")
+    with pytest.raises(InputError, match="the tables hold what lamsearch did not write"):
+        leases.claim()

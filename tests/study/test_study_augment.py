@@ -113,3 +113,24 @@ def test_data_that_turn_out_to_be_none_are_refused(
     document = changed(BOTH | {"data": data, "final": {"train": None, "validation": None}})
     with pytest.raises(StudyFileError, match=f"^{re.escape(expected.format(path=path))}$"):
         load(parse_study(document), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"shift": {"choice": ["a", 2]}}, "training.shift"),
+        ({"shift": {"uniform": [0, 4.5]}}, "coarse.space.shift.uniform: must be one of"),
+        ({"shift": {"integer": [0, 2**40]}}, "coarse.space.shift.integer: must lie between"),
+        ({"flip": {"choice": ["no", 1.5]}}, "coarse.space.flip"),
+    ],
+)
+def test_what_cannot_be_searched_of_it_is_said_in_a_sentence(
+    entry: dict[str, Any], expected: str
+) -> None:
+    """Values of another kind are issues, as they are of any other parameter."""
+    study = parse_study(changed({"coarse": {"space": entry}}))
+    assert study.most_varied.shift <= 2
+    with pytest.raises(
+        StudyFileError, match=re.escape(expected.replace("training.", "coarse.space."))
+    ):
+        check(study)

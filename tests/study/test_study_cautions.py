@@ -50,6 +50,11 @@ WARNED: dict[str, tuple[dict[str, Any], str]] = {
         "adamw multiplies weights by 1 - 2*eta*λ apart from the cost: its λ compares with no other "
         "optimiser's, and the curves of the cost show a penalty that it does not descend",
     ),
+    "another λ among those searched": (
+        {"coarse": {"space": {"optimiser": {"choice": ["sgd", "adamw"]}}}},
+        "adamw multiplies weights by 1 - 2*eta*λ apart from the cost: its λ compares with no other "
+        "optimiser's, and the curves of the cost show a penalty that it does not descend",
+    ),
     "a device's name": (
         {"name": "con"},
         "name: 'con' cannot be a directory on Windows, where its report may be opened",

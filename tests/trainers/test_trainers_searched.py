@@ -125,3 +125,33 @@ def test_a_parameter_outside_what_a_trainer_declares_is_refused(
     assert "coarse.space.depth.integer: must lie between 1 and 9, got 50" in str(error.value)
     assert "must be a parameter of trainer 'shrinking': depth, shrink" in str(error.value)
     assert searched == []
+
+
+def test_an_own_parameter_may_have_the_name_of_a_stage_s_key(
+    small_study: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stages override [training] alone: ``rounds`` of fine is none of the trainer's."""
+
+    class Rounds(BaseModel):
+        rounds: int = 3
+
+    kind = function_trainer(
+        "rounding", lambda point, splits, seed, options: None,  # type: ignore[arg-type,return-value]
+        options=Rounds,
+        parameters=[Parameter(name="rounds", low=1, high=9, scales=(Scale.INTEGER,))],
+    )  # fmt: skip
+    monkeypatch.setattr(trainers.TRAINERS, "get", lambda _name: kind)
+    study = small_study(
+        trainer={"name": "rounding"}, network=None, final=None,
+        coarse={"space": {"rounds": {"integer": [2, 5]}}},
+    )  # fmt: skip
+    assert check(study) is study
+
+
+def test_an_own_parameter_is_not_named_as_a_key_of_augment() -> None:
+    """It would be taken for what varies images."""
+    with pytest.raises(ValueError, match="'shift'"):
+        function_trainer(
+            "moving", lambda point, splits, seed: None,  # type: ignore[arg-type,return-value]
+            parameters=[Parameter(name="shift", low=0, high=9, scales=(Scale.INTEGER,))],
+        )  # fmt: skip

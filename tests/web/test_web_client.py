@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -141,8 +143,9 @@ def test_nobody_there() -> None:
         lamsearch.Client("http://127.0.0.1:9/").list()
 
 
-def answering(respond: Callable[[BaseHTTPRequestHandler], None]) -> HTTPServer:
-    """Return a server that answers one request as it is told."""
+@contextmanager
+def answering(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[HTTPServer]:
+    """Provide a server that answers each request as it is told."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -152,8 +155,14 @@ def answering(respond: Callable[[BaseHTTPRequestHandler], None]) -> HTTPServer:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.handle_request, daemon=True).start()
-    return server
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_a_token_is_sent_to_no_other_server() -> None:
@@ -182,3 +191,23 @@ def test_another_server() -> None:
         url = f"http://127.0.0.1:{server.server_address[1]}/"
         with pytest.raises(ServerError, match="is no lamsearch server"):
             lamsearch.Client(url).list()
+
+
+def test_a_proxy_whose_server_starts_again_is_waited_for() -> None:
+    """502 and 504 are of a server that is away, as 503 is, while a study's end is waited for."""
+    answers = iter([(502, {}), (200, {"state": "done"}), (504, {}), (200, {"state": "done"}),
+                    (200, {"answer": 1})])  # fmt: skip
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        status, document = next(answers)
+        content = json.dumps(document).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    with answering(respond) as server:
+        client = lamsearch.Client(f"http://127.0.0.1:{server.server_address[1]}/")
+        assert client.wait("one", timeout=30) == {"answer": 1}
+    assert next(answers, None) is None

@@ -31,7 +31,7 @@ class Pass:
         dropout: Dropout | None = None,
     ) -> None:
         self._weights, self._rows = weights, np.arange(batch)
-        self._inputs = _Inputs(weights, batch)
+        self._inputs = _Inputs(weights)
         hidden, masks = weights.depth - 1, list[Masks | None]()
         if dropout is not None and dropout.drops:
             sizes = (weights.features, *weights.sizes[:-1])
@@ -112,8 +112,8 @@ class _Inputs:
     ``seen`` is (B, F), or (K, B, F) where each model drops inputs at a rate of its own.
     """
 
-    def __init__(self, weights: Weights, batch: int) -> None:
-        self._weights, self._batch = weights, batch
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
         self.masks: Masks | None = None
         self.seen: FloatArray = np.empty((0, 0), weights.dtype)
 
