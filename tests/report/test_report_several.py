@@ -257,7 +257,7 @@ def test_a_figure_that_is_not_drawn_is_not_named() -> None:
         name: replace(
             stage,
             trials=tuple(
-                replace(one, score=one.score if index == 0 or one.score is None else 0.5)
+                replace(one, score=None if one.score is None else 0.5 if index else 0.4)
                 for index, one in enumerate(stage.trials)
             ),
         )
