@@ -125,7 +125,7 @@ def _row(one: Answer) -> list[str]:
     gain, final = one.gain, one.found["final"]["test_accuracy"]
     return [
         str(one.seed),
-        f"{one.point[0]:.3f}",
+        f"{one.log10_lambda:.3f}",
         f"{one.test:.2f} ± {100 * final['sd']:.2f}",
         f"{one.ensemble:.2f}",
         f"{100 * one.reported['final']['test_accuracy']['mean']:.2f}",

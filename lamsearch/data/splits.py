@@ -38,7 +38,8 @@ class Splits:
     255), float64 where these are, else float32; a feature that is constant in the training split
     has std 1. Where the stage
     trains on principal components, x is (n, components), and ``projection`` (features, components)
-    leads there from normalised images; otherwise it is None.
+    leads there from normalised images, and whitens them where the study asks for that; otherwise
+    it is None.
 
     ``image`` is how raw features make an image, None where they make none. ``mirrored_x`` (n,
     components) are the training images as `enter` takes them once they are mirrored left to right,
@@ -85,7 +86,8 @@ def split(
     projection = None
     components = study.settings_of(stage).components
     if components is not None:
-        projection = _fitted(pool.x, train, mean, std, components)
+        leading = _leading(pool.x, train, mean, std, components)
+        projection = principal_components(leading, components, whiten=study.data.whiten)
     mirrored_x = None
     if image is not None and keeps_mirrored(study, stage):
         mirrored_x = _normalised(pool.x, train, mean, std, projection, mirrored(image))
@@ -171,11 +173,12 @@ def orders(study: Study, stage: StageName, y: Labels) -> tuple[Order, Order]:
     return order[validation : validation + train], order[:validation]
 
 
-def _fitted(x: Raw, train: Order, mean: Moments, std: Moments, components: int) -> Float32:
+def _leading(x: Raw, train: Order, mean: Moments, std: Moments, components: int) -> Float32:
+    """Return the images that so many components are fitted on."""
     if components > x.shape[1]:
         rule = f"must be at most the {x.shape[1]} features of an image"
         raise DataError(f"data.components: {rule}, got {components}")
-    return principal_components(_normalised(x, train[:FITTED_ON], mean, std), components)
+    return _normalised(x, train[:FITTED_ON], mean, std)
 
 
 def _normalised(

@@ -178,6 +178,9 @@ def _final_split_issues(final: Final, data: Data) -> Iterator[Issue]:
 
 def _components_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
     data = sections["data"]
+    if data is not None and data.whiten and data.components is None:
+        rule = "must be false where data.components is not given: components are what is whitened"
+        yield Issue(where="data.whiten", rule=rule, value=True)
     if data is not None and data.sizes is not None:
         yield from feature_issues(sections, data.sizes.features, data.source)
 

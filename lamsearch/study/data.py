@@ -105,6 +105,7 @@ class Data(Section):
     test: Positive | None = Field(None, description="images set aside where the source has none")
     stratified: bool = Field(False, description="keep the classes' shares in every split")
     components: Positive | None = Field(None, description="principal components to train on")
+    whiten: bool = Field(False, description="divide each component by its standard deviation")
 
     @property
     def file(self) -> str | None:

@@ -107,3 +107,62 @@ def test_more_components_than_features_are_refused(tmp_path: Path) -> None:
     document["data"] = {"source": "a.npz", "train": 25, "validation": 10}
     with pytest.raises(DataError, match=r"data\.components: must be at most the 6 features"):
         load(parse_study(document), tmp_path).split("coarse")
+
+
+def whitened(**data: object) -> Study:
+    """A coarse-only study on whitened components of the digits."""
+    document = study_of().canonical()
+    document["data"] |= {"components": 30, "whiten": True, **data}
+    return parse_study(document)
+
+
+def test_whitened_components_vary_alike(tmp_path: Path) -> None:
+    """Each has variance 1 over the images that it is fitted on, and is the plain one, scaled."""
+    splits = load(whitened(), tmp_path).split("coarse")
+    plain = load(whitened(whiten=False), tmp_path).split("coarse")
+    assert np.allclose(splits.train_x.var(axis=0), 1, atol=1e-3)
+    ratio = splits.validation_x / plain.validation_x
+    assert np.allclose(ratio, np.median(ratio, axis=0), rtol=1e-2)
+    assert ratio[0, -1] > 2 * ratio[0, 0]
+
+
+def test_components_that_hardly_vary_are_not_blown_up(tmp_path: Path) -> None:
+    """The digits' constant pixels leave components without variance, and these stay near zero."""
+    splits = load(whitened(components=64), tmp_path).split("coarse")
+    assert np.isfinite(splits.train_x).all()
+    assert splits.train_x.var(axis=0).max() == pytest.approx(1, abs=1e-3)
+    assert splits.train_x.var(axis=0).min() < 0.01
+
+
+def test_whitened_components_have_a_fan_in_of_their_own(tmp_path: Path) -> None:
+    """First layers start as N(0, 1/√components), so that activations begin as large as always."""
+    splits = load(whitened(), tmp_path).split("coarse")
+    trainer = NetworkTrainer(
+        splits, study_of().training_of("coarse"), [-3.0], hidden=4000, classes=10, seed=(3, 0, 0)
+    )
+    assert trainer.weights.V.std() == pytest.approx(1 / np.sqrt(30), rel=0.02)
+    assert (splits.train_x @ trainer.weights.V).std() == pytest.approx(1, rel=0.05)
+
+
+def test_a_model_of_whitened_components_acts_on_raw_images(tmp_path: Path) -> None:
+    """The exported first layer whitens too: it scores raw images as the trained one does."""
+    data = load(whitened(), tmp_path)
+    splits = data.split("coarse")
+    trainer = NetworkTrainer(
+        splits, study_of().training_of("coarse"), [-3.0], hidden=12, classes=10, seed=(3, 0, 0)
+    )
+    for _ in trainer.run():
+        pass
+    model = trainer.models()[0]
+    assert model is not None
+    (W1, b1), _ = model.layers
+    outside = normalise(data.pool.x, model.mean, model.std) @ W1 + b1
+    inside = splits.enter(data.pool.x) @ trainer.weights.first_layer(0) + b1
+    assert np.allclose(outside, inside, atol=1e-3)
+    assert trainer.outcomes()[0].score > 0.5
+
+
+def test_nothing_but_components_is_whitened() -> None:
+    """Whitening without components is refused by key and rule."""
+    with pytest.raises(StudyFileError, match=r"data\.whiten: must be false where data\.components"):
+        whitened(components=None)

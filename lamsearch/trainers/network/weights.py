@@ -22,6 +22,7 @@ from lamsearch.study import Network
 
 # Beyond these the scale is multiplied into V: far from float32's range, and rarely reached.
 _SCALE_LOW, _SCALE_HIGH = 2.0**-20, 2.0**20
+_ORTHONORMAL = 1e-3  # how far from 1 the lengths of a rotation's columns are at most
 Array = npt.NDArray[np.generic]
 
 
@@ -191,7 +192,8 @@ def initialise(
     and then rounded, so that every dtype starts from the same point.
     With a ``projection`` (features, F) of orthonormal columns, the models see F components of the
     features: their first layer is the projected one, so it keeps the features' fan-in, and is as
-    near to that of the same draw on all features as the components are to the examples.
+    near to that of the same draw on all features as the components are to the examples. Columns of
+    other lengths whiten: each component has variance 1, so the fan-in is F.
     """
     network = network or Network()
     units = (hidden,) if isinstance(hidden, int) else tuple(hidden)
@@ -202,7 +204,7 @@ def initialise(
         for above, below in pairwise(sizes)
     ]
     if projection is not None:
-        drawn[0] = projection.T.astype(np.float64) @ drawn[0]
+        drawn[0] = _projected(drawn[0], projection.astype(np.float64))
     first, *rest = (W.astype(dtype) for W in drawn)
     normed = units if network.batch_norm else ()
     return Weights(
@@ -217,6 +219,18 @@ def initialise(
         variance=[np.ones((count, size), dtype) for size in normed],
         activation=network.activation,
     )
+
+
+def _projected(W: npt.NDArray[np.float64], projection: npt.NDArray[np.float64]) -> FloatArray:
+    """Return the first layer's draws (features, units) for components (F, units)."""
+    lengths = np.sqrt(np.einsum("ij,ij->j", projection, projection))
+    if np.abs(lengths - 1).max() < _ORTHONORMAL:
+        drawn: FloatArray = projection.T @ W
+        return drawn
+    features, components = projection.shape
+    drawn = (projection / lengths).T @ W
+    drawn *= np.sqrt(features / components)
+    return drawn
 
 
 def penalty(weights: Weights) -> npt.NDArray[np.float64]:
