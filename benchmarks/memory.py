@@ -18,7 +18,9 @@ from pathlib import Path
 from benchmarks import runs
 from benchmarks.common import Options, Spread, publish, read_options, spread, table, verdict
 
+STUDY = "cifar10"
 TARGET = 120.0  # MB more for each further worker
+WIDE, WIDE_TARGET = 400, 400.0  # hidden units, MB more for a further worker on as many
 NO_CACHE = Path("/dev/null/cache")  # nobody can write there, root included
 _SAMPLES = 5
 _PATIENCE = 240.0  # seconds for all workers to come to train
@@ -41,7 +43,7 @@ def main() -> None:
         directory = Path(name)
         # one cohort for each worker, and long enough that none ends while it is measured
         changes = {"coarse": {"trials": 8 * max(counts), "step_size": 50_000}}
-        path = runs.coarse_only(runs.study_path("cifar10"), directory, changes)
+        path = runs.coarse_only(runs.study_path(STUDY), directory, changes)
         cache = directory / "cache"
         study = runs.warm(path, options, cache)
         epoch = (study.data.train or 0) // study.training.batch_size
@@ -49,7 +51,9 @@ def main() -> None:
         alone = {} if options.quick else {
             count: _sizes(count, path, directory, NO_CACHE, epoch, options) for count in counts
         }  # fmt: skip
-    publish("memory", _text(shared, alone, study.name), options)
+        wide_path = runs.coarse_only(path, directory, {"network": {"hidden": WIDE}})
+        wide = {n: _sizes(n, wide_path, directory, cache, epoch, options) for n in (1, 2)}
+    publish("memory", _text(shared, alone, study.name) + "\n\n" + _wide_text(wide), options)
 
 
 def _sizes(
@@ -80,21 +84,15 @@ def _sizes(
 def _wait(pool: subprocess.Popen[bytes], count: int, place: Path, updates: int) -> None:
     """Wait until all workers are in training, by what `lamsearch status` says."""
     command = [
-        sys.executable,
-        "-m",
-        "lamsearch",
-        "status",
-        "--storage",
-        runs.storage(place),
+        sys.executable, "-m", "lamsearch", "status", STUDY, "--storage", runs.storage(place),
         "--json",
-    ]
+    ]  # fmt: skip
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if pool.poll() is not None:
             raise RuntimeError(f"the run ended: {(place / 'said').read_text()[-2000:]}")
         done = subprocess.run(command, capture_output=True, text=True)
-        found = json.loads(done.stdout) if done.returncode == 0 else []
-        workers = [worker for study in found for worker in study["workers"]]
+        workers = json.loads(done.stdout)["workers"] if done.returncode == 0 else []
         if len(workers) == count and all(worker["updates"] >= updates for worker in workers):
             return
         time.sleep(1.0)
@@ -137,6 +135,14 @@ def _text(shared: dict[int, Sizes], alone: dict[int, Sizes], name: str) -> str:
         f"{_SAMPLES} samples; MB = 10⁶ bytes. Each further worker, 1 to {most} workers: "
         f"**{further:.0f} MB** ({verdict(further, '≤', TARGET)})."
         f"\n\n{table(header, rows)}"
+    )
+
+
+def _wide_text(wide: dict[int, Sizes]) -> str:
+    further = wide[2].workers.median - wide[1].workers.median
+    return (
+        f"The same with {WIDE} hidden units: a second worker takes **{further:.0f} MB** beyond the "
+        f"shared cache ({verdict(further, '≤', WIDE_TARGET)})."
     )
 
 
