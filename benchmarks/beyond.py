@@ -25,7 +25,7 @@ from benchmarks import runs, source_runs
 from benchmarks.common import ROOT, Options, commit, machine, table, verdict
 from benchmarks.source_numbers import estimate
 from benchmarks.source_report import filled
-from benchmarks.source_rows import spread, tests
+from benchmarks.source_rows import spread
 from benchmarks.source_runs import Done, Run
 from lamsearch.cli.options import cache_directory, data_directory
 from lamsearch.report.settings import settings_toml
@@ -159,7 +159,7 @@ def rows_text(found: Sequence[Done]) -> str:
 def _row(row: Row, done: Done) -> tuple[str, ...]:
     final: dict[str, Any] = done.document["final"]
     shown = final["snapshots"] if row.snapshots else final
-    accuracies = shown["scores"] if row.snapshots else tests(done)
+    accuracies = shown["scores" if row.snapshots else "accuracies"]
     return (
         row.what,
         f"[{row.name}](../studies/beyond/{row.name}.toml)",
@@ -175,7 +175,7 @@ def wide_text(found: Sequence[Done]) -> str:
     names = ["log10_lambda", *(one.name for one in found[0].run.study.space.dimensions[1:])]
     head = ("seed", *names, "test (%)", "ensemble (%)", "trials", "minutes")
     lines = [_seed(one, names) for one in found]
-    single = estimate([100 * estimate(tests(one)).mean for one in found]).mean
+    single = estimate([100 * estimate(_tests(one)).mean for one in found]).mean
     ensembles = [100 * one.document["final"]["ensemble_test_accuracy"] for one in found]
     ensemble = sum(ensembles) / len(ensembles)
     longest = max(one.seconds for one in found) / 60
@@ -191,11 +191,16 @@ def _seed(done: Done, names: Sequence[str]) -> tuple[str, ...]:
     return (
         str(done.run.seed),
         *(_point(done, name) for name in names),
-        spread(tests(done)),
+        spread(_tests(done)),
         f"{100 * done.document['final']['ensemble_test_accuracy']:.2f}",
         str(sum(stage["planned"] for stage in done.document["stages"])),
         f"{done.seconds / 60:.1f}",
     )
+
+
+def _tests(done: Done) -> list[float]:
+    """Return the test accuracies of the final's networks, whose λ was chosen by validation."""
+    return [float(one) for one in done.document["final"]["accuracies"]]
 
 
 def _point(done: Done, name: str) -> str:
