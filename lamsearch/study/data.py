@@ -105,6 +105,9 @@ class Data(Section):
     test: Positive | None = Field(None, description="images set aside where the source has none")
     stratified: bool = Field(False, description="keep the classes' shares in every split")
     components: Positive | None = Field(None, description="principal components to train on")
+    resplit: bool = Field(
+        False, description="draw the split of each replicate of finalists and final anew"
+    )
 
     @property
     def file(self) -> str | None:
