@@ -79,9 +79,8 @@ def test_each_replicate_is_normalised_and_scored_by_its_own_split(bench: MakeBen
     assert len(set(means)) == 2
 
 
-def test_candidates_of_a_replicate_share_its_split(bench: MakeBench) -> None:
-    """Without resplit the replicates of a finalist are scored on the same labels; with it not, and
-    all of the search before is as it was."""
+def test_the_search_before_the_finalists_is_as_without_resplit(bench: MakeBench) -> None:
+    """Coarse and fine have the same scores with resplit and without, and finalists others."""
     plain, own = bench(), bench(data={"resplit": True})
     plain.worker().run()
     own.worker().run()
