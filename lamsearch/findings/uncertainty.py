@@ -220,11 +220,12 @@ def _selection_bias(record: StudyRecord) -> Iterator[str]:
     name, found = known
     gain = -found.mean
     noun = points.noun(record.space)
+    fresh = "seeds" if resplit(record, "finalists") is None else "seeds and splits"
     who = f"the {found.count} {noun}s" if found.count > 1 else f"the one {noun}"
     what = (
         f"{who} picked from {name} scored {record.metric.gain(abs(gain))[1:]} "
         f"{record.metric.points} "
-        f"{'more' if gain > 0 else 'less'} on fresh seeds{', on average' * (found.count > 1)}"
+        f"{'more' if gain > 0 else 'less'} on fresh {fresh}{', on average' * (found.count > 1)}"
     )
     interval = found.interval95
     if interval is not None:
