@@ -38,7 +38,7 @@ from benchmarks.replay import (
 )
 from benchmarks.scores_bank import BLOCK, LAMBDAS, TRUTH, UPDATES, VALIDATION, WAYS, Bank
 
-HALVES, REPLAYS = 80, 4  # of the bank; searches in each
+HALVES, REPLAYS = 80, 12  # of the bank; searches in each
 GRID = np.array(LAMBDAS)
 SCORES = ("accuracy", "log loss")
 BASE = ("accuracy", "one")  # what the others are measured against
