@@ -4,7 +4,7 @@ Enters: CIFAR-10's training pool. Leaves: benchmarks/selection_bank.npz: for eve
 and cycle end, how many images of each block of the held-out 10,000 are classified right, and the
 accuracy on the 40,000 training images. Refuses to know rules, and the test set.
 
-    python -m benchmarks.selection_bank [--work DIR] [--data-dir DIR] [--quick]
+    python -m benchmarks.selection_bank [--work DIR] [--data-dir DIR] [--processes N] [--quick]
 
 The images are projected on 512 principal components; one cohort trains all λs on a seed's weights
 and mini-batches. About half an hour of two cores; what stands in ``--work`` is not trained again.
@@ -12,7 +12,6 @@ and mini-batches. About half an hour of two cores; what stands in ``--work`` is 
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from benchmarks.common import CORES, ROOT, commit
+from benchmarks import banks
+from benchmarks.common import ROOT, commit
 from lamsearch import data as datasets
 from lamsearch.cli.options import cache_directory, data_directory
 from lamsearch.study import Study, parse_study
@@ -63,16 +63,11 @@ def load(path: Path = BANK) -> Mapping[str, Bank]:
 
 def main() -> None:
     """Train what is missing, then write the bank."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="two seeds, tiny; writes no bank")
-    parser.add_argument("--data-dir", type=Path, help="directory of the data, as for lamsearch run")
-    parser.add_argument("--work", type=Path, default=Path("selection-bank"), help="parts so far")
-    options = parser.parse_args()
+    options = banks.bank_options(__doc__ or "", "selection-bank")
     data, seeds = data_directory(options.data_dir).resolve(), 2 if options.quick else SEEDS
-    options.work.mkdir(parents=True, exist_ok=True)
     datasets.load(_study("full"), data, cache=cache_directory()).split("coarse")
     jobs = [(name, seed) for name in SCHEDULES for seed in range(seeds)]
-    with ProcessPoolExecutor(CORES) as pool:
+    with ProcessPoolExecutor(options.processes) as pool:
         todo = [
             pool.submit(_part, options.work, data, name, seed, options.quick) for name, seed in jobs
         ]
@@ -123,12 +118,8 @@ def _part(work: Path, data: Path, schedule: str, seed: int, quick: bool) -> str:
                 correct = trainer.state()["correct"]
                 right.append(correct.reshape(len(LAMBDAS), BLOCKS, -1).sum(axis=2))
         train = [one.train_score for one in trainer.outcomes()]
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.savez(
-            file, right=np.stack(right, axis=1).astype(np.uint16), train=np.array(train, np.float32)
-        )
-    temporary.replace(path)
+    counts = np.stack(right, axis=1).astype(np.uint16)
+    banks.write(path, {"right": counts, "train": np.array(train, np.float32)})
     return name
 
 
@@ -139,10 +130,7 @@ def _write(work: Path) -> None:
         arrays[f"{schedule}_right"] = np.stack([part["right"] for part in parts], axis=1)
         arrays[f"{schedule}_train"] = np.stack([part["train"] for part in parts], axis=1)
     about = json.dumps({"commit": commit(), "study": _study("full").canonical()})
-    temporary = BANK.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, about=np.array(about), **arrays)  # type: ignore[arg-type]  # its allow_pickle is no array
-    temporary.replace(BANK)
+    banks.write(BANK, {"about": np.array(about), **arrays})
     print(f"{BANK.name}: {BANK.stat().st_size / 1000:.0f} kB")
 
 
