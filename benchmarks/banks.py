@@ -1,18 +1,21 @@
-"""What the banks of trainings share: their options, and arrays written whole.
+"""What banks of trainings and their replays share.
 
-Enters: arrays by name. Leaves: an .npz file. Refuses to know what was trained.
+Enters: a command line; arrays by name; scores from a bank. Leaves: options; an .npz file; a stage's
+record. Refuses to know what was trained.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.common import CORES
+from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
+from lamsearch.space import Bounds, Point
 
 
 def bank_options(description: str, work: str) -> argparse.Namespace:
@@ -35,3 +38,22 @@ def write(path: Path, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
     with temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its allow_pickle is no array
     temporary.replace(path)
+
+
+def record(
+    name: StageName, points: Sequence[Point], scores: npt.NDArray[np.float64], bounds: Bounds | None
+) -> StageRecord:
+    """Return a stage as the storage would, from validation scores (points, replicates).
+
+    A score that is NaN is that of a training that failed.
+    """
+    trials = []
+    for (candidate, replicate), score in np.ndenumerate(scores):
+        failed = bool(np.isnan(score))
+        trial = TrialRecord(
+            candidate=candidate, replicate=replicate, cohort=0, point=points[candidate],
+            state=TrialState.FAIL if failed else TrialState.COMPLETE,
+            score=None if failed else float(score), validation_loss=None if failed else 0.0,
+        )  # fmt: skip
+        trials.append(trial)
+    return StageRecord(name=name, bounds=bounds, trials=tuple(trials))

@@ -24,10 +24,10 @@ import numpy.typing as npt
 from scipy.signal import savgol_filter
 from threadpoolctl import threadpool_limits
 
-from benchmarks import selection_bank, selection_picture
+from benchmarks import banks, selection_bank, selection_picture
 from benchmarks.common import CORES, publish, read_options, table
 from benchmarks.selection_bank import LAMBDAS, SEEDS, Bank
-from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
+from lamsearch.results import StageName, StageRecord
 from lamsearch.search import Rule, extension, finalists, narrow, proposals, spacing, winner
 from lamsearch.search.halving import leavers, model_cycles
 from lamsearch.space import Bounds
@@ -128,17 +128,8 @@ def stage(
     bounds: Bounds | None,
 ) -> StageRecord:  # fmt: skip
     """A stage as the storage would tell it, with the bank's accuracies."""
-    seen = half.seen[schedule]
-    trials = [
-        TrialRecord(
-            candidate=candidate, replicate=replicate, cohort=0, point=(float(GRID[place]),),
-            state=TrialState.COMPLETE, score=float(seen[place, seed, -1]),
-            validation_loss=0.0,
-        )
-        for candidate, place in enumerate(places)
-        for replicate, seed in enumerate(seeds)
-    ]  # fmt: skip
-    return StageRecord(name=name, bounds=bounds, trials=tuple(trials))
+    scores = half.seen[schedule][np.ix_(places, seeds)][..., -1]
+    return banks.record(name, [(float(GRID[place]),) for place in places], scores, bounds)
 
 
 @dataclass(frozen=True, slots=True)
