@@ -8,9 +8,10 @@ differ, with intervals.
 
 Each replay draws its own halves of the bank, as `benchmarks.selection` does: 7 of 14 seeds and
 5,000 of 10,000 held-out images to select by, the others for the truth; the intervals hold the luck
-of the bank's seeds and images. Draws go to the nearest point of the bank. Finalists are not
-extended, so every search of a layout has the same number of updates; a training that fails counts
-as a whole one, and for the truth as a guess among ten classes.
+of the bank's seeds and images. Draws go to the nearest point of the bank. Every search of a layout
+has the same number of updates: finalists are not extended, where fewer lie apart than are kept the
+next best are trained with them, and a training that fails counts as a whole one. For the truth it
+counts as a guess among ten classes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from lamsearch.results import StageName, StageRecord
 from lamsearch.search import Rule, draw, finalists, narrow, winner
 from lamsearch.search.samplers import stratified
 from lamsearch.space import SPACE, Bounds, Point, Space, space_of
+from lamsearch.statistics import rank
 
 HALVES, REPLAYS = 80, 4  # of the bank; searches in each
 IMAGES = HELD_OUT // 2
@@ -170,6 +172,8 @@ def search(half: Half, way: Way, layout: Layout, rng: np.random.Generator) -> St
     bounds = narrow(coarse, keep=KEEP, examples=IMAGES, space=way.space)
     fine = stage(half, way, "fine", drawn(layout.fine, bounds), seeds[1:2], bounds)
     kept = finalists(fine, keep=layout.keep, examples=IMAGES, space=way.space)
+    next_best = [one.point for searched in (fine, coarse) for one in rank(searched, IMAGES)]
+    kept = list(dict.fromkeys([*kept, *next_best]))[: layout.keep]
     return stage(half, way, "finalists", kept, seeds[2 : 2 + layout.replicates], None)
 
 
