@@ -8,8 +8,8 @@ rules, and the test set.
     python -m benchmarks.plane_bank [--work DIR] [--data-dir DIR] [--processes N] [--quick]
 
 The images are projected on 512 principal components; one cohort trains all points on a seed's
-weights and mini-batches, each at its own rate. About 25 minutes of one core; what stands in ``--work``
-is not trained again.
+weights and mini-batches, each at its own rate. About 25 minutes of one core; what stands in
+``--work`` is not trained again.
 """
 
 from __future__ import annotations

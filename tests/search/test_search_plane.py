@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import plane_bank
-from benchmarks.plane import LAYOUTS, NARROWER, PLANE, Layout, Way, alone, halve, search, whole
+from benchmarks.plane import LAYOUTS, PLANES, Layout, Way, alone, halve, search, whole
 from benchmarks.plane_bank import BLOCKS, LAMBDAS, RATES, SEEDS, Bank
 
 BANK = plane_bank.load()
@@ -43,7 +43,7 @@ def test_what_is_seen_is_never_part_of_the_truth() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-@pytest.mark.parametrize("way", [PLANE, NARROWER, alone(0.1), alone(0.2)], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", [*PLANES, alone(0.1), alone(0.2)], ids=lambda way: way.name)
 def test_every_search_of_a_layout_trains_as_many_finalists(way: Way, layout: Layout) -> None:
     """As many different points as are kept, each on all replicates, none at another rate."""
     for number in range(2):
