@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +37,8 @@ from lamsearch.search.samplers import stratified
 from lamsearch.space import SPACE, Bounds, Point, Space, space_of
 from lamsearch.statistics import rank
 
-HALVES, REPLAYS = 80, 4  # of the bank; searches in each
+HALVES, REPLAYS = 80, 8  # of the bank; searches in each
+DESIGNS = 256  # different draws of so many points; one in two dimensions takes a while
 IMAGES = HELD_OUT // 2
 GUESS = 0.1  # accuracy, where a training failed
 DEFAULT = 0.1  # η_max of a study file that says nothing
@@ -105,8 +108,11 @@ def plane(low: float, high: float) -> Way:
     return Way(f"λ × η_max, {low:g} to {high:g}", space, bounds)
 
 
+# λ alone at these: a bank's rates at which no training failed, but for the lowest
+FIXED = tuple(alone(rate) for rate in RATES if 0.04 < rate < 0.25)
 # all rates of the bank; the bounds that docs/study-file.md has; a factor of two about the default
 PLANES = (plane(RATES[0], RATES[-1]), plane(0.02, 0.3), plane(DEFAULT / 2, DEFAULT * 2))
+WAYS = (*PLANES, *FIXED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +166,22 @@ def stage(
     return banks.record(name, [way.at(index) for index in indices], scores, bounds)
 
 
+@cache
+def design(count: int, dimensions: int, number: int) -> Floats:
+    """Return one of the stratified sampler's draws, as shares of the bounds."""
+    return stratified(count, dimensions, np.random.default_rng([46, number]))
+
+
 def search(half: Half, way: Way, layout: Layout, rng: np.random.Generator) -> StageRecord:
     """Run coarse and fine; return the finalists."""
     seeds = [int(seed) for seed in rng.permutation(half.seen.shape[-1])]
 
     def drawn(count: int, bounds: Bounds) -> list[Point]:
-        seed = [int(rng.integers(2**32))]
-        return draw(count, bounds, seed=seed, sampler=stratified, space=way.space)
+        number = int(rng.integers(DESIGNS))
+        return draw(
+            count, bounds, seed=[number], space=way.space,
+            sampler=lambda count, dimensions, _: design(count, dimensions, number),
+        )  # fmt: skip
 
     coarse = stage(half, way, "coarse", drawn(layout.coarse, way.bounds), seeds[:1], way.bounds)
     bounds = narrow(coarse, keep=KEEP, examples=IMAGES, space=way.space)
@@ -184,25 +199,15 @@ def chosen(half: Half, way: Way, layout: Layout, rng: np.random.Generator) -> Fl
     return np.array([half.true(way, one.point) for one in found])
 
 
-def ways(bank: Bank) -> tuple[Way, ...]:
-    """All that is searched: the planes, and λ alone at every rate at which no training failed."""
-    well = (bank.ended == bank.updates).all(axis=(1, 2))
-    fixed = [alone(rate) for rate, sound in zip(RATES, well, strict=True) if sound]
-    return (*PLANES, *fixed)
-
-
 def replay(bank: Bank, number: int, replays: int) -> dict[tuple[str, str], Floats]:
     """Search one half of the bank in every way; by layout and way (searches, rules)."""
-    rng = np.random.default_rng([45, number])
-    half = halve(bank, rng)
+    half, found = halve(bank, np.random.default_rng([45, number])), {}
     with threadpool_limits(limits=1):
-        return {
-            (layout.name, way.name): np.array(
-                [chosen(half, way, layout, rng) for _ in range(replays)]
-            )
-            for layout in LAYOUTS
-            for way in ways(bank)
-        }
+        for kind, (layout, way) in enumerate(product(LAYOUTS, WAYS)):
+            rng = np.random.default_rng([45, number, kind])
+            true = [chosen(half, way, layout, rng) for _ in range(replays)]
+            found[layout.name, way.name] = np.array(true)
+    return found
 
 
 Found = Sequence[dict[tuple[str, str], Floats]]
@@ -212,7 +217,7 @@ def rows(bank: Bank, found: Found, layout: Layout) -> list[list[str]]:
     """A layout's rows: each way, and how much more it comes to than λ alone at two rates."""
     by_way = {
         way: np.stack([one[layout.name, way.name] for one in found]).transpose(2, 0, 1)
-        for way in ways(bank)
+        for way in WAYS
     }
     usual, known = by_way[alone(DEFAULT)], by_way[alone(best_rate(bank))]
     lines = []
