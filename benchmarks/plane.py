@@ -37,7 +37,7 @@ from lamsearch.search.samplers import stratified
 from lamsearch.space import SPACE, Bounds, Point, Space, space_of
 from lamsearch.statistics import rank
 
-HALVES, REPLAYS = 80, 8  # of the bank; searches in each
+HALVES, REPLAYS = 80, 24  # of the bank; searches in each
 DESIGNS = 256  # different draws of so many points; one in two dimensions takes a while
 IMAGES = HELD_OUT // 2
 GUESS = 0.1  # accuracy, where a training failed
