@@ -7,11 +7,11 @@ differ, with intervals.
     python -m benchmarks.plane [--quick]
 
 Each replay draws its own halves of the bank, as `benchmarks.selection` does: 7 of 14 seeds and
-5,000 of 10,000 held-out images to select by, the others for the truth; the intervals hold the luck
-of the bank's seeds and images. Draws go to the nearest point of the bank. Every search of a layout
-has the same number of updates: finalists are not extended, where fewer lie apart than are kept the
-next best are trained with them, and a training that fails counts as a whole one. For the truth it
-counts as a guess among ten classes.
+5,000 of 10,000 held-out images to select by, the others for the truth; the intervals hold the
+variation between the bank's seeds and images. Draws go to the nearest point of the bank. Every
+search of a layout has the same number of updates: finalists are not extended, where fewer lie apart
+than are kept the next best are trained with them, and a training that fails counts as a whole one.
+For the truth it counts as a guess among ten classes.
 """
 
 from __future__ import annotations
