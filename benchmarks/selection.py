@@ -14,30 +14,34 @@ of the bank: a draw goes to the nearest, and the same λ on the same seed tells 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from scipy.signal import savgol_filter
 from threadpoolctl import threadpool_limits
 
 from benchmarks import selection_bank, selection_picture
+from benchmarks.bank import HELD_OUT
 from benchmarks.common import CORES, publish, read_options, table
+from benchmarks.replay import (
+    IMAGES,
+    INTERVAL,
+    Budget,
+    Floats,
+    Half,
+    Search,
+    draw,
+    interval,
+    search,
+    smooth,
+)
 from benchmarks.selection_bank import LAMBDAS, SEEDS, Bank
-from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
-from lamsearch.search import Rule, extension, finalists, narrow, proposals, spacing, winner
+from lamsearch.search import Rule
 from lamsearch.search.halving import leavers, model_cycles
-from lamsearch.space import Bounds
 
 HALVES, REPLAYS = 80, 8  # of the bank; searches in each
 MATCHED = 20  # single-seed searches beside each of them
-IMAGES = selection_bank.HELD_OUT // 2
-INTERVAL = (LAMBDAS[0], LAMBDAS[-1])
 GRID = np.array(LAMBDAS)
-KEEP = 3  # the default of [fine] keep
 COHORT = 8
 LONGEST, PICTURED = 70, 200  # runs of the figure's single-seed searches; how many searches
 STAGE = 15  # candidates of the stage that halving is tried on
@@ -45,29 +49,6 @@ SAMPLERS = ("random", "stratified")
 SINGLE = "single-seed best"
 MODEL = "finalists, extended, model"
 WORSE = "worse than the model's"  # no rule: how often the two naive ones are
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How a search is laid out: its candidates, their schedule and sampler, finalists."""
-
-    name: str
-    coarse: int
-    fine: int
-    keep: int
-    replicates: int
-    schedule: str = "full"
-    stratified: bool = True
-
-    @property
-    def text(self) -> str:
-        """The layout in words."""
-        sampler = "stratified" if self.stratified else "random"
-        return (
-            f"{self.name}: {self.coarse} + {self.fine} {sampler} candidates at the {self.schedule} "
-            f"schedule, {self.keep} finalists × {self.replicates}"
-        )
 
 
 BUDGETS = (
@@ -78,35 +59,13 @@ BUDGETS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
-    """A bank cut in two: what a search may see, and the truth that it is measured by.
-
-    ``seen`` holds validation accuracy by schedule (λs, seeds, cycles), ``fitted`` training accuracy
-    (λs, seeds), both for the selecting seeds; ``truth`` (λs) by schedule.
-    """
-
-    seen: Mapping[str, Floats]
-    fitted: Mapping[str, Floats]
-    truth: Mapping[str, Floats]
-    updates: Mapping[str, int]
-
-    def true(self, log10_lambda: float, schedule: str = "full") -> float:
-        """The true accuracy at a λ, which need not be one of the bank's."""
-        return float(np.interp(log10_lambda, GRID, self.truth[schedule]))
-
-
-def smooth(curve: Floats) -> Floats:
-    """Smooth a curve over log10 λ: least-squares parabolas over seven neighbours."""
-    return np.asarray(savgol_filter(curve, window_length=7, polyorder=2), np.float64)
-
-
 def halve(bank: Mapping[str, Bank], rng: np.random.Generator) -> Half:
     """Cut seeds and images in two at random."""
     seeds, blocks = rng.permutation(SEEDS), rng.permutation(selection_bank.BLOCKS)
     mine, other = np.array_split(seeds, 2)
     drawn, true = np.array_split(blocks, 2)
     return Half(
+        grid=GRID,
         seen={k: b.right[:, mine][..., drawn].sum(axis=-1) / IMAGES for k, b in bank.items()},
         fitted={k: b.train[:, mine].astype(np.float64) for k, b in bank.items()},
         truth={
@@ -115,104 +74,6 @@ def halve(bank: Mapping[str, Bank], rng: np.random.Generator) -> Half:
         },
         updates={k: b.updates for k, b in bank.items()},
     )
-
-
-def nearest(values: npt.ArrayLike) -> list[int]:
-    """Return the bank's places of log10 λs (n,)."""
-    distance = np.abs(np.asarray(values, np.float64)[:, None] - GRID)
-    return [int(place) for place in distance.argmin(axis=1)]
-
-
-def stage(
-    half: Half, name: StageName, schedule: str, places: Sequence[int], seeds: Sequence[int],
-    bounds: Bounds | None,
-) -> StageRecord:  # fmt: skip
-    """A stage as the storage would tell it, with the bank's accuracies."""
-    seen = half.seen[schedule]
-    trials = [
-        TrialRecord(
-            candidate=candidate, replicate=replicate, cohort=0, point=(float(GRID[place]),),
-            state=TrialState.COMPLETE, score=float(seen[place, seed, -1]),
-            validation_loss=0.0,
-        )
-        for candidate, place in enumerate(places)
-        for replicate, seed in enumerate(seeds)
-    ]  # fmt: skip
-    return StageRecord(name=name, bounds=bounds, trials=tuple(trials))
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """lamsearch's own way: coarse, fine, and finalists to which more can be added.
-
-    ``searched`` counts the updates of coarse and fine; ``places`` are the finalists', ``seeds``
-    their replicates'.
-    """
-
-    half: Half
-    searched: int
-    fine: StageRecord
-    places: tuple[int, ...]
-    seeds: tuple[int, ...]
-
-    @property
-    def finalists(self) -> StageRecord:
-        """The deciding stage."""
-        return stage(self.half, "finalists", "full", self.places, self.seeds, None)
-
-    @property
-    def updates(self) -> int:
-        """Updates of single nets, all stages together."""
-        return self.searched + len(self.places) * len(self.seeds) * self.half.updates["full"]
-
-    def with_more(self, values: Sequence[float]) -> Search:
-        """Add finalists, as far as the bank has not been asked for them."""
-        new = nearest(values) if values else []
-        places = dict.fromkeys((*self.places, *new))
-        return Search(self.half, self.searched, self.fine, tuple(places), self.seeds)
-
-    def extended(self) -> Search:
-        """Go on while the best finalist is the outermost."""
-        further = extension(
-            self.finalists, step=spacing(self.fine), within=(INTERVAL,),
-            examples=IMAGES,
-        )  # fmt: skip
-        larger = self.with_more([at for (at,) in further])
-        return self if larger.places == self.places else larger.extended()
-
-    def refined(self, count: int) -> Search:
-        """A second round: what a model of the finalists proposes."""
-        found = proposals(self.finalists, count=count, examples=IMAGES)
-        return self.with_more([at for (at,) in found])
-
-    def choice(self, rule: Rule) -> float:
-        """The rule's log10 λ."""
-        found = winner(self.finalists, [], examples=IMAGES, rule=rule)
-        return found.point[0]
-
-
-def search(half: Half, budget: Budget, rng: np.random.Generator) -> Search:
-    """Run coarse and fine and choose the finalists."""
-    seeds = [int(seed) for seed in rng.permutation(SEEDS // 2)]
-    places = nearest(draw(budget.coarse, INTERVAL, budget, rng))
-    coarse = stage(half, "coarse", budget.schedule, places, seeds[:1], (INTERVAL,))
-    bounds = narrow(coarse, keep=KEEP, examples=IMAGES)
-    places = nearest(draw(budget.fine, bounds[0], budget, rng))
-    fine = stage(half, "fine", budget.schedule, places, seeds[1:2], bounds)
-    kept = finalists(fine, keep=budget.keep, examples=IMAGES)
-    replicates = tuple(seeds[2 : 2 + budget.replicates])
-    searched = (budget.coarse + budget.fine) * half.updates[budget.schedule]
-    return Search(half, searched, fine, tuple(nearest([at for (at,) in kept])), replicates)
-
-
-def draw(
-    count: int, interval: tuple[float, float], budget: Budget, rng: np.random.Generator
-) -> Floats:
-    """Draw log10 λs as `lamsearch.search.draw` does."""
-    shares = rng.random(count)
-    if budget.stratified:
-        shares = (np.arange(count) + shares) / count
-    return interval[0] + (interval[1] - interval[0]) * shares
 
 
 def single(
@@ -224,7 +85,7 @@ def single(
     Returns the true accuracies of what that many ``searches`` chose.
     """
     count = max(1, round(updates / half.updates[schedule]))
-    places = np.reshape(nearest(rng.uniform(*INTERVAL, searches * count)), (searches, count))
+    places = np.reshape(half.nearest(rng.uniform(*INTERVAL, searches * count)), (searches, count))
     seeds = rng.integers(SEEDS // 2, size=(searches, 1 if one_seed else count))
     scores = half.seen[schedule][..., -1] if by == "seen" else half.fitted[schedule]
     best = scores[places, seeds].argmax(axis=1)
@@ -263,8 +124,8 @@ def simple(half: Half, updates: int, rng: np.random.Generator) -> dict[str, tupl
 def halving(half: Half, stratified: bool, rng: np.random.Generator) -> dict[str, tuple[float, int]]:
     """One stage of four cycles, whole, halved in its cohorts, and with half the candidates."""
     layout = Budget("halving", STAGE, 0, 0, 0, "long", stratified)
-    places = nearest(draw(STAGE, INTERVAL, layout, rng))
-    fewer = nearest(draw((STAGE + 1) // 2, INTERVAL, layout, rng))
+    places = half.nearest(draw(STAGE, INTERVAL, layout, rng))
+    fewer = half.nearest(draw((STAGE + 1) // 2, INTERVAL, layout, rng))
     seed = int(rng.integers(SEEDS // 2))
     seen = half.seen["long"][places, seed]  # (candidates, cycles)
     cycles, per_cycle = seen.shape[1], half.updates["long"] // seen.shape[1]
@@ -324,25 +185,7 @@ def optimum(bank: Bank) -> float:
 
 def whole(bank: Bank) -> Floats:
     """True accuracy over λ by everything the bank knows."""
-    return smooth(bank.right[:, :, -1].sum(axis=-1).mean(axis=1) / selection_bank.HELD_OUT)
-
-
-def mean_and_error(values: Floats) -> tuple[float, float]:
-    """Mean of ``values`` (halves, searches) and its standard error.
-
-    Halves of a bank, drawn without replacement, differ as whole banks would. What they differ by
-    beyond the luck of the few searches in each is that; to it comes the luck of all the searches.
-    """
-    means = values.mean(axis=1)
-    total = float(means.var(ddof=1))
-    searches = float(values.var(axis=1, ddof=1).mean()) / values.shape[1]
-    return float(means.mean()), math.sqrt(max(0.0, total - searches) + total / len(means))
-
-
-def interval(values: Floats) -> str:
-    """Mean with its 95 % interval, fractions as points."""
-    mean, error = (100 * value for value in mean_and_error(values))
-    return f"{mean:.3f} ({mean - 1.96 * error:.3f} to {mean + 1.96 * error:.3f})"
+    return smooth(bank.right[:, :, -1].sum(axis=-1).mean(axis=1) / HELD_OUT)
 
 
 def rows(found: Sequence[Searches], budget: str, top: float) -> list[list[str]]:
@@ -426,7 +269,7 @@ def walk(half: Half, best: int, rng: np.random.Generator) -> tuple[Floats, Float
 
     Both less those of the best λ.
     """
-    places = np.array(nearest(rng.uniform(*INTERVAL, LONGEST)))
+    places = np.array(half.nearest(rng.uniform(*INTERVAL, LONGEST)))
     seen, truth = half.seen["full"][..., -1], half.truth["full"]
     scores = seen[places, rng.integers(SEEDS // 2, size=LONGEST)]
     won = [int(scores[: n + 1].argmax()) for n in range(LONGEST)]

@@ -92,9 +92,9 @@ def proposals(stage: StageRecord, **keys: Any) -> list[float]:
     return _values(search.proposals(stage, **keys))
 
 
-def differences(stage: StageRecord, chosen: float) -> tuple[Difference, ...]:
+def differences(stage: StageRecord, chosen: float, **keys: Any) -> tuple[Difference, ...]:
     """Return the differences to a coordinate."""
-    return differences_to(stage, (chosen,))
+    return differences_to(stage, (chosen,), **keys)
 
 
 def dropped(stage: StageRecord, carried: Iterable[float], noise: Any) -> tuple[Dropped, ...]:

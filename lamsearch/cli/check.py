@@ -15,7 +15,7 @@ from lamsearch import trainers
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.errors import DataError
-from lamsearch.planning import lacking
+from lamsearch.planning import lacking, redrawn
 from lamsearch.points import listed
 from lamsearch.results import StageName
 from lamsearch.search import CohortPlan, StagePlan, expected, halving
@@ -59,6 +59,8 @@ def check(study_file: Path, data_dir: Path | None) -> None:
         ends = listed([f"{length * cycle:,}" for cycle in cycles])
         echo(f"final's models at the ends of its last {len(cycles)} cycles, at updates {ends}, are "
              "kept and averaged for the test")  # fmt: skip
+    if (line := redrawn(study, features)) is not None:
+        echo(line)
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
         echo(f"more where {' or '.join(growing)} is extended")
     for text in [*cautions(study), *small, *seen]:

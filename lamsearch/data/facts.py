@@ -8,6 +8,7 @@ leave out, a single example.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -33,16 +34,18 @@ Hashes = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """One split of the pool, and the stages that use it."""
+    """One split of the pool, and the stages that use it, all or in one ``replicate``."""
 
     stages: list[StageName]
+    replicate: int | None
     train: Order = field(repr=False)
     validation: Order = field(repr=False)
 
     @property
     def name(self) -> str:
         *others, last = self.stages
-        return f"{', '.join(others)} and {last}" if others else last
+        stages = f"{', '.join(others)} and {last}" if others else last
+        return stages if self.replicate is None else f"replicate {self.replicate} of {stages}"
 
 
 def looked(study: Study, contents: Contents) -> DataFacts:
@@ -56,7 +59,10 @@ def looked(study: Study, contents: Contents) -> DataFacts:
         test = test.taken(np.arange(0))  # nobody will open it
     parts = _parts(study, pool.y)
     _check_room(parts, pool.x, test)
-    baseline = {stage: _baseline(pool.y, part) for part in parts for stage in part.stages}
+    baselines: dict[StageName, list[float]] = {}
+    for part in parts:
+        for stage in part.stages:
+            baselines.setdefault(stage, []).append(_baseline(pool.y, part))
     last = next(part for part in parts if study.stages[-1] in part.stages)
     most = int(np.bincount(pool.y[last.train]).argmax())
     lines = [
@@ -69,7 +75,9 @@ def looked(study: Study, contents: Contents) -> DataFacts:
     ]
     return DataFacts(
         majority=contents.classes[most],
-        baseline={stage: baseline[stage] for stage in study.stages},
+        baseline={
+            stage: math.fsum(baselines[stage]) / len(baselines[stage]) for stage in study.stages
+        },
         warnings=tuple(lines),
     )
 
@@ -85,11 +93,12 @@ def parted(study: Study, contents: Contents) -> tuple[LabelledImages, LabelledIm
 def _parts(study: Study, y: Labels) -> list[_Part]:
     found: dict[object, _Part] = {}
     for stage in study.stages:
-        sizes = study.split_of(stage)
-        if sizes not in found:
-            train, validation = orders(study, stage, y)
-            found[sizes] = _Part(stages=[], train=train, validation=validation)
-        found[sizes].stages.append(stage)
+        for whose in study.orders_of(stage):
+            key = study.split_of(stage), whose
+            if key not in found:
+                train, validation = orders(study, stage, y, whose)
+                found[key] = _Part(stages=[], replicate=whose, train=train, validation=validation)
+            found[key].stages.append(stage)
     return list(found.values())
 
 
@@ -104,10 +113,12 @@ def _classes(names: Sequence[str], y: Labels, parts: Sequence[_Part]) -> Iterato
         yield f"all {len(y)} examples are of the one class {names[0]}: there is nothing to learn"
     elif 2 * len(names) > len(y):
         yield f"there are {len(names)} classes for {len(y)} examples: labels should recur"
+    said = set[tuple[str, ...]]()  # of replicates' own splits one stands for all
     for part in parts:
         for order, what in ((part.train, "training"), (part.validation, "validation")):
             counts = np.bincount(y[order], minlength=len(names))
-            if (absent := np.flatnonzero(counts == 0)).size:
+            if (absent := np.flatnonzero(counts == 0)).size and (what, *part.stages) not in said:
+                said.add((what, *part.stages))
                 listed = ", ".join(names[place] for place in absent[:_SHOWN])
                 more = f" and {absent.size - _SHOWN} more" if absent.size > _SHOWN else ""
                 yield (

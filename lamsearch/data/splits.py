@@ -74,14 +74,19 @@ def keeps_mirrored(study: Study, stage: StageName) -> bool:
 
 
 def split(
-    study: Study, stage: StageName, pool: LabelledImages, image: ImageShape | None = None
+    study: Study,
+    stage: StageName,
+    pool: LabelledImages,
+    image: ImageShape | None = None,
+    *,
+    replicate: int = 0,
 ) -> Splits:
-    """Split the pool, of examples that make an ``image``, as the stage of the study asks.
+    """Split the pool, of examples that make an ``image``, as a replicate of the stage asks.
 
     Raises:
         DataError: The stage asks for more components than there are features.
     """
-    train, validation = orders(study, stage, pool.y)
+    train, validation = orders(study, stage, pool.y, study.order_of(stage, replicate))
     mean, std = moments(pool.x, train)
     projection = None
     components = study.settings_of(stage).components
@@ -158,18 +163,22 @@ def cut_test_images(study: Study, contents: Contents) -> tuple[Order, Order]:
     return order[:count], order[count:]
 
 
-def orders(study: Study, stage: StageName, y: Labels) -> tuple[Order, Order]:
+def orders(
+    study: Study, stage: StageName, y: Labels, whose: int | None = None
+) -> tuple[Order, Order]:
     """Return which images of the pool are the stage's training and validation images.
 
     Validation images come first in one order of the whole pool, so that a smaller validation
-    split lies inside a larger one. A split that the table makes keeps the order of the pool.
+    split lies inside a larger one. ``whose`` is what `Study.order_of` says: which replicate's order
+    it is, None the study's. A split that the table makes keeps the order of the pool.
     """
     assigned = study.data.assigned
     if assigned is not None:
         return _rows(assigned.train), _rows(assigned.validation)
     settings = study.settings_of(stage)
     train, validation = settings.train or 0, settings.validation or 0  # a checked study has both
-    order = _permuted(y, _generator(study, POOL_ORDER), study.data.stratified)
+    own = () if whose is None else (whose,)
+    order = _permuted(y, _generator(study, POOL_ORDER, *own), study.data.stratified)
     return order[validation : validation + train], order[:validation]
 
 
@@ -221,8 +230,8 @@ def _standardise(raw: Raw, mean: Moments, std: Moments, into: Float32) -> None:
         raise DataError(f"X: feature {feature}: {rule} taken out, got {raw[row, feature]:g}")
 
 
-def _generator(study: Study, purpose: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(purpose,)))
+def _generator(study: Study, *purpose: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=purpose))
 
 
 def _permuted(y: Labels, generator: np.random.Generator, stratified: bool) -> Order:

@@ -89,23 +89,23 @@ class TrainingData:
         """The raw images in the pool, used by a split or not."""
         return self.source.read()
 
-    def split(self, stage: StageName) -> Splits:
-        """Return the training and validation images of a stage, normalised."""
-        key = self._key(stage)
-        return self.last.get(key, lambda: self._made(stage, key))
+    def split(self, stage: StageName, replicate: int = 0) -> Splits:
+        """Return the training and validation images of a stage's replicate, normalised."""
+        key = self._key(stage, replicate)
+        return self.last.get(key, lambda: self._made(stage, replicate, key))
 
-    def _made(self, stage: StageName, key: list[object]) -> Splits:
+    def _made(self, stage: StageName, replicate: int, key: list[object]) -> Splits:
         if self.cache is None or 4 * self.images * self.features < _WORTH_SHARING:
-            return self._split(stage)
+            return self._split(stage, replicate)
         arrays = self.cache.arrays(
             key,
-            lambda: _arrays(self._split(stage)),
+            lambda: _arrays(self._split(stage, replicate)),
             lambda found: self._are_of(stage, found),
         )
         return Splits(**arrays, image=self.image)
 
-    def _split(self, stage: StageName) -> Splits:
-        return split(self.study, stage, self.pool, self.image)
+    def _split(self, stage: StageName, replicate: int) -> Splits:
+        return split(self.study, stage, self.pool, self.image, replicate=replicate)
 
     def _are_of(self, stage: StageName, arrays: Arrays) -> bool:
         """Whether arrays have the names, shapes and types of the stage's split."""
@@ -133,15 +133,18 @@ class TrainingData:
             and all(y.max(initial=0) < len(self.classes) for y in labels)
         )
 
-    def _key(self, stage: StageName) -> list[object]:
+    def _key(self, stage: StageName, replicate: int) -> list[object]:
         """All that a split follows from; the arithmetic of a projection is the BLAS kernel's."""
-        study = self.study
+        study, whose = self.study, self.study.order_of(stage, replicate)
         data = study.data.model_dump(mode="json")
+        data.pop("resplit", None)  # whose order it is says all of that
         components = study.settings_of(stage).components
         made_by = None if components is None else fitted_by()
         asked: list[object] = [study.split_of(stage), components, made_by]
         if keeps_mirrored(study, stage) and self.image is not None:
             asked.append(["mirrored", *self.image.axes])
+        if whose is not None:
+            asked.append(["replicate", whose])
         return [self.fingerprint, study.seed, data, study.pool_size, asked]
 
 
@@ -223,9 +226,16 @@ def _remembered(
 
 def _about(study: Study) -> list[object]:
     """All that what is seen of the data follows from, besides these, and how it is put."""
-    splits = [(stage, study.split_of(stage)) for stage in study.stages]
+    splits: list[tuple[object, ...]] = [
+        (stage, study.split_of(stage), *_redrawn(study, stage)) for stage in study.stages
+    ]
     data, augment = (one.model_dump(mode="json") for one in (study.data, study.most_varied))
     return [_WORDING, study.seed, data, study.pool_size, splits, augment]
+
+
+def _redrawn(study: Study, stage: StageName) -> list[object]:
+    """Whose splits a stage's are, where they are not the study's own."""
+    return [one for one in study.orders_of(stage) if one is not None]
 
 
 def _facts(contents: Contents) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from lamsearch.statistics import (
     differences,
     differing,
     dropped,
+    resplit,
     seed_noise,
 )
 
@@ -53,7 +54,7 @@ def compared(record: StudyRecord) -> tuple[Difference, ...]:
         return ()
     if selected is None or selected.score is None:
         return ()
-    return differences(stage, nearest.point)
+    return differences(stage, nearest.point, resplit=resplit(record, stage.name))
 
 
 def not_carried(record: StudyRecord) -> NotCarried | None:
@@ -129,9 +130,12 @@ def sentences(record: StudyRecord) -> Iterator[str]:
     found, whose = compared(record), _subject(record)
     close = [one.point for one in found if not one.distinguishable]
     if found and close:
+        stage = deciding(record)
+        own = stage is not None and resplit(record, stage.name) is not None
+        over = "seeds and splits" if own else "seeds and validation examples"
         yield (
             f"{whose} cannot be distinguished from {_named(record, close, len(found))}: 0 lies in "
-            "the 95 % intervals of their paired differences, over seeds and validation examples."
+            f"the 95 % intervals of their paired differences, over {over}."
         )
     elif found:
         yield f"{whose} is distinguishable from every other one of its stage, at 95 %."
@@ -216,11 +220,12 @@ def _selection_bias(record: StudyRecord) -> Iterator[str]:
     name, found = known
     gain = -found.mean
     noun = points.noun(record.space)
+    fresh = "seeds" if resplit(record, "finalists") is None else "seeds and splits"
     who = f"the {found.count} {noun}s" if found.count > 1 else f"the one {noun}"
     what = (
         f"{who} picked from {name} scored {record.metric.gain(abs(gain))[1:]} "
         f"{record.metric.points} "
-        f"{'more' if gain > 0 else 'less'} on fresh seeds{', on average' * (found.count > 1)}"
+        f"{'more' if gain > 0 else 'less'} on fresh {fresh}{', on average' * (found.count > 1)}"
     )
     interval = found.interval95
     if interval is not None:

@@ -20,6 +20,7 @@ from lamsearch.trainers.network.rules import rule_of
 Table = TypeVar("Table", Network, Training)
 
 _FLOAT32 = 4
+_LARGE = 10**8  # bytes of splits that are worth a word
 _CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")  # a container's own limit
 
 
@@ -35,6 +36,24 @@ def lacking(study: Study, features: int, classes: int) -> Iterator[str]:
                 f"{stage} needs about {_gigabytes(need)} GB of memory in each worker; "
                 f"this machine has {_gigabytes(have)} GB"
             )
+
+
+def redrawn(study: Study, features: int) -> str | None:
+    """Return how many splits replicates have of their own, and how large; None without any."""
+    sizes: dict[object, int] = {}
+    for stage in study.stages:
+        train, validation = (size or 0 for size in study.split_of(stage))
+        seen = study.settings_of(stage).components or features
+        kept = validation + train * (1 + data.keeps_mirrored(study, stage))
+        for whose in study.orders_of(stage):
+            if whose is not None:
+                sizes[train, validation, seen, whose] = _FLOAT32 * seen * kept
+    if not sizes:
+        return None
+    stages = " and ".join(one for one in study.stages if study.settings_of(one).resplit)
+    total = sum(sizes.values())
+    large = f", about {_gigabytes(total)} GB in the cache of each host" if total > _LARGE else ""
+    return f"each replicate of {stages} has a split of its own: {len(sizes)} of them{large}"
 
 
 def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:

@@ -22,7 +22,7 @@ from lamsearch.report.lines import one_line
 from lamsearch.report.tables import Table
 from lamsearch.report.updates import stage_updates
 from lamsearch.results import SEARCHING, STAGES, StageName, StudyRecord, StudyState, TrialState
-from lamsearch.statistics import best_score
+from lamsearch.statistics import best_score, resplit
 
 _CLASSES_AT_MOST = 20  # a wider table is read by nobody
 
@@ -191,7 +191,9 @@ def scores_name(record: StudyRecord) -> str:
 def _optimism(record: StudyRecord) -> Iterator[str]:
     if record.selected is None or record.selected.score is None:
         return
-    if "finalists" in record.stages:
+    if "finalists" in record.stages and resplit(record, "finalists") is not None:
+        why = "The finalists' splits are of the same images as that of the search before them"
+    elif "finalists" in record.stages:
         why = "The finalists share their validation examples with the search before them"
     else:
         why = f"The chosen {points.noun(record.space)} scored best of several on the same examples"

@@ -34,6 +34,7 @@ from lamsearch.statistics.scores import (
     candidate_scores,
     cycle_length,
     differing,
+    resplit,
     validation_images,
 )
 from lamsearch.statistics.searched import Searched, searched
@@ -64,6 +65,7 @@ __all__ = [
     "interval95",
     "paired_differences",
     "rank",
+    "resplit",
     "score_candidates",
     "searched",
     "seed_noise",

@@ -70,7 +70,9 @@ class Bias:
     interval95: tuple[float, float] | None
 
 
-def differences(stage: StageRecord, chosen: Point) -> tuple[Difference, ...]:
+def differences(
+    stage: StageRecord, chosen: Point, *, resplit: float | None = None
+) -> tuple[Difference, ...]:
     """Return the differences between ``chosen`` and every other candidate.
 
     Both the noise of the seeds and that of the draw of examples is in the interval. The
@@ -81,6 +83,12 @@ def differences(stage: StageRecord, chosen: Point) -> tuple[Difference, ...]:
     1946). The intervals are simultaneous (max-t): the chance that all of them hold is 95 %,
     however many candidates there are. Empty where a stage has one replicate, or no scores per
     example.
+
+    ``resplit`` is given where each replicate has a split of its own: its validation examples per
+    training example. Then an example's number says nothing in another replicate, and what examples
+    add is in the spread of the replicates, as the analysis of variance finds by itself. But the
+    splits are of one pool: the mean of R replicates varies by (1/R + ``resplit``) of one's variance
+    instead of 1/R (Nadeau and Bengio 2003).
     """
     scored = example_scores(stage)
     mine = scored.pop(chosen, None)
@@ -96,6 +104,8 @@ def differences(stage: StageRecord, chosen: Point) -> tuple[Difference, ...]:
     scale = np.maximum(resampled.std(axis=1), 1e-12)
     bound = float(np.quantile((np.abs(resampled) / scale[:, None]).max(axis=0), 0.95))
     halves = bound * _errors(gaps)
+    if resplit is not None:
+        halves = halves * math.sqrt(1 + gaps.shape[1] * resplit)
     found = []
     for point, mean, half in zip(others, means, halves, strict=True):
         low, high = float(mean - half), float(mean + half)

@@ -35,6 +35,17 @@ def validation_images(record: StudyRecord, name: StageName) -> int | None:
     return None if settings is None else settings.validation_examples or None
 
 
+def resplit(record: StudyRecord, name: StageName) -> float | None:
+    """Return the validation examples per training example where splits are redrawn.
+
+    None where a stage's replicates share one split.
+    """
+    settings = recorded_settings(record.settings, name)
+    if settings is None or not settings.resplit or not settings.train_examples:
+        return None
+    return (settings.validation_examples or 0) / settings.train_examples
+
+
 def differing(record: StudyRecord, one: StageName, other: StageName) -> tuple[str, ...]:
     """Return the settings in which two stages are trained differently, split and features too."""
     first, second = (recorded_settings(record.settings, name) for name in (one, other))

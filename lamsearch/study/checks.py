@@ -16,6 +16,7 @@ from lamsearch.study.stages import LEAST_SNAPSHOTS, MOST_SNAPSHOTS, Coarse, Fina
 _CYCLES_TO_HALVE = 2  # models leave at the end of a cycle, and the last one's end is the end
 _COHORT_TO_HALVE = 2  # a cohort always keeps one
 _MOST_TRIALS = 1_000_000  # of a stage, planned in one transaction
+_MOST_SPLITS = 100  # of a stage, each normalised and kept apart
 _ADDRESSABLE = 2**47  # bytes that a process can have at all
 
 
@@ -34,6 +35,7 @@ def all_issues(
     yield from _training_issues(sections)
     yield from _cohort_issues(sections, cohort)
     yield from _final_issues(sections, broken)
+    yield from _resplit_issues(sections, broken)
     yield from _components_issues(sections)
     yield from _batch_norm_issues(sections)
     yield from _augment_issues(sections)
@@ -174,6 +176,25 @@ def _final_split_issues(final: Final, data: Data) -> Iterator[Issue]:
         if total > have > 0 and (final.train or final.validation):
             rule = f"train + validation must be at most the {have} images of the training pool"
             yield Issue(where="final", rule=rule, value=total)
+
+
+def _resplit_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:
+    data = sections["data"]
+    if data is None or not data.resplit:
+        return
+    where = "data.resplit"
+    if data.assigned is not None:
+        rule = f"must not stand beside data.{data.assigned.key}, which leaves nothing to draw"
+        yield Issue(where=where, rule=rule, value=True)
+    stages = {name: sections[name] for name in ("finalists", "final")}
+    found = {name: stage.replicates for name, stage in stages.items() if stage is not None}
+    if max(found.values(), default=1) == 1 and not stages.keys() & set(broken):
+        rule = "needs [finalists] or [final] with at least 2 replicates, whose splits it draws"
+        yield Issue(where=where, rule=rule, value=True)
+    for name, count in found.items():
+        if count > _MOST_SPLITS:
+            rule = f"must be at most {_MOST_SPLITS} with data.resplit: each has a split of its own"
+            yield Issue(where=f"{name}.replicates", rule=rule, value=count)
 
 
 def _components_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:

@@ -106,6 +106,9 @@ class Data(Section):
     stratified: bool = Field(False, description="keep the classes' shares in every split")
     components: Positive | None = Field(None, description="principal components to train on")
     whiten: bool = Field(False, description="divide each component by its standard deviation")
+    resplit: bool = Field(
+        False, description="draw the split of each replicate of finalists and final anew"
+    )
 
     @property
     def file(self) -> str | None:

@@ -131,6 +131,19 @@ class Study(Section):
         settings = self.settings_of(stage)
         return settings.train, settings.validation
 
+    def order_of(self, stage: StageName, replicate: int) -> int | None:
+        """Return whose order of the training pool a replicate's split is cut from.
+
+        Its own number where splits are redrawn, the same in finalists and final; else None, the
+        one order of the study.
+        """
+        return replicate if self.settings_of(stage).resplit else None
+
+    def orders_of(self, stage: StageName) -> tuple[int | None, ...]:
+        """Return `order_of` all replicates of a stage, each once."""
+        replicates = range(getattr(getattr(self, stage), "replicates", 1))
+        return tuple(dict.fromkeys(self.order_of(stage, one) for one in replicates))
+
     def check_features(self, features: int) -> None:
         """Check what asks for features against how many the data were found to have.
 

@@ -26,7 +26,8 @@ class StageSettings:
     ``train`` and ``validation`` are how many examples are drawn; both are None where the data
     table assigns examples itself (``assigned``). ``components`` is how many principal components
     are trained on, None for all features. With ``halving`` the worse half of a cohort leaves at
-    the first cycle ends.
+    the first cycle ends. With ``resplit`` each replicate has a split of its own, drawn anew
+    (Bouthillier et al. 2021, arXiv:2103.03098); otherwise all stages share one order of the pool.
     """
 
     training: Training
@@ -35,6 +36,7 @@ class StageSettings:
     assigned: Assigned | None
     components: int | None
     halving: bool
+    resplit: bool
 
     @property
     def train_examples(self) -> int | None:
@@ -81,6 +83,8 @@ def _resolved(training: Training, data: Data | None, own: Mapping[str, object]) 
         assigned=assigned,
         components=_size(own, "components") or getattr(data, "components", None),
         halving=own.get("halving") is True,
+        # coarse and fine have no replicates, and keep the study's split
+        resplit="replicates" in own and getattr(data, "resplit", None) is True,
     )
 
 

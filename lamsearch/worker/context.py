@@ -93,7 +93,7 @@ class Context:
             self.study,
             stage,
             points,
-            splits=self.data.split(stage),
+            splits=self.data.split(stage, replicate),
             classes=len(self.stored.classes),
             seed=training_seed(self.study, stage, replicate),
             test=test,

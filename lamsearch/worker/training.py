@@ -181,7 +181,8 @@ class Training:
         context, claim, test = self._context, self._claim, None
         if claim.stage == "final" and context.wants_test_curves:
             examples = context.open_test(claim)
-            test = (context.data.split("final").enter(examples.x), examples.y)
+            splits = context.data.split("final", claim.replicate)
+            test = (splits.enter(examples.x), examples.y)
         points = [trial.point for trial in claim.trials]
         return context.trainer(claim.stage, points, claim.replicate, test)
 

@@ -22,7 +22,7 @@ Refused = Callable[..., list[str]]
 KEYS = {
     "": ["name", "seed", "cohort", "data", "training", "coarse", "zzz"],
     "data": ["source", "path", "train", "validation", "test", "stratified", "components",
-             "train_batches", "validation_batches"],
+             "resplit", "train_batches", "validation_batches"],
     "network": ["hidden"],
     "training": ["batch_size", "schedule", "eta_min", "eta_max", "gamma", "step_size", "cycles",
                  "sample_every"],
@@ -116,6 +116,16 @@ def test_what_needs_more_memory_than_there_is_is_warned_of(desk: Any) -> None:
     assert "Warning: coarse needs about 4," in line
     assert " GB of memory in each worker; this machine has " in line
     assert "of training on one core" not in result.stdout
+
+
+def test_splits_of_replicates_are_counted(desk: Any) -> None:
+    """With resplit `check` says whose splits are redrawn and how many there are; else nothing."""
+    text = desk.write().read_text(encoding="utf-8")
+    assert "split of its own" not in desk("check", desk.write(text=text)).stdout
+    result = desk("check", desk.write(text=text.replace("[data]", "[data]\nresplit = true")))
+    assert result.exit_code == 0, result.stderr
+    said = "each replicate of finalists and final has a split of its own: 4 of them\n"
+    assert said in result.stdout
 
 
 def test_the_memory_of_the_largest_network_that_is_searched_is_warned_of(desk: Any) -> None:

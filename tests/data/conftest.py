@@ -50,7 +50,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
 def study() -> Callable[..., Study]:
     """A maker of studies with a coarse stage and, unless told otherwise, a final one."""
 
-    def make(*, seed: int = 400, final: dict[str, int] | None = {}, **data: object) -> Study:  # noqa: B006  # never changed
+    def make(
+        *, seed: int = 400, final: dict[str, int] | None = {},  # noqa: B006  # never changed
+        finalists: dict[str, int] | None = None, **data: object,
+    ) -> Study:  # fmt: skip
         document = {
             "name": "unit", "seed": seed, "data": data,
             "training": {"step_size": 10, "batch_size": 1},
@@ -58,6 +61,8 @@ def study() -> Callable[..., Study]:
         }  # fmt: skip
         if final is not None:
             document["final"] = final
+        if finalists is not None:
+            document["finalists"] = finalists
         return parse_study(document)
 
     return make

@@ -196,6 +196,29 @@ def test_cached_splits_equal_uncached(
                 assert getattr(one, name).tobytes() == getattr(other, name).tobytes()
 
 
+def test_redrawn_splits_are_entries_of_their_own_beside_the_study_s(
+    arrays_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With resplit each replicate's split is cached under its number, that of coarse where it is
+    without resplit, and finalists and final share one where their sizes are the same."""
+    monkeypatch.setattr(training, "_WORTH_SHARING", 0)
+    stages = {"finalists": {"keep": 1, "replicates": 2}, "final": {"replicates": 2}}
+    plain, own = (
+        parse_study(study_of(arrays_file, **keys).canonical() | stages)
+        for keys in ({}, {"resplit": True})
+    )
+    cache, entries = tmp_path / "cache", list[int]()
+    load(plain, tmp_path, cache=cache).split("coarse")
+    data = load(own, tmp_path, cache=cache)
+    for stage, replicate in (("coarse", 0), ("finalists", 0), ("finalists", 1), ("final", 1)):
+        found = data.split(stage, replicate)  # type: ignore[arg-type]
+        fresh = load(own, tmp_path).split(stage, replicate)  # type: ignore[arg-type]
+        assert found.train_x.tobytes() == fresh.train_x.tobytes()
+        assert found.validation_y.tobytes() == fresh.validation_y.tobytes()
+        entries.append(len(list((cache / "splits").glob("*.lock"))))
+    assert entries == [1, 2, 3, 3]
+
+
 def test_unchanged_files_are_not_read_again(
     arrays_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,27 @@ def test_the_baseline_is_each_stage_s_own(tmp_path: Path, study: MakeStudy) -> N
         assert data.seen.majority == str(most) or stage != "final"
 
 
+def test_the_baseline_of_redrawn_splits_is_their_mean(tmp_path: Path, study: MakeStudy) -> None:
+    """A final whose replicates have splits of their own has the mean of their baselines, and a
+    class that they lack is said of one of them; more replicates are looked at anew."""
+    y = Y.copy()
+    y[:] = np.where(np.arange(300) == 0, 3, Y)  # one example of a class of its own
+    np.savez(tmp_path / "a.npz", X=X, y=y)
+    for count in (3, 4):
+        wanted = study(
+            source="a.npz", train=150, validation=100, resplit=True, final={"replicates": count}
+        )
+        data = load(wanted, tmp_path, cache=tmp_path / "cache", look=True)
+        assert data.seen is not None
+        found = []
+        for replicate in range(count):
+            train, validation = orders(wanted, "final", data.pool.y, replicate)
+            most = np.bincount(data.pool.y[train]).argmax()
+            found.append((data.pool.y[validation] == most).mean())
+        assert data.seen.baseline["final"] == pytest.approx(np.mean(found))
+        assert sum("no validation example in replicate" in line for line in data.seen.warnings) == 1
+
+
 @pytest.mark.parametrize("name", ["digits", "cifar10", "cifar10-fast"])
 def test_the_studies_here_raise_no_alarm(name: str) -> None:
     """The digits and CIFAR-10 have nothing that bears on the answer."""

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,9 +29,11 @@ def numbered(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def numbers(data: TrainingData, stage: str = "coarse") -> tuple[list[int], list[int]]:
+def numbers(
+    data: TrainingData, stage: str = "coarse", replicate: int = 0
+) -> tuple[list[int], list[int]]:
     """Return the image numbers of a stage's training and validation split."""
-    splits = data.split(stage)  # type: ignore[arg-type]
+    splits = data.split(stage, replicate)  # type: ignore[arg-type]
     found = [
         np.rint(x[:, 0] * splits.std[0] + splits.mean[0]).astype(int).tolist()
         for x in (splits.train_x, splits.validation_x)
@@ -50,6 +53,35 @@ def test_splits_are_disjoint_and_of_the_asked_size(
     test = open_test(wanted, numbered, opening, fingerprint=data.fingerprint)
     assert (len(train), len(validation), len(test), data.test_images) == (600, 150, 200, 200)
     assert len({*train, *validation, *test.x[:, 0].astype(int).tolist()}) == 950
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_each_replicate_of_finalists_and_final_can_have_its_own_split(
+    numbered: Path, study: MakeStudy, stratified: bool
+) -> None:
+    """With resplit every replicate has other images, disjoint, normalised by its own; the final's
+    validation images of a replicate are among the finalists'; coarse keeps its split."""
+    sizes = {"train": 600, "validation": 150, "stratified": stratified}
+    stages: dict[str, Any] = {
+        "finalists": {"replicates": 3}, "final": {"train": 650, "validation": 100, "replicates": 3},
+    }  # fmt: skip
+    one = load(study(source="numbered.npz", **stages, **sizes), numbered)
+    own = load(study(source="numbered.npz", resplit=True, **stages, **sizes), numbered)
+    assert numbers(own) == numbers(one)
+    assert numbers(one, "finalists", 2) == numbers(one)
+    found = [numbers(own, "finalists", replicate) for replicate in range(3)]
+    assert found == [numbers(own, "finalists", replicate) for replicate in range(3)]
+    validations = [set(validation) for _, validation in [*found, numbers(own)]]
+    for number, (train, validation) in enumerate(found):
+        assert (len(set(train)), len(set(validation))) == (600, 150)
+        assert not set(train) & set(validation)
+        assert set(numbers(own, "final", number)[1]) < set(validation)
+        assert all(validations[number] != other for other in validations[:number])
+        splits = own.split("finalists", number)
+        assert splits.train_x.mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-4)
+        assert splits.mean[0] == pytest.approx(np.mean(train), rel=1e-4)
+        if stratified:
+            assert np.bincount(splits.validation_y) == pytest.approx([75, 45, 22.5, 7.5], abs=1)
 
 
 def test_all_that_no_split_needs_is_the_test_set(numbered: Path, study: MakeStudy) -> None:

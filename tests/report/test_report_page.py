@@ -158,7 +158,7 @@ def test_what_halving_spared_is_said() -> None:
     assert "Halving" not in markdown(made.final_only())
 
 
-def close_call(worse: float, chosen: float = -2.5) -> str:
+def close_call(worse: float, chosen: float = -2.5, *, resplit: bool = False) -> str:
     """Return report.md where the second of two finalists is right that much less often."""
     stage = made.stage("finalists", [-2.5, -3.0], replicates=3, with_curve=False)
     rng = np.random.default_rng(0)
@@ -167,7 +167,10 @@ def close_call(worse: float, chosen: float = -2.5) -> str:
         replace(trial, score=float(row.mean()), scores=row)
         for trial, row in zip(stage.trials, right, strict=True)
     )
-    record = made.finished(stages={"finalists": replace(stage, trials=trials)})
+    data: dict[str, object] = {**made.SETTINGS["data"], "resplit": resplit}  # type: ignore[dict-item]
+    settings = {**made.SETTINGS, "data": data, "finalists": {"replicates": 3}}
+    stages = {"finalists": replace(stage, trials=trials)}
+    record = made.finished(stages=stages, settings=settings if resplit else made.SETTINGS)
     assert record.selected is not None
     return markdown(replace(record, selected=replace(record.selected, point=(chosen,))))
 
@@ -185,6 +188,22 @@ def test_paired_differences_distinguish_candidates() -> None:
     better, interval = (cell.strip() for cell in row.split("|")[2:4])
     low, high = (float(part) for part in interval.split(" to "))
     assert 0 < low < float(better) < high
+
+
+def test_differences_over_redrawn_splits_are_said_to_be_such() -> None:
+    """Where replicates have splits of their own, that is what the intervals are over, they are
+    wider, and the finalists share no validation examples with the search."""
+    shared, own = close_call(0.0), close_call(0.0, resplit=True)
+    assert "differences, over seeds and validation examples." in shared
+    assert "differences, over seeds and splits." in own
+    assert "share their validation examples" in shared
+    assert "share their validation examples" not in own
+    widths = []
+    for text in (shared, own):
+        (row,) = [line for line in text.splitlines() if "| cannot be distinguished" in line]
+        low, high = (float(part) for part in row.split("|")[3].split(" to "))
+        widths.append(high - low)
+    assert widths[1] > widths[0]
 
 
 def test_a_choice_between_those_tried_is_compared_by_the_nearest() -> None:
@@ -226,6 +245,8 @@ def test_selection_bias_is_said_the_right_way_round() -> None:
         [-0.002, -0.001, 0.0]
     )
     assert "Selection bias of unknown error: the 2 λs" in picked([-0.01])
+    own = {**SAME, "data": {"source": "cifar10", "train": 9, "validation": 9, "resplit": True}}
+    assert "0.10 points less on fresh seeds and splits, on" in picked([-0.002, -0.001, 0.0], own)
 
 
 def test_a_difference_of_schedules_is_no_selection_bias() -> None:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from benchmarks import selection_bank
+from benchmarks.bank import HELD_OUT
+from benchmarks.replay import mean_and_error
 from benchmarks.selection import (
     BUDGETS,
     MODEL,
     choices,
     halve,
-    mean_and_error,
     optimum,
     single,
 )
@@ -27,7 +28,7 @@ def test_the_bank_holds_enough_lambdas_and_seeds() -> None:
         lambdas, seeds, _, blocks = bank.right.shape
         assert lambdas >= 25
         assert seeds >= 20
-        assert bank.right.max() <= selection_bank.HELD_OUT // blocks
+        assert bank.right.max() <= HELD_OUT // blocks
         assert bank.train.shape == (lambdas, seeds)
 
 

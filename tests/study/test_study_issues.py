@@ -229,6 +229,23 @@ ONE_LINE: dict[str, tuple[dict[str, Any], str]] = {
                   "validation": None}, "final": {"train": None, "validation": None}},
         "data: train_batches and validation_batches must be given together",
     ),
+    "splits redrawn from whole batches": (
+        {"data": {"source": "cifar10", "test": None, "train": None, "validation": None,
+                  "train_batches": [1], "validation_batches": [2], "resplit": True},
+         "final": {"train": None, "validation": None}},
+        "data.resplit: must not stand beside data.train_batches, which leaves nothing to draw,"
+        " got True",
+    ),
+    "splits redrawn for nobody": (
+        {"data": {"resplit": True}, "finalists": None, "final": {"replicates": 1}},
+        "data.resplit: needs [finalists] or [final] with at least 2 replicates, whose splits it"
+        " draws, got True",
+    ),
+    "more splits than a disk holds": (
+        {"data": {"resplit": True}, "finalists": {"replicates": 101}},
+        "finalists.replicates: must be at most 100 with data.resplit: each has a split of its own,"
+        " got 101",
+    ),
     "sizes beside batches": (
         {"data": {"source": "cifar10", "test": None, "train": None, "validation": None,
                   "train_batches": [1], "validation_batches": [2]},
