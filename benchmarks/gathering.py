@@ -8,7 +8,7 @@ thread, each the median of its rounds, in which all ways take turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from time import thread_time
 
 import numpy as np
@@ -29,12 +29,16 @@ WAYS = {
     "shift = 4": Augment(shift=4),
     "flip, shift = 4": Augment(flip=True, shift=4),
 }
-NETWORKS = {"50 hidden units, cohort of 8": (50, 8), "400 hidden units, cohort of 8": (400, 8)}
+NETWORKS: Mapping[str, tuple[Sequence[int], int]] = {
+    "50 hidden units, cohort of 8": ([50], 8),
+    "400 hidden units, cohort of 8": ([400], 8),
+    "[1024, 512], cohort of 4": ([1024, 512], 4),
+}
 Way = Callable[[], None]
 
 
-def splits_of(rows: int, components: int | None) -> Splits:
-    """Random normalised images, more than any processor's cache holds."""
+def splits_of(rows: int, components: int | None, *, moved: bool = False) -> Splits:
+    """Random normalised images, more than any processor's cache holds, perhaps to be moved."""
     rng, width = np.random.default_rng(0), components or FEATURES
     x, y = rng.standard_normal((rows, width), np.float32), rng.integers(0, 10, rows)
     return Splits(
@@ -44,9 +48,10 @@ def splits_of(rows: int, components: int | None) -> Splits:
         validation_y=y[:BATCH],
         mean=rng.uniform(0.4, 0.5, FEATURES).astype(np.float32),
         std=rng.uniform(0.2, 0.3, FEATURES).astype(np.float32),
-        projection=None if components is None else np.zeros((FEATURES, components), np.float32),
+        projection=None if components is None else np.ones((FEATURES, components), np.float32),
         image=IMAGE,
-        mirrored_x=None if components is None else rng.permutation(x),
+        mirrored_x=None if components is None or moved else rng.permutation(x),
+        unprojected_x=rng.standard_normal((rows, FEATURES), np.float32) if moved else None,
     )
 
 
@@ -61,7 +66,7 @@ def gathering(splits: Splits, augment: Augment) -> Way:
     return step
 
 
-def updating(splits: Splits, hidden: int, cohort: int) -> Way:
+def updating(splits: Splits, hidden: Sequence[int], cohort: int) -> Way:
     """Do one update after another, everything included, of examples that are not varied."""
     training = Training(batch_size=BATCH, step_size=10**6, sample_every="cycle")
     lambdas = [-3.0] * cohort
@@ -91,18 +96,24 @@ def measure(ways: dict[str, Way], rounds: int, block: int) -> dict[str, list[flo
 def section(rows: int, rounds: int, components: int | None) -> str:
     """Measure on all features, or on components; return a table."""
     splits = splits_of(rows, components)
-    kinds = {name: one for name, one in WAYS.items() if components is None or not one.shift}
-    ways = {name: gathering(splits, one) for name, one in kinds.items()}
+    moved = splits if components is None else splits_of(rows, components, moved=True)
+    ways = {
+        name: gathering(moved if one.shift else splits, one) for name, one in WAYS.items()
+    }  # fmt: skip
     updates = {name: updating(splits, *sizes) for name, sizes in NETWORKS.items()}
     times = measure(ways | updates, rounds, block=5)
     lines = []
-    for name in kinds:
+    for name in WAYS:
         added = [one - plain for one, plain in zip(times[name], times["as they are"], strict=True)]
         lines.append([name, spread(1e6 * one for one in times[name]).text(0)] + [
             f"{100 * ratios(added, times[update]).median:+.1f} %" for update in NETWORKS
         ])  # fmt: skip
     lines += [
-        [f"one update: {name}", spread(1e6 * one for one in times[name]).text(0), "", ""]
+        [
+            f"one update: {name}",
+            spread(1e6 * one for one in times[name]).text(0),
+            *[""] * len(NETWORKS),
+        ]
         for name in NETWORKS
     ]
     title = "All 3072 features" if components is None else f"{components} principal components"
@@ -119,7 +130,8 @@ def main() -> None:
     head = (
         f"Gathering {BATCH} images of 32 x 32 pixels in 3 channels out of {rows:,}, one thread, "
         "processor time, median (quartiles) of rounds. An update includes gathering its images as "
-        "they are. Mirrored components are gathered from those that lie beside the split."
+        "they are. Mirrored components are gathered from those that lie beside the split; moved "
+        "images are projected when they have been moved."
     )
     publish("gathering", "\n\n".join([head, *parts]), options)
 

@@ -8,12 +8,12 @@ from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.opening import open_test
 from lamsearch.data.source import Source, SourceInfo
 from lamsearch.data.sources import fetch, is_present, located, sources
-from lamsearch.data.splits import Splits, keeps_mirrored, normalise
+from lamsearch.data.splits import Splits, kept_to_vary, normalise
 from lamsearch.data.training import TrainingData, load
 from lamsearch.data.verification import Verification, verify
 
 __all__ = [
-    "load", "TrainingData", "Splits", "keeps_mirrored", "normalise",
+    "load", "TrainingData", "Splits", "kept_to_vary", "normalise",
     "open_test", "LabelledImages",
     "fetch", "verify", "Verification", "sources", "located", "is_present", "Source", "SourceInfo",
     "Contents",

@@ -8,6 +8,7 @@ Refuses to know files.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 import numpy as np
 
@@ -44,7 +45,9 @@ class Splits:
     ``image`` is how raw features make an image, None where they make none. ``mirrored_x`` (n,
     components) are the training images as `enter` takes them once they are mirrored left to right,
     where the stage trains on components and mirrors; otherwise it is None, for the mirror of a
-    normalised image is at hand.
+    normalised image is at hand. ``unprojected_x`` (n, features) are the normalised training images
+    where the stage trains on components and moves images, for these are projected when they have
+    been moved.
     """
 
     train_x: Float32 = field(repr=False)
@@ -56,6 +59,7 @@ class Splits:
     projection: Float32 | None = field(repr=False, default=None)
     image: ImageShape | None = None
     mirrored_x: Float32 | None = field(repr=False, default=None)
+    unprojected_x: Float32 | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -68,9 +72,15 @@ class Splits:
         return x if self.projection is None else project(x, self.projection)
 
 
-def keeps_mirrored(study: Study, stage: StageName) -> bool:
-    """Whether a stage's split has the mirrored training images too."""
-    return study.most_varied.flip and study.settings_of(stage).components is not None
+def kept_to_vary(study: Study, stage: StageName) -> Literal["mirrored_x", "unprojected_x"] | None:
+    """Return which further array a stage's split has, on components, to vary training images by.
+
+    Mirrors are projected beforehand. All moves of an image would be too many.
+    """
+    varied = study.most_varied
+    if study.settings_of(stage).components is None or not varied.varies:
+        return None
+    return "unprojected_x" if varied.shift else "mirrored_x"
 
 
 def split(
@@ -93,9 +103,12 @@ def split(
     if components is not None:
         leading = _leading(pool.x, train, mean, std, components)
         projection = principal_components(leading, components, whiten=study.data.whiten)
-    mirrored_x = None
-    if image is not None and keeps_mirrored(study, stage):
-        mirrored_x = _normalised(pool.x, train, mean, std, projection, mirrored(image))
+    further: dict[str, Float32] = {}
+    kept = kept_to_vary(study, stage)
+    if image is not None and kept == "mirrored_x":
+        further[kept] = _normalised(pool.x, train, mean, std, projection, mirrored(image))
+    elif kept == "unprojected_x":
+        further[kept] = _normalised(pool.x, train, mean, std)
     return Splits(
         train_x=_normalised(pool.x, train, mean, std, projection),
         train_y=pool.y[train],
@@ -105,7 +118,7 @@ def split(
         std=std,
         projection=projection,
         image=image,
-        mirrored_x=mirrored_x,
+        **further,
     )
 
 

@@ -19,7 +19,7 @@ from lamsearch.data.facts import looked, parted
 from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.projection import fitted_by
 from lamsearch.data.sources import files, read
-from lamsearch.data.splits import Splits, count_test_images, keeps_mirrored, split
+from lamsearch.data.splits import Splits, count_test_images, kept_to_vary, split
 from lamsearch.errors import DataError
 from lamsearch.results import DataFacts, StageName
 from lamsearch.study import ImageShape, Study
@@ -116,15 +116,15 @@ class TrainingData:
                   "std": (self.features,)}  # fmt: skip
         if components is not None:
             shapes["projection"] = (self.features, components)
-        if keeps_mirrored(self.study, stage):
-            shapes["mirrored_x"] = (-1, width)
+        if (further := kept_to_vary(self.study, stage)) is not None:
+            shapes[further] = (-1, width if further == "mirrored_x" else self.features)
         if arrays.keys() != shapes.keys():
             return False
         for part, size in zip(("train", "validation"), self.study.split_of(stage), strict=True):
             count = len(arrays[f"{part}_y"]) if size is None and arrays[f"{part}_y"].ndim else size
             shapes |= {f"{part}_x": (count or 0, width), f"{part}_y": (count or 0,)}
-        if "mirrored_x" in shapes:
-            shapes["mirrored_x"] = shapes["train_x"]
+        if further is not None:
+            shapes[further] = (shapes["train_x"][0], shapes[further][1])
         labels = [arrays[name] for name in ("train_y", "validation_y")]
         return (
             all(arrays[name].shape == shape for name, shape in shapes.items())
@@ -141,8 +141,11 @@ class TrainingData:
         components = study.settings_of(stage).components
         made_by = None if components is None else fitted_by()
         asked: list[object] = [study.split_of(stage), components, made_by]
-        if keeps_mirrored(study, stage) and self.image is not None:
+        further = kept_to_vary(study, stage)
+        if further == "mirrored_x" and self.image is not None:
             asked.append(["mirrored", *self.image.axes])
+        elif further == "unprojected_x":
+            asked.append("unprojected")
         if whose is not None:
             asked.append(["replicate", whose])
         return [self.fingerprint, study.seed, data, study.pool_size, asked]

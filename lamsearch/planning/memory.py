@@ -44,10 +44,10 @@ def redrawn(study: Study, features: int) -> str | None:
     for stage in study.stages:
         train, validation = (size or 0 for size in study.split_of(stage))
         seen = study.settings_of(stage).components or features
-        kept = validation + train * (1 + data.keeps_mirrored(study, stage))
+        kept = seen * (validation + train) + _further(study, stage, features) * train
         for whose in study.orders_of(stage):
             if whose is not None:
-                sizes[train, validation, seen, whose] = _FLOAT32 * seen * kept
+                sizes[train, validation, seen, whose] = _FLOAT32 * kept
     if not sizes:
         return None
     stages = " and ".join(one for one in study.stages if study.settings_of(one).resplit)
@@ -60,7 +60,7 @@ def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
     """The most that any cohort of a stage needs, whatever is searched."""
     settings = study.settings_of(stage)
     seen = settings.components or features
-    each = seen * (1 + data.keeps_mirrored(study, stage))  # numbers kept of an example
+    each = seen + _further(study, stage, features)  # numbers kept of an example
     networks = _tables(study, study.network, "hidden", "batch_norm")
     trainings = _tables(study, settings.training, "batch_size", "optimiser")
     cohort = max(
@@ -68,6 +68,16 @@ def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
         for network, training in product(networks, trainings)
     )
     return _FLOAT32 * (cohort + study.pool_size * each)
+
+
+def _further(study: Study, stage: StageName, features: int) -> int:
+    """The numbers that are kept of a training example besides those that models see."""
+    match data.kept_to_vary(study, stage):
+        case "mirrored_x":
+            return study.settings_of(stage).components or 0
+        case "unprojected_x":
+            return features
+    return 0
 
 
 def _of_cohort(network: Network, training: Training, models: int, sizes: tuple[int, ...]) -> int:

@@ -6,13 +6,12 @@ Leaves: a frozen `Augment`, or issues. Refuses to know pixels and random numbers
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import Field
 
 from lamsearch.errors import Issue
-from lamsearch.results import STAGES
 from lamsearch.study.data import ImageShape
 from lamsearch.study.sections import MOST, Section
 
@@ -48,14 +47,6 @@ class Augment(Section):
             yield Issue(where=f"augment.{key}", rule=rule, value=value)
         elif self.shift >= (side := min(image.height, image.width)):
             rule = f"must be less than the {side} pixels of the images' shorter side"
-            yield Issue(where="augment.shift", rule=rule, value=self.shift)
-
-    def components_issues(self, sections: Mapping[str, Any]) -> Iterator[Issue]:
-        """Yield where moved images would have to be projected onto principal components."""
-        names = [name for name in ("data", *STAGES) if getattr(sections[name], "components", None)]
-        if self.shift and names:
-            rule = f"must be 0 where {names[0]}.components is given: only mirrored images are "
-            rule += "projected beforehand, and moving them would cost a projection at every update"
             yield Issue(where="augment.shift", rule=rule, value=self.shift)
 
     def trainer_issues(self, trainer: str, *, augments: bool) -> Iterator[Issue]:

@@ -219,7 +219,6 @@ def _augment_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
     augment, data = sections["augment"], sections["data"]
     if augment is None:
         return
-    yield from augment.components_issues(sections)
     if data is not None and data.sizes is not None and data.sizes.image is not None:
         yield from augment.image_issues(data.sizes.image, data.source)
 

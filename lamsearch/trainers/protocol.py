@@ -60,13 +60,16 @@ class ImageSplits(Splits, Protocol):
     """What a trainer needs besides, where it varies the training images.
 
     ``image`` says how raw features make one. ``mirrored_x`` (n, F) are the mirrored training
-    images in the components that models see, or None where they see all features.
+    images in the components that models see, or None where they see all features; where images are
+    moved too, ``unprojected_x`` (n, features) are the training images before the projection.
     """
 
     @property
     def image(self) -> ImageShape | None: ...  # noqa: D102 - named by the class docstring
     @property
     def mirrored_x(self) -> FloatArray | None: ...  # noqa: D102
+    @property
+    def unprojected_x(self) -> FloatArray | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,25 @@ def test_mirrored_components_are_made_where_they_are_needed(arrays_file: Path) -
     assert plain.split("coarse").mirrored_x is None
 
 
+def test_images_that_are_moved_are_kept_before_the_projection(
+    arrays_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage on components that moves images has them unprojected, from the cache too."""
+    moves = load(study_of(str(arrays_file), {"flip": True, "shift": 1}), arrays_file.parent)
+    splits = moves.split("coarse")
+    assert splits.unprojected_x is not None
+    assert splits.projection is not None
+    assert splits.mirrored_x is None
+    np.testing.assert_allclose(
+        splits.train_x, splits.unprojected_x @ splits.projection, rtol=0, atol=1e-5
+    )
+    assert moves.split("final").unprojected_x is None
+    monkeypatch.setattr(training, "_WORTH_SHARING", 0)
+    for _ in range(2):
+        cached = load(moves.study, arrays_file.parent, cache=tmp_path / "cache").split("coarse")
+        assert arrays_of(cached) == arrays_of(splits)
+
+
 def test_what_may_be_searched_is_made_and_checked_too(arrays_file: Path) -> None:
     """Mirrors where any candidate may have them; a shift that some candidate could not have."""
     both = {"trials": 2, "log10_lambda": [-3.0, -2.0], "components": 5}

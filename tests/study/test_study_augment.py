@@ -43,25 +43,21 @@ def test_what_varies_images_is_part_of_the_study() -> None:
         ({"augment": {"flips": True}}, "study: augment.flips: unknown key; did you mean flip?"),
         ({"augment": {"shift": 8}}, "study: augment.shift: must be less than the 8 pixels of the "
          "images' shorter side, got 8"),
-        (BOTH | {"data": {"components": 9}}, "study: augment.shift: must be 0 where "
-         "data.components is given: only mirrored images are projected beforehand, and moving them "
-         "would cost a projection at every update, got 2"),
-        (BOTH | {"fine": {"components": 9}}, "study: augment.shift: must be 0 where "
-         "fine.components is given: only mirrored images are projected beforehand, and moving them "
-         "would cost a projection at every update, got 2"),
     ],
     ids=str,
 )  # fmt: skip
 def test_what_cannot_be_is_one_sentence(changes: dict[str, Any], expected: str) -> None:
-    """Each wrong value, an image too small and moved components are refused by key and rule."""
+    """Each wrong value and an image too small are refused by key and rule."""
     with pytest.raises(StudyFileError, match=f"^{re.escape(expected)}$"):
         parse_study(changed(changes))
 
 
-def test_mirrored_components_are_allowed() -> None:
-    """Mirroring goes together with principal components, in any stage."""
-    study = parse_study(changed({"augment": {"flip": True}, "coarse": {"components": 9}}))
+@pytest.mark.parametrize("stage", ["data", "fine"])
+def test_components_are_varied_too(stage: str) -> None:
+    """Mirrors and moves go together with principal components, in any stage."""
+    study = parse_study(changed(BOTH | {stage: {"components": 9}}))
     assert study.augment.flip
+    assert study.augment.shift == 2
 
 
 def test_another_trainer_must_declare_that_it_varies_images() -> None:

@@ -39,24 +39,30 @@ class Images:
 
 
 def images_of(
-    shape: ImageShape, count: int = 60, *, far: float = 0.0, components: int | None = None
+    shape: ImageShape,
+    count: int = 60,
+    *,
+    far: float = 0.0,
+    components: int | None = None,
+    unprojected: bool = False,
 ) -> Images:
     """Return random images of very different moments, ``far`` from zero."""
     rng, features = np.random.default_rng(3), math.prod(shape.axes)
     raw = rng.random((count, features)) * rng.uniform(0.1, 3, features) + rng.random(features) + far
     raw = raw.astype(np.float64 if far else np.float32)
     mean, std = raw.mean(axis=0), raw.std(axis=0)
-    x, projection, mirrored = normalise(raw, mean, std), None, None
+    x, projection, mirrored, whole = normalise(raw, mean, std), None, None, None
     if components is not None:
         basis = np.linalg.qr(rng.standard_normal((features, features)))[0]
         projection = basis[:, :components].astype(np.float32)
         turned = raw.reshape(-1, *shape.axes)[:, :, :, ::-1].reshape(raw.shape)
         turned = normalise(np.ascontiguousarray(turned), mean, std)
-        x, mirrored = x @ projection, turned @ projection
+        x, mirrored, whole = x @ projection, turned @ projection, x
     numbers = np.arange(count)
     splits = Splits(
         train_x=x, train_y=numbers, validation_x=x.copy(), validation_y=numbers,
         mean=mean, std=std, projection=projection, image=shape, mirrored_x=mirrored,
+        unprojected_x=whole if unprojected else None,
     )  # fmt: skip
     return Images(raw=raw, splits=splits)
 
@@ -141,6 +147,18 @@ def test_mirrored_components_are_the_mirrored_images_projected() -> None:
         out, labels = filled(batches, update, images.splits)
         expected = seen(images, FLIP, update // 3)[labels] @ projection
         np.testing.assert_allclose(out, expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("augment", [FLIP, SHIFT, BOTH], ids=str)
+def test_components_of_moved_images_are_the_moved_images_projected(augment: Augment) -> None:
+    """With unprojected images a model sees the projection of each raw image, varied as drawn."""
+    images = images_of(SHAPES["planes"], components=7, unprojected=True)
+    batches, projection = MiniBatches(images.splits, SEED, 20, augment), images.splits.projection
+    assert projection is not None
+    for update in range(6):
+        out, labels = filled(batches, update, images.splits)
+        expected = seen(images, augment, update // 3)[labels] @ projection
+        np.testing.assert_allclose(out, expected, rtol=0, atol=5e-5)
 
 
 def test_half_are_mirrored_and_all_moves_are_alike_likely() -> None:

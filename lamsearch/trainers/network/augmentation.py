@@ -73,16 +73,20 @@ class Augmentation:
     ) -> None:
         if not isinstance(splits, ImageSplits) or splits.image is None:
             raise ValueError("augment: the examples must be images")
-        projected = splits.projection is not None
-        if projected and (augment.shift or splits.mirrored_x is None):
-            raise ValueError("augment: components must have their mirrors, and no shift")
-        self._x, self._mirrored_x = splits.train_x, splits.mirrored_x if projected else None
+        self._x, self._mirrored_x, self._projection = splits.train_x, None, None
+        if splits.projection is not None and splits.unprojected_x is not None:
+            self._x, self._projection = splits.unprojected_x, splits.projection
+            self._unprojected = np.empty((batch_size, self._x.shape[1]), self._x.dtype)
+        elif splits.projection is not None:
+            if augment.shift or splits.mirrored_x is None:
+                raise ValueError("augment: components must have mirrors, or what they are made of")
+            self._mirrored_x = splits.mirrored_x
         self._draws = Draws(seed, len(splits.train_x), augment.shift)
         self._flip = augment.flip
         self._mirror = self._move = None
         if augment.shift:
             self._move = Move(splits, splits.image, augment.shift, batch_size)
-        elif not projected:
+        elif self._mirrored_x is None:
             self._mirror = Mirror(splits, splits.image)
 
     def fill(self, epoch: int, rows: IntArray, out: FloatArray) -> IntArray:
@@ -98,11 +102,14 @@ class Augmentation:
             np.take(self._mirrored_x, rows[:count], axis=0, out=out[:count], mode="clip")
             np.take(self._x, rows[count:], axis=0, out=out[count:], mode="clip")
             return rows
-        np.take(self._x, rows, axis=0, out=out, mode="clip")
+        whole = out if self._projection is None else self._unprojected
+        np.take(self._x, rows, axis=0, out=whole, mode="clip")
         if self._move is not None:
-            self._move(out, count, *self._draws.moves(epoch, rows))
+            self._move(whole, count, *self._draws.moves(epoch, rows))
         elif self._mirror is not None:
-            self._mirror(out[:count])
+            self._mirror(whole[:count])
+        if self._projection is not None:
+            np.matmul(whole, self._projection, out=out)
         return rows
 
 
