@@ -23,7 +23,7 @@ def style(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, by mypy --strict."""
+    """Types, by mypy --strict; of programs that no test runs, too."""
     install(session)
     session.run("mypy")
 

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import CHECKS, not_a_server_error
 from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.result import Err
 
 from benchmarks.common import Options, publish, read_options, table, verdict
 from lamsearch import storage as store
@@ -101,7 +102,11 @@ class Server:
         inside = application(self._view, Studies(self.database, places), self.lines.append)
         rules = Rules(hosts=frozenset({_HOST}), writable=True, token=_TOKEN.encode())
         self.door: WSGIApplication = AccessControl(inside, rules, Attempts(self.lines.append))
-        self.refill = lambda: fill(self.database, places.files)
+        self._files = places.files
+
+    def refill(self) -> None:
+        """Plan again what a request has deleted."""
+        fill(self.database, self._files)
 
     def close(self) -> None:
         """Give back its connections."""
@@ -116,6 +121,8 @@ def fuzz(server: Server, examples: int) -> tuple[dict[str, Counter[int]], list[s
     statuses: dict[str, Counter[int]] = {}
     failures: list[str] = []
     for found in schema.get_all_operations():
+        if isinstance(found, Err):
+            raise found.err()
         operation = found.ok()
         counts = statuses.setdefault(operation.label, Counter())
         for mode in schemathesis.GenerationMode:

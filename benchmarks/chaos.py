@@ -72,7 +72,7 @@ def _random(directory: Path, server: Server, options: Options) -> str:
     rows, costs, hits = [], list[float](), [0, 0]
     for kind in STORAGES:
         wanted, chance = (3 if options.quick else _KILLS), Random(f"{_SEED} {kind}")  # noqa: S311 - chance, not secrets
-        studies, fleets = [], list[Fleet]()
+        studies, fleets = list[Study](), list[Fleet]()
         while (left := wanted - sum(len(fleet.kills) for fleet in fleets)) > 0:
             place = directory / f"{kind}-{len(studies)}"
             with victims.site(place, url_of(kind, place, server), _FLEET, cache) as site:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -248,7 +249,7 @@ def _starts(url: str) -> str:
     return ", ".join(map(str, _scalars(url, query)))
 
 
-def _scalars(url: str, query: str) -> list[object]:
+def _scalars(url: str, query: str) -> list[Any]:
     engine = sa.create_engine(parse_url(url), poolclass=sa.NullPool)
     with engine.connect() as connection:
         return list(connection.scalars(sa.text(query)))

@@ -160,12 +160,22 @@ def arm(name: str, number: int, blow: signal.Signals = signal.SIGKILL) -> None:
     if blow == signal.SIGSTOP:  # a renewal stopped half-way would keep SQLite's lock
         _around("lamsearch.storage.engine:Database._transaction", alone)
     if point.leaving:
-        left = iter([signal.SIGTERM])  # once: a second one would mean to leave at once
-        _wrap(_SAVE, after=lambda *_: [os.kill(os.getpid(), number) for number in left])
+        _wrap(_SAVE, after=_leave_once())
     if point.when == "before":
         _wrap(point.where, before=lambda arguments: pass_by(arguments, None))
     else:
         _wrap(point.where, after=pass_by)
+
+
+def _leave_once() -> Callable[[tuple[Any, ...], Any], None]:
+    """What asks this process to leave; once, as a second time would mean to leave at once."""
+    left = iter([signal.SIGTERM])
+
+    def leave(_arguments: tuple[Any, ...], _result: Any) -> None:
+        for number in left:
+            os.kill(os.getpid(), number)
+
+    return leave
 
 
 def trace(path: Path) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 import sqlalchemy as sa
 from click.testing import CliRunner
@@ -306,12 +307,8 @@ def _once() -> Iterator[None]:
         stop.set()
         yield stop
 
-    real = watching.leaving
-    watching.leaving = leaving
-    try:
+    with mock.patch.object(watching, "leaving", leaving):
         yield
-    finally:
-        watching.leaving = real
 
 
 @contextmanager
@@ -333,11 +330,11 @@ def _stopping(wanted: bool) -> Iterator[None]:
             stops[-1].set()
         return real(self, *arguments)
 
-    Leases.report, study_worker.StudyWorker.__init__ = stopping, init  # type: ignore[method-assign]
-    try:
+    with (
+        mock.patch.object(Leases, "report", stopping),
+        mock.patch.object(study_worker.StudyWorker, "__init__", init),
+    ):
         yield
-    finally:
-        Leases.report, study_worker.StudyWorker.__init__ = real, make  # type: ignore[method-assign]
 
 
 def _empty(directory: Path) -> None:

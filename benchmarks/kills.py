@@ -141,7 +141,9 @@ def kill_in_training(victim: Victim, after: float) -> dict[str, Any]:
 
     def ripe() -> bool:
         work = _in_work(victim)
-        return bool(work and work["saved_updates"]) and work["now"] - work["saved"] > after
+        if work is None or not work["saved_updates"]:
+            return False
+        return bool(work["now"] - work["saved"] > after)
 
     until(ripe)
     victim.signal(signal.SIGKILL)

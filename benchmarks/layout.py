@@ -112,8 +112,8 @@ def gather_table(options: Options) -> str:
             for way, gather in ways.items():
                 found.setdefault(way, []).append(1e6 * seconds(partial(gather, rows)))
     spreads: dict[str, Spread] = {way: spread(values) for way, values in found.items()}
-    rows = [[way, one.text(0)] for way, one in spreads.items()]
-    return table(["images in the cache", f"gather of {BATCH}, µs"], rows)
+    lines = [[way, one.text(0)] for way, one in spreads.items()]
+    return table(["images in the cache", f"gather of {BATCH}, µs"], lines)
 
 
 def main() -> None:

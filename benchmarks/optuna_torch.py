@@ -17,11 +17,10 @@ from pathlib import Path
 import optuna
 import torch
 
-from benchmarks.runs import sampling_points
+from benchmarks.runs import coarse_coordinates, sampling_points
 from benchmarks.torch_net import TorchNet
 from lamsearch import data as datasets
 from lamsearch.schedules import schedule_of
-from lamsearch.search import plan_search
 from lamsearch.study import Study, read_study
 
 
@@ -29,7 +28,8 @@ class Objective:
     """Trains one net at the λ of the trial."""
 
     def __init__(self, study: Study, splits: datasets.Splits, seed: int) -> None:
-        self._training, self._hidden, self._seed = study.training_of("coarse"), study.network, seed
+        self._training, self._seed = study.training_of("coarse"), seed
+        (self._hidden,) = study.network.units  # TorchNet's only hidden layer
         # the images are mapped read-only; PyTorch wants its own
         self._x, self._y = torch.tensor(splits.train_x), torch.tensor(splits.train_y)
         self._held_x = torch.tensor(splits.validation_x)
@@ -41,7 +41,7 @@ class Objective:
         lam = 10.0 ** trial.suggest_float("log10_lambda", -30.0, 10.0)
         torch.manual_seed(1000 * self._seed + trial.number)
         training, rate = self._training, schedule_of(self._training)
-        net = TorchNet(self._x.shape[1], self._hidden.hidden, self._classes, lam=lam)
+        net = TorchNet(self._x.shape[1], self._hidden, self._classes, lam=lam)
         per_epoch = len(self._y) // training.batch_size
         points = sampling_points(training, len(self._y), training.updates)
         curve: list[float] = []
@@ -64,8 +64,7 @@ def main() -> None:
     study = read_study(arguments.study)
     if arguments.share is not None:
         return _work(study, arguments, arguments.share)
-    cohorts = plan_search(study, "coarse").cohorts
-    coordinates = [trial.point[0] for cohort in cohorts for trial in cohort.trials]
+    coordinates = coarse_coordinates(study)
     shares = [
         optuna.create_study(
             study_name=_title(study, share), storage=arguments.storage, direction="maximize"

@@ -189,8 +189,9 @@ def _rate(costs: Costs) -> Spread:
 
 def _ideal(run: Run, product: float, features: int) -> float:
     """Seconds that all multiplications of the run take at the machine's rate on all cores."""
+    (hidden,) = run.study.network.units  # a second hidden layer would be more than is counted
     flop = sum(
-        4 * _training(run, one).batch_size * features * run.study.network.hidden
+        4 * _training(run, one).batch_size * features * hidden
         * one.width * one.updates
         for one in run.cohorts
     )  # fmt: skip

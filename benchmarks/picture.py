@@ -2,7 +2,7 @@
 
 Enters: the section `training` of RESULTS.md. Leaves: docs/figures/speed.png.
 
-    python -m benchmarks.figure
+    python -m benchmarks.picture
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class _Pool:
         assert self._worker.wait() == 130, self._worker.said[-2000:]
         return found
 
-    def _submit(self, changes: dict[str, dict[str, object]]) -> str:
+    def _submit(self, changes: runs.Changes) -> str:
         source = runs.study_path("digits")
         directory = self._site.directory / str(self._count)
         directory.mkdir()

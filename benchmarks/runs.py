@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.common import ROOT, Options
 from lamsearch import data as datasets
 from lamsearch.report.settings import settings_toml
+from lamsearch.search import plan_search
 from lamsearch.study import Study, Training, read_study
 
 Changes = Mapping[str, Mapping[str, object]]
@@ -38,6 +39,16 @@ def coarse_only(source: Path, directory: Path, changes: Changes | None = None) -
     path = directory / source.name
     path.write_text(settings_toml(document) + "\n", encoding="utf-8")
     return path
+
+
+def coarse_coordinates(study: Study) -> list[float]:
+    """Return the log10 λ of every coarse trial, in the order of the candidates."""
+    cohorts = plan_search(study, "coarse").cohorts
+    points = [trial.point for cohort in cohorts for trial in cohort.trials]
+    known = [point[0] for point in points if point is not None]
+    if len(known) < len(points):
+        raise ValueError(f"{study.name}: must know its λs beforehand, got an adaptive sampler")
+    return known
 
 
 def warm(path: Path, options: Options, cache: Path) -> Study:

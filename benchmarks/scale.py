@@ -212,7 +212,7 @@ def _per(crowd: Crowd, call: str) -> str:
 
 
 def _total(crowd: Crowd, what: str) -> str:
-    return f"{sum(getattr(one, what).total() for one in crowd.told) / crowd.trials:.1f}"
+    return f"{sum(getattr(one, what).total() for one in crowd.measured) / crowd.trials:.1f}"
 
 
 def _milliseconds(crowd: Crowd, call: str) -> str:

@@ -28,7 +28,6 @@ from benchmarks.common import (
     table,
     verdict,
 )
-from lamsearch.search import plan_search
 from lamsearch.study import Study, read_study
 
 OURS, FAST = "lamsearch run", "lamsearch run, projected"
@@ -64,7 +63,7 @@ def main() -> None:
             if turn and (perf_counter() - begun) * (turn + 1) / turn > MOST_SECONDS:
                 break
             _round(turn, path, fast, directory, options, found)
-    publish("search", _text(read_study(runs.study_path("cifar10")), found, fast, options), options)
+    publish("search", _text(read_study(path), found, fast, options), options)
 
 
 def _fast(directory: Path, changes: runs.Changes) -> Path | None:
@@ -91,7 +90,7 @@ def _round(
         _, seconds, document = runs.timed(command, directory / "cache")
         contender = found.setdefault(name, Contender(seconds=[], accuracies=[]))
         contender.seconds.append(seconds)
-        contender.scores.append(_accuracies(document))
+        contender.accuracies.append(_accuracies(document))
         print(f"round {turn}: {name}: {seconds:.1f} s", file=sys.stderr)
 
 
@@ -127,10 +126,7 @@ def _text(study: Study, found: dict[str, Contender], fast: Path | None, options:
         parts.append("`studies/cifar10-fast.toml`: not there.")
     if THREADS in found:
         parts.append(_noise(found))
-    candidates = [
-        trial.point for one in plan_search(study, "coarse").cohorts for trial in one.trials
-    ]
-    return "\n\n".join([*parts, _side_by_side(candidates, found)])
+    return "\n\n".join([*parts, _side_by_side(runs.coarse_coordinates(study), found)])
 
 
 def _times(found: dict[str, Contender]) -> str:
@@ -150,13 +146,13 @@ def _times(found: dict[str, Contender]) -> str:
 
 def _noise(found: dict[str, Contender]) -> str:
     """Differences per λ, beside those of PyTorch against itself with other seeds."""
-    means = {name: np.array(contender.scores).mean(axis=0) for name, contender in found.items()}
-    single = {name: np.array(contender.scores[0]) for name, contender in found.items()}
+    means = {name: np.array(contender.accuracies).mean(axis=0) for name, contender in found.items()}
+    single = {name: np.array(contender.accuracies[0]) for name, contender in found.items()}
     count = len(means[OURS])
     # both of PyTorch's ways have seeds of their own for every λ: √2 of one net's spread
     other = np.concatenate([
         np.subtract(one, two)
-        for one, two in zip(found[THREADS].scores, found[PROCESSES].scores, strict=True)
+        for one, two in zip(found[THREADS].accuracies, found[PROCESSES].accuracies, strict=True)
     ])  # fmt: skip
     sigma = float(np.sqrt(np.mean(other**2) / 2))
     rounds = len(found[THREADS].seconds)
@@ -194,11 +190,11 @@ def _pair(name: str, difference: Floats, allowed: float | None) -> list[str]:
     return [name, f"{100 * sizes[0]:.2f}", f"{100 * sizes[1]:+.2f}", f"{100 * sizes[2]:+.2f}", said]
 
 
-def _side_by_side(candidates: list[float | None], found: dict[str, Contender]) -> str:
-    means = [np.array(contender.scores).mean(axis=0) for contender in found.values()]
-    places = sorted(range(len(means[0])), key=lambda place: candidates[place] or 0.0)
+def _side_by_side(coordinates: list[float], found: dict[str, Contender]) -> str:
+    means = [np.array(contender.accuracies).mean(axis=0) for contender in found.values()]
+    places = sorted(range(len(means[0])), key=coordinates.__getitem__)
     rows = [
-        [f"{candidates[place]:.3f}", *(f"{100 * column[place]:.2f}" for column in means)]
+        [f"{coordinates[place]:.3f}", *(f"{100 * column[place]:.2f}" for column in means)]
         for place in places
     ]
     return "Validation accuracy in %, mean over the rounds:\n\n" + table(["log10 λ", *found], rows)

@@ -43,7 +43,7 @@ def estimate(values: Sequence[float] | Floats) -> Estimate:
     return Estimate(mean=mean, sd=sd, low=mean - half, high=mean + half, n=n)
 
 
-def paired(ours: Sequence[float], others: Sequence[float]) -> Estimate:
+def paired(ours: Sequence[float] | Floats, others: Sequence[float] | Floats) -> Estimate:
     """Return the estimate of ``ours - others``, both in the order of the seeds."""
     return estimate(np.asarray(ours, float) - np.asarray(others, float))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.source_numbers import Estimate, estimate
+from benchmarks.source_numbers import Estimate, Floats, estimate
 from benchmarks.source_runs import Done
 from lamsearch.results import Curve
 
@@ -102,7 +102,7 @@ def link(name: str) -> str:
     return f"[{name}](../studies/report/{name}.toml)"
 
 
-def spread(accuracies: Sequence[float]) -> str:
+def spread(accuracies: Sequence[float] | Floats) -> str:
     """Return mean ± standard deviation in per cent."""
     one = estimate(accuracies)
     return f"{100 * one.mean:.2f} ± {100 * one.sd:.2f} %"

@@ -48,7 +48,7 @@ def main() -> None:
     """Let it storm, count, write."""
     options = read_options(__doc__ or "")
     storms = 2 if options.quick else _STORMS
-    rows = []
+    rows: list[list[str]] = []
     with tempfile.TemporaryDirectory() as temporary, Server(tcp=True) as server:
         directory = Path(temporary)
         right = victims.undisturbed(directory / "right", SIZE, directory / "cache")

@@ -135,7 +135,7 @@ def jax_vmap(directory: Path, number: int) -> Build:
         last = len(setup.hidden)
 
         def loss(net: dict[str, Any], x: Any, y: Any) -> tuple[Any, dict[str, Any]]:
-            seen = {}
+            seen = dict[str, Any]()
             for layer in range(last):
                 x = x @ net[f"W{layer}"]
                 if setup.batch_norm:

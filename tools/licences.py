@@ -50,9 +50,11 @@ def licence(package: str) -> str:
         for one in found.get_all("Classifier", [])
         if one.startswith("License ::") and not one.endswith("OSI Approved")
     ]
-    text = (found.get("License") or "").strip()
+    expression, text = (
+        found[key].strip() if key in found else "" for key in ("License-Expression", "License")
+    )
     brief = text if "\n" not in text else ""
-    said = found.get("License-Expression") or ", ".join(classifiers) or brief
+    said = expression or ", ".join(classifiers) or brief
     return said or sys.exit(f"{package}: its metadata must name a licence")
 
 
