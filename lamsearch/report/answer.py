@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lamsearch import points
 from lamsearch.findings import chosen_score
-from lamsearch.report import snapshots
+from lamsearch.report import accuracy, snapshots
 from lamsearch.report.fact import Fact
 from lamsearch.report.lines import one_line
 from lamsearch.results import FinalScore, StudyRecord
@@ -61,12 +61,14 @@ def _test(record: StudyRecord) -> Iterator[Fact]:
         value=metric.words(final.mean),
         detail=f"95 % interval {metric.interval_words(final.interval95)}, {_covers(record, final)}",
     )
+    together = f"of the ensemble of {final.n}"
     if final.n > 1:
         yield Fact(
-            label=f"Test {metric.title} of the ensemble of {final.n}",
+            label=f"Test {metric.title} {together}",
             value=metric.words(final.ensemble),
             detail="mean of the replicates' softmax probabilities",
         )
+    yield from accuracy.facts(record, final.accuracy, one=alone, together=together)
     if final.snapshots is not None:
         yield from snapshots.facts(record, final.snapshots)
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lamsearch.findings import baseline, nearest_trained, uncertainty, versions, warnings
-from lamsearch.report import dimensions, snapshots
+from lamsearch.report import accuracy, dimensions, snapshots
 from lamsearch.report.numbers import finite
 from lamsearch.report.updates import stage_updates
 from lamsearch.results import (
@@ -226,20 +226,14 @@ def _bias(record: StudyRecord) -> dict[str, Any] | None:
 
 
 def _final(record: StudyRecord, final: FinalScore) -> dict[str, Any]:
-    score = {
-        "mean": finite(final.mean),
-        "sd": finite(final.sd),
-        "n": final.n,
-        "interval95": [finite(end) for end in final.interval95],
-    }
-    scores, shares = [finite(one) for one in final.scores], record.metric.proportion
+    shares = accuracy.of(record, final)
     return {
-        "test_score": score,
-        "test_accuracy": score if shares else None,
+        "test_score": accuracy.document(final),
+        "test_accuracy": None if shares is None else accuracy.document(shares),
         "ensemble_test_score": finite(final.ensemble),
-        "ensemble_test_accuracy": finite(final.ensemble) if shares else None,
-        "scores": scores,
-        "accuracies": scores if shares else None,
+        "ensemble_test_accuracy": None if shares is None else finite(shares.ensemble),
+        "scores": [finite(one) for one in final.scores],
+        "accuracies": None if shares is None else [finite(one) for one in shares.scores],
         "test_images": final.test_images,
         "snapshots": snapshots.document(record),
     }

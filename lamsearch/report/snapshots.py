@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lamsearch.points import listed
+from lamsearch.report import accuracy
 from lamsearch.report.fact import Fact
 from lamsearch.report.numbers import finite
 from lamsearch.report.tables import Table
@@ -19,19 +20,22 @@ from lamsearch.results import FinalScore, SnapshotScore, StudyRecord
 def facts(record: StudyRecord, found: SnapshotScore) -> Iterator[Fact]:
     """Yield the answer's lines on snapshots: of one training, and of all of them."""
     metric, count = record.metric, len(found.updates)
-    label = f"Test {metric.title} of one training's snapshots ({count} cycle ends)"
+    mean = f", mean over {found.n}" if found.n > 1 else ""
+    one = f" of one training's snapshots ({count} cycle ends){mean}"
+    together = f"of the ensemble of {found.n} × {count}"
     interval = metric.interval_words(found.interval95)
     yield Fact(
-        label=f"{label}, mean over {found.n}" if found.n > 1 else label,
+        label=f"Test {metric.title}{one}",
         value=metric.words(found.mean),
         detail=f"for 1 training; 95 % interval {interval}; {_gain(record, found)}",
     )
     if found.n > 1:
         yield Fact(
-            label=f"Test {metric.title} of the ensemble of {found.n} × {count}",
+            label=f"Test {metric.title} {together}",
             value=metric.words(found.ensemble),
             detail=f"for {found.n} trainings; mean of all snapshots' softmax probabilities",
         )
+    yield from accuracy.facts(record, found.accuracy, one=one, together=together)
 
 
 def averages_table(record: StudyRecord) -> Table | None:
@@ -89,20 +93,14 @@ def document(record: StudyRecord) -> dict[str, Any] | None:
     found = None if record.final is None else record.final.snapshots
     if found is None:
         return None
-    score = {
-        "mean": finite(found.mean),
-        "sd": finite(found.sd),
-        "n": found.n,
-        "interval95": [finite(end) for end in found.interval95],
-    }
-    ends, shares = found.gain_interval95, record.metric.proportion
+    ends, shares = found.gain_interval95, accuracy.of(record, found)
     return {
         "updates": list(found.updates),
         "replicates": list(found.replicates),
-        "test_score": score,
-        "test_accuracy": score if shares else None,
+        "test_score": accuracy.document(found),
+        "test_accuracy": None if shares is None else accuracy.document(shares),
         "ensemble_test_score": finite(found.ensemble),
-        "ensemble_test_accuracy": finite(found.ensemble) if shares else None,
+        "ensemble_test_accuracy": None if shares is None else finite(shares.ensemble),
         "scores": [finite(one) for one in found.scores],
         "members": [finite(one) for one in found.members],
         "gain": {

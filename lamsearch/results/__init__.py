@@ -15,6 +15,7 @@ from lamsearch.results.decisions import (
 from lamsearch.results.ramps import RateRamp, RateRange
 from lamsearch.results.states import QueuedStudy, StudyState
 from lamsearch.results.study import (
+    AccuracyBeside,
     DataFacts,
     FinalScore,
     Joined,
@@ -39,6 +40,7 @@ from lamsearch.results.trials import (
 )
 
 __all__ = [
+    "AccuracyBeside",
     "Activation",
     "Counts",
     "Curve",

@@ -58,6 +58,19 @@ class TestOpening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyBeside:
+    """The test accuracy of models that were chosen by another metric; its fields are as those of
+    the score that it stands beside."""
+
+    mean: float
+    sd: float
+    n: int
+    interval95: tuple[float, float]
+    ensemble: float
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotScore:
     """The test scores of means over cycle ends of the final's trainings.
 
@@ -68,6 +81,7 @@ class SnapshotScore:
     than that of the same trainings' last models, with the 95 % interval of that paired difference,
     None for one replicate. ``members`` are the means over replicates of each cycle end's models
     alone (S,), and ``ensemble`` is the score of the mean over all replicates and snapshots.
+    ``accuracy`` is as in `FinalScore`.
     """
 
     updates: tuple[int, ...]
@@ -81,6 +95,7 @@ class SnapshotScore:
     ensemble: float
     scores: tuple[float, ...]
     members: tuple[float, ...]
+    accuracy: AccuracyBeside | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +107,7 @@ class FinalScore:
     the score of the mean of the replicates' predicted probabilities. ``confusion`` (classes,
     classes) counts the ensemble's predictions: row true class, column predicted. All of that is of
     the models at the end of training; ``snapshots`` is of earlier cycle ends too, where asked for.
+    ``accuracy`` is None where the metric is a share itself, and in finals of earlier versions.
     """
 
     mean: float
@@ -103,6 +119,7 @@ class FinalScore:
     test_images: int
     confusion: tuple[tuple[int, ...], ...] = ()
     snapshots: SnapshotScore | None = None
+    accuracy: AccuracyBeside | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,10 @@ def final_document(final: FinalScore) -> dict[str, Any]:
     """Return a final score as a study's row keeps it."""
     found = asdict(final)
     found[FINAL_SCORES] = found.pop("scores")
-    if final.snapshots is None:  # as every version has written it
+    for one in (found, found["snapshots"] or {}):
+        if one.get("accuracy", ...) is None:  # as every version has written it
+            del one["accuracy"]
+    if final.snapshots is None:
         del found["snapshots"]
     return found
 

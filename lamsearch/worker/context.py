@@ -15,7 +15,7 @@ from lamsearch import data as datasets
 from lamsearch.artifacts import Files
 from lamsearch.data import LabelledImages, TrainingData
 from lamsearch.errors import DataError
-from lamsearch.metrics import Metric, metric_of
+from lamsearch.metrics import ACCURACY, Metric, metric_of
 from lamsearch.results import FloatArray, IntArray, Model, StageName
 from lamsearch.search import training_seed
 from lamsearch.space import Point
@@ -24,7 +24,7 @@ from lamsearch.study import Study
 from lamsearch.trainers import Guarded, trainer_for
 from lamsearch.worker.renewer import Retry
 
-# What the test set is opened for, with the metric's title.
+# What the test set is opened for, with the metric's title and that of accuracy beside it.
 SELECTED_TEST = "test {} of the selected λ"
 CURVES_TEST = "test curves and test {} of a study that selects nothing"
 SNAPSHOTS_TEST = ", at the ends of {} cycles"
@@ -79,7 +79,9 @@ class Context:
         purpose = CURVES_TEST if self.wants_test_curves else SELECTED_TEST
         count = len(self.study.snapshot_cycles)
         snapshots = SNAPSHOTS_TEST.format(count) if count else ""
-        return purpose.format(self.metric.title) + snapshots
+        title = self.metric.title
+        both = title if self.metric.proportion else f"{title} and {ACCURACY.title}"
+        return purpose.format(both) + snapshots
 
     def trainer(
         self,

@@ -1,4 +1,7 @@
-"""The end: the final's models and test examples → test score, with its interval."""
+"""The end: the final's models and test examples → test score, with its interval.
+
+Beside another metric the same predictions are scored by accuracy too, which nothing selects by.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,15 @@ from scipy.special import softmax
 
 from lamsearch.data import LabelledImages, normalise
 from lamsearch.data.images import Raw
-from lamsearch.metrics import DEFAULT_METRIC, Metric, Scores, score_error
-from lamsearch.results import FinalScore, FloatArray, IntArray, Model, SnapshotScore
+from lamsearch.metrics import ACCURACY, DEFAULT_METRIC, Metric, Scores, score_error
+from lamsearch.results import (
+    AccuracyBeside,
+    FinalScore,
+    FloatArray,
+    IntArray,
+    Model,
+    SnapshotScore,
+)
 from lamsearch.statistics import gain_of, interval95
 from lamsearch.trainers.network import class_scores
 
@@ -34,6 +44,7 @@ def score(
         scores=tuple(scores),
         test_images=len(examples.y),
         confusion=_confusion(examples.y, together.argmax(axis=1), models[0].classes),
+        accuracy=_accuracy(probabilities, examples.y, metric),
     )
 
 
@@ -79,6 +90,26 @@ def score_snapshots(
             float(np.mean([float(one[cycle].mean()) for one in alone]))
             for cycle in range(len(updates))
         ),
+        accuracy=_accuracy(means, examples.y, metric),
+    )
+
+
+def _accuracy(
+    probabilities: Sequence[FloatArray], labels: IntArray, metric: Metric
+) -> AccuracyBeside | None:
+    """The accuracy of predictions (replicates, examples, classes), where the metric is no share."""
+    if metric.proportion:
+        return None
+    scores = [float(ACCURACY.per_example(one, labels).mean()) for one in probabilities]
+    together = np.mean(probabilities, axis=0)
+    mean, sd, count = float(np.mean(scores)), _sd(scores), len(scores)
+    return AccuracyBeside(
+        mean=mean,
+        sd=sd,
+        n=count,
+        interval95=interval95(mean, sd, count, len(labels)),
+        ensemble=float(ACCURACY.per_example(together, labels).mean()),
+        scores=tuple(scores),
     )
 
 

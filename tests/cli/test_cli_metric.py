@@ -21,7 +21,8 @@ def ran(desk: Any) -> dict[str, Any]:
 
 def test_log_loss_ranks_chooses_and_reports(ran: dict[str, Any], desk: Any) -> None:
     """A score is the log loss with its sign changed; the best of the finalists is chosen by it;
-    what is named after accuracy is null; pages and terminal give the loss in nats."""
+    what is named after validation accuracy is null; pages and terminal give the loss in nats, and
+    the test accuracy beside it."""
     assert ran["metric"] == "log_loss"
     trials = [trial for stage in ran["stages"] for trial in stage["trials"]]
     for trial in trials:
@@ -35,12 +36,16 @@ def test_log_loss_ranks_chooses_and_reports(ran: dict[str, Any], desk: Any) -> N
     assert ran["selected"]["params"]["log10_lambda"] == best
     assert ran["selected"]["score"]["mean"] == pytest.approx(np.mean(means[best]))
     assert ran["selected"]["score"]["se"] > 0
-    assert ran["final"]["test_accuracy"] is ran["final"]["accuracies"] is None
+    accuracies = ran["final"]["accuracies"]
+    assert [200 * one for one in accuracies] == pytest.approx([round(200 * x) for x in accuracies])
+    assert ran["final"]["test_accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
+    assert 0 < ran["final"]["ensemble_test_accuracy"] <= 1
     low, high = ran["final"]["test_score"]["interval95"]
     assert low < ran["final"]["test_score"]["mean"] < high < 0
     page = (desk.directory / "out/report.md").read_text(encoding="utf-8")
     assert f"**Test log loss: {-ran['final']['test_score']['mean']:.4f} nats**" in page
-    assert "accuracy" not in page.split("## Settings")[0]
+    assert f"**Test accuracy: {100 * np.mean(accuracies):.2f} %**" in page
+    assert "alidation accuracy" not in page.split("## Settings")[0]
     with (desk.directory / "out/trials.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["score"]) for row in rows] == [trial["score"] for trial in trials]

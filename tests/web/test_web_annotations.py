@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lamsearch.figures import stage_figure, stages_figure
 from lamsearch.results import (
+    AccuracyBeside,
     FinalScore,
     Score,
     Selected,
@@ -115,6 +117,23 @@ def test_the_note_of_the_final_tells_snapshots_apart() -> None:
     note = Annotations().note(record(stages=stages, final=final), "final", {"final": 1})
     assert "The ensemble of all replicates: 55.00 %." in note
     assert "Means over 2 cycle ends: 54.00 % of one training's, 56.00 % of all replicates'." in note
+
+
+def test_the_note_of_the_final_has_the_accuracy_beside_the_metric() -> None:
+    """Where a study chose by log loss the note has the test accuracy too, as no choice's metric."""
+    beside = AccuracyBeside(
+        mean=0.53, sd=0.01, n=2, interval95=(0.5, 0.56), ensemble=0.55, scores=(0.52, 0.54)
+    )
+    final = FinalScore(
+        mean=-1.3, sd=0.01, n=2, interval95=(-1.4, -1.2), ensemble=-1.2, scores=(-1.3, -1.3),
+        test_images=100, accuracy=beside,
+    )  # fmt: skip
+    stages = {"final": StageRecord(name="final", bounds=None, trials=(trial(1),))}
+    shown = record(stages=stages, final=final)
+    shown = replace(shown, settings={**shown.settings, "metric": "log_loss"})
+    note = Annotations().note(shown, "final", {"final": 1})
+    assert "**Test log loss 1.3000 nats**" in note
+    assert "Test accuracy 53.00 %, the ensemble's 55.00 %; evaluated beside the log loss" in note
 
 
 BATCH = Dimension(name="batch_size", symbol="batch size", about="", scale=Scale.INTEGER)
