@@ -180,7 +180,7 @@ def wide_text(found: Sequence[Done]) -> str:
     ensemble = sum(ensembles) / len(ensembles)
     longest = max(one.seconds for one in found) / 60
     return (
-        f"{table(head, lines)}\n\nMean of single networks over {len(found)} seeds of the study "
+        f"{table(head, lines)}\n\nMean of single networks, {len(found)} of {len(SEEDS)} seeds run: "
         f"{single:.2f} % ({verdict(single, '≥', SINGLE)}); mean ensemble {ensemble:.2f} % "
         f"({verdict(ensemble, '≥', ENSEMBLE)}); longest run {longest:.0f} minutes "
         f"({verdict(longest, '≤', MINUTES)}); {_commits(found)}. {machine()}"
