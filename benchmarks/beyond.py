@@ -12,23 +12,18 @@ with an empty cache, and timed. Runs that are done are kept in the work director
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from benchmarks import runs, source_runs
-from benchmarks.common import ROOT, Options, commit, machine, table, verdict
+from benchmarks.common import ROOT, Options, machine, table, verdict
 from benchmarks.source_numbers import estimate
 from benchmarks.source_report import filled
 from benchmarks.source_rows import spread
 from benchmarks.source_runs import Done, Run
 from lamsearch.cli.options import cache_directory, data_directory
-from lamsearch.report.settings import settings_toml
 from lamsearch.study import parse_study, read_study
 
 DOCUMENT = ROOT / "docs" / "beyond.md"
@@ -78,7 +73,7 @@ def main() -> None:
         found, seeds = source_runs.collect(rows), source_runs.collect(wide)
     else:
         found = source_runs.run_all(rows, options, cache_directory())
-        seeds = [timed(one, options) for one in wide]
+        seeds = [source_runs.run_once(one, options, one.directory / "cache") for one in wide]
     texts = {"rows": rows_text(found)} if found else {}
     if seeds:
         texts["wide"] = wide_text(seeds)
@@ -122,28 +117,6 @@ def _run_of(path: Path, directory: Path, *, quick: bool, seed: int | None = None
         document["final"]["replicates"] = QUICK_REPLICATES
     study = parse_study(document)
     return Run(name=path.stem, seed=study.seed, study=study, directory=directory)
-
-
-def timed(run: Run, options: Options) -> Done:
-    """Run one study with all cores and an empty cache, unless its directory holds the answer."""
-    printed = run.directory / source_runs.PRINTED
-    if before := source_runs.collect([run]):
-        return before[0]
-    run.directory.mkdir(parents=True, exist_ok=True)
-    run.path.write_text(settings_toml(run.study.canonical()) + "\n", encoding="utf-8")
-    command = runs.run_command(run.path, run.directory, options)
-    began, code = perf_counter(), commit()
-    environment = runs.environment(run.directory / "cache")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{run.directory.name}: {done.stderr[-2000:]}")
-    found = {
-        "document": json.loads(done.stdout), "seconds": perf_counter() - began,
-        "commit": code, "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-    }  # fmt: skip
-    printed.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    print(f"{run.directory.name}: {found['seconds']:.0f} s", flush=True)
-    return Done(run=run, **found)
 
 
 def rows_text(found: Sequence[Done]) -> str:

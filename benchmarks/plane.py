@@ -17,7 +17,6 @@ For the truth it counts as a guess among ten classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -28,9 +27,9 @@ from scipy.interpolate import RegularGridInterpolator
 from threadpoolctl import threadpool_limits
 
 from benchmarks import plane_bank
-from benchmarks.common import CORES, publish, read_options, table
+from benchmarks.common import publish, read_options, table
 from benchmarks.plane_bank import BLOCKS, HELD_OUT, LAMBDAS, RATES, SEEDS, Bank
-from benchmarks.replay import interval, record
+from benchmarks.replay import in_halves, interval, record
 from lamsearch.results import StageName, StageRecord
 from lamsearch.search import Rule, draw, finalists, narrow, winner
 from lamsearch.search.samplers import stratified
@@ -284,9 +283,7 @@ def main() -> None:
     options = read_options(__doc__ or "")
     bank = plane_bank.load()
     halves, replays = (8, 2) if options.quick else (HALVES, REPLAYS)
-    with ProcessPoolExecutor(CORES) as pool:
-        jobs = [pool.submit(replay, bank, number, replays) for number in range(halves)]
-        found = [job.result() for job in jobs]
+    found = in_halves(replay, bank, halves, replays)
     publish("plane", report(bank, found, replays), options)
 
 

@@ -9,13 +9,16 @@ nothing new.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import savgol_filter
 
+from benchmarks.common import CORES
 from lamsearch.results import StageName, StageRecord, TrialRecord, TrialState
 from lamsearch.search import Rule, extension, finalists, narrow, proposals, spacing, winner
 from lamsearch.space import Bounds, Point
@@ -24,6 +27,8 @@ IMAGES = 5_000  # that a search selects by
 INTERVAL = (-5.0, -1.0)  # of log10 λ, searched
 KEEP = 3  # the default of [fine] keep
 Floats = npt.NDArray[np.float64]
+Kept = TypeVar("Kept")  # a bank
+Found = TypeVar("Found")  # what half of it comes to
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +221,12 @@ def interval(values: Floats) -> str:
     """Mean with its 95 % interval, fractions as points."""
     mean, error = (100 * value for value in mean_and_error(values))
     return f"{mean:.3f} ({mean - 1.96 * error:.3f} to {mean + 1.96 * error:.3f})"
+
+
+def in_halves(
+    replay: Callable[[Kept, int, int], Found], bank: Kept, halves: int, replays: int
+) -> list[Found]:
+    """Return what ``replay`` finds in so many halves of a bank, one core each."""
+    with ProcessPoolExecutor(CORES) as pool:
+        jobs = [pool.submit(replay, bank, number, replays) for number in range(halves)]
+        return [job.result() for job in jobs]

@@ -15,14 +15,13 @@ of the bank: a draw goes to the nearest, and the same λ on the same seed tells 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks import selection_bank, selection_picture
 from benchmarks.bank import HELD_OUT
-from benchmarks.common import CORES, publish, read_options, table
+from benchmarks.common import publish, read_options, table
 from benchmarks.replay import (
     IMAGES,
     INTERVAL,
@@ -31,6 +30,7 @@ from benchmarks.replay import (
     Half,
     Search,
     draw,
+    in_halves,
     interval,
     search,
     smooth,
@@ -281,9 +281,7 @@ def main() -> None:
     options = read_options(__doc__ or "")
     bank = selection_bank.load()
     halves, replays = (8, 2) if options.quick else (HALVES, REPLAYS)
-    with ProcessPoolExecutor(CORES) as pool:
-        jobs = [pool.submit(replay, bank, number, replays) for number in range(halves)]
-        found = [job.result() for job in jobs]
+    found = in_halves(replay, bank, halves, replays)
     publish("selection", report(bank, found, replays), options)
     if not options.quick:
         selection_picture.draw(paths(bank, PICTURED))

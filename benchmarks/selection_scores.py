@@ -17,7 +17,6 @@ benchmarks/selection, and not that of the one split's training images, which are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -25,13 +24,14 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from benchmarks import scores_bank
-from benchmarks.common import CORES, publish, read_options, table
+from benchmarks.common import publish, read_options, table
 from benchmarks.replay import (
     IMAGES,
     Budget,
     Floats,
     Half,
     Search,
+    in_halves,
     interval,
     search,
     smooth,
@@ -223,9 +223,7 @@ def main() -> None:
     options = read_options(__doc__ or "")
     bank = scores_bank.load()
     halves, replays = (8, 2) if options.quick else (HALVES, REPLAYS)
-    with ProcessPoolExecutor(CORES) as pool:
-        jobs = [pool.submit(replay, bank, number, replays) for number in range(halves)]
-        found = [job.result() for job in jobs]
+    found = in_halves(replay, bank, halves, replays)
     publish("selection_scores", report(bank, found, replays), options)
 
 

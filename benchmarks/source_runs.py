@@ -80,7 +80,7 @@ def planned(directory: Path, only: Sequence[str], *, quick: bool) -> list[Run]:
 def run_all(found: Iterable[Run], options: Options, cache: Path, jobs: int = CORES) -> list[Done]:
     """Run all studies that are not done, ``jobs`` at a time, and return them in their order."""
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(lambda one: _run(one, options, cache), found))
+        return list(pool.map(lambda one: run_once(one, options, cache, "--workers", "1"), found))
 
 
 def collect(found: Iterable[Run]) -> list[Done]:
@@ -123,8 +123,8 @@ def _changed(study: Study, seed: int, *, quick: bool) -> Study:
     return parse_study(document)
 
 
-def _run(run: Run, options: Options, cache: Path) -> Done:
-    """Run one study, unless its directory holds what it would say."""
+def run_once(run: Run, options: Options, cache: Path, *more: str) -> Done:
+    """Run one study, with ``more`` of the command line, unless its directory holds the answer."""
     before = _read(run)
     if before is not None:
         return before
@@ -134,7 +134,7 @@ def _run(run: Run, options: Options, cache: Path) -> Done:
     if not run.path.exists():
         _write(run.path, settings_toml(run.study.canonical()) + "\n")
     began, code = perf_counter(), commit()
-    command = runs.run_command(run.path, run.directory, options, "--workers", "1")
+    command = runs.run_command(run.path, run.directory, options, *more)
     done = subprocess.run(command, env=runs.environment(cache), capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{run.name}, seed {run.seed}: {done.stderr[-2000:]}")

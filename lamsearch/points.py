@@ -13,7 +13,7 @@ from lamsearch.space import Bounds, Dimension, Point, Scale, Space
 
 def noun(space: Space) -> str:
     """Return what a candidate's point is called: ``λ``, ``point`` where dimensions are several."""
-    return space.symbol if not space.several else "point"
+    return "point" if space.several else space.symbol
 
 
 def nouns(space: Space) -> str:

@@ -111,7 +111,7 @@ def _title(record: StudyRecord, stage: StageName, count: int) -> str:
 
 
 def _many(record: StudyRecord) -> str:
-    return record.space.symbol if not record.space.several else nouns(record.space)
+    return nouns(record.space) if record.space.several else record.space.symbol
 
 
 def _draw_candidate(
@@ -211,7 +211,7 @@ def _finish(
     for axes in panels:
         axes.margins(x=0.015)
     figure.align_ylabels(panels)
-    columns = 2 if not record.space.several else 1
+    columns = 1 if record.space.several else 2
     figure.legend(handles=_handles(record, shown), loc="outside lower center", ncols=columns)
 
 

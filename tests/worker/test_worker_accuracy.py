@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 from test_worker_snapshots import paths, probabilities
-from worker_bench import Bench
-
-from lamsearch import data as datasets
+from worker_bench import Bench, noted_openings
 
 
 def test_it_is_what_the_exported_models_score_by_hand(
@@ -19,14 +16,7 @@ def test_it_is_what_the_exported_models_score_by_hand(
     """Accuracies of the replicates, their snapshots' means and both ensembles are what NumPy makes
     of the model files on the raw test images, which were opened once, for both."""
     one = bench(metric="log_loss", final={"snapshots": True, "cycles": 3, "replicates": 2})
-    opened: list[Any] = []
-    real = datasets.open_test
-
-    def noting(*args: Any, **rest: Any) -> Any:
-        opened.append(real(*args, **rest))
-        return opened[-1]
-
-    monkeypatch.setattr(datasets, "open_test", noting)
+    opened = noted_openings(monkeypatch)
     one.worker().run()
     (examples,), record = opened, one.record()
     x, y = np.asarray(examples.x, np.float32), examples.y

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,10 @@ import pytest
 from safetensors.numpy import load_file
 from test_worker_components import table, work_with_fresh_workers
 from threadpoolctl import threadpool_limits
-from worker_bench import Bench
+from worker_bench import Bench, leave_at
 
 from lamsearch import data as datasets
-from lamsearch.errors import InterruptedWorkError
 from lamsearch.storage import Wait
-from lamsearch.trainers import Progress
-from lamsearch.trainers.network import NetworkTrainer
 
 MakeBench = Callable[..., Bench]
 OWN: dict[str, Any] = {
@@ -33,21 +30,7 @@ def test_left_in_the_middle_and_shared_by_two_workers_it_ends_with_the_same_bits
     workers that take turns, end with every score and the test of one undisturbed worker."""
     whole, left, shared = bench(**OWN), bench(**OWN), bench(**OWN)
     whole.worker().run()
-    real = NetworkTrainer.run
-    asked: list[int] = []
-
-    def leaving(self: NetworkTrainer) -> Iterator[Progress]:
-        for progress in real(self):
-            if progress.total == 60 and progress.updates == 20 and not asked:
-                asked.append(progress.updates)
-                left.stop.set()
-            yield progress
-
-    with monkeypatch.context() as patch:
-        patch.setattr(NetworkTrainer, "run", leaving)
-        with pytest.raises(InterruptedWorkError, match="at update 20 of finalists"):
-            left.worker().run()
-    left.stop.clear()
+    leave_at(left, monkeypatch, "finalists", total=60, update=20)
     work_with_fresh_workers(left, monkeypatch)
     assert "finalists cohort 0 goes on at update 20" in left.said
     workers = [shared.worker(), shared.worker()]

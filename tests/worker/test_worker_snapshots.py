@@ -15,12 +15,11 @@ from safetensors.numpy import load_file
 from scipy.special import softmax
 from study_processes import Place
 from test_worker_options import study_file, undisturbed
-from worker_bench import Bench
+from worker_bench import Bench, leave_at, noted_openings
 
 from benchmarks.victims import until
 from lamsearch import data as datasets
 from lamsearch.artifacts import Files, digest_of, files_of
-from lamsearch.errors import InterruptedWorkError
 from lamsearch.results import SnapshotScore
 from lamsearch.study import read_study
 from lamsearch.trainers import Progress, TrainerFailedError
@@ -57,14 +56,7 @@ def test_the_means_over_cycle_ends_are_those_of_the_saved_files(
     """Scores of one training's snapshots, of all and of each cycle end are what NumPy makes of
     the files; all that is not of snapshots is as in a study without them."""
     one, plain = bench(storage_url, final=FINAL), bench(final={**FINAL, "snapshots": False})
-    opened: list[Any] = []
-    real = datasets.open_test
-
-    def noting(*args: Any, **rest: Any) -> Any:
-        opened.append(real(*args, **rest))
-        return opened[-1]
-
-    monkeypatch.setattr(datasets, "open_test", noting)
+    opened = noted_openings(monkeypatch)
     one.worker().run()
     (examples,) = opened
     x, y, found = np.asarray(examples.x, np.float32), examples.y, snapshots(one)
@@ -114,21 +106,7 @@ def test_who_leaves_at_a_cycle_end_has_saved_its_models(
     the next goes on from there, trains nothing twice, and ends with the same scores."""
     whole, left = bench(final=FINAL), bench(final=FINAL)
     whole.worker().run()
-    real = NetworkTrainer.run
-    asked: list[int] = []
-
-    def leaving(self: NetworkTrainer) -> Iterator[Progress]:
-        for progress in real(self):
-            if progress.total == 90 and progress.updates == 60 and not asked:
-                asked.append(progress.updates)
-                left.stop.set()
-            yield progress
-
-    with monkeypatch.context() as patch:
-        patch.setattr(NetworkTrainer, "run", leaving)
-        with pytest.raises(InterruptedWorkError, match="at update 60 of final"):
-            left.worker().run()
-    left.stop.clear()
+    leave_at(left, monkeypatch, "final", total=90, update=60)
     (early,) = paths(left)
     assert early.name == "final-0-cycle-2.safetensors"
     before = early.stat().st_mtime_ns

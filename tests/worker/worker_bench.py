@@ -12,9 +12,13 @@ import pytest
 
 from lamsearch import data as datasets
 from lamsearch import storage as store
+from lamsearch.data import LabelledImages
+from lamsearch.errors import InterruptedWorkError
 from lamsearch.results import StudyRecord
 from lamsearch.storage import Claim, Database, Leases, PlannedStudy
 from lamsearch.study import Study
+from lamsearch.trainers import Progress
+from lamsearch.trainers.network import NetworkTrainer
 from lamsearch.worker import Settings, StudyWorker
 
 _LONGEST_SECONDS = 240.0  # of a bench's life: what still works or waits then is told to leave
@@ -77,3 +81,37 @@ def no_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
         patched.setattr(Leases, "claim", stop_there)
         yield
+
+
+def leave_at(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, stage: str, *, total: int, update: int
+) -> None:
+    """Have a worker leave where the first training of ``total`` updates comes to ``update``."""
+    real = NetworkTrainer.run
+    asked: list[int] = []
+
+    def leaving(self: NetworkTrainer) -> Iterator[Progress]:
+        for progress in real(self):
+            if progress.total == total and progress.updates == update and not asked:
+                asked.append(progress.updates)
+                bench.stop.set()
+            yield progress
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NetworkTrainer, "run", leaving)
+        with pytest.raises(InterruptedWorkError, match=f"at update {update} of {stage}"):
+            bench.worker().run()
+    bench.stop.clear()
+
+
+def noted_openings(monkeypatch: pytest.MonkeyPatch) -> list[LabelledImages]:
+    """Return a list that what is opened of test sets from now on is added to."""
+    opened: list[LabelledImages] = []
+    real = datasets.open_test
+
+    def noting(*args: Any, **rest: Any) -> LabelledImages:
+        opened.append(real(*args, **rest))
+        return opened[-1]
+
+    monkeypatch.setattr(datasets, "open_test", noting)
+    return opened
