@@ -75,6 +75,7 @@ class Registry(Generic[T]):
         self.group = group
         self._builtin, self._rule, self._fits = dict(builtin), rule, fits
         self._loaded: dict[str, T] = {}
+        self._here: list[str] = []  # registered in this process alone
 
     @property
     def builtin(self) -> tuple[str, ...]:
@@ -83,8 +84,21 @@ class Registry(Generic[T]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names: lamsearch's own, then those of other packages, sorted."""
-        return (*self._builtin, *sorted(self._foreign))
+        """All names: lamsearch's own, those of other packages, sorted, and of this process."""
+        return (*self._builtin, *sorted(self._foreign), *self._here)
+
+    def register(self, name: str, entry: T) -> T:
+        """Register something in this process alone; return it.
+
+        Raises:
+            ValueError: The name is another one's.
+        """
+        if name not in self._here and name not in self.names:
+            self._here.append(name)
+            self._loaded[name] = entry
+        if self._loaded.get(name) is not entry:
+            raise ValueError(f"a name of {self.group} must be its own, got {name!r} twice")
+        return entry
 
     def get(self, name: str) -> T:
         """Return what is registered under a name.

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from lamsearch.errors import StudyFileError
-from lamsearch.metrics import DEFAULT_METRIC, METRICS
+from lamsearch.metrics import DEFAULT_METRIC, METRICS, Task, metric_of
 from lamsearch.registries import checked
 from lamsearch.results import STAGES, StageName
 from lamsearch.space import Space, space_of
@@ -175,6 +175,11 @@ class Study(Section):
         source = self.data.file or self.data.source
         if found := list(self.most_varied.image_issues(image, source)):
             raise StudyFileError(found)
+
+    @property
+    def task(self) -> Task:
+        """Whether classes are to be told apart or a quantity predicted: what its metric is for."""
+        return metric_of(self.metric).task
 
     @property
     def uses_network(self) -> bool:

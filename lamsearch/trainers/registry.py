@@ -17,7 +17,6 @@ TRAINERS: Registry[TrainerKind] = Registry(
     rule="a lamsearch.trainers.TrainerKind",
     fits=lambda found: isinstance(found, TrainerKind),
 )
-_here: dict[str, TrainerKind] = {}  # of this process alone
 
 
 def register(kind: TrainerKind) -> TrainerKind:
@@ -28,14 +27,12 @@ def register(kind: TrainerKind) -> TrainerKind:
     Raises:
         ValueError: The name is another trainer's.
     """
-    if kind.name in TRAINERS.names or _here.setdefault(kind.name, kind) is not kind:
-        raise ValueError(f"a trainer's name must be its own, got {kind.name!r} twice")
-    return kind
+    return TRAINERS.register(kind.name, kind)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all registered trainers; those of packages are not loaded for it."""
-    return (*TRAINERS.names, *_here)
+    return TRAINERS.names
 
 
 def kind_named(name: str) -> TrainerKind:
@@ -44,8 +41,6 @@ def kind_named(name: str) -> TrainerKind:
     Raises:
         InputError: There is none, or its package cannot be loaded or registers something else.
     """
-    if name in _here:
-        return _here[name]
     try:
         kind = TRAINERS.get(name)
     except UnknownNameError as error:

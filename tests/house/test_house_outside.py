@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lamsearch.metrics import METRICS
+
 HERE = Path(__file__).parent
 STUDY = """
 name = "outside"
@@ -142,13 +144,13 @@ def test_a_study_of_another_package_s_metric_and_sampler_runs_to_its_end(tmp_pat
     """Candidates that another package draws are ranked, chosen and tested by its metric."""
     name = study(tmp_path, "digits")
     text = (tmp_path / name).read_text(encoding="utf-8")
-    text = text.replace("cohort = 2", 'cohort = 2\nmetric = "brier"')
+    text = text.replace("cohort = 2", 'cohort = 2\nmetric = "spherical"')
     text = text.replace("[coarse]", '[coarse]\nsampler = "halton"')
     (tmp_path / name).write_text(text, encoding="utf-8")
     run = lamsearch("outside", tmp_path, "run", name, "--workers", "1", "--json")
     assert run.returncode == 0, run.stderr
     document = json.loads(run.stdout)
-    assert document["metric"] == "brier"
+    assert document["metric"] == "spherical"
     trials = document["stages"][0]["trials"]
     assert all(-2 < trial["score"] < 0 and trial["validation_accuracy"] is None for trial in trials)
     best = max(trials, key=lambda trial: float(trial["score"]))
@@ -156,18 +158,19 @@ def test_a_study_of_another_package_s_metric_and_sampler_runs_to_its_end(tmp_pat
     assert 0 < document["final"]["test_accuracy"]["mean"] < 1  # beside it: nothing was chosen by it
     assert -2 < document["final"]["test_score"]["mean"] < 0
     page = (tmp_path / "lamsearch-report/outside/report.md").read_text(encoding="utf-8")
-    assert "Test Brier score: " in page
-    assert lamsearch("outside", tmp_path, "status", "outside").stdout.count("Brier score") >= 1
+    assert "Test spherical loss: " in page
+    assert lamsearch("outside", tmp_path, "status", "outside").stdout.count("spherical loss") >= 1
 
 
 def test_what_is_not_installed_is_no_metric_and_no_sampler(tmp_path: Path) -> None:
     """Without the package, names of its metric and sampler are refused with those that are."""
     name = study(tmp_path, "digits")
     text = (tmp_path / name).read_text(encoding="utf-8")
-    text = text.replace("cohort = 2", 'cohort = 2\nmetric = "brier"')
+    text = text.replace("cohort = 2", 'cohort = 2\nmetric = "spherical"')
     text = text.replace("[coarse]", '[coarse]\nsampler = "halton"')
     (tmp_path / name).write_text(text, encoding="utf-8")
     run = lamsearch("nothing", tmp_path, "check", name)
     assert run.returncode == 2
-    assert "metric: must be one of accuracy, log_loss, got 'brier'" in run.stderr
+    known = ", ".join(METRICS.builtin)
+    assert f"metric: must be one of {known}, got 'spherical'" in run.stderr
     assert "coarse.sampler: must be 'random', 'stratified' or 'tpe', got 'halton'" in run.stderr

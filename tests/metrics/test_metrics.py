@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    r2_score,
+)
 
 from lamsearch.errors import InputError
 from lamsearch.metrics import (
@@ -34,6 +43,54 @@ def test_the_means_are_scikit_learn_s() -> None:
     assert found.mean() == accuracy_score(labels, probabilities.argmax(axis=1))
     scores = LOG_LOSS.per_example(probabilities, labels)
     assert -scores.mean() == pytest.approx(log_loss(labels, probabilities), rel=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 4, 9])
+def test_the_means_of_weighted_and_of_linearised_scores_are_scikit_learn_s(classes: int) -> None:
+    """Balanced accuracy, macro F1 and the Brier score, classes that do not occur left out."""
+    probabilities, labels = drawn(60, classes)
+    labels = np.minimum(labels, 5)
+    predicted = probabilities.argmax(axis=1)
+    score = {name: metric_of(name).per_example(probabilities, labels).mean() for name in
+             ("balanced_accuracy", "macro_f1", "brier")}  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that classes are predicted which do not occur
+        balanced = balanced_accuracy_score(labels, predicted)
+    assert score["balanced_accuracy"] == pytest.approx(balanced, rel=1e-12)
+    f1 = f1_score(labels, predicted, average="macro")
+    assert score["macro_f1"] == pytest.approx(f1, rel=1e-12)
+    hits = np.eye(classes)[labels]
+    assert score["brier"] == pytest.approx(-((probabilities - hits) ** 2).sum(axis=1).mean())
+
+
+def test_the_spread_of_macro_f1_s_numbers_is_its_sampling_error() -> None:
+    """Their standard error is the standard deviation of macro F1 over bootstrap samples."""
+    probabilities, labels = drawn(2000)
+    probabilities[np.arange(2000), labels] += 0.3 * (labels + 1)
+    metric, rng = metric_of("macro_f1"), np.random.default_rng(3)
+    error = score_error(metric, metric.per_example(probabilities, labels))
+    draws = [rng.integers(0, 2000, 2000) for _ in range(400)]
+    values = [metric.per_example(probabilities[one], labels[one]).mean() for one in draws]
+    assert error == pytest.approx(np.std(values), rel=0.15)
+
+
+def test_errors_of_quantities_are_scikit_learn_s() -> None:
+    """R², and mean absolute and squared errors with their signs changed, in the target's unit."""
+    rng = np.random.default_rng(7)
+    targets = 50 + 10 * rng.normal(size=80)
+    predictions = targets + rng.normal(size=80)
+    score = {name: metric_of(name).per_example(predictions, targets).mean() for name in
+             ("r2", "mae", "mse")}  # fmt: skip
+    assert score["r2"] == pytest.approx(r2_score(targets, predictions), rel=1e-12)
+    assert score["mae"] == pytest.approx(-mean_absolute_error(targets, predictions), rel=1e-12)
+    assert score["mse"] == pytest.approx(-mean_squared_error(targets, predictions), rel=1e-12)
+    assert {metric_of(name).task for name in score} == {"regression"}
+
+
+def test_targets_without_variance_have_no_r2_but_right_or_wrong() -> None:
+    """Each right prediction scores 1 and each other one 0: nothing is divided by zero."""
+    found = metric_of("r2").per_example(np.array([2.0, 3.0]), np.array([2.0, 2.0]))
+    assert found.tolist() == [1.0, 0.0]
 
 
 def test_a_sure_model_that_errs_has_a_finite_loss() -> None:
@@ -71,16 +128,20 @@ def test_a_score_is_put_as_people_quote_it(
 
 def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
     """The sentence has the rule and the value."""
-    with pytest.raises(InputError, match=r"^metric: must be one of accuracy, log_loss, got 'f1'$"):
+    with pytest.raises(
+        InputError, match=rf"^metric: must be one of {', '.join(METRICS.builtin)}, got 'f1'$"
+    ):
         metric_of("f1")
     assert [METRICS.get(name).name for name in METRICS.builtin] == list(METRICS.builtin)
 
 
 def test_labels_and_intervals_have_the_unit_where_there_is_one() -> None:
     """An axis has no empty brackets; an interval of losses is quoted from low to high."""
-    bare = Metric(name="brier", title="Brier score", per_example=LOG_LOSS.per_example, sign=-1)
+    bare = Metric(
+        name="spherical", title="spherical loss", per_example=LOG_LOSS.per_example, sign=-1
+    )
     labels = [one.label for one in (ACCURACY, LOG_LOSS, bare)]
-    assert labels == ["accuracy (%)", "log loss (nats)", "Brier score"]
+    assert labels == ["accuracy (%)", "log loss (nats)", "spherical loss"]
     assert ACCURACY.interval_words((0.51, 0.5376)) == "51.00 to 53.76 %"
     assert LOG_LOSS.interval_words((-0.5, -0.25)) == "0.2500 to 0.5000 nats"
     assert bare.interval_words((-0.5, -0.25)) == "0.2500 to 0.5000"
@@ -88,6 +149,6 @@ def test_labels_and_intervals_have_the_unit_where_there_is_one() -> None:
 
 def test_the_scores_of_a_metric_that_is_not_installed_go_by_its_name() -> None:
     """Who lists studies of all metrics needs no package but for its own."""
-    assert [score_title_of(name) for name in ("accuracy", "log_loss", "brier")] == [
-        "accuracy", "−log loss", "brier",
+    assert [score_title_of(name) for name in ("accuracy", "log_loss", "spherical")] == [
+        "accuracy", "−log loss", "spherical",
     ]  # fmt: skip

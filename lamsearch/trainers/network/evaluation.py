@@ -45,16 +45,17 @@ def evaluate(
     count, examples = weights.count, len(y)
     loss, correct = np.zeros(count), np.empty((count, examples), np.bool_)
     losses = np.empty((count, examples), weights.dtype)
-    scores = None if metric is None else np.empty((count, examples))
+    predicted: list[list[FloatArray]] = [[] for _ in range(count if metric is not None else 0)]
     for part, class_scores in _forward(weights, x):
         labels = y[part]
-        if scores is not None and metric is not None:
-            for row, one in zip(scores, class_scores, strict=True):
-                row[part] = metric.per_example(softmax(one.T, axis=1), labels)
+        for parts, one in zip(predicted, class_scores, strict=False):
+            parts.append(softmax(one.T, axis=1))
         found, correct[:, part] = cross_entropies(class_scores, labels, np.arange(len(labels)))
         losses[:, part] = found
         loss += found.mean(axis=1, dtype=np.float64) * len(labels)
-    accuracy = correct.mean(axis=1)
+    accuracy, scores = correct.mean(axis=1), None
+    if metric is not None:  # of all examples at once: a score may depend on the others
+        scores = np.stack([metric.per_example(np.concatenate(one), y) for one in predicted])
     return Evaluation(
         loss=loss / examples, accuracy=accuracy, losses=losses, correct=correct, scores=scores
     )

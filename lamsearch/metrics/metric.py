@@ -1,7 +1,7 @@
-"""Metrics: a number for each example from what a model says of it, and how its mean is put.
+"""What a metric is: a number for each example from what a model says of it, and its mean in words.
 
-Enters: predictions and labels. Leaves: scores per example, higher is better; words. Statistics
-work on such scores and know no metric; another package adds one by an entry point.
+Enters: predictions and targets. Leaves: scores per example, higher is better; words. Statistics
+work on such scores and know no metric.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.errors import InputError, LamsearchError
-from lamsearch.registries import Registry
-
 Scores = npt.NDArray[Any]  # a number or a bool per example
+Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +23,18 @@ class Metric:
     """What candidates are compared by.
 
     A score is higher where a model is better: that of a loss is the loss with its sign changed.
-    ``per_example`` takes class probabilities (examples, classes) and labels (examples,). ``sign``
-    makes of a score the number that people quote, ``factor`` and ``unit`` its unit: accuracies are
-    quoted in percent. ``proportion`` says that each example scores 0 or 1.
+    ``per_example`` takes class probabilities (examples, classes) and labels (examples,); where the
+    ``task`` is regression, predicted values (examples,) and targets (examples,), both in the
+    target's own unit. It is called once for all examples of a split, and the mean of what it
+    returns is the score. ``sign`` makes of a score the number that people quote, ``factor`` and
+    ``unit`` its unit: accuracies are quoted in percent. ``proportion`` says that each example
+    scores 0 or 1.
     """
 
     name: str
     title: str
-    per_example: Callable[[npt.NDArray[np.floating], npt.NDArray[np.integer]], Scores]
+    per_example: Callable[[npt.NDArray[np.floating], npt.NDArray[Any]], Scores]
+    task: Task = "classification"
     sign: int = 1
     factor: float = 1.0
     unit: str = ""
@@ -75,35 +77,6 @@ class Metric:
         return "points" if self.unit == " %" else (self.unit.strip() or "units of the score")
 
 
-def _right(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> Scores:
-    """Whether the most probable class is the true one."""
-    return np.asarray(probabilities.argmax(axis=-1) == labels)
-
-
-def _log_likelihood(
-    probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]
-) -> Scores:
-    """The log-probability of the true class, in nats; 0 counts as float64's resolution."""
-    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return np.asarray(np.log(np.maximum(chosen, np.finfo(np.float64).eps)))
-
-
-ACCURACY = Metric(
-    name="accuracy", title="accuracy", per_example=_right, factor=100.0, unit=" %", digits=2,
-    proportion=True,
-)  # fmt: skip
-LOG_LOSS = Metric(
-    name="log_loss", title="log loss", per_example=_log_likelihood, sign=-1, unit=" nats"
-)
-DEFAULT_METRIC = ACCURACY
-METRICS: Registry[Metric] = Registry(
-    "lamsearch.metrics",
-    {"accuracy": "lamsearch.metrics:ACCURACY", "log_loss": "lamsearch.metrics:LOG_LOSS"},
-    rule="a lamsearch.metrics.Metric",
-    fits=lambda found: isinstance(found, Metric),
-)  # fmt: skip
-
-
 def score_error(metric: Metric, scores: Scores) -> float | None:
     """Return the standard error of the mean of ``scores`` (examples,) over the draw of examples.
 
@@ -112,23 +85,3 @@ def score_error(metric: Metric, scores: Scores) -> float | None:
     if metric.proportion or len(scores) < 2:
         return None
     return float(scores.std(ddof=1, dtype=np.float64) / math.sqrt(len(scores)))
-
-
-def score_title_of(name: str) -> str:
-    """Return what the scores of a metric are called; its name, where it is not installed here."""
-    try:
-        return metric_of(name).score_title
-    except InputError:
-        return name
-
-
-def metric_of(name: object) -> Metric:
-    """Return the metric of that name.
-
-    Raises:
-        InputError: There is none, or its package is broken.
-    """
-    try:
-        return METRICS.get(str(name))
-    except LamsearchError as error:
-        raise InputError(f"metric: {error}") from error

@@ -1,0 +1,69 @@
+"""Examples that a program holds in memory: `source = "given"` with a key that `hold` returned.
+
+Enters: contents. Leaves: the same contents, in this process alone; another one is told so. Nobody
+can name them from outside: a key is the digest of what it stands for, and the source is registered
+in the process that first holds some.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from lamsearch.data.images import Contents
+from lamsearch.data.source import Source, SourceInfo
+from lamsearch.errors import DataError
+from lamsearch.study import SOURCES, Data
+
+_held: dict[str, Contents] = {}
+
+
+def hold(contents: Contents) -> str:
+    """Keep examples for as long as the process lives, or until `let_go`; return their key."""
+    SOURCES.register(Given.name, SOURCE)
+    key = contents.fingerprint()
+    _held[key] = contents
+    return key
+
+
+def let_go(key: str) -> None:
+    """Keep examples no longer; nothing happens where nobody holds them."""
+    _held.pop(key, None)
+
+
+class GivenData(Data):
+    """[data] of examples held in memory."""
+
+    key: str = Field(description="what hold() returned for them")
+
+
+class Given(Source):
+    """Examples of this process."""
+
+    name = "given"
+    description = "examples that a Python program holds in memory"
+    table = GivenData
+
+    def files(self, data: Data, directory: Path, origin: Path | None) -> list[Path]:
+        """Return none."""
+        return []
+
+    def read(self, data: Data, directory: Path, origin: Path | None) -> Contents:
+        """Return the examples of the key.
+
+        Raises:
+            DataError: They are another process's, or were let go.
+        """
+        key = str(getattr(data, "key", ""))
+        if key not in _held:
+            rule = "data.key: must be of examples that this very process holds"
+            raise DataError(f"{rule}, got {key[:12]!r}…")
+        return _held[key]
+
+    def listed(self, directory: Path) -> list[SourceInfo]:
+        """Return no line: nobody can ask for them by name."""
+        return []
+
+
+SOURCE = Given()

@@ -1,0 +1,62 @@
+"""Metrics by name: each has a module here; another package adds one by an entry point.
+
+Enters: a name from a study file or a database. Leaves: the metric, or one sentence.
+"""
+
+from __future__ import annotations
+
+from lamsearch.errors import InputError, LamsearchError
+from lamsearch.metrics.accuracy import ACCURACY
+from lamsearch.metrics.log_loss import LOG_LOSS
+from lamsearch.metrics.metric import Metric, Scores, Task, score_error
+from lamsearch.registries import Registry
+
+__all__ = [
+    "ACCURACY",
+    "DEFAULT_METRIC",
+    "LOG_LOSS",
+    "METRICS",
+    "Metric",
+    "Scores",
+    "Task",
+    "metric_of",
+    "score_error",
+    "score_title_of",
+]
+
+DEFAULT_METRIC = ACCURACY
+METRICS: Registry[Metric] = Registry(
+    "lamsearch.metrics",
+    {
+        "accuracy": "lamsearch.metrics.accuracy:ACCURACY",
+        "balanced_accuracy": "lamsearch.metrics.balanced_accuracy:BALANCED_ACCURACY",
+        "macro_f1": "lamsearch.metrics.macro_f1:MACRO_F1",
+        "log_loss": "lamsearch.metrics.log_loss:LOG_LOSS",
+        "brier": "lamsearch.metrics.brier:BRIER",
+        "r2": "lamsearch.metrics.r2:R2",
+        "mae": "lamsearch.metrics.mae:MAE",
+        "mse": "lamsearch.metrics.mse:MSE",
+    },
+    rule="a lamsearch.metrics.Metric",
+    fits=lambda found: isinstance(found, Metric),
+)
+
+
+def score_title_of(name: str) -> str:
+    """Return what the scores of a metric are called; its name, where it is not installed here."""
+    try:
+        return metric_of(name).score_title
+    except InputError:
+        return name
+
+
+def metric_of(name: object) -> Metric:
+    """Return the metric of that name.
+
+    Raises:
+        InputError: There is none, or its package is broken.
+    """
+    try:
+        return METRICS.get(str(name))
+    except LamsearchError as error:
+        raise InputError(f"metric: {error}") from error
