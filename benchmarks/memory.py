@@ -46,7 +46,7 @@ def main() -> None:
         path = runs.coarse_only(runs.study_path(STUDY), directory, changes)
         cache = directory / "cache"
         study = runs.warm(path, options, cache)
-        epoch = (study.data.train or 0) // study.training.batch_size
+        epoch = (study.split_of("coarse")[0] or 0) // study.training.batch_size
         shared = {count: _sizes(count, path, directory, cache, epoch, options) for count in counts}
         alone = {} if options.quick else {
             count: _sizes(count, path, directory, NO_CACHE, epoch, options) for count in counts

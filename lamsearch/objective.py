@@ -61,6 +61,7 @@ class Objective:
         self.bounds = bounds
         self.stage = stage
         data = datasets.load(self.study, Path(data_dir), origin=origin)
+        self.study = data.study  # whose shares of the examples are numbers
         self._classes, self._splits = len(data.classes), data.split(stage)
 
     def __call__(self, trial: optuna.trial.Trial) -> float:

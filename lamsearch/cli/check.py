@@ -34,7 +34,7 @@ def check(study_file: Path, data_dir: Path | None) -> None:
       lamsearch check studies/cifar10.toml
     """
     study = trainers.check(read_study(study_file), str(study_file))
-    features, classes, seen = _seen(study, data_dir, study_file.resolve().parent)
+    study, features, classes, seen = _seen(study, data_dir, study_file.resolve().parent)
     small = list(lacking(study, features, classes))
     rows, seconds = [], 0.0
     costs = _Costs(study, features, classes, measured=not small and study.uses_network)
@@ -108,24 +108,28 @@ def _row(study: Study, planned: StagePlan, model_cycles: int) -> list[str]:
     ]
 
 
-def _seen(study: Study, data_dir: Path | None, origin: Path) -> tuple[int, int, tuple[str, ...]]:
-    """Features, classes, and what of the data bears on the answer.
+def _seen(
+    study: Study, data_dir: Path | None, origin: Path
+) -> tuple[Study, int, int, tuple[str, ...]]:
+    """The study in numbers of examples, features, classes, and what bears on the answer.
 
     Data whose sizes are known are looked at only where they are.
     """
     directory, sizes = options.data_directory(data_dir), study.data.sizes
     if sizes is not None and not _is_here(study, directory):
-        return sizes.features, sizes.classes, ()
+        return study.sized(sizes.examples), sizes.features, sizes.classes, ()
     try:
         found = datasets.load(
             study, directory, origin=origin, cache=options.cache_directory(), look=True
         )
     except DataError as error:
         if sizes is not None:
-            return sizes.features, sizes.classes, (f"the data cannot be used: {error}",)
+            unable = f"the data cannot be used: {error}"
+            return study.sized(sizes.examples), sizes.features, sizes.classes, (unable,)
         raise DataError(f"check: the plan needs the data: {error}") from error
     study.check_features(found.features)
-    return found.features, len(found.classes), found.seen.warnings if found.seen else ()
+    said = found.seen.warnings if found.seen else ()
+    return found.study, found.features, len(found.classes), said
 
 
 def _is_here(study: Study, directory: Path) -> bool:

@@ -99,7 +99,7 @@ def lr_range(
         cache=options.cache_directory(),
     )
     document, ramp, suggested = _measured(
-        study, found, low, high, epochs, replicates, log10_lambda
+        found.study, found, low, high, epochs, replicates, log10_lambda
     )  # fmt: skip
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     if output is not None:

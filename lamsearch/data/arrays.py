@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.data.images import Contents, LabelledImages, Raw
+from lamsearch.data.images import Contents, Groups, LabelledImages, Raw
 from lamsearch.data.labels import Named, encoded, named
 from lamsearch.data.moments import LARGEST, needs_float64
 from lamsearch.errors import DataError, Issue
@@ -43,18 +43,19 @@ def resolved(path: str, directory: Path, origin: Path | None) -> Path:
     raise DataError(f"data: the arrays must be a file, but there is none at {tried}")
 
 
-def read(path: Path) -> Contents:
-    """Read and check an .npz file.
+def read(path: Path, groups: str | None = None) -> Contents:
+    """Read and check an .npz file; ``groups`` names an array of it with a group per example of X.
 
     Raises:
         DataError: Every issue in the file, one per line, as ``file: key: rule, got value``.
     """
     found: Found = []
-    arrays = _arrays(path, found)
+    arrays = _arrays(path, found, groups)
     x, labels = _examples(arrays, "X", found), named(arrays.get("y"), "y", found)
     double = x is not None and x.dtype == np.float64
     test_x = _examples(arrays, "X_test", found, double=double)
     _agreement(arrays, found)
+    numbers = None if groups is None else _groups(arrays, groups, found)
     test_y = None
     if labels is not None:
         test_y = encoded(arrays.get("y_test"), "y_test", labels, found)
@@ -71,6 +72,7 @@ def read(path: Path) -> Contents:
         test=test,
         notes=_notes(arrays, labels),
         image=ImageShape.of(arrays["X"].shape[1:]),
+        groups=numbers,
     )
 
 
@@ -84,23 +86,41 @@ def _notes(arrays: dict[str, npt.NDArray[Any]], labels: Named) -> tuple[str, ...
     return tuple(notes)
 
 
-def _arrays(path: Path, found: Found) -> dict[str, npt.NDArray[Any]]:
+def _groups(arrays: dict[str, npt.NDArray[Any]], key: str, found: Found) -> Groups | None:
+    """Return a number for each different value of an array, one per example."""
+    array, x = arrays.get(key), arrays.get("X")
+    if array is None or x is None or not x.ndim:
+        return None  # an issue of its own
+    if array.dtype.kind not in "iubU":
+        rule = "must be whole numbers or texts, where they are data.groups"
+        found.append(Issue(where=key, rule=rule, value=str(array.dtype)))
+    elif array.shape != x.shape[:1]:
+        rule = f"must have one group for each of the {len(x)} examples of X"
+        found.append(Issue(where=key, rule=rule, value=array.shape))
+    else:
+        return np.unique(array, return_inverse=True)[1].astype(np.int64)
+    return None
+
+
+def _arrays(path: Path, found: Found, groups: str | None) -> dict[str, npt.NDArray[Any]]:
     try:
         # np.load by path would leave the file open where it is no zip.
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.lib.npyio.NpzFile):
-                return _members(loaded, found)
+                return _members(loaded, found, groups)
     except Exception as error:  # zipfile, zlib and NumPy have a dozen ways to say "not readable"
         raise DataError(f"{path}: must be a whole .npz file without pickles: {error}") from error
     raise DataError(f"{path}: must be an .npz archive, got a single array")
 
 
-def _members(loaded: Any, found: Found) -> dict[str, npt.NDArray[Any]]:
+def _members(loaded: Any, found: Found, groups: str | None) -> dict[str, npt.NDArray[Any]]:
     arrays: dict[str, npt.NDArray[Any]] = {}
+    own = () if groups is None else (groups,)
     for key in loaded.files:
-        if key not in KEYS:
-            found.append(Issue(where=key, rule=f"unknown key; known are {', '.join(KEYS)}"))
+        if key not in (*KEYS, *own):
+            rule = f"unknown key; known are {', '.join((*KEYS, *own))}"
+            found.append(Issue(where=key, rule=rule))
             continue
         array = _array(loaded, key, found)
         if array is not None:
@@ -108,6 +128,11 @@ def _members(loaded: Any, found: Found) -> dict[str, npt.NDArray[Any]]:
     needed = KEYS if {"X_test", "y_test"} & set(loaded.files) else ("X", "y")
     missing = [key for key in needed if key not in loaded.files]
     found += [Issue(where=key, rule=_required(key)) for key in missing]
+    found += [
+        Issue(where=key, rule="is required, as data.groups names it")
+        for key in own
+        if key not in loaded.files
+    ]
     return arrays
 
 

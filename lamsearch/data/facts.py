@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.data.cuts import cut_test_images, orders
 from lamsearch.data.images import Contents, LabelledImages, Labels, Raw
 from lamsearch.data.moments import Order, chunks, moments
-from lamsearch.data.splits import cut_test_images, orders
 from lamsearch.errors import DataError
 from lamsearch.results import DataFacts, StageName
 from lamsearch.study import ImageShape, Study
@@ -28,6 +28,7 @@ _BLANK = 0.5  # of pixels: margins are blank, so only many constant ones are str
 _MANY = 64  # features: an image, if a small one
 _BEYOND = 50  # standard deviations: digits of 8 x 8 have 10 as they are, photographs 3
 _SHOWN = 5
+_GROUPS = "group", "groups"
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -52,12 +53,14 @@ def looked(study: Study, contents: Contents) -> DataFacts:
     """Return what bears on the answer of a study of these contents.
 
     Raises:
-        DataError: Some value has no room in float32 once it is standardised.
+        DataError: Some value has no room in float32 once it is standardised, or a class has no
+            training example.
     """
     pool, test = parted(study, contents)
     if study.final is None:
         test = test.taken(np.arange(0))  # nobody will open it
-    parts = _parts(study, pool.y)
+    parts = _parts(study, pool)
+    _check_trained(contents.classes, pool.y, parts, stratified=study.data.stratified)
     _check_room(parts, pool.x, test)
     baselines: dict[StageName, list[float]] = {}
     for part in parts:
@@ -67,6 +70,7 @@ def looked(study: Study, contents: Contents) -> DataFacts:
     most = int(np.bincount(pool.y[last.train]).argmax())
     lines = [
         *contents.notes,
+        *_grouped(pool, parts),
         *_classes(contents.classes, pool.y, parts),
         *_shares(contents.classes, pool.y, parts[0]),
         *_repeats(pool, test, parts),
@@ -84,19 +88,20 @@ def looked(study: Study, contents: Contents) -> DataFacts:
 
 def parted(study: Study, contents: Contents) -> tuple[LabelledImages, LabelledImages]:
     """Return the training pool and the test set of a study."""
+    pool = replace(contents.pool, groups=contents.groups)
     if contents.test is not None:
-        return contents.pool, contents.test
+        return pool, contents.test
     test, rest = cut_test_images(study, contents)
-    return contents.pool.taken(rest), contents.pool.taken(test)
+    return pool.taken(rest), contents.pool.taken(test)
 
 
-def _parts(study: Study, y: Labels) -> list[_Part]:
+def _parts(study: Study, pool: LabelledImages) -> list[_Part]:
     found: dict[object, _Part] = {}
     for stage in study.stages:
         for whose in study.orders_of(stage):
             key = study.split_of(stage), whose
             if key not in found:
-                train, validation = orders(study, stage, y, whose)
+                train, validation = orders(study, stage, pool.y, whose, pool.groups)
                 found[key] = _Part(stages=[], replicate=whose, train=train, validation=validation)
             found[key].stages.append(stage)
     return list(found.values())
@@ -107,24 +112,66 @@ def _baseline(y: Labels, part: _Part) -> float:
     return float((y[part.validation] == np.bincount(y[part.train]).argmax()).mean())
 
 
+def _check_trained(
+    names: Sequence[str], y: Labels, parts: Sequence[_Part], *, stratified: bool
+) -> None:
+    """Refuse a training split without an example of some class: no model could answer it."""
+    counts = np.bincount(y, minlength=len(names))
+    for part in parts:
+        absent = np.flatnonzero(np.bincount(y[part.train], minlength=len(names)) == 0)
+        if not absent.size:
+            continue
+        also = "" if stratified else ", set data.stratified = true"
+        have = _plural(int(counts[absent].sum()), "example", "examples")
+        whose = "its" if absent.size == 1 else "their"
+        raise DataError(
+            f"data: every class must have a training example in {part.name}, got none of "
+            f"{_listed(names, absent)}, which {'has' if absent.size == 1 else 'have'} {have} "
+            f"outside the test set: train on more examples{also}, or take {whose} examples out"
+        )
+
+
 def _classes(names: Sequence[str], y: Labels, parts: Sequence[_Part]) -> Iterator[str]:
-    """Classes that a split lacks, and labels that look like none."""
+    """Classes that a validation split lacks, and labels that look like none."""
     if len(names) == 1:
         yield f"all {len(y)} examples are of the one class {names[0]}: there is nothing to learn"
     elif 2 * len(names) > len(y):
         yield f"there are {len(names)} classes for {len(y)} examples: labels should recur"
     said = set[tuple[str, ...]]()  # of replicates' own splits one stands for all
     for part in parts:
-        for order, what in ((part.train, "training"), (part.validation, "validation")):
-            counts = np.bincount(y[order], minlength=len(names))
-            if (absent := np.flatnonzero(counts == 0)).size and (what, *part.stages) not in said:
-                said.add((what, *part.stages))
-                listed = ", ".join(names[place] for place in absent[:_SHOWN])
-                more = f" and {absent.size - _SHOWN} more" if absent.size > _SHOWN else ""
-                yield (
-                    f"{_plural(absent.size, 'class has', 'classes have')} no {what} example in "
-                    f"{part.name}: {listed}{more}"
-                )
+        counts = np.bincount(y[part.validation], minlength=len(names))
+        if (absent := np.flatnonzero(counts == 0)).size and tuple(part.stages) not in said:
+            said.add(tuple(part.stages))
+            yield (
+                f"{_plural(absent.size, 'class has', 'classes have')} no validation example in "
+                f"{part.name}: {_listed(names, absent)}"
+            )
+
+
+def _listed(names: Sequence[str], classes: npt.NDArray[np.intp]) -> str:
+    """The names of some classes, of many the first few."""
+    more = f" and {classes.size - _SHOWN} more" if classes.size > _SHOWN else ""
+    return ", ".join(names[index] for index in classes[:_SHOWN]) + more
+
+
+def _grouped(pool: LabelledImages, parts: Sequence[_Part]) -> Iterator[str]:
+    """What became of sizes where groups stay whole."""
+    if pool.groups is None:
+        return
+    for part in parts:
+        if part.replicate is None:
+            train, validation = (
+                f"{len(order)} examples of {_plural(len(np.unique(pool.groups[order])), *_GROUPS)}"
+                for order in (part.train, part.validation)
+            )
+            yield f"groups stay whole: {part.name} train on {train}, validate with {validation}"
+    own = [part for part in parts if part.replicate is not None]
+    if own:
+        train, validation = (
+            f"{min(sizes)} to {max(sizes)}"
+            for sizes in ([len(one.train) for one in own], [len(one.validation) for one in own])
+        )
+        yield f"splits of replicates train on {train} and validate with {validation} examples"
 
 
 def _shares(names: Sequence[str], y: Labels, part: _Part) -> Iterator[str]:

@@ -21,28 +21,33 @@ Raw = npt.NDArray[np.uint8] | npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Moments = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
+Groups = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledImages:
     """Raw images x (n, features) and their labels y (n,), int64.
 
-    x is uint8 or float32, or float64 where float32 would lose what varies in them.
+    x is uint8 or float32, or float64 where float32 would lose what varies in them. ``groups`` (n,)
+    says which of them no split may part; None where each stands for itself.
     """
 
     x: Raw = field(repr=False)
     y: Labels = field(repr=False)
+    groups: Groups | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
-        self.x.setflags(write=False)
-        self.y.setflags(write=False)
+        for array in (self.x, self.y, self.groups):
+            if array is not None:
+                array.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.y)
 
     def taken(self, order: npt.NDArray[np.intp]) -> LabelledImages:
         """Return a copy of the images in ``order``, which keeps nothing else alive."""
-        return LabelledImages(x=self.x[order], y=self.y[order])
+        groups = None if self.groups is None else self.groups[order]
+        return LabelledImages(x=self.x[order], y=self.y[order], groups=groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,7 @@ class Contents:
     """All that one source holds; ``test`` is None where it has no test set of its own.
 
     ``image`` says how the features of an example make an image, None where they make none.
+    ``groups`` (examples of the pool,) has a number for each group where the study names some.
     ``notes`` are sentences on how the source was understood where that could be asked.
     """
 
@@ -59,6 +65,7 @@ class Contents:
     test: LabelledImages | None
     notes: tuple[str, ...] = ()
     image: ImageShape | None = None
+    groups: Groups | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 over class names, shapes, types and values, whatever files they stood in.
@@ -73,6 +80,8 @@ class Contents:
                 plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
                 digest.update(f"{name} {plain.dtype.str} {plain.shape}\n".encode())
                 digest.update(plain.reshape(-1).view(np.uint8).data)
+        if self.groups is not None:
+            digest.update(b"groups\n" + np.ascontiguousarray(self.groups, "<i8").tobytes())
         return digest.hexdigest()
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lamsearch.data.cuts import cut_test_images
 from lamsearch.data.images import LabelledImages
 from lamsearch.data.sources import read
-from lamsearch.data.splits import cut_test_images
 from lamsearch.errors import DataError
 from lamsearch.results import TestOpening
 from lamsearch.study import Study
@@ -43,7 +43,8 @@ def open_test(
         raise DataError(f"{contents.name}: {rule}, got {found}")
     test = contents.test
     if test is None:
-        test = contents.pool.taken(cut_test_images(study, contents)[0])
+        sized = study.sized(len(contents.pool))
+        test = contents.pool.taken(cut_test_images(sized, contents)[0])
     if not len(test):
         raise DataError(f"{contents.name}: must leave at least one image for the test set, got 0")
     return test

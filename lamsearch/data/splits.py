@@ -1,8 +1,7 @@
-"""Which images are for training, for validation and for the test, and how they are normalised.
+"""A stage's training and validation images, normalised.
 
-Enters: raw images, a study's sizes and its seed. Leaves: orders of images, and normalised float32
-arrays. Pure: the same study and images give the same bits, whatever the number of threads.
-Refuses to know files.
+Enters: raw images, a study's sizes and its seed. Leaves: normalised float32 arrays. Pure: the same
+study and images give the same bits, whatever the number of threads. Refuses to know files.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from lamsearch.data.cuts import orders
 from lamsearch.data.images import (
-    Contents,
     Float32,
     LabelledImages,
     Labels,
@@ -26,9 +25,6 @@ from lamsearch.data.projection import FITTED_ON, principal_components, project
 from lamsearch.errors import DataError
 from lamsearch.results import StageName
 from lamsearch.study import ImageShape, Study
-
-# Spawn keys: no SeedSequence([seed, stage, replicate]) of a training can meet these streams.
-TEST_CUT, POOL_ORDER = 0x7E57, 0x9001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +92,7 @@ def split(
     Raises:
         DataError: The stage asks for more components than there are features.
     """
-    train, validation = orders(study, stage, pool.y, study.order_of(stage, replicate))
+    train, validation = orders(study, stage, pool.y, study.order_of(stage, replicate), pool.groups)
     mean, std = moments(pool.x, train)
     projection = None
     components = study.settings_of(stage).components
@@ -138,61 +134,6 @@ def normalise(raw: Raw, mean: Moments, std: Moments) -> Float32:
         rule = f"must be {'float64' if double else 'uint8 or float32'} with {mean.size} features"
         raise DataError(f"images: {rule}, got {raw.dtype} of the shape {raw.shape}")
     return _normalised(raw, np.arange(len(raw)), mean, std)
-
-
-def count_test_images(study: Study, name: str, have: int, own: int | None) -> int:
-    """Return how many test images there are, once the study's sizes fit the source.
-
-    ``have`` images are outside the source's own test set of ``own`` (None where it has none).
-
-    Raises:
-        DataError: The study asks for more images than there are.
-    """
-    asked, data = study.pool_size, study.data
-    whose = f"the {have} images of {name}"
-    if own is not None:
-        if data.test is not None:
-            rule = f"must not be given: {name} has a test set of its own"
-            raise DataError(f"data.test: {rule}, got {data.test}")
-        if asked > have:
-            raise DataError(f"data: train + validation must be at most {whose}, got {asked}")
-        return own
-    test = have - asked if data.test is None else data.test
-    if test < 0:
-        raise DataError(f"data: train + validation must be at most {whose}, got {asked}")
-    if asked + test > have:
-        rule = f"train + validation + test must be at most {whose}"
-        raise DataError(f"data: {rule}, got {asked + test}")
-    if test == 0 and study.final is not None:
-        rule = f"train + validation must leave at least one of {whose} to test with"
-        raise DataError(f"data: {rule}, got {asked}")
-    return test
-
-
-def cut_test_images(study: Study, contents: Contents) -> tuple[Order, Order]:
-    """Return which images of a source without a test set are for the test, and which the pool."""
-    count = count_test_images(study, contents.name, len(contents.pool), None)
-    order = _permuted(contents.pool.y, _generator(study, TEST_CUT), study.data.stratified)
-    return order[:count], order[count:]
-
-
-def orders(
-    study: Study, stage: StageName, y: Labels, whose: int | None = None
-) -> tuple[Order, Order]:
-    """Return which images of the pool are the stage's training and validation images.
-
-    Validation images come first in one order of the whole pool, so that a smaller validation
-    split lies inside a larger one. ``whose`` is what `Study.order_of` says: which replicate's order
-    it is, None the study's. A split that the table makes keeps the order of the pool.
-    """
-    assigned = study.data.assigned
-    if assigned is not None:
-        return _rows(assigned.train), _rows(assigned.validation)
-    settings = study.settings_of(stage)
-    train, validation = settings.train or 0, settings.validation or 0  # a checked study has both
-    own = () if whose is None else (whose,)
-    order = _permuted(y, _generator(study, POOL_ORDER, *own), study.data.stratified)
-    return order[validation : validation + train], order[:validation]
 
 
 def _leading(x: Raw, train: Order, mean: Moments, std: Moments, components: int) -> Float32:
@@ -241,27 +182,3 @@ def _standardise(raw: Raw, mean: Moments, std: Moments, into: Float32) -> None:
         row, feature = np.argwhere(~good)[0]
         rule = f"must fit into float32 once its mean {mean[feature]:g} and std {std[feature]:g} are"
         raise DataError(f"X: feature {feature}: {rule} taken out, got {raw[row, feature]:g}")
-
-
-def _generator(study: Study, *purpose: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=purpose))
-
-
-def _permuted(y: Labels, generator: np.random.Generator, stratified: bool) -> Order:
-    """Return a random order; stratified, each prefix has about its share of every class.
-
-    The i-th of a class's n images, shuffled, is placed at (i + u) / n with one u per class: the
-    systematic sample of survey statistics, under which every image is equally likely to be in
-    a prefix.
-    """
-    if not stratified:
-        return generator.permutation(len(y)).astype(np.intp)
-    place = np.empty(len(y))
-    for label in np.unique(y):
-        members = generator.permutation(np.flatnonzero(y == label))
-        place[members] = (np.arange(len(members)) + generator.random()) / len(members)
-    return np.argsort(place, kind="stable")
-
-
-def _rows(ranges: tuple[range, ...]) -> Order:
-    return np.concatenate([np.arange(one.start, one.stop) for one in ranges])

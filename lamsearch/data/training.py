@@ -6,8 +6,7 @@ test image: the type has no way to them (rule 1).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,19 @@ from typing import Any
 import numpy as np
 
 from lamsearch.data.cache import Arrays, Cache
+from lamsearch.data.cuts import count_test_images
 from lamsearch.data.facts import looked, parted
 from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.projection import fitted_by
+from lamsearch.data.remembered import are_facts, are_seen, facts_of, remembered
+from lamsearch.data.sizing import about_groups, are_sizes, sizes_in_groups
 from lamsearch.data.sources import files, read
-from lamsearch.data.splits import Splits, count_test_images, kept_to_vary, split
+from lamsearch.data.splits import Splits, kept_to_vary, split
 from lamsearch.errors import DataError
 from lamsearch.results import DataFacts, StageName
 from lamsearch.study import ImageShape, Study
 
-_WORDING = "facts 1"  # of what is seen of the data; another one where a sentence changes
+_WORDING = "facts 2"  # of what is seen of the data; another one where a sentence changes
 _WORTH_SHARING = 1 << 25  # bytes of normalised images below which every worker has its own
 
 
@@ -65,8 +67,9 @@ class _Last:
 class TrainingData:
     """The training pool of a study.
 
-    ``fingerprint`` is the SHA-256 over all that the source holds, test set included; of the test
-    set itself only the number of its images is kept. ``image`` is how features make an image, None
+    ``study`` has whole numbers where it was loaded with shares. ``fingerprint`` is the SHA-256 over
+    all that the source holds, test set included; of the test set itself only the number of its
+    images is kept. ``image`` is how features make an image, None
     where they make none. ``seen`` is what bears on the answer, where
     `load` was asked to look. The last split is kept in memory. With a cache, splits are mapped from
     files, and the pool is read only where one is not there yet.
@@ -120,7 +123,7 @@ class TrainingData:
             shapes[further] = (-1, width if further == "mirrored_x" else self.features)
         if arrays.keys() != shapes.keys():
             return False
-        for part, size in zip(("train", "validation"), self.study.split_of(stage), strict=True):
+        for part, size in zip(("train", "validation"), self._sizes(stage), strict=True):
             count = len(arrays[f"{part}_y"]) if size is None and arrays[f"{part}_y"].ndim else size
             shapes |= {f"{part}_x": (count or 0, width), f"{part}_y": (count or 0,)}
         if further is not None:
@@ -132,6 +135,11 @@ class TrainingData:
             and all(y.min(initial=0) >= 0 for y in labels)
             and all(y.max(initial=0) < len(self.classes) for y in labels)
         )
+
+    def _sizes(self, stage: StageName) -> tuple[int | None, int | None]:
+        """The sizes of a stage's splits; None where they differ between replicates."""
+        varied = self.study.data.groups is not None and self.study.settings_of(stage).resplit
+        return (None, None) if varied else self.study.split_of(stage)
 
     def _key(self, stage: StageName, replicate: int) -> list[object]:
         """All that a split follows from; the arithmetic of a projection is the BLAS kernel's."""
@@ -168,7 +176,8 @@ def load(
 
     Raises:
         DataError: The source is missing, damaged, or smaller than the study needs.
-        StudyFileError: The study varies images, which these are not, or are too small for.
+        StudyFileError: The study varies images, which these are not, or are too small for; or its
+            shares of the examples break a rule in numbers.
     """
     places = files(study.data, directory, origin)
     shared = Cache(cache) if cache is not None and places else None
@@ -179,9 +188,13 @@ def load(
             loaded.append(read(study.data, directory, origin))
         return loaded[0]
 
-    facts = _remembered(shared, places, None, lambda: _facts(contents()), _are_facts)
+    about = study.data.groups  # whose values are among the data's
+    facts = remembered(shared, places, about, lambda: facts_of(contents()), are_facts)
     image = None if facts["image"] is None else ImageShape(**facts["image"])
     study.check_image(image)
+    study = study.sized(facts["images"])
+    if study.data.groups is not None:
+        study = _grouped(study, shared, places, contents)
     test = count_test_images(study, facts["name"], facts["images"], facts["test"])
     seen = _seen(study, shared, places, contents) if look else None
     pool = parted(study, loaded[0])[0] if loaded else None
@@ -202,29 +215,25 @@ def load(
     )  # fmt: skip
 
 
+def _grouped(
+    study: Study, cache: Cache | None, places: Sequence[Path], contents: Callable[[], Contents]
+) -> Study:
+    """The study with the sizes that whole groups allow."""
+    sizes = remembered(
+        cache, places, about_groups(study), lambda: {**sizes_in_groups(study, contents())},
+        are_sizes,
+    )  # fmt: skip
+    return study.with_sizes(sizes)
+
+
 def _seen(
     study: Study, cache: Cache | None, places: Sequence[Path], contents: Callable[[], Contents]
 ) -> DataFacts:
     """What of the data bears on the answer, remembered where it was looked at before."""
-    found = _remembered(
-        cache, places, _about(study), lambda: asdict(looked(study, contents())), _are_seen
+    found = remembered(
+        cache, places, _about(study), lambda: asdict(looked(study, contents())), are_seen
     )
     return DataFacts(**found | {"warnings": tuple(found["warnings"])})
-
-
-def _remembered(
-    cache: Cache | None,
-    places: Sequence[Path],
-    about: object,
-    make: Callable[[], dict[str, Any]],
-    are_such: Callable[[Mapping[str, Any]], bool],
-) -> dict[str, Any]:
-    found = None if cache is None else cache.facts(places, about)
-    if found is None or not are_such(found):
-        found = make()
-        if cache is not None:
-            cache.remember(places, found, about)
-    return found
 
 
 def _about(study: Study) -> list[object]:
@@ -239,53 +248,6 @@ def _about(study: Study) -> list[object]:
 def _redrawn(study: Study, stage: StageName) -> list[object]:
     """Whose splits a stage's are, where they are not the study's own."""
     return [one for one in study.orders_of(stage) if one is not None]
-
-
-def _facts(contents: Contents) -> dict[str, Any]:
-    return {
-        "name": contents.name,
-        "fingerprint": contents.fingerprint(),
-        "classes": list(contents.classes),
-        "features": int(contents.pool.x.shape[1]),
-        "images": len(contents.pool),
-        "test": None if contents.test is None else len(contents.test),
-        "image": None if contents.image is None else asdict(contents.image),
-    }
-
-
-def _are_facts(found: Mapping[str, Any]) -> bool:
-    """Whether what a cache remembers has the form of `_facts`."""
-    kinds = {"name": str, "fingerprint": str, "classes": list, "features": int, "images": int}
-    return (
-        found.keys() == {*kinds, "test", "image"}
-        and all(type(found[key]) is kind for key, kind in kinds.items())
-        and all(isinstance(name, str) for name in found["classes"])
-        and (found["test"] is None or type(found["test"]) is int)
-        and (found["image"] is None or _is_image(found["image"], found["features"]))
-    )
-
-
-def _is_image(found: object, features: int) -> bool:
-    kinds = {"height": int, "width": int, "channels": int, "planar": bool}
-    if not isinstance(found, dict) or found.keys() != kinds.keys():
-        return False
-    if any(type(found[key]) is not kind for key, kind in kinds.items()):
-        return False
-    return math.prod(ImageShape(**found).axes) == features
-
-
-def _are_seen(found: Mapping[str, Any]) -> bool:
-    """Whether what a cache remembers has the form of `DataFacts`."""
-    if found.keys() != {one.name for one in fields(DataFacts)}:
-        return False
-    baseline, warnings = found["baseline"], found["warnings"]
-    return (
-        isinstance(found["majority"], str)
-        and isinstance(baseline, dict)
-        and all(type(value) is float for value in baseline.values())
-        and isinstance(warnings, list)
-        and all(isinstance(line, str) for line in warnings)
-    )
 
 
 def _types(name: str) -> tuple[type[np.generic], ...]:

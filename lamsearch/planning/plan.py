@@ -71,11 +71,14 @@ def plan(
 ) -> Planned:
     """Check the study's data, then plan it or find it planned; bad input changes nothing.
 
+    Shares of the examples are numbers in the study that is stored.
+
     Raises:
         InputError: Its data or its files cannot be used, or its name is another study's.
     """
     _check_recordable(str(settings.origin), settings.files)
     found = _looked_at(study, settings, warn)
+    study = found.study
     Files(settings.files, "check").check()
     database = open_database()
     is_new = study.name not in attempt(lambda: store.names(database))
@@ -129,7 +132,8 @@ def _looked_at(study: Study, settings: Settings, warn: Callable[[str], None]) ->
         look=True,
     )
     study.check_features(found.features)
-    for text in [*cautions(study), *lacking(study, found.features, len(found.classes))]:
+    small = lacking(found.study, found.features, len(found.classes))
+    for text in [*cautions(study), *small]:
         warn(text)
     return found
 

@@ -11,6 +11,7 @@ from lamsearch.results import STAGES
 from lamsearch.study.data import Data
 from lamsearch.study.sections import MOST
 from lamsearch.study.settings import StageSettings, stage_settings
+from lamsearch.study.shares import in_numbers, share_issues
 from lamsearch.study.stages import LEAST_SNAPSHOTS, MOST_SNAPSHOTS, Coarse, Final, Fine, Stage
 
 _CYCLES_TO_HALVE = 2  # models leave at the end of a cycle, and the last one's end is the end
@@ -26,8 +27,13 @@ def all_issues(
     """Yield what is wrong inside each section that parsed, and between those.
 
     ``broken`` names the sections that are there but did not parse: they are not missed. ``cohort``
-    is the file's own, as it stands there.
+    is the file's own, as it stands there. Shares are checked as numbers where the source's size is
+    known.
     """
+    small = list(_share_issues(sections))
+    yield from small
+    if not small:
+        sections = _in_numbers(sections)
     for section in sections.values():
         if section is not None:
             yield from section.issues()
@@ -40,6 +46,24 @@ def all_issues(
     yield from _batch_norm_issues(sections)
     yield from _augment_issues(sections)
     yield from _size_issues(sections, cohort)
+
+
+def _share_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
+    data = sections["data"]
+    if data is None or data.sizes is None:
+        return
+    for where in ("data", "final"):
+        if sections[where] is not None:
+            yield from share_issues(where, sections[where], data.sizes.examples, data.source)
+
+
+def _in_numbers(sections: Mapping[str, Any]) -> Mapping[str, Any]:
+    data, final = sections["data"], sections["final"]
+    if data is None or data.sizes is None:
+        return sections
+    examples = data.sizes.examples
+    own = None if final is None else in_numbers(final, examples)
+    return {**sections, "data": in_numbers(data, examples), "final": own}
 
 
 def _stage_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:
@@ -172,7 +196,8 @@ def _final_split_issues(final: Final, data: Data) -> Iterator[Issue]:
                 yield Issue(where=f"final.{key}", rule=rule, value=getattr(final, key))
     elif data.sizes is not None:
         have = data.sizes.examples - data.least_test
-        total = (final.train or data.train or 0) + (final.validation or data.validation or 0)
+        sizes = final.train or data.train, final.validation or data.validation
+        total = sum(size for size in sizes if isinstance(size, int))
         if total > have > 0 and (final.train or final.validation):
             rule = f"train + validation must be at most the {have} images of the training pool"
             yield Issue(where="final", rule=rule, value=total)

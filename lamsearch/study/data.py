@@ -14,6 +14,7 @@ from pydantic import Field
 
 from lamsearch.errors import Issue
 from lamsearch.study.sections import Positive, Section
+from lamsearch.study.shares import Size, whole
 
 _MOST_CHANNELS = 4
 
@@ -89,21 +90,29 @@ class Assigned:
 
 
 class Data(Section):
-    """Where the images come from and how the training pool is split.
+    """Where the examples come from and how the training pool is split.
 
-    ``test`` is how many images are set aside as the test set where the source has none of its
-    own (digits, people's arrays without ``X_test``); unless given, all that no split needs.
+    ``test`` is how many examples are set aside as the test set where the source has none of its
+    own (digits, people's arrays without ``X_test``); unless given, all that no split needs. Sizes
+    are whole numbers, or shares of all examples outside the source's own test set.
     """
 
     written = frozenset({"stratified"})
     sizes: ClassVar[Sizes | None] = None
     has_test: ClassVar[bool] = False  # a test set of its own, known before anything is read
+    has_columns: ClassVar[bool] = False  # by name, of which one can be ``groups``
 
     source: Annotated[str, Field(description="digits, cifar10, npz, or the path of an .npz file")]
-    train: Positive | None = Field(None, description="images to train on")
-    validation: Positive | None = Field(None, description="images to select by")
-    test: Positive | None = Field(None, description="images set aside where the source has none")
+    train: Size | None = Field(None, description="examples to train on, or their share")
+    validation: Size | None = Field(None, description="examples to select by, or their share")
+    test: Size | None = Field(
+        None, description="examples set aside where the source has none, or their share"
+    )
     stratified: bool = Field(False, description="keep the classes' shares in every split")
+    groups: str | None = Field(
+        None, min_length=1, max_length=100,
+        description="the column, or array, of groups of examples that stay on one side of a split",
+    )  # fmt: skip
     components: Positive | None = Field(None, description="principal components to train on")
     whiten: bool = Field(False, description="divide each component by its standard deviation")
     resplit: bool = Field(
@@ -124,7 +133,7 @@ class Data(Section):
     @property
     def least_test(self) -> int:
         """How many examples at least are set aside to test with."""
-        return self.test or (0 if self.has_test else 1)
+        return self.test if isinstance(self.test, int) else 0 if self.has_test else 1
 
     def issues(self) -> Iterator[Issue]:
         """Check that there is one complete way of splitting, and that it fits the source."""
@@ -132,8 +141,12 @@ class Data(Section):
             rule = f"must not be given: {self.source} has a test set of its own"
             yield Issue(where="data.test", rule=rule, value=self.test)
         yield from self.split_issues()
+        yield from self._group_issues()
         if self.sizes is not None:
             yield from self._size_issues(self.sizes.examples)
+        elif (shares := whole(self)) > 1:
+            rule = "train, validation and test must be at most 1 in all, as shares"
+            yield Issue(where="data", rule=rule, value=float(shares))
 
     def split_issues(self) -> Iterator[Issue]:
         """Check that the split's sizes are there."""
@@ -141,9 +154,22 @@ class Data(Section):
             if getattr(self, key) is None:
                 yield Issue(where=f"data.{key}", rule="is required")
 
-    def _size_issues(self, have: int) -> Iterator[Issue]:
-        if self.train is None or self.validation is None:
+    def _group_issues(self) -> Iterator[Issue]:
+        if self.groups is None:
             return
+        if not self.has_columns:
+            rule = f"must not be given: {self.source} has no columns by name"
+            yield Issue(where="data.groups", rule=rule, value=self.groups)
+        if self.stratified:
+            rule = "must not stand beside data.groups, which leave no class its share"
+            yield Issue(where="data.stratified", rule=rule, value=True)
+        if self.assigned is not None:
+            rule = f"must not stand beside data.{self.assigned.key}, which leaves nothing to draw"
+            yield Issue(where="data.groups", rule=rule, value=self.groups)
+
+    def _size_issues(self, have: int) -> Iterator[Issue]:
+        if not isinstance(self.train, int) or not isinstance(self.validation, int):
+            return  # an issue of its own
         parts = [("train", self.train), ("validation", self.validation), ("test", self.least_test)]
         total = sum(size for _, size in parts)
         if total > have:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from itertools import chain
 from typing import Annotated, Any, Self
 
@@ -20,6 +21,7 @@ from lamsearch.study.data import Data, ImageShape
 from lamsearch.study.limits import Limits, seconds_of
 from lamsearch.study.sections import MOST, Network, Section, Trainer, Training
 from lamsearch.study.settings import StageSettings, stage_settings
+from lamsearch.study.shares import has_shares, in_numbers, share_issues
 from lamsearch.study.stages import Coarse, Final, Finalists, Fine
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -94,8 +96,43 @@ class Study(Section):
         return tuple(chain(*axes.get(name, {}).values()))
 
     @property
+    def unsized(self) -> bool:
+        """Whether some size is a share of examples, which the data make a number (`sized`)."""
+        return has_shares(self.data) or has_shares(self.final)
+
+    def sized(self, examples: int) -> Study:
+        """Return the study with whole numbers for shares of so many examples.
+
+        Those are all examples outside the source's own test set. A study of whole numbers is
+        returned as it is.
+
+        Raises:
+            StudyFileError: The numbers break a rule.
+        """
+        if not self.unsized:
+            return self
+        source = self.data.file or self.data.source
+        own = {"data": self.data} | ({} if self.final is None else {"final": self.final})
+        found = [one for key in own for one in share_issues(key, own[key], examples, source)]
+        if found:
+            raise StudyFileError(found)
+        return self._with({key: in_numbers(table, examples) for key, table in own.items()})
+
+    def with_sizes(self, sizes: Mapping[str, Mapping[str, int]]) -> Study:
+        """Return the study with these sizes in [data] and [final], as its data make them.
+
+        Raises:
+            StudyFileError: The numbers break a rule.
+        """
+        tables: dict[str, Section] = {
+            key: getattr(self, key).model_copy(update=dict(own)) for key, own in sizes.items()
+        }
+        return self._with(tables)
+
+    @property
     def pool_size(self) -> int:
-        """The images that the splits of all stages need; what is left may be the test set."""
+        """The examples that the splits of all stages need; what is left may be the test set."""
+        self._check_sized()
         if self.data.assigned is not None:
             return self.data.assigned.pool
         return max(sum(size or 0 for size in self.split_of(name)) for name in self.stages)
@@ -127,7 +164,10 @@ class Study(Section):
         return self.settings_of(stage).training
 
     def split_of(self, stage: StageName) -> tuple[int | None, int | None]:
-        """Return (train, validation) sizes of the stage; None where the table assigns examples."""
+        """Return (train, validation) sizes of the stage.
+
+        None where the table assigns examples, or a share is no number yet.
+        """
         settings = self.settings_of(stage)
         return settings.train, settings.validation
 
@@ -196,8 +236,22 @@ class Study(Section):
         return self.settings_of(stage).halving
 
     def validation_images(self, stage: StageName) -> int:
-        """Return how many images the stage's validation score is measured on."""
+        """Return how many examples the stage's validation score is measured on."""
+        self._check_sized()
         return self.settings_of(stage).validation_examples or 0
+
+    def _with(self, tables: Mapping[str, Section]) -> Study:
+        """The study with other tables; one that is as before stays itself."""
+        if all(getattr(self, key) == table for key, table in tables.items()):
+            return self
+        sections = {key: tables.get(key, getattr(self, key)) for key in SECTIONS}
+        if found := list(all_issues(sections, cohort=self.cohort)):
+            raise StudyFileError(found)
+        return self.model_copy(update=dict(tables))
+
+    def _check_sized(self) -> None:
+        if self.unsized:
+            raise ValueError("sizes that are shares must be made numbers first, by Study.sized")
 
     def canonical(self) -> dict[str, Any]:
         """Return the study as plain JSON values, which parse to the same study.

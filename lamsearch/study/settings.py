@@ -24,7 +24,8 @@ class StageSettings:
     """One stage's settings, resolved.
 
     ``train`` and ``validation`` are how many examples are drawn; both are None where the data
-    table assigns examples itself (``assigned``). ``components`` is how many principal components
+    table assigns examples itself (``assigned``), and each where it is a share of examples that
+    nobody has counted yet. ``components`` is how many principal components
     are trained on, None for all features. With ``halving`` the worse half of a cohort leaves at
     the first cycle ends. With ``resplit`` each replicate has a split of its own, drawn anew
     (Bouthillier et al. 2021, arXiv:2103.03098); otherwise all stages share one order of the pool.
@@ -75,7 +76,7 @@ def recorded_settings(settings: Mapping[str, object], stage: str) -> StageSettin
 
 def _resolved(training: Training, data: Data | None, own: Mapping[str, object]) -> StageSettings:
     assigned = None if data is None else data.assigned
-    sizes = {key: _size(own, key) or getattr(data, key, None) for key in ("train", "validation")}
+    sizes = {key: _split_size(own, data, key) for key in ("train", "validation")}
     return StageSettings(
         training=training,
         train=None if assigned is not None else sizes["train"],
@@ -95,6 +96,14 @@ def _overrides(own: Mapping[str, object]) -> dict[str, object]:
 def _size(own: Mapping[str, object], key: str) -> int | None:
     value = own.get(key)
     return value if isinstance(value, int) and value > 0 else None
+
+
+def _split_size(own: Mapping[str, object], data: Data | None, key: str) -> int | None:
+    """A stage's size of a split; None where it is a share, which the data make a number."""
+    if isinstance(own.get(key), float):
+        return None
+    value = _size(own, key) or getattr(data, key, None)
+    return value if isinstance(value, int) else None
 
 
 def _data(document: Mapping[str, Any]) -> Data:

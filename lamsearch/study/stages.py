@@ -22,6 +22,7 @@ from lamsearch.study.sections import (
     Section,
     Share,
 )
+from lamsearch.study.shares import Size
 from lamsearch.study.spaces import bounds_of, space_issues
 
 LEAST_WIDTH = 1e-6  # of an interval of log10 λ
@@ -190,8 +191,8 @@ class Final(Stage):
     written = frozenset({"replicates", "test_curves"})
 
     log10_lambda: Log10 | None = Field(None, description="λ where nothing is to be selected")
-    train: Positive | None = Field(None, description="images to train on, instead of data.train")
-    validation: Positive | None = Field(None, description="instead of data.validation")
+    train: Size | None = Field(None, description="examples to train on, instead of data.train")
+    validation: Size | None = Field(None, description="instead of data.validation")
     replicates: Positive = Field(5, description="repetitions with seeds of their own")
     test_curves: bool = Field(False, description="sample test curves; only where λ is given")
     snapshots: bool | Annotated[int, Field(ge=LEAST_SNAPSHOTS, le=MOST_SNAPSHOTS)] = Field(

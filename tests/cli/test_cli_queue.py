@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lamsearch import storage as store
 from lamsearch.storage import Database, Leases
 
 
@@ -110,3 +111,18 @@ def test_a_study_file_may_have_limits(desk: Any) -> None:
     assert coarse["pruned"] > 0
     assert {one["state"] for one in document["stages"][2]["trials"]} == {"COMPLETE"}
     assert not [one for one in document["warnings"] if "versions" in one]
+
+
+def test_a_study_of_shares_is_stored_in_numbers(desk: Any) -> None:
+    """`submit` plans 0.2 of the 1797 digits as 359, once: the same file is the same study, and so
+    is the file with the number; another share is another study."""
+    text = desk.write().read_text(encoding="utf-8")
+    for train in ("0.2", "0.2", "359"):
+        desk.well("submit", desk.write(text=text.replace("train = 300", f"train = {train}")))
+    assert [name for name, _ in queue(desk)] == ["small"]
+    stored = store.load(Database(desk.url), "small")
+    assert (stored.study.data.train, stored.validation_images["coarse"]) == (359, 100)
+    other = desk.write(text=text.replace("train = 300", "train = 0.3"))
+    refused = desk("submit", other, "--storage", desk.url)
+    assert refused.exit_code == 2
+    assert "taken by another study file (data.train: 359 → 539)" in refused.stderr

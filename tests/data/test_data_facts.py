@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lamsearch.data import load, training
+from lamsearch.data.cuts import orders
 from lamsearch.data.facts import hashes
-from lamsearch.data.splits import orders
 from lamsearch.errors import DataError
 from lamsearch.results import DataFacts
 from lamsearch.study import Study, parse_study, read_study
@@ -72,11 +72,11 @@ def test_the_baseline_of_redrawn_splits_is_their_mean(tmp_path: Path, study: Mak
     """A final whose replicates have splits of their own has the mean of their baselines, and a
     class that they lack is said of one of them; more replicates are looked at anew."""
     y = Y.copy()
-    y[:] = np.where(np.arange(300) == 0, 3, Y)  # one example of a class of its own
+    y[np.random.default_rng(4).permutation(300)[:6]] = 3  # a class that small splits lack
     np.savez(tmp_path / "a.npz", X=X, y=y)
     for count in (3, 4):
         wanted = study(
-            source="a.npz", train=150, validation=100, resplit=True, final={"replicates": count}
+            source="a.npz", train=250, validation=10, resplit=True, final={"replicates": count}
         )
         data = load(wanted, tmp_path, cache=tmp_path / "cache", look=True)
         assert data.seen is not None
@@ -147,16 +147,54 @@ def test_equal_examples_of_different_classes_are_counted(tmp_path: Path, study: 
     )
 
 
-def test_a_class_without_examples_is_named(tmp_path: Path, study: MakeStudy) -> None:
-    """A class that the training or the validation split lacks is named with the stage."""
+def test_a_class_without_a_training_example_is_refused(tmp_path: Path, study: MakeStudy) -> None:
+    """It is named with the examples that there are of it, and with what helps; of many classes
+    the first are named, and stratified is not advised where it is set."""
+    y = np.where(np.isin(np.arange(300), [5, 7]), 3, Y)
+    for seed in range(20):
+        wanted = study(source="a.npz", train=20, validation=100, seed=seed)
+        np.savez(tmp_path / "a.npz", X=X, y=y, X_test=X[:3] + 1, y_test=[0, 1, 3])
+        train, _ = orders(wanted, "coarse", y)
+        if 3 not in y[train]:
+            with pytest.raises(DataError, match=r"^data: every class must have a ") as caught:
+                load(wanted, tmp_path, look=True)
+            assert str(caught.value) == (
+                "data: every class must have a training example in coarse and final, got none of "
+                "3, which has 2 examples outside the test set: train on more examples, set "
+                "data.stratified = true, or take its examples out"
+            )
+            break
+    else:
+        pytest.fail("every seed trained on the rare class")
+    np.savez(tmp_path / "a.npz", X=X, y=np.arange(300))
+    wanted = study(source="a.npz", train=150, validation=100, stratified=True)
+    with pytest.raises(DataError, match=r"none of \d+, .* and 145 more, which have \d+ ") as caught:
+        load(wanted, tmp_path, look=True)
+    assert "stratified" not in str(caught.value)
+    assert load(wanted, tmp_path).seen is None  # who only loads is not refused
+
+
+def test_a_class_without_a_validation_example_is_said(tmp_path: Path, study: MakeStudy) -> None:
+    """A class that the validation split lacks is named with the stage, and labels of which there
+    are too many are said."""
     y = Y.copy()
-    y[7] = 3
-    found = seen(tmp_path, study, X, y, X_test=X[:3] + 1, y_test=[0, 1, 3])
-    assert found.warnings
-    assert all("1 class has no " in line and line.endswith(": 3") for line in found.warnings)
-    many = seen(tmp_path, study, X, np.arange(300))
-    assert "there are 300 classes for 250 examples: labels should recur" in many.warnings
-    assert any("150 classes have no training example" in line for line in many.warnings)
+    y[np.random.default_rng(3).permutation(300)[:2]] = 3
+    for seed in range(20):
+        wanted = study(source="a.npz", train=280, validation=20, seed=seed)
+        np.savez(tmp_path / "a.npz", X=X, y=y, X_test=X[:3] + 1, y_test=[0, 1, 3])
+        train, validation = orders(wanted, "coarse", y)
+        if 3 in y[train] and 3 not in y[validation]:
+            found = load(wanted, tmp_path, look=True).seen
+            assert found is not None
+            assert found.warnings == ("1 class has no validation example in coarse and final: 3",)
+            break
+    else:
+        pytest.fail("every seed validated with the rare class")
+    np.savez(tmp_path / "a.npz", X=X, y=np.arange(300) % 151, X_test=X[:3] + 1, y_test=[0, 1, 3])
+    wanted = study(source="a.npz", train=299, validation=1)
+    seen = load(wanted, tmp_path, look=True).seen
+    assert seen is not None
+    assert "there are 151 classes for 300 examples: labels should recur" in seen.warnings
 
 
 def test_one_class_is_said(tmp_path: Path, study: MakeStudy) -> None:

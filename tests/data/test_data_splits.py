@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from lamsearch.data import TrainingData, load, normalise, open_test
+from lamsearch.data.cuts import cut_test_images, orders
 from lamsearch.data.images import Contents, LabelledImages
-from lamsearch.data.splits import cut_test_images, moments, orders
+from lamsearch.data.moments import moments
 from lamsearch.errors import DataError
 from lamsearch.results import TestOpening
 from lamsearch.study import Study

@@ -28,7 +28,7 @@ class Bench:
     """A storage with one planned study, and workers that share this process."""
 
     def __init__(self, directory: Path, url: str, study: Study) -> None:
-        self.directory, self.study = directory, study
+        self.directory = directory
         self.database = Database(url)
         self.said: list[str] = []
         self.stop = threading.Event()
@@ -37,6 +37,7 @@ class Bench:
         self._end.daemon = True
         self._end.start()
         found = datasets.load(study, directory)
+        self.study = study = found.study
         self.stored: PlannedStudy = store.create(
             self.database,
             study,

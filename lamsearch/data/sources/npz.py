@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -19,6 +20,8 @@ from lamsearch.study import Data
 
 class NpzData(Data):
     """[data] of an .npz file: ``source`` is its path, or npz beside a ``path``."""
+
+    has_columns: ClassVar[bool] = True
 
     path: str | None = Field(None, description="the .npz file, where source is npz")
 
@@ -33,6 +36,9 @@ class NpzData(Data):
             yield Issue(where="data.path", rule="is required where source is npz")
         if self.source != "npz" and self.path is not None:
             yield Issue(where="data.path", rule="is only for source = 'npz'", value=self.path)
+        if self.groups in arrays.KEYS:
+            rule = f"must name a further array, none of {', '.join(arrays.KEYS)}"
+            yield Issue(where="data.groups", rule=rule, value=self.groups)
         yield from super().issues()
 
 
@@ -50,7 +56,7 @@ class Npz(Source):
 
     def read(self, data: Data, directory: Path, origin: Path | None) -> Contents:
         """Read and check the arrays."""
-        return arrays.read(arrays.resolved(data.file or "", directory, origin))
+        return arrays.read(arrays.resolved(data.file or "", directory, origin), data.groups)
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return a line per .npz file in the directory of data."""
