@@ -22,6 +22,11 @@ SOURCES = {
     "digits": "lamsearch.data.sources.digits:SOURCE",
     "cifar10": "lamsearch.data.sources.cifar10:SOURCE",
     "npz": "lamsearch.data.sources.npz:SOURCE",
+    "table": "lamsearch.data.sources.table:SOURCE",
+    "idx": "lamsearch.data.sources.idx:SOURCE",
+    "images": "lamsearch.data.sources.images:SOURCE",
+    "cifar100": "lamsearch.data.sources.cifar100:SOURCE",
+    "svhn": "lamsearch.data.sources.svhn:SOURCE",
 }
 SAMPLERS = {
     "random": "lamsearch.search.samplers:RANDOM",

@@ -27,22 +27,6 @@ _TOO_FAR = 1e10  # times its range from zero, float64 moves a value by a million
 Found = list[Issue]
 
 
-def resolved(path: str, directory: Path, origin: Path | None) -> Path:
-    """Return where a path of a study file leads: as it is, below ``directory``, beside the file.
-
-    Raises:
-        DataError: There is no such file; the sentence names every place that was tried.
-    """
-    places = [base / path for base in (directory, origin) if base is not None]
-    if Path(path).is_absolute():
-        places = [Path(path)]
-    for place in places:
-        if place.is_file():
-            return place
-    tried = " nor ".join(str(place) for place in dict.fromkeys(places))
-    raise DataError(f"data: the arrays must be a file, but there is none at {tried}")
-
-
 def read(path: Path, groups: str | None = None) -> Contents:
     """Read and check an .npz file; ``groups`` names an array of it with a group per example of X.
 

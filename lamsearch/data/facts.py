@@ -269,9 +269,9 @@ def _check_room(parts: Sequence[_Part], x: Raw, test: LabelledImages) -> None:
     """Refuse now what no split could standardise."""
     if x.dtype != np.float64:
         return
-    low, high = x.min(axis=0), x.max(axis=0)
+    low, high = np.fmin.reduce(x), np.fmax.reduce(x)  # of those that are not missing
     if len(test):
-        low, high = np.minimum(low, test.x.min(axis=0)), np.maximum(high, test.x.max(axis=0))
+        low, high = np.fmin(low, np.fmin.reduce(test.x)), np.fmax(high, np.fmax.reduce(test.x))
     for part in parts:
         mean, std = moments(x, part.train)
         with np.errstate(over="ignore"):

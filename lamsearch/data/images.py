@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.results import Column, columns_document
 from lamsearch.study import ImageShape
 
 Raw = npt.NDArray[np.uint8] | npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -28,8 +29,9 @@ Groups = npt.NDArray[np.int64]
 class LabelledImages:
     """Raw images x (n, features) and their labels y (n,), int64.
 
-    x is uint8 or float32, or float64 where float32 would lose what varies in them. ``groups`` (n,)
-    says which of them no split may part; None where each stands for itself.
+    x is uint8 or float32, or float64 where float32 would lose what varies in them. NaN is a value
+    that is missing, which only a table has, where its study says what is done about that.
+    ``groups`` (n,) says which of them no split may part; None where each stands for itself.
     """
 
     x: Raw = field(repr=False)
@@ -56,6 +58,7 @@ class Contents:
 
     ``image`` says how the features of an example make an image, None where they make none.
     ``groups`` (examples of the pool,) has a number for each group where the study names some.
+    ``columns`` are the columns of a table that the features come from, none where it is no table.
     ``notes`` are sentences on how the source was understood where that could be asked.
     """
 
@@ -66,6 +69,7 @@ class Contents:
     notes: tuple[str, ...] = ()
     image: ImageShape | None = None
     groups: Groups | None = None
+    columns: tuple[Column, ...] = ()
 
     def fingerprint(self) -> str:
         """SHA-256 over class names, shapes, types and values, whatever files they stood in.
@@ -74,6 +78,8 @@ class Contents:
         """
         digest = hashlib.sha256(b"lamsearch data 1\n")
         digest.update(json.dumps(self.classes).encode() + b"\n")
+        if self.columns:
+            digest.update(json.dumps(columns_document(self.columns)).encode() + b"\n")
         for name, part in (("pool", self.pool), ("test", self.test)):
             for array in () if part is None else (part.x, part.y):
                 plain = np.ascontiguousarray(_narrow(array))

@@ -17,8 +17,9 @@ from lamsearch.data.images import Labels
 from lamsearch.errors import Issue
 
 MOST_CLASSES = 65_536  # a column of identifiers must not ask for a network of that width
-_LONGEST = 100  # characters of a name
+LONGEST = 100  # characters of a name
 _SHOWN = 8
+_EXACT = 2.0**53  # whole numbers below it are float64
 
 Found = list[Issue]
 
@@ -39,9 +40,10 @@ class Named:
 def named(array: npt.NDArray[Any] | None, key: str, found: Found) -> Named | None:
     """Return what the training labels are; None, and why in ``found``, where they are none.
 
-    Whole numbers without a gap from 0 are the classes themselves. Others, texts and truth values
-    are numbered in their order.
+    Whole numbers without a gap from 0, of whatever type, are the classes themselves. Others, texts
+    and truth values are numbered in their order.
     """
+    array = _whole(array, key, found)
     if array is None or not _are_labels(array, key, found):
         return None
     labels, y = np.unique(array, return_inverse=True)
@@ -61,6 +63,7 @@ def named(array: npt.NDArray[Any] | None, key: str, found: Found) -> Named | Non
 
 def encoded(array: npt.NDArray[Any] | None, key: str, known: Named, found: Found) -> Labels | None:
     """Return further labels as the classes of those ``known``; all of them must be among these."""
+    array = _whole(array, key, found)
     if array is None or not _are_labels(array, key, found):
         return None
     if _kind(array) != _kind(known.labels):
@@ -78,6 +81,19 @@ def encoded(array: npt.NDArray[Any] | None, key: str, known: Named, found: Found
     return place.astype(np.int64)
 
 
+def _whole(array: npt.NDArray[Any] | None, key: str, found: Found) -> npt.NDArray[Any] | None:
+    """Labels that were written as floats, as the whole numbers that they are."""
+    if array is None or array.dtype.kind != "f":
+        return array
+    bad = np.argwhere(~((array == np.floor(array)) & (np.abs(array) < _EXACT)))
+    if not len(bad):
+        return array.astype(np.int64)
+    row, value = bad[0][0] if array.ndim else 0, float(array[tuple(bad[0])])
+    rule = "must be a whole number, as labels are; a quantity is predicted under another metric"
+    found.append(Issue(where=f"{key}: row {row}", rule=rule, value=value))
+    return None
+
+
 def _are_labels(array: npt.NDArray[Any], key: str, found: Found) -> bool:
     if array.dtype.kind not in "iubU":
         rule = "must be whole numbers"
@@ -88,8 +104,8 @@ def _are_labels(array: npt.NDArray[Any], key: str, found: Found) -> bool:
         found.append(Issue(where=key, rule=rule, value=array.shape))
         return False
     if array.dtype.kind == "U":
-        bad = [row for row, label in enumerate(array) if not _is_name(str(label))]
-        rule = f"must be 1 to {_LONGEST} printable characters, not all of them blank"
+        bad = [row for row, label in enumerate(array) if not is_name(str(label))]
+        rule = f"must be 1 to {LONGEST} printable characters, not all of them blank"
     elif array.dtype.kind == "b":
         return True
     else:
@@ -105,8 +121,9 @@ def _kind(array: npt.NDArray[Any]) -> str:
     return "i" if array.dtype.kind == "u" else array.dtype.kind
 
 
-def _is_name(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST and text.isprintable() and not text.isspace()
+def is_name(text: str) -> bool:
+    """Whether a text can be shown as a name."""
+    return 0 < len(text) <= LONGEST and text.isprintable() and not text.isspace()
 
 
 def _text(label: Any) -> str:

@@ -20,6 +20,9 @@ from lamsearch.data.images import Moments, Raw
 CHUNK_VALUES = 1 << 20  # 4 MB of float32: what normalising needs beside its result
 FAR = 100  # times its range that a feature may lie from zero: float32 then keeps 17 of its bits
 LARGEST = 1e300  # so that no difference of two values overflows float64
+# The std of a feature of which the training examples say nothing: by it any value becomes a number
+# that changes no float32 sum, so that no untrained weight has a say.
+UNSEEN = 2.0**100
 _FLOAT32_LARGEST = float(np.finfo(np.float32).max) / 4
 _FLOAT32_SMALLEST = 2.0**-100  # of ranges: squares and quotients stay clear of subnormal numbers
 _NOISE = 8 * float(np.finfo(np.float64).eps)  # of a value: a constant that was computed
@@ -49,11 +52,14 @@ def moments(x: Raw, order: Order) -> tuple[Moments, Moments]:
     """Return mean and std (features) of the examples in ``order``, computed in float64.
 
     They are float64 where x is, else float32. The uint8 sums are exact. Constant features, and
-    those whose std vanishes in that type, have 1.
+    those whose std vanishes in that type, have 1. A missing value (NaN) counts as the mean of the
+    others; of a feature without any the mean is 0 and the std `UNSEEN`.
     """
     if x.dtype == np.float64:
-        return _float64_moments(x, order)
+        mean, std = _float64_moments(x, order)
+        return _despite_missing(x, order, mean, std)
     mean, std = _uint8_moments(x, order) if x.dtype == np.uint8 else _float32_moments(x, order)
+    mean, std = _despite_missing(x, order, mean, std)
     single = std.astype(np.float32)
     single[single == 0] = 1
     return mean.astype(np.float32), single
@@ -64,6 +70,24 @@ def chunks(order: Order, features: int) -> Iterator[Order]:
     rows = max(1, CHUNK_VALUES // features)
     for start in range(0, len(order), rows):
         yield order[start : start + rows]
+
+
+def _despite_missing(x: Raw, order: Order, mean: Doubles, std: Doubles) -> tuple[Doubles, Doubles]:
+    """Return moments in which features with a missing value have those of their other values."""
+    lacking = np.flatnonzero(np.isnan(mean))
+    for feature in lacking:
+        values = x[order, feature].astype(np.float64)
+        known = values[~np.isnan(values)]
+        if not known.size:
+            mean[feature], std[feature] = 0, UNSEEN
+            continue
+        away = known - known[0]  # so that a constant is exactly one
+        centre = away.mean()
+        mean[feature] = known[0] + centre
+        std[feature] = np.sqrt(np.square(away - centre).sum() / len(order))
+        if std[feature] <= _NOISE * max(abs(mean[feature]), abs(known[0])):
+            std[feature] = 1
+    return mean, std
 
 
 def _uint8_moments(x: Raw, order: Order) -> tuple[Doubles, Doubles]:

@@ -84,7 +84,7 @@ class Machine:
         self._memo: dict[int, object] = {}
         self._room = 0
 
-    def run(self, raw: bytes) -> object:
+    def run(self, raw: bytes, most_opcodes: int = MOST_OPCODES) -> object:
         """Return the value of a pickle.
 
         Raises:
@@ -95,7 +95,7 @@ class Machine:
         self._room = len(
             raw
         )  # for encoded text: each is encoded once, in a pickle that Python wrote
-        for _ in range(MOST_OPCODES):
+        for _ in range(most_opcodes):
             code = stream.read(1)
             opcode = _UNDERSTOOD.get(code)
             if opcode is None:
@@ -104,7 +104,7 @@ class Machine:
             if opcode.name == "STOP":
                 return self._stack.pop()
             self._step(opcode.name, opcode.arg.reader(stream) if opcode.arg else None)
-        raise RefusedError(f"must have fewer than {MOST_OPCODES} opcodes")
+        raise RefusedError(f"must have fewer than {most_opcodes} opcodes")
 
     def _step(self, name: str, argument: object) -> None:
         if name in _VALUES:

@@ -1,8 +1,8 @@
 """Pickles of plain values and NumPy arrays, read without running anything.
 
-Enters: the bytes of a CIFAR-10 file, as Python 2 published it or Python 3 wrote it again. Leaves:
-its dictionary, and of the stand-ins in it arrays of bytes and whole numbers, once all about them
-is as it must be.
+Enters: the bytes of a file of CIFAR-10 or CIFAR-100, as Python 2 published it or Python 3 wrote it
+again. Leaves: its dictionary, and of the stand-ins in it arrays of bytes and whole numbers, once
+all about them is as it must be.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from lamsearch.data.pickle_machine import (
     DTYPE,
     FROM_BUFFER,
+    MOST_OPCODES,
     NDARRAY,
     RECONSTRUCT,
     SCALAR,
@@ -30,7 +31,9 @@ _WHOLE = tuple(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8))
 _ORDERS = ("|", "<", ">", "=")
 
 
-def read_dictionary(raw: bytes, where: str) -> dict[str, object]:
+def read_dictionary(
+    raw: bytes, where: str, *, most_opcodes: int = MOST_OPCODES
+) -> dict[str, object]:
     """Return the dictionary a pickle holds, its keys as text.
 
     Raises:
@@ -39,7 +42,7 @@ def read_dictionary(raw: bytes, where: str) -> dict[str, object]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # an escape that Python only warns of is damage too
-            value = Machine().run(raw)
+            value = Machine().run(raw, most_opcodes)
     except RefusedError as error:
         raise DataError(f"{where}: {error}") from error
     except (ValueError, IndexError, KeyError, Warning) as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from lamsearch.data.images import Contents
-from lamsearch.errors import InputError
+from lamsearch.errors import DataError, InputError
 from lamsearch.study import Data
 
 Progress = Callable[[int, int], None]
@@ -35,13 +35,15 @@ class Source(ABC):
     ``name`` is what a study file calls it; ``description`` is for `lamsearch data list`. ``table``
     is its own kind of [data], with the keys that it alone understands; sizes that are known before
     anything is read stand there. ``suffix``, if any, is how a path ends that may stand as
-    ``data.source`` in place of the name.
+    ``data.source`` in place of the name. ``quantities`` says that its targets can be quantities,
+    which `read_quantities` then reads.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     table: ClassVar[type[Data]] = Data
     suffix: ClassVar[str | None] = None
+    quantities: ClassVar[bool] = False
 
     @abstractmethod
     def files(self, data: Data, directory: Path, origin: Path | None) -> list[Path]:
@@ -61,6 +63,14 @@ class Source(ABC):
         Raises:
             DataError: It is missing or damaged; the sentence names the file.
         """
+
+    def read_quantities(self, data: Data, directory: Path, origin: Path | None) -> Contents:
+        """Read as `read` does, but with targets that are quantities: float64, finite; no classes.
+
+        Raises:
+            DataError: It is missing or damaged, or its targets are none.
+        """
+        raise DataError(f"{self.name}: its targets are classes, not quantities")
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return its lines of `lamsearch data list`: whether it is here, and where."""

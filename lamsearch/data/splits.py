@@ -6,10 +6,12 @@ study and images give the same bits, whatever the number of threads. Refuses to 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from lamsearch.data.cuts import orders
 from lamsearch.data.images import (
@@ -20,10 +22,10 @@ from lamsearch.data.images import (
     Raw,
     mirrored,
 )
-from lamsearch.data.moments import Order, chunks, moments
+from lamsearch.data.moments import UNSEEN, Order, chunks, moments
 from lamsearch.data.projection import FITTED_ON, principal_components, project
 from lamsearch.errors import DataError
-from lamsearch.results import StageName
+from lamsearch.results import Column, StageName
 from lamsearch.study import ImageShape, Study
 
 
@@ -33,7 +35,8 @@ class Splits:
 
     ``mean`` and ``std`` (features) are the training split's, in the units of raw images (uint8 /
     255), float64 where these are, else float32; a feature that is constant in the training split
-    has std 1. Where the stage
+    has std 1, and one of which it says nothing (a category that it lacks) `UNSEEN`. A value that
+    is missing becomes 0, the mean. Where the stage
     trains on principal components, x is (n, components), and ``projection`` (features, components)
     leads there from normalised images, and whitens them where the study asks for that; otherwise
     it is None.
@@ -86,14 +89,18 @@ def split(
     image: ImageShape | None = None,
     *,
     replicate: int = 0,
+    columns: Sequence[Column] = (),
 ) -> Splits:
     """Split the pool, of examples that make an ``image``, as a replicate of the stage asks.
+
+    Of a table's ``columns``, categories that no training example has are as if they were missing.
 
     Raises:
         DataError: The stage asks for more components than there are features.
     """
     train, validation = orders(study, stage, pool.y, study.order_of(stage, replicate), pool.groups)
     mean, std = moments(pool.x, train)
+    std[_are_categories(columns, len(std)) & (mean == 0)] = UNSEEN
     projection = None
     components = study.settings_of(stage).components
     if components is not None:
@@ -134,6 +141,12 @@ def normalise(raw: Raw, mean: Moments, std: Moments) -> Float32:
         rule = f"must be {'float64' if double else 'uint8 or float32'} with {mean.size} features"
         raise DataError(f"images: {rule}, got {raw.dtype} of the shape {raw.shape}")
     return _normalised(raw, np.arange(len(raw)), mean, std)
+
+
+def _are_categories(columns: Sequence[Column], features: int) -> npt.NDArray[np.bool_]:
+    """Which features say that an example has a category."""
+    found = [one.categories is not None for one in columns for _ in range(one.width)]
+    return np.array(found or [False] * features, np.bool_)
 
 
 def _leading(x: Raw, train: Order, mean: Moments, std: Moments, components: int) -> Float32:
@@ -178,7 +191,11 @@ def _standardise(raw: Raw, mean: Moments, std: Moments, into: Float32) -> None:
                 into /= np.float32(255)
             into -= mean
             into /= std
-    if raw.dtype != np.uint8 and not (good := np.isfinite(into)).all():
+    if raw.dtype == np.uint8 or (good := np.isfinite(into)).all():
+        return
+    missing = np.isnan(raw)
+    into[missing] = 0  # their feature's mean
+    if not (good := good | missing).all():
         row, feature = np.argwhere(~good)[0]
         rule = f"must fit into float32 once its mean {mean[feature]:g} and std {std[feature]:g} are"
         raise DataError(f"X: feature {feature}: {rule} taken out, got {raw[row, feature]:g}")

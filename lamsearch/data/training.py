@@ -17,14 +17,15 @@ from lamsearch.data.cache import Arrays, Cache
 from lamsearch.data.cuts import count_test_images
 from lamsearch.data.facts import looked, parted
 from lamsearch.data.images import Contents, LabelledImages
+from lamsearch.data.outline import is_outline, outline
 from lamsearch.data.projection import fitted_by
-from lamsearch.data.remembered import are_facts, are_seen, facts_of, remembered
+from lamsearch.data.remembered import are_seen, remembered
 from lamsearch.data.sizing import about_groups, are_sizes, sizes_in_groups
 from lamsearch.data.sources import files, read
 from lamsearch.data.splits import Splits, kept_to_vary, split
 from lamsearch.errors import DataError
-from lamsearch.results import DataFacts, StageName
-from lamsearch.study import ImageShape, Study
+from lamsearch.results import Column, DataFacts, StageName, columns_from
+from lamsearch.study import Data, ImageShape, Study
 
 _WORDING = "facts 2"  # of what is seen of the data; another one where a sentence changes
 _WORTH_SHARING = 1 << 25  # bytes of normalised images below which every worker has its own
@@ -69,8 +70,8 @@ class TrainingData:
 
     ``study`` has whole numbers where it was loaded with shares. ``fingerprint`` is the SHA-256 over
     all that the source holds, test set included; of the test set itself only the number of its
-    images is kept. ``image`` is how features make an image, None
-    where they make none. ``seen`` is what bears on the answer, where
+    images is kept. ``image`` is how features make an image, None where they make none; ``columns``
+    are the table's that they come from, if it is one. ``seen`` is what bears on the answer, where
     `load` was asked to look. The last split is kept in memory. With a cache, splits are mapped from
     files, and the pool is read only where one is not there yet.
     """
@@ -81,6 +82,7 @@ class TrainingData:
     images: int
     test_images: int
     image: ImageShape | None
+    columns: tuple[Column, ...]
     study: Study = field(repr=False)
     source: _Pool = field(repr=False)
     cache: Cache | None = field(repr=False, default=None)
@@ -108,7 +110,9 @@ class TrainingData:
         return Splits(**arrays, image=self.image)
 
     def _split(self, stage: StageName, replicate: int) -> Splits:
-        return split(self.study, stage, self.pool, self.image, replicate=replicate)
+        return split(
+            self.study, stage, self.pool, self.image, replicate=replicate, columns=self.columns
+        )
 
     def _are_of(self, stage: StageName, arrays: Arrays) -> bool:
         """Whether arrays have the names, shapes and types of the stage's split."""
@@ -188,21 +192,23 @@ def load(
             loaded.append(read(study.data, directory, origin))
         return loaded[0]
 
-    about = study.data.groups  # whose values are among the data's
-    facts = remembered(shared, places, about, lambda: facts_of(contents()), are_facts)
+    own = _own_keys(study.data)
+    facts = remembered(shared, places, own, lambda: outline(contents()), is_outline)
     image = None if facts["image"] is None else ImageShape(**facts["image"])
     study.check_image(image)
     study = study.sized(facts["images"])
     if study.data.groups is not None:
         study = _grouped(study, shared, places, contents)
     test = count_test_images(study, facts["name"], facts["images"], facts["test"])
-    seen = _seen(study, shared, places, contents) if look else None
+    columns = columns_from(facts["columns"])
+    seen = _seen(study, shared, places, contents, columns) if look else None
     pool = parted(study, loaded[0])[0] if loaded else None
     return TrainingData(
         fingerprint=facts["fingerprint"],
         classes=tuple(facts["classes"]),
         features=facts["features"],
         image=image,
+        columns=columns,
         images=facts["images"] - (test if facts["test"] is None else 0),
         test_images=test,
         study=study,
@@ -227,13 +233,21 @@ def _grouped(
 
 
 def _seen(
-    study: Study, cache: Cache | None, places: Sequence[Path], contents: Callable[[], Contents]
+    study: Study,
+    cache: Cache | None,
+    places: Sequence[Path],
+    contents: Callable[[], Contents],
+    columns: tuple[Column, ...],
 ) -> DataFacts:
     """What of the data bears on the answer, remembered where it was looked at before."""
-    found = remembered(
-        cache, places, _about(study), lambda: asdict(looked(study, contents())), are_seen
-    )
-    return DataFacts(**found | {"warnings": tuple(found["warnings"])})
+
+    def make() -> dict[str, Any]:
+        found = asdict(looked(study, contents()))
+        del found["columns"]  # which the outline has
+        return found
+
+    found = remembered(cache, places, _about(study), make, are_seen)
+    return DataFacts(**found | {"warnings": tuple(found["warnings"]), "columns": columns})
 
 
 def _about(study: Study) -> list[object]:
@@ -243,6 +257,16 @@ def _about(study: Study) -> list[object]:
     ]
     data, augment = (one.model_dump(mode="json") for one in (study.data, study.most_varied))
     return [_WORDING, study.seed, data, study.pool_size, splits, augment]
+
+
+def _own_keys(data: Data) -> dict[str, Any] | None:
+    """The keys by which the same files are other examples; None without any."""
+    own = type(data).model_fields.keys() - Data.model_fields.keys() - {"path"} | {"groups"}
+    return {
+        key: one
+        for key, one in data.model_dump(mode="json", exclude_none=True).items()
+        if key in own
+    } or None
 
 
 def _redrawn(study: Study, stage: StageName) -> list[object]:

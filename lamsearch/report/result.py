@@ -26,6 +26,7 @@ from lamsearch.results import (
     StudyRecord,
     TrialRecord,
     TrialState,
+    columns_document,
 )
 from lamsearch.space import Dimension, Point
 from lamsearch.statistics import CandidateScore, Dropped, differing
@@ -50,6 +51,7 @@ def document(record: StudyRecord) -> dict[str, Any]:
         "fingerprint": {"study": record.study_fingerprint, "data": record.data_fingerprint},
         "environment": versions.document(record),
         "metric": record.metric.name,
+        "classes": list(record.classes),
         "stages": [_stage(name, record) for name in STAGES],
         "selected": None if record.selected is None else _selected(record, record.selected),
         "final": None if record.final is None else _final(record, record.final),
@@ -60,6 +62,8 @@ def document(record: StudyRecord) -> dict[str, Any]:
         "failure": record.failure,
         "search_ended": record.search_ended,
     }
+    if record.data is not None and record.data.columns:
+        whole["columns"] = columns_document(record.data.columns)
     if record.space.several:
         whole["importances"] = dimensions.importance_document(record)
     return whole

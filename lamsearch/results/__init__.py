@@ -3,6 +3,7 @@
 Refuses to know where the records are kept, how they were made or how they are shown.
 """
 
+from lamsearch.results.columns import Column, columns_document, columns_from
 from lamsearch.results.decisions import (
     MODEL_RULE,
     Counts,
@@ -42,6 +43,7 @@ from lamsearch.results.trials import (
 __all__ = [
     "AccuracyBeside",
     "Activation",
+    "Column",
     "Counts",
     "Curve",
     "DataFacts",
@@ -71,4 +73,6 @@ __all__ = [
     "TrialRecord",
     "TrialState",
     "WAS_CANCELLED",
+    "columns_document",
+    "columns_from",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lamsearch.environment import Environment
 from lamsearch.metrics import DEFAULT_METRIC, Metric, metric_of
+from lamsearch.results.columns import Column
 from lamsearch.results.decisions import Decision, Selected
 from lamsearch.results.states import StudyState
 from lamsearch.results.trials import (
@@ -129,11 +130,13 @@ class DataFacts:
     ``majority`` is the most frequent class among the training labels of the last stage, and
     ``baseline`` holds, by stage, the share of validation examples that always answering with the
     most frequent class of that stage's training labels gets right. ``warnings`` are sentences.
+    ``columns`` are a table's, in the order of the features that come from them.
     """
 
     majority: str
     baseline: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

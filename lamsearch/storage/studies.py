@@ -25,6 +25,7 @@ from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.retries import retried
 from lamsearch.storage.splitting import splitting_of
 from lamsearch.storage.states import CANCELLED, check_priority
+from lamsearch.storage.study_json import facts_document
 from lamsearch.storage.study_rows import find_study_row
 from lamsearch.storage.tables import (
     LEASED,
@@ -74,7 +75,7 @@ def create(
                     "name": study.name, "id": uuid.uuid4().hex, "document": study.canonical(),
                     "fingerprint": study.fingerprint, "data_fingerprint": data_fingerprint,
                     "validation_images": dict(validation_images), "classes": list(classes),
-                    "data_facts": None if facts is None else asdict(facts),
+                    "data_facts": facts_document(facts),
                     "environment": None if environment is None else asdict(environment),
                     "origin": origin, "files": files, "created": transaction.now(), "openings": [],
                     "priority": priority, "expected_updates": expected_updates(study, splitting),

@@ -6,7 +6,7 @@ where they do not. Knows what earlier versions wrote.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from lamsearch.results import (
@@ -17,6 +17,8 @@ from lamsearch.results import (
     ScoreKind,
     Selected,
     StudyRecord,
+    columns_document,
+    columns_from,
 )
 from lamsearch.search import restated
 from lamsearch.space import Space
@@ -57,7 +59,17 @@ def facts_from(value: dict[str, Any] | None) -> DataFacts | None:
     """Return what was seen of the data, from its JSON form."""
     if value is None:
         return None
-    return believed(DataFacts(**{**value, "warnings": tuple(value["warnings"])}))
+    columns = columns_from(value.get("columns", []))
+    rest = {**value, "warnings": tuple(value["warnings"]), "columns": columns}
+    return believed(DataFacts(**rest))
+
+
+def facts_document(facts: DataFacts | None) -> dict[str, Any] | None:
+    """Return what was seen of the data as JSON values; columns only where it is a table."""
+    if facts is None:
+        return None
+    columns = {"columns": columns_document(facts.columns)} if facts.columns else {}
+    return {key: one for key, one in asdict(facts).items() if key != "columns"} | columns
 
 
 def final_from(value: dict[str, Any] | None) -> FinalScore | None:

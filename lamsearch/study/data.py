@@ -102,7 +102,7 @@ class Data(Section):
     has_test: ClassVar[bool] = False  # a test set of its own, known before anything is read
     has_columns: ClassVar[bool] = False  # by name, of which one can be ``groups``
 
-    source: Annotated[str, Field(description="digits, cifar10, npz, or the path of an .npz file")]
+    source: Annotated[str, Field(description="a registered source, or the path of an .npz file")]
     train: Size | None = Field(None, description="examples to train on, or their share")
     validation: Size | None = Field(None, description="examples to select by, or their share")
     test: Size | None = Field(

@@ -16,7 +16,7 @@ from lamsearch.artifacts import Files
 from lamsearch.data import LabelledImages, TrainingData
 from lamsearch.errors import DataError
 from lamsearch.metrics import ACCURACY, Metric, metric_of
-from lamsearch.results import FloatArray, IntArray, Model, StageName
+from lamsearch.results import FloatArray, IntArray, Model, StageName, columns_document
 from lamsearch.search import training_seed
 from lamsearch.space import Point
 from lamsearch.storage import Claim, Leases, PlannedStudy
@@ -124,6 +124,8 @@ class Context:
             "study_fingerprint": self.study.fingerprint,
             "data_fingerprint": self.stored.data_fingerprint,
         }
+        if self.data.columns:
+            metadata["columns"] = columns_document(self.data.columns)
         if cycle is not None:
             metadata["cycle"] = cycle
         return self.files.save_model(replicate, model, metadata, cycle)

@@ -401,7 +401,7 @@ def test_data_verify_of_a_missing_directory(desk: Any, refused: Refused) -> None
     (line,) = refused(desk("data", "verify", "cifar10", "--data-dir", desk.directory / "nowhere"))
     assert "nowhere" in line
     (line,) = refused(desk("data", "verify", "mnist"))
-    assert line == "data source: must be one of digits, cifar10, got 'mnist'"
+    assert line == "data source: must be one of digits, cifar10, cifar100, svhn, got 'mnist'"
 
 
 def test_data_verify_of_other_values_is_exit_1(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ MISTAKES = {
     "X: must be of type uint8 or float, got '<U1'": {"X": [["a"]], "y": [0]},
     "X: must have two or more dimensions": {"X": Y, "y": Y},
     "y: must have one label for each of the 4 images of X, got 3": {"X": X, "y": Y[1:]},
-    "y: must be whole numbers, got 'float64'": {"X": X, "y": Y / 1},
+    "y: row 1: must be a whole number, as labels are": {"X": X, "y": Y / 4},
     "y: must have one dimension": {"X": X, "y": Y[:, None]},
     "y: row 1: must be a label in 0..65535, got -2": {"X": X, "y": -Y},
     "y: row 0: must be a label in 0..65535, got 1000000": {"X": X, "y": Y + 10**6},

@@ -233,7 +233,7 @@ def test_the_data_may_lie_in_a_directory_of_their_name(
 
 def test_verify_refuses_unknown_names(tmp_path: Path) -> None:
     """A name that is no source is refused with the names that are."""
-    with pytest.raises(InputError, match=r"one of digits, cifar10, got 'mnist'"):
+    with pytest.raises(InputError, match=r"one of digits, cifar10, cifar100, svhn, got 'mnist'"):
         verify("mnist", tmp_path)
 
 

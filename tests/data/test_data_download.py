@@ -207,7 +207,7 @@ def test_names_and_addresses_are_checked(tmp_path: Path) -> None:
     """The digits need no fetching, unknown names and other schemes are refused."""
     with pytest.raises(InputError, match=r"nothing to fetch"):
         fetch("digits", tmp_path)
-    with pytest.raises(InputError, match=r"one of digits, cifar10, got 'mnist'"):
+    with pytest.raises(InputError, match=r"one of digits, cifar10, cifar100, svhn, got 'mnist'"):
         fetch("mnist", tmp_path)
     with pytest.raises(InputError, match=r"must start with https://"):
         fetch("cifar10", tmp_path, url="file:///etc/passwd")

@@ -75,12 +75,13 @@ def test_a_study_of_another_package_s_source_runs_to_its_end(tmp_path: Path) -> 
     [
         ("blobs", "centres = 1", "data.centres: must be at least 2, got 1"),
         ("blobs", "centers = 4", "data.centers: unknown key; did you mean centres?"),
-        ("blobs", "path = 'a.npz'", "data.path: is only for npz, got 'a.npz'"),
+        ("blobs", "path = 'a.npz'", "data.path: is only for npz and table and idx and images, got"
+         " 'a.npz'"),
         ("digits", "centres = 4", "data.centres: is only for blobs, got 4"),
-        ("moons", "", "data.source: must be digits, cifar10, npz, blobs, or a path that ends in"
-         " .npz, got 'moons'"),
-        ("blobs_source:SOURCE", "", "data.source: must be digits, cifar10, npz, blobs, or a path"
-         " that ends in .npz, got 'blobs_source:SOURCE'"),
+        ("moons", "", "data.source: must be digits, cifar10, npz, table, idx, images, cifar100,"
+         " svhn, blobs, or a path that ends in .npz, got 'moons'"),
+        ("blobs_source:SOURCE", "", "data.source: must be digits, cifar10, npz, table, idx, images,"
+         " cifar100, svhn, blobs, or a path that ends in .npz, got 'blobs_source:SOURCE'"),
     ],
 )  # fmt: skip
 def test_a_source_s_own_options_are_checked_by_itself(

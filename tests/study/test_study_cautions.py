@@ -105,8 +105,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a key of two lines": ({"a\nb": 1}, "'a\\nb': unknown key"),
     "a long value": (
         {"data": {"source": "x" * 1000}},
-        "data.source: must be digits, cifar10, npz, or a path that ends in .npz, "
-        f"got '{'x' * 199}…",
+        "data.source: must be digits, cifar10, npz, table, idx, images, cifar100, svhn, or a path "
+        f"that ends in .npz, got '{'x' * 199}…",
     ),
 }  # fmt: skip
 

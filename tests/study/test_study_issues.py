@@ -207,7 +207,8 @@ ONE_LINE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no such source": (
         {"data": {"source": "mnist"}},
-        "data.source: must be digits, cifar10, npz, or a path that ends in .npz, got 'mnist'",
+        "data.source: must be digits, cifar10, npz, table, idx, images, cifar100, svhn, or a path "
+        "that ends in .npz, got 'mnist'",
     ),
     "npz without a path": (
         {"data": {"source": "npz"}}, "data.path: is required where source is npz"

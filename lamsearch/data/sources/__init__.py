@@ -74,7 +74,7 @@ def named(name: str, *, by_path: bool = True) -> Source:
             known.
         BrokenEntryError: The source is a package's that is broken.
     """
-    known = [one for one in SOURCES.names if _suffix(one) is None]
+    known = [one for one in SOURCES.names if _suffix(one) is None and not _needs_path(one)]
     if name in known:
         return _of(name)
     if by_path and name not in SOURCES.names:
@@ -110,3 +110,12 @@ def _suffix(name: str) -> str | None:
     except BrokenEntryError:
         return None
     return suffix
+
+
+def _needs_path(name: str) -> bool:
+    """Whether only a study file says where a source's files are."""
+    try:
+        path = SOURCES.get(name).table.model_fields.get("path")
+    except BrokenEntryError:
+        return False
+    return path is not None and bool(path.is_required())

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from lamsearch.data import arrays
 from lamsearch.data.images import Contents
+from lamsearch.data.paths import resolved
 from lamsearch.data.source import Source, SourceInfo
 from lamsearch.errors import Issue
 from lamsearch.study import Data
@@ -23,7 +24,9 @@ class NpzData(Data):
 
     has_columns: ClassVar[bool] = True
 
-    path: str | None = Field(None, description="the .npz file, where source is npz")
+    path: str | None = Field(
+        None, description="where one's own data are: an .npz file, a table, a directory"
+    )
 
     @property
     def file(self) -> str | None:
@@ -52,11 +55,12 @@ class Npz(Source):
 
     def files(self, data: Data, directory: Path, origin: Path | None) -> list[Path]:
         """Return the one file that the table names."""
-        return [arrays.resolved(data.file or "", directory, origin)]
+        return [resolved(data.file or "", directory, origin, what="the arrays")]
 
     def read(self, data: Data, directory: Path, origin: Path | None) -> Contents:
         """Read and check the arrays."""
-        return arrays.read(arrays.resolved(data.file or "", directory, origin), data.groups)
+        (path,) = self.files(data, directory, origin)
+        return arrays.read(path, data.groups)
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return a line per .npz file in the directory of data."""
