@@ -2,11 +2,12 @@
 one error with the reason in a line.
 
 Whoever drives a trainer calls it by `Guarded`, so that somebody's own code fails its trials and
-never the worker.
+never the worker. Its traceback is logged where logs are verbose.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -28,6 +29,8 @@ from lamsearch.trainers.protocol import (
 )
 
 _LONGEST = 300  # characters of a reason
+_IDENTITY = "identity"  # of whoever saves a state
+_log = logging.getLogger(__name__)
 
 
 class TrainerFailedError(LamsearchError):
@@ -36,6 +39,7 @@ class TrainerFailedError(LamsearchError):
 
 def reason_of(error: BaseException) -> str:
     """Return in one line, that a record can keep, what was raised."""
+    _log.debug("a trainer raised", exc_info=error)
     text = " ".join(str(error).split())
     return f"trainer raised {type(error).__name__}{': ' if text else ''}{text}"[:_LONGEST]
 
@@ -45,7 +49,7 @@ class Guarded:
 
     def __init__(self, kind: TrainerKind, task: Task) -> None:
         self._count, self._examples = len(task.points), len(task.splits.validation_y)
-        self._metric = task.metric
+        self._metric, self._task = task.metric, task
         self._updates = 0
         with _guard():
             self._trainer: Trainer = kind.make(task)
@@ -95,19 +99,25 @@ class Guarded:
         if not isinstance(self._trainer, Exporting):
             return (None,) * self._count
         with _guard():
-            return self._trainer.models()
+            return self._checked_models(self._trainer.models())
 
     def snapshot(self) -> tuple[Model | None, ...]:
         """Return every trial's model at the cycle end just yielded."""
         assert isinstance(self._trainer, Snapshotting)  # noqa: S101  # a snapshot study's must be
         with _guard():
-            return self._trainer.snapshot()
+            return self._checked_models(self._trainer.snapshot())
 
     def state(self) -> State:
         """Return its state."""
         assert isinstance(self._trainer, Resumable)  # noqa: S101  # who asks has asked `resumable`
         with _guard():
-            return self._trainer.state()
+            state = self._trainer.state()
+            for name, array in state.items():
+                if not isinstance(array, np.ndarray) or array.dtype.hasobject:
+                    raise TypeError(f"a state must hold arrays of plain values, got {name!r}")
+            if _IDENTITY in state:
+                raise ValueError(f"a state must not use the name {_IDENTITY!r}")
+        return state
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Go on from a state.
@@ -129,9 +139,20 @@ class Guarded:
         if not self._updates < progress.updates <= progress.total:
             rule = f"updates must grow from {self._updates} to {progress.total}"
             raise ValueError(f"{rule}, got {progress.updates}")
-        for values in (progress.scores, progress.losses):
+        for what in ("scores", "losses"):
+            values = getattr(progress, what)
             if values is not None and np.shape(values) != (self._count,):
-                raise ValueError(f"scores must be ({self._count},), got {np.shape(values)}")
+                raise ValueError(f"{what} must be ({self._count},), got {np.shape(values)}")
+
+    def _checked_models(self, models: tuple[Model | None, ...]) -> tuple[Model | None, ...]:
+        """Refuse models that cannot be used on the study's raw features."""
+        if len(models) != self._count:
+            raise ValueError(f"models must be {self._count}, got {len(models)}")
+        features, outputs = len(self._task.splits.mean), max(self._task.classes, 1)
+        for model in models:
+            if model is not None:
+                _check_model(model, features, outputs)
+        return models
 
     def _check_outcome(self, outcome: Trained) -> None:
         """Refuse an outcome that a record cannot keep."""
@@ -146,6 +167,23 @@ class Guarded:
             what = "booleans" if self._metric.proportion else "numbers"
             rule = f"scores must be {self._examples} {what}, one per validation example"
             raise ValueError(f"an outcome's {rule}")
+
+
+def _check_model(model: Model, features: int, outputs: int) -> None:
+    """Refuse what is no chain of layers (W, b) from all raw features to the outputs."""
+    if not isinstance(model, Model):
+        raise TypeError(f"models must be lamsearch.trainers.Model, got {type(model).__name__}")
+    for name in ("mean", "std"):
+        if np.shape(getattr(model, name)) != (features,):
+            raise ValueError(f"a model's {name} must be those of the {features} raw features")
+    inputs = features
+    for number, (W, b) in enumerate(model.layers, 1):
+        if np.ndim(W) != 2 or len(W) != inputs or np.shape(b) != (W.shape[1],):
+            shapes = f"got W{number} {np.shape(W)} and b{number} {np.shape(b)}"
+            raise ValueError(f"a model's layer must lead from its {inputs} inputs, {shapes}")
+        inputs = W.shape[1]
+    if not model.layers or inputs != outputs:
+        raise ValueError(f"a model's last layer must have {outputs} outputs, got {inputs}")
 
 
 @contextmanager

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from lamsearch.metrics import LOG_LOSS, score_error
 from lamsearch.results import FloatArray, Trained, TrialState
 from lamsearch.space import Point
 from lamsearch.study import laid_over
 from lamsearch.trainers.failures import reason_of
+from lamsearch.trainers.outcomes import completed
 from lamsearch.trainers.protocol import (
     L2_PENALTY,
     NoOptions,
@@ -30,7 +30,6 @@ from lamsearch.trainers.protocol import (
 
 # point, splits, seed, options → class probabilities (n, C) of the validation examples
 TrainFunction = Callable[[Point, Splits, tuple[int, ...], Any], npt.ArrayLike]
-_SUM_TOLERANCE = 1e-3  # of the probabilities of an example
 
 
 def function_trainer(
@@ -88,40 +87,17 @@ class FunctionTrainer:
         return tuple(self._outcomes)
 
     def _trained(self, index: int) -> Trained:
-        labels, task = self._task.splits.validation_y, self._task
+        task = self._task
         own = {name: values[index] for name, values in task.per_model.items()}
         try:
             options = laid_over(task.options, own)
             found = self._train(task.points[index], task.splits, task.seed, options)
-            probabilities = _checked(found, (len(labels), task.classes))
+            return completed(task, found)
         except Exception as error:  # whatever somebody's own function raises
             return Trained(state=TrialState.FAIL, reason=reason_of(error))
-        scores = task.metric.per_example(probabilities, labels)
-        score = float(scores.mean())
-        return Trained(
-            state=TrialState.COMPLETE,
-            score=score,
-            score_error=score_error(task.metric, scores),
-            validation_loss=-float(LOG_LOSS.per_example(probabilities, labels).mean()),
-            cycle_scores=(score,),
-            scores=scores,
-        )
 
     def _column(self, name: str) -> FloatArray:
         values = [getattr(one, name) for one in self._outcomes]
         column = np.full(len(self._task.points), np.nan)
         column[: len(values)] = [np.nan if value is None else value for value in values]
         return column
-
-
-def _checked(found: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Class probabilities as float64; refuse what are none."""
-    probabilities = np.asarray(found, np.float64)
-    if probabilities.shape != shape:
-        raise ValueError(f"class probabilities must be {shape}, got {probabilities.shape}")
-    sums = probabilities.sum(axis=1)
-    if not (np.isfinite(sums).all() and (probabilities >= 0).all()):
-        raise ValueError("class probabilities must be finite and at least 0")
-    if (np.abs(sums - 1.0) > _SUM_TOLERANCE).any():
-        raise ValueError(f"class probabilities must sum to 1, got {sums.min():g} to {sums.max():g}")
-    return probabilities

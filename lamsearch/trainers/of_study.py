@@ -124,6 +124,7 @@ def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
             kind.options.model_validate({k: v for k, v in options.items() if k not in unknown})
         except ValidationError as error:
             yield from issues_of(error, ("trainer",), kind.options)
+    yield from _unread(study, kind)
     yield from searched_issues(study, kind)
     yield from study.most_varied.trainer_issues(kind.name, augments=kind.augments)
     for stage in study.stages:
@@ -136,3 +137,17 @@ def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
     elif study.snapshot_cycles and not kind.snapshots:
         rule = "needs a trainer whose models can be kept at cycle ends, which those of "
         yield Issue(where="final.snapshots", rule=f"{rule}{kind.name!r} cannot", value=True)
+
+
+def _unread(study: Study, kind: TrainerKind) -> Iterator[Issue]:
+    """What a study says of [training] to a trainer that does not follow it, where it says it."""
+    if kind.reads is None:
+        return
+    fields = Training.model_fields
+    unread = [key for key in fields if key not in kind.reads and not fields[key].is_required()]
+    for where in ("training", *study.stages):
+        for key in unread:
+            value = getattr(getattr(study, where), key, None)
+            if value not in (None, fields[key].default):
+                rule = f"is not followed by trainer {kind.name!r}"
+                yield Issue(where=f"{where}.{key}", rule=rule, value=value)

@@ -11,11 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from lamsearch.results import Trained, TrialState
 from lamsearch.space import Point
-from lamsearch.trainers import Progress, Splits, Task, TrainerKind, function_trainer
+from lamsearch.trainers import (
+    Progress,
+    Splits,
+    Task,
+    TrainerKind,
+    completed,
+    function_trainer,
+)
 
 Array = npt.NDArray[Any]
 
@@ -127,15 +134,9 @@ class Softmax:
         return values
 
     def _complete(self, model: int) -> Trained:
-        splits = self._task.splits
-        scores = log_softmax(splits.validation_x @ self._W[model], axis=1)
-        correct = scores.argmax(axis=1) == splits.validation_y
-        loss = -scores[np.arange(len(correct)), splits.validation_y].mean()
-        return Trained(
-            state=TrialState.COMPLETE, score=float(correct.mean()),
-            validation_loss=float(loss), scores=correct,
-            cycle_scores=tuple(c[0, model] for c in self._cycles if np.isfinite(c[0, model])),
-        )  # fmt: skip
+        probabilities = softmax(self._task.splits.validation_x @ self._W[model], axis=1)
+        ends = [c[0, model] for c in self._cycles if np.isfinite(c[0, model])]
+        return completed(self._task, probabilities, cycle_scores=ends)
 
 
 def centroids(point: Point, splits: Splits, seed: tuple[int, ...], options: object) -> Array:

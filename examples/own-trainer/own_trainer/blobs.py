@@ -1,4 +1,4 @@
-"""A source of another package: Gaussian blobs, with an option of its own."""
+"""A source: Gaussian blobs, with an option of its own."""
 
 from __future__ import annotations
 

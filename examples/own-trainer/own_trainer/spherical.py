@@ -1,4 +1,4 @@
-"""A metric of another package: the spherical score (Roby 1965), with its sign changed."""
+"""A metric: the spherical score (Roby 1965), with its sign changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sampler of another package: a scrambled Halton sequence."""
+"""A sampler: a scrambled Halton sequence."""
 
 from __future__ import annotations
 

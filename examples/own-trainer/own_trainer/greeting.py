@@ -1,4 +1,4 @@
-"""A verb of another package."""
+"""A verb."""
 
 from __future__ import annotations
 

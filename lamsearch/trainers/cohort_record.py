@@ -1,0 +1,121 @@
+"""What is known of a cohort's trials so far: scores at cycle ends, who has left and why.
+
+Enters: predictions at cycle ends, reasons. Leaves: outcomes; itself as arrays, and from arrays
+again. Refuses to know models and how they are trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lamsearch.metrics import Scores
+from lamsearch.results import FloatArray, Trained, TrialState
+from lamsearch.trainers.outcomes import outcome, scored
+from lamsearch.trainers.protocol import State, Task
+
+Stored = Mapping[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """A trial that left before the end: after how many updates, whether it failed, and why."""
+
+    updates: int
+    failed: bool
+    reason: str
+
+
+class CohortRecord:
+    """Scores and departures of a cohort's K trials, each by the index of its point."""
+
+    def __init__(self, task: Task) -> None:
+        self._task, self._count = task, len(task.points)
+        self._departed: dict[int, Departed] = {}
+        self._scores: Scores | None = None  # (K, n) of the last cycle end that each reached
+        self._losses: FloatArray = np.full(self._count, np.nan)
+        self._cycles: list[FloatArray] = []  # scores (K,) at each cycle end, NaN of who had left
+
+    @property
+    def cycles(self) -> int:
+        """Cycle ends that were scored."""
+        return len(self._cycles)
+
+    def leave(self, indices: Iterable[int], departed: Departed) -> None:
+        """Note that trials leave."""
+        self._departed.update({int(index): departed for index in indices})
+
+    def measure(self, indices: Iterable[int], predictions: Iterable[npt.ArrayLike]) -> None:
+        """Score trials at a cycle end by what their models predict for validation."""
+        ends = np.full(self._count, np.nan)
+        for index, one in zip(indices, predictions, strict=True):
+            scores, self._losses[index] = scored(self._task, one)
+            if self._scores is None:
+                self._scores = np.zeros((self._count, len(scores)), scores.dtype)
+            self._scores[index], ends[index] = scores, scores.mean()
+        self._cycles.append(ends)
+
+    def latest(self) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+        """Return scores and losses (K,) at the last cycle end, NaN of who has left since as well;
+        None before the first."""
+        if not self._cycles:
+            return None, None
+        left = list(self._departed)
+        scores, losses = self._cycles[-1].copy(), self._losses.copy()
+        scores[left], losses[left] = np.nan, np.nan
+        return scores, losses
+
+    def outcome(self, index: int) -> Trained:
+        """Return what became of a trial."""
+        left = self._departed.get(index)
+        if left is not None and left.failed:
+            return Trained(state=TrialState.FAIL, reason=left.reason, updates=left.updates)
+        if self._scores is None:
+            raise ValueError("a trial must have reached a cycle end")
+        return outcome(
+            self._task.metric,
+            self._scores[index].copy(),
+            float(self._losses[index]),
+            [float(one[index]) for one in self._cycles if np.isfinite(one[index])],
+            state=TrialState.COMPLETE if left is None else TrialState.PRUNED,
+            reason=None if left is None else left.reason,
+            updates=None if left is None else left.updates,
+        )
+
+    def state(self) -> State:
+        """Return all of it as arrays."""
+        left = [(index, one.updates, one.failed) for index, one in self._departed.items()]
+        scores = np.empty((0, 0)) if self._scores is None else self._scores.copy()
+        return {
+            "departed": np.array(left, np.int64).reshape(-1, 3),
+            "reasons": np.array([one.reason for one in self._departed.values()], np.str_),
+            "scores": scores,
+            "losses": self._losses.copy(),
+            "cycle_scores": np.array(self._cycles, np.float64).reshape(-1, self._count),
+        }
+
+    def restored(self, state: Stored) -> CohortRecord:
+        """Return the record of the same task that such arrays hold.
+
+        Raises:
+            ValueError: They are of no such record.
+        """
+        found, count = CohortRecord(self._task), self._count
+        departed, reasons, scores = state["departed"], state["reasons"], state["scores"]
+        shapes = {"losses": (count,), "departed": (len(reasons), 3),
+                  "cycle_scores": (len(state["cycle_scores"]), count)}  # fmt: skip
+        if len(state["cycle_scores"]):
+            shapes["scores"] = (count, len(self._task.splits.validation_y))
+        for name, shape in shapes.items():
+            if state[name].shape != shape or state[name].dtype.kind not in "bfi":
+                raise ValueError(f"{name} must be numbers {shape}, got {state[name].shape}")
+        for (index, updates, failed), reason in zip(departed, reasons, strict=True):
+            found.leave([int(index)], Departed(int(updates), bool(failed), str(reason)))
+        if len(state["cycle_scores"]):
+            found._scores = scores.copy()
+        found._losses = np.array(state["losses"], np.float64)
+        found._cycles = list(np.array(state["cycle_scores"], np.float64))
+        return found

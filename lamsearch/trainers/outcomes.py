@@ -1,0 +1,85 @@
+"""What became of a trial: its outcome, from what its model predicts for the validation examples.
+
+Enters: a task, a model's predictions. Leaves: a score per example by the study's metric, the loss,
+the record of an outcome. Refuses what are no predictions; knows no trainer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lamsearch.metrics import LOG_LOSS, Metric, Scores, score_error
+from lamsearch.results import Trained, TrialState
+from lamsearch.trainers.protocol import Task
+
+_SUM_TOLERANCE = 1e-3  # of the probabilities of an example
+
+
+def completed(
+    task: Task, predictions: npt.ArrayLike, *, cycle_scores: Sequence[float] | None = None
+) -> Trained:
+    """Return the outcome of a trial that was trained to its end.
+
+    Args:
+        task: the cohort's.
+        predictions: class probabilities of the validation examples, in their order, shape (n, C).
+        cycle_scores: the score at each cycle end that was reached, the last of them the one at the
+            end; that one alone unless given.
+
+    Raises:
+        ValueError: They are no such predictions.
+    """
+    scores, loss = scored(task, predictions)
+    ends = [float(scores.mean())] if cycle_scores is None else cycle_scores
+    return outcome(task.metric, scores, loss, ends)
+
+
+def scored(task: Task, predictions: npt.ArrayLike) -> tuple[Scores, float]:
+    """Return the metric's number for each validation example (n,), and their mean loss in nats.
+
+    Raises:
+        ValueError: The predictions are none for these examples.
+    """
+    labels = task.splits.validation_y
+    probabilities = _checked(predictions, (len(labels), task.classes))
+    scores = task.metric.per_example(probabilities, labels)
+    return scores, -float(LOG_LOSS.per_example(probabilities, labels).mean())
+
+
+def outcome(
+    metric: Metric,
+    scores: Scores,
+    loss: float,
+    cycle_scores: Sequence[float],
+    *,
+    state: TrialState = TrialState.COMPLETE,
+    reason: str | None = None,
+    updates: int | None = None,
+) -> Trained:
+    """Return the record of a trial that is COMPLETE, or PRUNED for a reason after some updates."""
+    return Trained(
+        state=state,
+        reason=reason,
+        updates=updates,
+        score=float(scores.mean()),
+        score_error=score_error(metric, scores),
+        validation_loss=loss,
+        cycle_scores=tuple(cycle_scores),
+        scores=scores,
+    )
+
+
+def _checked(found: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Class probabilities as float64; refuse what are none."""
+    probabilities = np.asarray(found, np.float64)
+    if probabilities.shape != shape:
+        raise ValueError(f"class probabilities must be {shape}, got {probabilities.shape}")
+    sums = probabilities.sum(axis=1)
+    if not (np.isfinite(sums).all() and (probabilities >= 0).all()):
+        raise ValueError("class probabilities must be finite and at least 0")
+    if (np.abs(sums - 1.0) > _SUM_TOLERANCE).any():
+        raise ValueError(f"class probabilities must sum to 1, got {sums.min():g} to {sums.max():g}")
+    return probabilities
