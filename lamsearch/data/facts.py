@@ -8,13 +8,13 @@ leave out, a single example.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.data.baselines import baselines_of
 from lamsearch.data.cuts import cut_test_images, orders
 from lamsearch.data.images import Contents, LabelledImages, Labels, Raw
 from lamsearch.data.moments import Order, chunks, moments
@@ -62,10 +62,8 @@ def looked(study: Study, contents: Contents) -> DataFacts:
     parts = _parts(study, pool)
     _check_trained(contents.classes, pool.y, parts, stratified=study.data.stratified)
     _check_room(parts, pool.x, test)
-    baselines: dict[StageName, list[float]] = {}
-    for part in parts:
-        for stage in part.stages:
-            baselines.setdefault(stage, []).append(_baseline(pool.y, part))
+    splits = [(part.stages, part.train, part.validation) for part in parts]
+    always = baselines_of(study, pool.y, len(contents.classes), splits)
     last = next(part for part in parts if study.stages[-1] in part.stages)
     most = int(np.bincount(pool.y[last.train]).argmax())
     lines = [
@@ -79,9 +77,9 @@ def looked(study: Study, contents: Contents) -> DataFacts:
     ]
     return DataFacts(
         majority=contents.classes[most],
-        baseline={
-            stage: math.fsum(baselines[stage]) / len(baselines[stage]) for stage in study.stages
-        },
+        baseline={str(stage): score for stage, score in always.scores.items()},
+        constants=always.constants,
+        per_example=always.per_example,
         warnings=tuple(lines),
     )
 

@@ -43,6 +43,15 @@ def are_seen(found: Mapping[str, Any]) -> bool:
         isinstance(found["majority"], str)
         and isinstance(baseline, dict)
         and all(type(value) is float for value in baseline.values())
+        and _lists(found["constants"], float)
+        and _lists(found["per_example"], str)
         and isinstance(warnings, list)
         and all(isinstance(line, str) for line in warnings)
+    )
+
+
+def _lists(found: object, kind: type) -> bool:
+    """Whether it is a table of lists of one type."""
+    return isinstance(found, dict) and all(
+        isinstance(some, list) and all(type(one) is kind for one in some) for some in found.values()
     )

@@ -7,7 +7,7 @@ test image: the type has no way to them (rule 1).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +247,7 @@ def _seen(
         return found
 
     found = remembered(cache, places, _about(study), make, are_seen)
-    return DataFacts(**found | {"warnings": tuple(found["warnings"]), "columns": columns})
+    return replace(DataFacts.of(found), columns=columns)
 
 
 def _about(study: Study) -> list[object]:
@@ -256,7 +256,7 @@ def _about(study: Study) -> list[object]:
         (stage, study.split_of(stage), *_redrawn(study, stage)) for stage in study.stages
     ]
     data, augment = (one.model_dump(mode="json") for one in (study.data, study.most_varied))
-    return [_WORDING, study.seed, data, study.pool_size, splits, augment]
+    return [_WORDING, study.seed, data, study.pool_size, splits, augment, study.metric]
 
 
 def _own_keys(data: Data) -> dict[str, Any] | None:

@@ -227,8 +227,7 @@ def _around(record: StudyRecord, x: list[float], scores: list[CandidateScore]) -
     whole, least = metric.factor, 0.02 * metric.factor
     left, right = _widened(min(x), max(x), least=0.4, air=0.04)
     bottom, top = _widened(min(ends, default=0.0), max(ends, default=whole), least=least, air=0.08)
-    if metric.proportion:
-        bottom, top = max(bottom, -0.03 * whole), min(top, 1.03 * whole)
+    bottom, top = metric.within(bottom, top)
     return _Window(left=left, right=right, bottom=bottom, top=top)
 
 

@@ -105,7 +105,7 @@ def _validation(
         bars = [_rounded(metric, None if s.se is None else metric.factor * s.se) for s in scores]
         trace["error_y"] = {"type": "data", "array": bars, "thickness": 1.2, "width": 3}
         trace["text"] = [_words(record, score) for score in scores]
-        form = f"%{{y:.{metric.digits}f}}{metric.unit}"
+        form = f"%{{y:.{metric.digits}{'g' if metric.significant else 'f'}}}{metric.unit}"
         trace["hovertemplate"] = f"%{{text}}<br>{form}<extra>%{{fullData.name}}</extra>"
     return trace
 
@@ -173,7 +173,7 @@ def _number(metric: Metric, score: float | None) -> float | None:
 
 
 def _rounded(metric: Metric, value: float | None) -> float | None:
-    return None if value is None else round(value, metric.digits + 1)
+    return None if value is None else metric.rounded(value)
 
 
 def _words(record: StudyRecord, score: CandidateScore) -> str:

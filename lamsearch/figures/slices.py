@@ -177,6 +177,4 @@ def _heights(record: StudyRecord, scores: Sequence[CandidateScore]) -> tuple[flo
     low, high = min(ends, default=0.0), max(ends, default=metric.factor)
     half = max(high - low, 0.02 * metric.factor) / 2 * 1.2
     low, high = (low + high) / 2 - half, (low + high) / 2 + half
-    if metric.proportion:
-        low, high = max(low, -0.03 * metric.factor), min(high, 1.03 * metric.factor)
-    return low, high
+    return metric.within(low, high)

@@ -1,6 +1,7 @@
-"""What always answering with the most frequent class gets. Enters: a record. Leaves: shares, words.
+"""What no learning gets: the metric's constant answer, beside the study's results.
 
-Refuses to guess: where nobody counted the classes when the study was planned, nothing is said.
+Enters: a record. Leaves: scores, words. Refuses to guess: where nobody counted the targets when the
+study was planned, nothing is said.
 """
 
 from __future__ import annotations
@@ -9,29 +10,70 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lamsearch.findings.stages import deciding
+from lamsearch.metrics import ACCURACY, Constant
 from lamsearch.results import StudyRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """The most frequent class of the training labels, and what share always answering it gets.
+    """A constant answer by the metric, and the scores that it gets.
 
-    ``validation`` is the deciding stage's (the final's where nothing was selected), ``test`` is
-    known once the final has been scored; fractions, None where not known.
+    ``answer`` is the most frequent class of the training labels, empty where targets are
+    quantities; ``value`` is their mean or median. ``validation`` is the score in the deciding stage
+    (in the final where nothing was selected), and ``test`` is known once the final has been scored,
+    with the models' ``gain`` over it and its 95 % interval; None where not known.
+    ``test_accuracy`` is the share of test examples of the most frequent class, beside a metric of
+    classes that is not accuracy.
     """
 
+    kind: Constant
     answer: str
+    value: float | None
     validation: float | None
     test: float | None
+    gain: float | None = None
+    gain_interval95: tuple[float, float] | None = None
+    test_accuracy: float | None = None
+
+    @property
+    def words(self) -> str:
+        """What is done where nothing is learned, on a single line."""
+        if self.kind == "majority":
+            return self.class_words
+        if self.kind == "guess":
+            return "guessing classes with their shares of the training split"
+        if self.kind == "shares":
+            return "always answering with the classes' shares of the training split"
+        value = "" if self.value is None else f" ({self.value:.5g})"
+        return f"always answering with the {self.kind} of the training targets{value}"
+
+    @property
+    def class_words(self) -> str:
+        """What is done where accuracy is meant."""
+        return f"always answering with the most frequent class ({' '.join(self.answer.split())})"
 
 
 def baseline(record: StudyRecord) -> Baseline | None:
-    """Return the study's baseline; None where an earlier version planned it, or it is no share."""
-    if record.data is None or not record.metric.proportion:
+    """Return the study's baseline; None where an earlier version planned it by another metric than
+    accuracy, or looked at none of its data."""
+    facts, metric, final = record.data, record.metric, record.final
+    if facts is None or not (facts.constants or metric.is_accuracy):
         return None
     stage = deciding(record)
-    validation = record.data.baseline.get("final" if stage is None else stage.name)
-    return Baseline(answer=record.data.majority, validation=validation, test=_test(record))
+    name = "final" if stage is None else stage.name
+    known, share = None if final is None else final.baseline, _majority_share(record)
+    constant = facts.constants.get(name, ())
+    test = share if metric.is_accuracy else None
+    return Baseline(
+        kind=metric.answer,
+        answer=facts.majority,
+        value=constant[0] if metric.task == "regression" and constant else None,
+        validation=facts.baseline.get(name),
+        test=test if known is None else known.mean,
+        gain=None if known is None else known.gain,
+        gain_interval95=None if known is None else known.gain_interval95,
+        test_accuracy=None if metric.is_accuracy else share,
+    )
 
 
 def baseline_sentences(record: StudyRecord) -> Iterator[str]:
@@ -40,19 +82,19 @@ def baseline_sentences(record: StudyRecord) -> Iterator[str]:
     if found is None:
         return
     known = [
-        f"{100 * share:.2f} % on {split}"
-        for share, split in ((found.validation, "validation"), (found.test, "test"))
-        if share is not None
+        f"{record.metric.words(score)} on {split}"
+        for score, split in ((found.validation, "validation"), (found.test, "test"))
+        if score is not None
     ]
     if known:
-        answer = " ".join(found.answer.split())
-        yield (
-            f"Baseline: always answering with the most frequent class ({answer}) gets "
-            f"{' and '.join(known)}."
-        )
+        yield f"Baseline: {found.words} gets {' and '.join(known)}."
+    if found.test_accuracy is not None:
+        share = ACCURACY.words(found.test_accuracy)
+        words = found.class_words
+        yield f"{words[0].upper()}{words[1:]} has a test accuracy of {share}."
 
 
-def _test(record: StudyRecord) -> float | None:
+def _majority_share(record: StudyRecord) -> float | None:
     """The share of test examples whose class is the majority: its row of the confusion matrix."""
     if record.final is None or record.data is None or not record.final.confusion:
         return None

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lamsearch.findings import reproducibility, versions
-from lamsearch.findings.baseline import Baseline, baseline
-from lamsearch.findings.stages import deciding, finished
+from lamsearch.findings import no_better, reproducibility, versions
 from lamsearch.results import STAGES, StageRecord, StudyRecord, TrialState
-from lamsearch.statistics import best_score, validation_images, wilson95
 
 
 def warnings(record: StudyRecord) -> list[str]:
@@ -20,7 +17,7 @@ def warnings(record: StudyRecord) -> list[str]:
     if record.selected is not None:
         found += record.selected.warnings
     found += [*reproducibility.sentences(record), *versions.sentences(record)]
-    found += [*_damaged(stages), *_no_better(record), *_final_no_better(record)]
+    found += [*_damaged(stages), *no_better.sentences(record)]
     return list(dict.fromkeys(found))
 
 
@@ -46,36 +43,3 @@ def _failures(stage: StageRecord) -> Iterator[str]:
             f"{failed} of {planned} {'replicates' if final else 'candidates'} of {stage.name} "
             "failed, so what follows rests on the few others; each has its reason in the report"
         )
-
-
-def _no_better(record: StudyRecord) -> Iterator[str]:
-    """Say that the best candidate's score may as well be the baseline's."""
-    stage, found = deciding(record), baseline(record)
-    if stage is None or found is None or found.validation is None or not finished(stage):
-        return
-    examples = validation_images(record, stage.name)
-    best = best_score(record, stage.name)
-    if best is None or best.mean is None or examples is None:
-        return
-    if wilson95(best.mean, examples)[0] <= found.validation:
-        yield (
-            f"no candidate of {stage.name} is better on validation than {_always(found)}, "
-            f"{record.metric.words(found.validation)}, beyond the noise of {examples:,} examples: "
-            f"the best has {record.metric.words(best.mean)}"
-        )
-
-
-def _final_no_better(record: StudyRecord) -> Iterator[str]:
-    found = baseline(record)
-    if record.final is None or found is None or found.test is None:
-        return
-    if record.final.interval95[0] <= found.test:
-        yield (
-            f"the final is not better on test than {_always(found)}, "
-            f"{record.metric.words(found.test)}, beyond its 95 % interval: it has "
-            f"{record.metric.words(record.final.mean)}"
-        )
-
-
-def _always(found: Baseline) -> str:
-    return f"always answering with the most frequent class ({' '.join(found.answer.split())})"

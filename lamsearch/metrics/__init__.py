@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from lamsearch.errors import InputError, LamsearchError
 from lamsearch.metrics.accuracy import ACCURACY
+from lamsearch.metrics.constant import constant_of, constant_scores
 from lamsearch.metrics.log_loss import LOG_LOSS
-from lamsearch.metrics.metric import Metric, Scores, Task, score_error
+from lamsearch.metrics.metric import (
+    Constant,
+    Metric,
+    Predictions,
+    Scores,
+    Targets,
+    Task,
+    score_error,
+)
 from lamsearch.registries import Registry
 
 __all__ = [
@@ -16,9 +25,14 @@ __all__ = [
     "DEFAULT_METRIC",
     "LOG_LOSS",
     "METRICS",
+    "Constant",
     "Metric",
+    "Predictions",
     "Scores",
+    "Targets",
     "Task",
+    "constant_of",
+    "constant_scores",
     "metric_of",
     "score_error",
     "score_title_of",

@@ -15,5 +15,5 @@ def per_example(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.
 
 ACCURACY = Metric(
     name="accuracy", title="accuracy", per_example=per_example, factor=100.0, unit=" %", digits=2,
-    proportion=True,
+    proportion=True, constant="majority",
 )  # fmt: skip

@@ -15,4 +15,7 @@ def per_example(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.
     return np.asarray(-((p**2).sum(axis=1) - 2 * chosen + 1))
 
 
-BRIER = Metric(name="brier", title="Brier score", per_example=per_example, sign=-1)
+BRIER = Metric(
+    name="brier", title="Brier score", per_example=per_example, sign=-1, lowest=-2.0, highest=0.0,
+    constant="shares",
+)  # fmt: skip

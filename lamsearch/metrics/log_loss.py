@@ -14,4 +14,7 @@ def per_example(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.
     return np.asarray(np.log(np.maximum(chosen, np.finfo(np.float64).eps)))
 
 
-LOG_LOSS = Metric(name="log_loss", title="log loss", per_example=per_example, sign=-1, unit=" nats")
+LOG_LOSS = Metric(
+    name="log_loss", title="log loss", per_example=per_example, sign=-1, unit=" nats", highest=0.0,
+    constant="shares",
+)  # fmt: skip

@@ -19,7 +19,7 @@ Tested = FinalScore | SnapshotScore | AccuracyBeside
 
 def of(record: StudyRecord, found: FinalScore | SnapshotScore) -> Tested | None:
     """Return what has the accuracy of a test's score, None where it was not evaluated."""
-    return found if record.metric.proportion else found.accuracy
+    return found if record.metric.is_accuracy else found.accuracy
 
 
 def document(found: Tested) -> dict[str, Any]:

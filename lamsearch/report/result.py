@@ -126,7 +126,7 @@ def _named(record: StudyRecord, point: Point) -> dict[str, Any]:
 
 def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
     params = None if trial.point is None else _params(record, trial.point)
-    shares = record.metric.proportion
+    accuracies = record.metric.is_accuracy
     values: dict[str, Any] = {
         "candidate": trial.candidate,
         "replicate": trial.replicate,
@@ -135,9 +135,9 @@ def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
         "params": params,
         "state": trial.state.value,
         "score": finite(trial.score),
-        "validation_accuracy": finite(trial.score) if shares else None,
+        "validation_accuracy": finite(trial.score) if accuracies else None,
         "validation_loss": finite(trial.validation_loss),
-        "train_accuracy": finite(trial.train_score) if shares else None,
+        "train_accuracy": finite(trial.train_score) if accuracies else None,
     }
     left = trial.state in (TrialState.FAIL, TrialState.PRUNED)
     return {**values, "reason": trial.reason} if left else values
@@ -151,7 +151,7 @@ def _selected(record: StudyRecord, selected: Selected) -> dict[str, Any]:
         "params": record.space.named(selected.point),
         "rule": selected.rule,
         "score": None if score is None else _score(score),
-        "validation_accuracy": _score(score) if score and record.metric.proportion else None,
+        "validation_accuracy": _score(score) if score and record.metric.is_accuracy else None,
     }
     if score is not None and score.kind is ScoreKind.PREDICTED:
         values["nearest_trained"] = _nearest(record, nearest_trained(record))
@@ -175,8 +175,23 @@ def _baseline(record: StudyRecord) -> dict[str, Any] | None:
     found = baseline(record)
     if found is None:
         return None
-    validation, test = finite(found.validation), finite(found.test)
-    return {"class": found.answer, "validation": validation, "test": test}
+    known: dict[str, Any] = {
+        "class": found.answer if found.kind == "majority" else None,
+        "validation": finite(found.validation),
+        "test": finite(found.test),
+    }
+    if record.data is None or not record.data.constants:  # as an earlier version planned it
+        return known
+    gain, ends = found.gain, found.gain_interval95
+    return {
+        **known,
+        "answer": found.kind,
+        "value": finite(found.value),
+        "test_gain": None
+        if gain is None or ends is None
+        else {"mean": finite(gain), "interval95": [finite(end) for end in ends]},
+        "test_accuracy": finite(found.test_accuracy),
+    }
 
 
 def _uncertainty(record: StudyRecord) -> dict[str, Any]:
@@ -246,12 +261,12 @@ def _final(record: StudyRecord, final: FinalScore) -> dict[str, Any]:
 def _row(record: StudyRecord, name: StageName, trial: TrialRecord) -> tuple[object, ...]:
     x = None if trial.point is None else trial.point[0]
     value = None if trial.point is None else record.space.values(trial.point)[0]
-    shares = record.metric.proportion
+    accuracies = record.metric.is_accuracy
     return (
         name, trial.candidate, trial.replicate, trial.cohort,
         finite(x), value, trial.state.value,
-        finite(trial.score) if shares else None, finite(trial.validation_loss),
-        finite(trial.train_score) if shares else None,
+        finite(trial.score) if accuracies else None, finite(trial.validation_loss),
+        finite(trial.train_score) if accuracies else None,
         None if trial.reason is None else cell(trial.reason), finite(trial.score),
         *_further(record, trial.point),
     )  # fmt: skip

@@ -18,12 +18,12 @@ from lamsearch.storage import Scored, Status
 
 def status_document(status: Status) -> dict[str, Any]:
     """Return a study at a glance; scores are under the names of their metric as well."""
-    shares = metric_of(status.metric).proportion
+    accuracies = metric_of(status.metric).is_accuracy
     found, space = asdict(status), status.space
     del found["space"]
     chosen = status.selected
-    found["selected"] = None if chosen is None else _selected(chosen, space, shares)
-    found["points"] = [_point(one, space, shares) for one in status.points]
+    found["selected"] = None if chosen is None else _selected(chosen, space, accuracies)
+    found["points"] = [_point(one, space, accuracies) for one in status.points]
     return {key: _finite(value) for key, value in found.items()}
 
 
@@ -34,14 +34,14 @@ def queue_document(queue: Iterable[QueuedStudy]) -> list[dict[str, Any]]:
 
 def queued_document(study: QueuedStudy) -> dict[str, Any]:
     """Return a study as the queue has it."""
-    shares = metric_of(study.metric).proportion
+    accuracies = metric_of(study.metric).is_accuracy
     names = [field.name for field in fields(study) if field.name != "space"]
     found, chosen = {name: getattr(study, name) for name in names}, study.selected
-    found["selected"] = None if chosen is None else _selected(chosen, study.space, shares)
+    found["selected"] = None if chosen is None else _selected(chosen, study.space, accuracies)
     return {key: _finite(value) for key, value in found.items()}
 
 
-def _selected(selected: Selected, space: Space, shares: bool) -> dict[str, Any]:
+def _selected(selected: Selected, space: Space, accuracies: bool) -> dict[str, Any]:
     score = None if selected.score is None else asdict(selected.score)
     first = space.dimensions[0].name
     named = space.named(selected.point)
@@ -50,18 +50,18 @@ def _selected(selected: Selected, space: Space, shares: bool) -> dict[str, Any]:
         "params": named,
         "rule": selected.rule,
         "score": score,
-        "validation_accuracy": score if shares else None,
+        "validation_accuracy": score if accuracies else None,
         "warnings": selected.warnings,
         "inputs": {stage: asdict(counts) for stage, counts in selected.inputs.items()},
     }
 
 
-def _point(one: Scored, space: Space, shares: bool) -> dict[str, Any]:
+def _point(one: Scored, space: Space, accuracies: bool) -> dict[str, Any]:
     return {
         "stage": one.stage,
         space.dimensions[0].name: one.at,
         "score": one.score,
-        "validation_accuracy": one.score if shares else None,
+        "validation_accuracy": one.score if accuracies else None,
     }
 
 

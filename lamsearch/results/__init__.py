@@ -13,10 +13,12 @@ from lamsearch.results.decisions import (
     ScoreKind,
     Selected,
 )
+from lamsearch.results.packed_scores import packed, unpacked
 from lamsearch.results.ramps import RateRamp, RateRange
 from lamsearch.results.states import QueuedStudy, StudyState
 from lamsearch.results.study import (
     AccuracyBeside,
+    BaselineScore,
     DataFacts,
     FinalScore,
     Joined,
@@ -44,6 +46,7 @@ __all__ = [
     "AccuracyBeside",
     "Activation",
     "Column",
+    "BaselineScore",
     "Counts",
     "Curve",
     "DataFacts",
@@ -75,4 +78,6 @@ __all__ = [
     "WAS_CANCELLED",
     "columns_document",
     "columns_from",
+    "packed",
+    "unpacked",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from lamsearch.environment import Environment
 from lamsearch.metrics import DEFAULT_METRIC, Metric, metric_of
-from lamsearch.results.columns import Column
+from lamsearch.results.columns import Column, columns_from
 from lamsearch.results.decisions import Decision, Selected
 from lamsearch.results.states import StudyState
 from lamsearch.results.trials import (
@@ -72,6 +73,20 @@ class AccuracyBeside:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineScore:
+    """What no learning gets on the test set, and how much higher the models' mean score is.
+
+    ``mean`` is the score of the metric's constant answer, from the final's training targets.
+    ``gain`` is the models' mean score less it; its 95 % interval is that of the paired difference
+    of these models over the draw of examples.
+    """
+
+    mean: float
+    gain: float
+    gain_interval95: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotScore:
     """The test scores of means over cycle ends of the final's trainings.
 
@@ -108,7 +123,8 @@ class FinalScore:
     the score of the mean of the replicates' predicted probabilities. ``confusion`` (classes,
     classes) counts the ensemble's predictions: row true class, column predicted. All of that is of
     the models at the end of training; ``snapshots`` is of earlier cycle ends too, where asked for.
-    ``accuracy`` is None where the metric is a share itself, and in finals of earlier versions.
+    ``accuracy`` is None where the metric is accuracy itself, where a quantity is predicted, and in
+    finals of earlier versions; ``baseline`` is None where none is known.
     """
 
     mean: float
@@ -121,22 +137,40 @@ class FinalScore:
     confusion: tuple[tuple[int, ...], ...] = ()
     snapshots: SnapshotScore | None = None
     accuracy: AccuracyBeside | None = None
+    baseline: BaselineScore | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
     """What was seen of the data when the study was planned, as far as it bears on the answer.
 
-    ``majority`` is the most frequent class among the training labels of the last stage, and
-    ``baseline`` holds, by stage, the share of validation examples that always answering with the
-    most frequent class of that stage's training labels gets right. ``warnings`` are sentences.
-    ``columns`` are a table's, in the order of the features that come from them.
+    ``majority`` is the most frequent class among the training labels of the last stage, empty
+    where targets are quantities. By stage ``constants`` are what is always answered where nothing
+    is learned, a probability per class or one value, from the stage's training targets, and
+    ``baseline`` is that answer's validation score. ``per_example`` has, for the stage that decides,
+    its `packed` numbers per validation example, for each split of its replicates. ``warnings`` are
+    sentences. ``columns`` are a table's, in the order of the features that come from them. Earlier
+    versions wrote neither constants nor numbers per example; their baseline is the accuracy of
+    always answering with the most frequent class, whatever the metric.
     """
 
     majority: str
     baseline: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
+    constants: Mapping[StageName, tuple[float, ...]] = field(default_factory=dict)
+    per_example: Mapping[StageName, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> DataFacts:
+        """Return the facts of plain JSON values, whose lists become tuples."""
+        tables = {
+            name: {stage: tuple(one) for stage, one in plain.get(name, {}).items()}
+            for name in ("constants", "per_example")
+        }
+        columns = columns_from(plain.get("columns", []))
+        rest = {"warnings": tuple(plain["warnings"]), "columns": columns}
+        return cls(**{**plain, **rest, **tables})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

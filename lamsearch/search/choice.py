@@ -16,7 +16,6 @@ from lamsearch.results import MODEL_RULE, Score, ScoreKind, Selected, StageRecor
 from lamsearch.search.finalists import MODELLED, rank_or_fail
 from lamsearch.space import SPACE, Point, Space, span
 from lamsearch.statistics import Candidate, model, paired_differences, rank, standard_error
-from lamsearch.statistics.candidates import mean_error
 
 Rule = Literal["best", "one_standard_error", "model"]
 
@@ -47,7 +46,7 @@ def winner(
         WorkFailedError: No candidate ended well.
     """
     ranked = rank_or_fail(deciding, examples)
-    point, score, why = _chosen(deciding, ranked, rule, examples, metric.title, space)
+    point, score, why = _chosen(deciding, ranked, rule, examples, metric, space)
     replicates = "1 run" if ranked[0].n == 1 else f"{ranked[0].n} replicates"
     return Selected(
         point=point,
@@ -61,7 +60,9 @@ def winner(
     )
 
 
-def restated(selected: Selected, deciding: StageRecord, examples: int) -> Selected:
+def restated(
+    selected: Selected, deciding: StageRecord, examples: int, metric: Metric = DEFAULT_METRIC
+) -> Selected:
     """Return an older record of a model's choice as `winner` would state its score today.
 
     As it is where too little of the deciding stage is at hand to have been modelled.
@@ -69,7 +70,7 @@ def restated(selected: Selected, deciding: StageRecord, examples: int) -> Select
     score, ranked = selected.score, rank(deciding, examples)
     if score is None or len(ranked) < MODELLED:
         return selected
-    stated = _stated(selected.point, score.mean, score.se, deciding, examples)
+    stated = _stated(selected.point, score.mean, score.se, deciding, examples, metric)
     return replace(selected, score=stated)
 
 
@@ -78,13 +79,13 @@ def _chosen(
     ranked: Sequence[Candidate],
     rule: Rule,
     examples: int,
-    title: str,
+    metric: Metric,
     space: Space,
 ) -> tuple[Point, Score, str]:
-    """The rule's point, its score, and the rule in words; ``title`` is the metric's."""
-    best = ranked[0]
+    """The rule's point, its score, and the rule in words."""
+    best, title = ranked[0], metric.title
     if rule == "model" and len(ranked) >= MODELLED:
-        point, score = _modelled(stage, ranked, examples, space)
+        point, score = _modelled(stage, ranked, examples, metric, space)
         return point, score, f"{MODEL_RULE} through mean validation {_plural(title)}"
     if rule == "one_standard_error" and best.n > 1:
         close = [
@@ -104,22 +105,27 @@ def _plural(title: str) -> str:
 
 
 def _modelled(
-    stage: StageRecord, ranked: Sequence[Candidate], examples: int, space: Space
+    stage: StageRecord,
+    ranked: Sequence[Candidate],
+    examples: int,
+    metric: Metric,
+    space: Space,
 ) -> tuple[Point, Score]:
     """The top of the model, and its score."""
     found = model.scores(stage, examples)
     point, mean, sd = model.fit(found, span([one.point for one in ranked]), space).best
-    return point, _stated(point, mean, sd, stage, examples)
+    return point, _stated(point, mean, sd, stage, examples, metric)
 
 
-def _stated(point: Point, mean: float, sd: float, stage: StageRecord, examples: int) -> Score:
+def _stated(
+    point: Point, mean: float, sd: float, stage: StageRecord, examples: int, metric: Metric
+) -> Score:
     """A model's choice: measured where that very point was trained, else predicted."""
     ranked = rank(stage, examples)
     trained = next((one for one in ranked if one.point == point), None)
     if trained is not None:
         return _measured(trained)
-    if mean_error(stage.trials) is None:  # a share
-        mean = min(max(mean, 0.0), 1.0)
+    mean = metric.clipped(mean)
     error = model.level_error(sd, mean, stage, examples)
     return Score(mean=mean, se=error, n=0, kind=ScoreKind.PREDICTED)
 

@@ -3,12 +3,19 @@
 Pure. Refuses to know where records are kept, what a search decides, and how anything is shown.
 """
 
+from lamsearch.metrics.shares import unseen_variance
 from lamsearch.statistics.candidates import (
     Candidate,
     CandidateScore,
     paired_differences,
     rank,
     score_candidates,
+)
+from lamsearch.statistics.constant import (
+    BEYOND,
+    gain_over,
+    gain_over_splits,
+    unpaired_better,
 )
 from lamsearch.statistics.differences import (
     Bias,
@@ -24,7 +31,6 @@ from lamsearch.statistics.errors import (
     binomial_error,
     interval95,
     standard_error,
-    unseen_variance,
     wilson95,
 )
 from lamsearch.statistics.exclusion import Dropped, SeedNoise, dropped, seed_noise
@@ -40,6 +46,7 @@ from lamsearch.statistics.scores import (
 from lamsearch.statistics.searched import Searched, searched
 
 __all__ = [
+    "BEYOND",
     "Bias",
     "Candidate",
     "CandidateScore",
@@ -61,6 +68,8 @@ __all__ = [
     "dropped",
     "drops",
     "gain_of",
+    "gain_over",
+    "gain_over_splits",
     "importances",
     "interval95",
     "paired_differences",
@@ -70,6 +79,7 @@ __all__ = [
     "searched",
     "seed_noise",
     "standard_error",
+    "unpaired_better",
     "unseen_variance",
     "validation_images",
     "wilson95",

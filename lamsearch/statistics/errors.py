@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from lamsearch.metrics.shares import unseen_variance
 from lamsearch.statistics.quantiles import normal_quantile, student_quantile
 
 
@@ -21,16 +22,6 @@ def binomial_error(share: float, examples: int) -> float:
     """
     p = min(max(share, 0.0), 1.0)
     return math.sqrt(max(p * (1 - p) / examples, unseen_variance(examples, examples)))
-
-
-def unseen_variance(comparisons: int, examples: int) -> float:
-    """Return the variance of a share that differed in none of so many ``comparisons``.
-
-    What was seen in 0 of N cases has by Jeffreys' prior the rate q = (0 + ½)/(N + 1), so a
-    share of ``examples`` has the variance q(1 − q)/examples and not 0.
-    """
-    rate = 0.5 / (comparisons + 1)
-    return rate * (1 - rate) / examples
 
 
 def standard_error(

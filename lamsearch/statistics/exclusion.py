@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.metrics.shares import unseen_variance
 from lamsearch.results import StageName, StageRecord
 from lamsearch.space import Point
 from lamsearch.statistics.differences import components, example_scores, stacked_gaps
-from lamsearch.statistics.errors import unseen_variance
 from lamsearch.statistics.model import pooled_variance
 from lamsearch.statistics.quantiles import normal_quantile, student_quantile
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.metrics.shares import unseen_variance
 from lamsearch.results import StageRecord
 from lamsearch.space import SPACE, Bounds, Dimension, Interval, Point, Space, are_apart, span
 from lamsearch.statistics.candidates import complete_replicates, mean_error, score_of
-from lamsearch.statistics.errors import binomial_error, unseen_variance
+from lamsearch.statistics.errors import binomial_error
 
 # In units of a dimension:
 _GRID = 0.01

@@ -100,8 +100,9 @@ def final_document(final: FinalScore) -> dict[str, Any]:
     found = asdict(final)
     found[FINAL_SCORES] = found.pop("scores")
     for one in (found, found["snapshots"] or {}):
-        if one.get("accuracy", ...) is None:  # as every version has written it
-            del one["accuracy"]
+        for name in ("accuracy", "baseline"):
+            if one.get(name, ...) is None:  # as every version has written it
+                del one[name]
     if final.snapshots is None:
         del found["snapshots"]
     return found

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from lamsearch.errors import StorageError, shown
-from lamsearch.results import Selected, StageName
+from lamsearch.results import DataFacts, Selected, StageName
 from lamsearch.space import space_of
 from lamsearch.storage.damage import check_row
 from lamsearch.storage.digests import check_study
 from lamsearch.storage.states import CANCELLED
-from lamsearch.storage.study_json import selected_from
+from lamsearch.storage.study_json import facts_from, selected_from
 from lamsearch.study import Study, parse_study
 
 _ID = re.compile(r"[0-9a-f]{32}")  # it is a directory's name
@@ -38,6 +38,7 @@ class PlannedStudy:
     failure: str | None
     halted: str | None
     selected: Selected | None
+    facts: DataFacts | None = None
 
     @property
     def over(self) -> bool:
@@ -75,4 +76,5 @@ def planned_study_from(row: sa.RowMapping) -> PlannedStudy:
         failure=row["failure"],
         halted=row["halted"],
         selected=selected_from(row["selected"], space_of(row["document"])),
+        facts=facts_from(row["data_facts"]),
     )

@@ -18,7 +18,6 @@ from lamsearch.results import (
     Selected,
     StudyRecord,
     columns_document,
-    columns_from,
 )
 from lamsearch.search import restated
 from lamsearch.space import Space
@@ -52,16 +51,14 @@ def restated_choice(record: StudyRecord, value: dict[str, Any] | None) -> StudyR
         return record
     if record.selected is None or not record.selected.rule.startswith(MODEL_RULE):
         return record
-    return replace(record, selected=restated(record.selected, finalists, examples))
+    return replace(record, selected=restated(record.selected, finalists, examples, record.metric))
 
 
 def facts_from(value: dict[str, Any] | None) -> DataFacts | None:
     """Return what was seen of the data, from its JSON form."""
     if value is None:
         return None
-    columns = columns_from(value.get("columns", []))
-    rest = {**value, "warnings": tuple(value["warnings"]), "columns": columns}
-    return believed(DataFacts(**rest))
+    return believed(DataFacts.of(value))
 
 
 def facts_document(facts: DataFacts | None) -> dict[str, Any] | None:

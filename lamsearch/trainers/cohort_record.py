@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lamsearch.metrics import Scores
 from lamsearch.results import FloatArray, Trained, TrialState
-from lamsearch.trainers.outcomes import outcome, scored
+from lamsearch.trainers.outcomes import Scored, outcome, scored
 from lamsearch.trainers.protocol import State, Task
 
 Stored = Mapping[str, npt.NDArray[np.generic]]
@@ -37,6 +37,7 @@ class CohortRecord:
         self._departed: dict[int, Departed] = {}
         self._scores: Scores | None = None  # (K, n) of the last cycle end that each reached
         self._losses: FloatArray = np.full(self._count, np.nan)
+        self._errors: FloatArray = np.full(self._count, np.nan)  # NaN where a score has none
         self._cycles: list[FloatArray] = []  # scores (K,) at each cycle end, NaN of who had left
 
     @property
@@ -52,10 +53,12 @@ class CohortRecord:
         """Score trials at a cycle end by what their models predict for validation."""
         ends = np.full(self._count, np.nan)
         for index, one in zip(indices, predictions, strict=True):
-            scores, self._losses[index] = scored(self._task, one)
+            found = scored(self._task, one)
+            self._losses[index] = found.loss
+            self._errors[index] = np.nan if found.error is None else found.error
             if self._scores is None:
-                self._scores = np.zeros((self._count, len(scores)), scores.dtype)
-            self._scores[index], ends[index] = scores, scores.mean()
+                self._scores = np.zeros((self._count, len(found.scores)), found.scores.dtype)
+            self._scores[index], ends[index] = found.scores, found.scores.mean()
         self._cycles.append(ends)
 
     def latest(self) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
@@ -75,10 +78,9 @@ class CohortRecord:
             return Trained(state=TrialState.FAIL, reason=left.reason, updates=left.updates)
         if self._scores is None:
             raise ValueError("a trial must have reached a cycle end")
+        error = None if np.isnan(self._errors[index]) else float(self._errors[index])
         return outcome(
-            self._task.metric,
-            self._scores[index].copy(),
-            float(self._losses[index]),
+            Scored(self._scores[index].copy(), float(self._losses[index]), error),
             [float(one[index]) for one in self._cycles if np.isfinite(one[index])],
             state=TrialState.COMPLETE if left is None else TrialState.PRUNED,
             reason=None if left is None else left.reason,
@@ -94,6 +96,7 @@ class CohortRecord:
             "reasons": np.array([one.reason for one in self._departed.values()], np.str_),
             "scores": scores,
             "losses": self._losses.copy(),
+            "errors": self._errors.copy(),
             "cycle_scores": np.array(self._cycles, np.float64).reshape(-1, self._count),
         }
 
@@ -105,7 +108,7 @@ class CohortRecord:
         """
         found, count = CohortRecord(self._task), self._count
         departed, reasons, scores = state["departed"], state["reasons"], state["scores"]
-        shapes = {"losses": (count,), "departed": (len(reasons), 3),
+        shapes = {"losses": (count,), "errors": (count,), "departed": (len(reasons), 3),
                   "cycle_scores": (len(state["cycle_scores"]), count)}  # fmt: skip
         if len(state["cycle_scores"]):
             shapes["scores"] = (count, len(self._task.splits.validation_y))
@@ -117,5 +120,6 @@ class CohortRecord:
         if len(state["cycle_scores"]):
             found._scores = scores.copy()
         found._losses = np.array(state["losses"], np.float64)
+        found._errors = np.array(state["errors"], np.float64)
         found._cycles = list(np.array(state["cycle_scores"], np.float64))
         return found

@@ -7,11 +7,12 @@ the record of an outcome. Refuses what are no predictions; knows no trainer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.metrics import LOG_LOSS, Metric, Scores, score_error
+from lamsearch.metrics import LOG_LOSS, Scores, score_error
 from lamsearch.results import Trained, TrialState
 from lamsearch.trainers.protocol import Task
 
@@ -32,13 +33,23 @@ def completed(
     Raises:
         ValueError: They are no such predictions.
     """
-    scores, loss = scored(task, predictions)
-    ends = [float(scores.mean())] if cycle_scores is None else cycle_scores
-    return outcome(task.metric, scores, loss, ends)
+    found = scored(task, predictions)
+    ends = [float(found.scores.mean())] if cycle_scores is None else cycle_scores
+    return outcome(found, ends)
 
 
-def scored(task: Task, predictions: npt.ArrayLike) -> tuple[Scores, float]:
-    """Return the metric's number for each validation example (n,), and their mean loss in nats.
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The metric's number for each validation example (n,), their mean loss in nats, and the
+    standard error of their mean, None where each is 0 or 1."""
+
+    scores: Scores
+    loss: float
+    error: float | None
+
+
+def scored(task: Task, predictions: npt.ArrayLike) -> Scored:
+    """Return what predictions of the validation examples come to.
 
     Raises:
         ValueError: The predictions are none for these examples.
@@ -46,13 +57,12 @@ def scored(task: Task, predictions: npt.ArrayLike) -> tuple[Scores, float]:
     labels = task.splits.validation_y
     probabilities = _checked(predictions, (len(labels), task.classes))
     scores = task.metric.per_example(probabilities, labels)
-    return scores, -float(LOG_LOSS.per_example(probabilities, labels).mean())
+    loss = -float(LOG_LOSS.per_example(probabilities, labels).mean())
+    return Scored(scores, loss, score_error(task.metric, scores, [probabilities], labels))
 
 
 def outcome(
-    metric: Metric,
-    scores: Scores,
-    loss: float,
+    found: Scored,
     cycle_scores: Sequence[float],
     *,
     state: TrialState = TrialState.COMPLETE,
@@ -64,11 +74,11 @@ def outcome(
         state=state,
         reason=reason,
         updates=updates,
-        score=float(scores.mean()),
-        score_error=score_error(metric, scores),
-        validation_loss=loss,
+        score=float(found.scores.mean()),
+        score_error=found.error,
+        validation_loss=found.loss,
         cycle_scores=tuple(cycle_scores),
-        scores=scores,
+        scores=found.scores,
     )
 
 

@@ -80,8 +80,23 @@ class Context:
         count = len(self.study.snapshot_cycles)
         snapshots = SNAPSHOTS_TEST.format(count) if count else ""
         title = self.metric.title
-        both = title if self.metric.proportion else f"{title} and {ACCURACY.title}"
+        alone = self.metric.is_accuracy or self.metric.task == "regression"
+        both = title if alone else f"{title} and {ACCURACY.title}"
         return purpose.format(both) + snapshots
+
+    @property
+    def constant(self) -> tuple[float, ...] | None:
+        """What is always answered where nothing is learned; None where an earlier version planned.
+
+        That of accuracy is known of its studies too.
+        """
+        facts, classes = self.stored.facts, self.stored.classes
+        if facts is None:
+            return None
+        found = facts.constants.get("final")
+        if found is None and self.metric.is_accuracy and facts.majority in classes:
+            return tuple(float(name == facts.majority) for name in classes)
+        return found
 
     def trainer(
         self,

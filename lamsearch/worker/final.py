@@ -5,6 +5,7 @@ Beside another metric the same predictions are scored by accuracy too, which not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,39 +13,55 @@ from scipy.special import softmax
 
 from lamsearch.data import LabelledImages, normalise
 from lamsearch.data.images import Raw
-from lamsearch.metrics import ACCURACY, DEFAULT_METRIC, Metric, Scores, score_error
+from lamsearch.metrics import (
+    ACCURACY,
+    DEFAULT_METRIC,
+    Metric,
+    Scores,
+    constant_scores,
+    score_error,
+)
 from lamsearch.results import (
     AccuracyBeside,
+    BaselineScore,
     FinalScore,
     FloatArray,
     IntArray,
     Model,
     SnapshotScore,
 )
-from lamsearch.statistics import gain_of, interval95
+from lamsearch.statistics import gain_of, gain_over, interval95
 from lamsearch.trainers.network import class_scores
 
 
 def score(
-    models: Sequence[Model], examples: LabelledImages, metric: Metric = DEFAULT_METRIC
+    models: Sequence[Model],
+    examples: LabelledImages,
+    metric: Metric = DEFAULT_METRIC,
+    constant: Sequence[float] | None = None,
 ) -> FinalScore:
-    """Evaluate every model and the mean of their softmax probabilities on the test examples."""
+    """Evaluate every model and the mean of their softmax probabilities on the test examples.
+
+    ``constant`` is the metric's constant answer, where it is known: what no learning gets is
+    evaluated on the same examples.
+    """
     probabilities = [_probabilities(model, examples.x) for model in models]
     per_example = [metric.per_example(p, examples.y) for p in probabilities]
     scores = [float(one.mean()) for one in per_example]
     together = np.mean(probabilities, axis=0)
     mean, sd = float(np.mean(scores)), _sd(scores)
-    single = score_error(metric, np.mean(per_example, axis=0))
+    single = score_error(metric, np.mean(per_example, axis=0), probabilities, examples.y)
     return FinalScore(
         mean=mean,
         sd=sd,
         n=len(scores),
-        interval95=interval95(mean, sd, len(scores), len(examples.y), single),
+        interval95=_clipped(metric, interval95(mean, sd, len(scores), len(examples.y), single)),
         ensemble=float(metric.per_example(together, examples.y).mean()),
         scores=tuple(scores),
         test_images=len(examples.y),
         confusion=_confusion(examples.y, together.argmax(axis=1), models[0].classes),
         accuracy=_accuracy(probabilities, examples.y, metric),
+        baseline=_baseline(per_example, examples.y, metric, constant),
     )
 
 
@@ -73,7 +90,7 @@ def score_snapshots(
     last = np.stack([one[-1] for one in alone])
     scores = [float(one.mean()) for one in averaged]
     mean, sd, count = float(np.mean(scores)), _sd(scores), len(scores)
-    single = score_error(metric, averaged.mean(axis=0))
+    single = score_error(metric, averaged.mean(axis=0), means, examples.y)
     gain = gain_of(averaged, last)
     return SnapshotScore(
         updates=tuple(updates),
@@ -81,7 +98,7 @@ def score_snapshots(
         mean=mean,
         sd=sd,
         n=count,
-        interval95=interval95(mean, sd, count, len(examples.y), single),
+        interval95=_clipped(metric, interval95(mean, sd, count, len(examples.y), single)),
         gain=gain.mean,
         gain_interval95=gain.interval95,
         ensemble=float(metric.per_example(np.mean(means, axis=0), examples.y).mean()),
@@ -97,8 +114,8 @@ def score_snapshots(
 def _accuracy(
     probabilities: Sequence[FloatArray], labels: IntArray, metric: Metric
 ) -> AccuracyBeside | None:
-    """The accuracy of predictions (replicates, examples, classes), where the metric is no share."""
-    if metric.proportion:
+    """The accuracy of predictions (replicates, examples, classes) beside another metric."""
+    if metric.is_accuracy or metric.task == "regression":
         return None
     scores = [float(ACCURACY.per_example(one, labels).mean()) for one in probabilities]
     together = np.mean(probabilities, axis=0)
@@ -111,6 +128,30 @@ def _accuracy(
         ensemble=float(ACCURACY.per_example(together, labels).mean()),
         scores=tuple(scores),
     )
+
+
+def _baseline(
+    per_example: Sequence[Scores],
+    targets: IntArray,
+    metric: Metric,
+    constant: Sequence[float] | None,
+) -> BaselineScore | None:
+    """What the constant answer gets, and the gain of the models whose scores are given."""
+    if constant is None:
+        return None
+    with np.errstate(all="ignore"):  # of a metric that a constant answer has no number for
+        always = constant_scores(metric, constant, targets)
+    found = gain_over(np.stack(per_example), always)
+    if found.interval95 is None or not math.isfinite(found.mean):
+        return None
+    return BaselineScore(
+        mean=float(always.mean()), gain=found.mean, gain_interval95=found.interval95
+    )
+
+
+def _clipped(metric: Metric, interval: tuple[float, float]) -> tuple[float, float]:
+    low, high = interval
+    return metric.clipped(low), metric.clipped(high)
 
 
 def _probabilities(model: Model, raw: Raw) -> FloatArray:

@@ -55,7 +55,9 @@ def _scored(
         replicate: {cycle: model_from(content) for cycle, content in contents.items()}
         for replicate, contents in whole.items()
     }
-    result = final.score([one[None] for one in models.values()], examples, context.metric)
+    result = final.score(
+        [one[None] for one in models.values()], examples, context.metric, context.constant
+    )
     cycles = context.study.snapshot_cycles
     wanted = (*cycles[:-1], None)
     members = {

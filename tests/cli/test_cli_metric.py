@@ -50,3 +50,27 @@ def test_log_loss_ranks_chooses_and_reports(ran: dict[str, Any], desk: Any) -> N
         rows = list(csv.DictReader(file))
     assert [float(row["score"]) for row in rows] == [trial["score"] for trial in trials]
     assert {row["validation_accuracy"] for row in rows} == {""}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "chance"),
+    [("log_loss", "shares", -np.log(10)), ("macro_f1", "guess", 0.1), ("balanced_accuracy",
+     "majority", 0.1)],
+)  # fmt: skip
+def test_what_no_learning_gets_stands_beside_it(
+    desk: Any, name: str, answer: str, chance: float
+) -> None:
+    """The digits are even classes, so chance is that of ten; the final is better by the paired
+    interval on test, of which nothing is warned, and terminal and page say what chance gets."""
+    path = desk.write("small", SMALL.replace("seed = ", f'metric = "{name}"\nseed = '))
+    found = desk.do(path)
+    known = found["baseline"]
+    assert known["answer"] == answer
+    assert known["validation"] == pytest.approx(chance, abs=0.03)
+    assert known["test"] == pytest.approx(chance, abs=0.03)
+    gain = known["test_gain"]
+    assert gain["mean"] == pytest.approx(found["final"]["test_score"]["mean"] - known["test"])
+    assert 0 < gain["interval95"][0] < gain["mean"] < gain["interval95"][1]
+    assert known["test_accuracy"] == pytest.approx(0.1, abs=0.05)
+    assert not any("better" in one for one in found["warnings"])
+    assert "Baseline: " in desk.well("report", "small").stdout

@@ -152,3 +152,47 @@ def test_the_scores_of_a_metric_that_is_not_installed_go_by_its_name() -> None:
     assert [score_title_of(name) for name in ("accuracy", "log_loss", "spherical")] == [
         "accuracy", "−log loss", "spherical",
     ]  # fmt: skip
+
+
+def test_errors_in_a_target_s_own_unit_have_significant_digits() -> None:
+    """Large and small ones are quoted with five digits, an error with the decimals of its score."""
+    mae = metric_of("mae")
+    assert mae.words(-43.30961, 2.7183) == "43.310 ± 2.718"
+    assert mae.words(-2859.6904, 104.25) == "2859.7 ± 104.2"
+    assert mae.words(-123456789.0) == "123456789"
+    assert mae.words(-0.00031234567, 0.0000123) == "0.00031235 ± 0.00001230"
+    assert mae.words(0.0) == "0"
+    assert mae.words(-3e-15) == "3e-15"
+    assert mae.interval_words((-45.0, -41.5)) == "41.500 to 45.000"
+    assert mae.gain(0.001234) == "+0.00123"
+    assert mae.rounded(0.000312345678) == 0.000312346
+    assert ACCURACY.rounded(52.34567) == 52.346
+
+
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        ("accuracy", (0, 1)), ("balanced_accuracy", (0, 1)), ("macro_f1", (0, 1)),
+        ("log_loss", (-math.inf, 0)), ("brier", (-2, 0)), ("r2", (-math.inf, 1)),
+        ("mae", (-math.inf, 0)), ("mse", (-math.inf, 0)),
+    ],
+)  # fmt: skip
+def test_no_score_lies_beyond_what_it_can_be(name: str, limits: tuple[float, float]) -> None:
+    """Predictions and intervals are clipped to a metric's limits, axes a little beyond them."""
+    metric = metric_of(name)
+    assert metric.limits == limits
+    assert metric.clipped(7.0) == limits[1]
+    assert metric.clipped(limits[1] - 0.1) == limits[1] - 0.1
+    low, high = metric.within(-1e9, 1e9)
+    ends = sorted(metric.number(end) for end in limits)
+    assert low <= ends[0] or low == -1e9
+    assert high >= ends[1] or high == 1e9
+    assert high - low < 2e9
+
+
+def test_only_accuracy_is_accuracy() -> None:
+    """Another metric of 0 and 1 in percent is not, whatever its numbers look like."""
+    top = Metric(name="top", title="top", per_example=ACCURACY.per_example, factor=100.0,
+                 unit=" %", proportion=True)  # fmt: skip
+    assert [one.is_accuracy for one in (ACCURACY, LOG_LOSS, top)] == [True, False, False]
+    assert top.limits == (0.0, 1.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from lamsearch.metrics import METRICS
 from lamsearch.study import (
     SOURCES,
     Augment,
@@ -52,3 +53,21 @@ def test_no_path_of_a_machine() -> None:
         for path in (ROOT / directory).rglob("*"):
             if path.suffix in {".py", ".md", ".toml", ".json", ".jinja"} and path != Path(__file__):
                 assert not pattern.search(path.read_text(encoding="utf-8")), path
+
+
+def test_the_example_of_the_metrics_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its code prints macro F1 with its error, and how much that is above guessing."""
+    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(code, "docs/metrics.md", "exec"), {})  # noqa: S102  # it is this repository's
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"78\.\d\d ± \d+\.\d\d %", first)
+    assert re.fullmatch(r"\+\d\d\.\d\d points more than what no learning gets", second)
+
+
+def test_every_metric_is_documented() -> None:
+    """Each name stands in the tables of docs/metrics.md, with what no learning gets."""
+    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for name in METRICS.builtin:
+        assert sum(f"`{name}`" in row for row in rows) >= 2, name

@@ -10,7 +10,7 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 
 from lamsearch.data import LabelledImages
-from lamsearch.metrics import LOG_LOSS
+from lamsearch.metrics import LOG_LOSS, metric_of
 from lamsearch.results import Model
 from lamsearch.statistics import interval95
 from lamsearch.worker import final
@@ -119,3 +119,36 @@ def test_the_log_loss_of_models_and_of_their_ensemble() -> None:
     losses = np.log(probabilities[0][np.arange(4), Y])
     half = 1.959964 * np.std(losses, ddof=1) / 2
     assert alone.interval95 == pytest.approx((expected[0] - half, expected[0] + half), rel=1e-5)
+
+
+def test_what_no_learning_gets_is_evaluated_beside_it() -> None:
+    """Always class 0 is right on two of four images, the model on those and a third: the gain is
+    the mean paired difference, with Student's interval over the four."""
+    found = final.score([model(1, 1)], IMAGES, constant=(1.0, 0.0)).baseline
+    assert found is not None
+    assert (found.mean, found.gain) == (0.5, 0.25)
+    # right: 1, 0, 1, 1; always class 0: 1, 0, 1, 0; the differences' sd is ½, and t is 3.182
+    half = 3.182446 * 0.5 / 2
+    assert found.gain_interval95 == pytest.approx((0.25 - half, 0.25 + half))
+    assert final.score([model(1, 1)], IMAGES).baseline is None
+
+
+def test_the_gain_is_of_the_models_mean_score() -> None:
+    """Two models that cancel gain what their mean does; the constant answer of log loss is the
+    classes' shares."""
+    found = final.score([model(1, 1), model(-1, 1)], IMAGES, LOG_LOSS, constant=(0.5, 0.5))
+    assert found.baseline is not None
+    assert found.baseline.mean == pytest.approx(math.log(0.5))
+    assert found.baseline.gain == pytest.approx(found.mean - math.log(0.5))
+
+
+@pytest.mark.parametrize("name", ["balanced_accuracy", "macro_f1"])
+def test_an_interval_ends_where_scores_do(name: str) -> None:
+    """Of a model that is right everywhere it reaches up to 1, and below."""
+    images = LabelledImages(x=X, y=np.array([0, 0, 0, 1]))
+    found = final.score([model(1, 1)], images, metric_of(name))
+    assert found.mean == 1.0
+    assert 0 < found.interval95[0] < 1
+    assert found.interval95[1] == 1.0
+    assert found.accuracy is not None
+    assert found.accuracy.mean == 1.0

@@ -49,7 +49,7 @@ class TrainingState:
 
     ``alive`` are the indices of the models still in training, which ``weights``, ``moments`` and
     ``sums`` are of; ``scores`` (models, validation examples) are of each model's last evaluation:
-    whether it was right, where the metric is accuracy.
+    0 or 1, as a bool, where the metric is a proportion.
     """
 
     updates: int

@@ -61,6 +61,15 @@ def evaluate(
     )
 
 
+def probabilities(weights: Weights, x: FloatArray) -> Iterator[FloatArray]:
+    """Yield the class probabilities (n, C) of each of K models for normalised x (n, F)."""
+    parts: list[list[FloatArray]] = [[] for _ in range(weights.count)]
+    for _, found in _forward(weights, x):
+        for own, one in zip(parts, found, strict=True):
+            own.append(softmax(one.T, axis=1))
+    yield from map(np.concatenate, parts)
+
+
 def class_scores(model: Model, x: FloatArray) -> FloatArray:
     """Return the class scores (n, C) of one exported model for normalised x (n, features)."""
     (first, _), *further = model.layers

@@ -12,7 +12,7 @@ from lamsearch.results import FloatArray, Model, Trained, TrialState
 from lamsearch.trainers.network.batch_norm import folded
 from lamsearch.trainers.network.checkpoint import TrainingState
 from lamsearch.trainers.network.curve_table import Rates
-from lamsearch.trainers.network.evaluation import evaluate
+from lamsearch.trainers.network.evaluation import evaluate, probabilities
 from lamsearch.trainers.network.weights import Weights
 from lamsearch.trainers.protocol import Splits
 
@@ -31,8 +31,9 @@ def outcomes(
             found = evaluate(state.weights, splits.train_x, splits.train_y, asked)
         means = found.accuracy if found.scores is None else found.scores.mean(axis=1)
         scores = {int(k): float(one) for k, one in zip(state.alive, means, strict=True)}
+    errors = _own_errors(state, splits, metric)
     return tuple(
-        _outcome(state, model, scores.get(model), rates, cycle, metric)
+        _outcome(state, model, scores.get(model), rates, cycle, metric, errors.get(model))
         for model in range(state.table.models)
     )
 
@@ -58,6 +59,7 @@ def _outcome(
     rates: Rates,
     cycle: int,
     metric: Metric,
+    error: float | None,
 ) -> Trained:
     curve, departure = state.table.curve(model, rates), state.departures.get(model)
     reason, updates = (departure.reason, departure.updates) if departure else (None, None)
@@ -69,13 +71,26 @@ def _outcome(
         reason=reason,
         updates=updates,
         score=float(scores[-1]),
-        score_error=score_error(metric, state.scores[model]),
+        score_error=score_error(metric, state.scores[model]) if error is None else error,
         validation_loss=float(curve.values["validation_loss"][-1]),
         train_score=train_score,
         cycle_scores=tuple(float(value) for value in scores[ends]),
         curve=curve,
         scores=state.scores[model].copy(),
     )
+
+
+def _own_errors(state: TrainingState, splits: Splits, metric: Metric) -> dict[int, float]:
+    """The score's errors that a metric of classes has of its own, for models that are at hand."""
+    if metric.error is None or metric.task != "classification":
+        return {}
+    found: dict[int, float] = {}
+    with np.errstate(over="ignore", invalid="ignore"):
+        predictions = probabilities(state.weights, splits.validation_x)
+        for model, one in zip(map(int, state.alive), predictions, strict=True):
+            own = score_error(metric, state.scores[model], [one], splits.validation_y)
+            found |= {} if own is None else {model: own}
+    return found
 
 
 def _chain(

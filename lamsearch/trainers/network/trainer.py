@@ -97,7 +97,7 @@ class NetworkTrainer:
             sums=no_sums(count),
             table=CurveTable(models=count, tested=test is not None, scored=self._asked is not None),
             scores=np.zeros(
-                (count, len(splits.validation_y)), np.bool_ if self._asked is None else np.float32
+                (count, len(splits.validation_y)), np.bool_ if metric.proportion else np.float32
             ),
         )
         self._make_buffers()
