@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lamsearch.client import Client
+    from lamsearch.estimators.search_cv import LambdaSearchCV
     from lamsearch.objective import Objective
 
-__all__ = ["Client", "Objective", "__version__"]
+__all__ = ["Client", "LambdaSearchCV", "Objective", "__version__"]
 __version__ = "0.1.0"
 
 
@@ -22,4 +23,8 @@ def __getattr__(name: str) -> Any:
         from lamsearch.client import Client
 
         return Client
+    if name == "LambdaSearchCV":
+        from lamsearch.estimators.search_cv import LambdaSearchCV
+
+        return LambdaSearchCV
     raise AttributeError(f"module 'lamsearch' has no attribute {name!r}")

@@ -370,8 +370,8 @@ def test_a_column_of_groups_is_no_feature_and_no_split_parts_it(
     """Its values, numbers or texts, say which rows stay together; a missing one is refused."""
     rows = "".join(f"{row},{row % 2},p{row // 5}\n" for row in range(40))
     (tmp_path / "data.csv").write_text(f"size,kind,patient\n{rows}")
-    keys: dict[str, Any] = {"source": "table", "path": "data.csv", "target": "kind", "groups": "patient",
-            "train": 20, "validation": 10}  # fmt: skip
+    keys: dict[str, Any] = {"source": "table", "path": "data.csv", "target": "kind",
+                            "groups": "patient", "train": 20, "validation": 10}  # fmt: skip
     asked = study(**keys)
     loaded = load(asked, tmp_path)
     assert loaded.features == 1
