@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lamsearch.api.ensemble import Ensemble, load_models
+    from lamsearch.api.functions import search
+    from lamsearch.api.loading import load_results
+    from lamsearch.api.result import Result
+    from lamsearch.api.running import run
     from lamsearch.client import Client
+    from lamsearch.estimators.network import LambdaSearchClassifier, LambdaSearchRegressor
     from lamsearch.estimators.search_cv import LambdaSearchCV
     from lamsearch.objective import Objective
 
-__all__ = ["Client", "LambdaSearchCV", "Objective", "__version__"]
+__all__ = [
+    "run", "search", "load_results", "load_models", "Result", "Ensemble",
+    "LambdaSearchClassifier", "LambdaSearchRegressor", "LambdaSearchCV", "Objective", "Client",
+    "__version__",
+]  # fmt: skip
 __version__ = "0.1.0"
+
+# Optuna and SciPy are loaded when they are wanted, not by `import lamsearch`.
+_HOMES = {
+    "Client": "client", "Ensemble": "api.ensemble", "LambdaSearchClassifier": "estimators.network",
+    "LambdaSearchRegressor": "estimators.network", "LambdaSearchCV": "estimators.search_cv",
+    "Objective": "objective",
+    "Result": "api.result", "load_models": "api.ensemble", "load_results": "api.loading",
+    "run": "api.running",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    # Optuna and SciPy are loaded when they are wanted, not by `import lamsearch`.
-    if name == "Objective":
-        from lamsearch.objective import Objective
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lamsearch' has no attribute {name!r}")
+    return getattr(import_module(f"lamsearch.{_HOMES[name]}"), name)
 
-        return Objective
-    if name == "Client":
-        from lamsearch.client import Client
 
-        return Client
-    if name == "LambdaSearchCV":
-        from lamsearch.estimators.search_cv import LambdaSearchCV
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.endswith("__"))})
 
-        return LambdaSearchCV
-    raise AttributeError(f"module 'lamsearch' has no attribute {name!r}")
+
+class _Package(ModuleType):
+    """The package, in which `search` is a function though a room has that name too.
+
+    Importing the room binds it to the package as every submodule; `from lamsearch.search import …`
+    does not need that.
+    """
+
+    @property
+    def search(self) -> Any:
+        """The function."""
+        return import_module("lamsearch.api.functions").search
+
+    @search.setter
+    def search(self, room: ModuleType) -> None:
+        """Leave the room where it is, in `sys.modules`."""
+
+
+sys.modules[__name__].__class__ = _Package

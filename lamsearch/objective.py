@@ -12,6 +12,7 @@ import optuna
 from threadpoolctl import threadpool_limits
 
 from lamsearch import data as datasets
+from lamsearch import defaults
 from lamsearch.errors import InputError
 from lamsearch.results import StageName, Trained, TrialState
 from lamsearch.search import training_seed
@@ -32,11 +33,13 @@ class Objective:
 
     Args:
         study: a study, or the path of a study file.
-        data_dir: the directory of the data; digits need none.
+        data_dir: the directory of the data; else ``LAMSEARCH_DATA``, else the user's cache
+            directory, as for the command line. digits need none.
         stage: the stage whose settings and interval are used.
 
     Raises:
-        InputError: The study file has issues, or the stage no bounds.
+        InputError: The study file has issues, or the stage no bounds; at the first call, that the
+            Optuna study minimises.
         DataError: The data cannot be used.
 
     Example:
@@ -49,7 +52,7 @@ class Objective:
         self,
         study: Study | str | Path,
         *,
-        data_dir: str | Path = ".",
+        data_dir: str | Path | None = None,
         stage: StageName = "coarse",
     ) -> None:
         origin = None if isinstance(study, Study) else Path(study).parent
@@ -60,12 +63,18 @@ class Objective:
             raise InputError(f"{stage}.{LAMBDA.name}: is required for an objective")
         self.bounds = bounds
         self.stage = stage
-        data = datasets.load(self.study, Path(data_dir), origin=origin)
+        directory = defaults.data_directory(data_dir)
+        data = datasets.load(self.study, directory, origin=origin)
         self.study = data.study  # whose shares of the examples are numbers
         self._classes, self._splits = len(data.classes), data.split(stage)
 
     def __call__(self, trial: optuna.trial.Trial) -> float:
-        """Train at the trial's point and return the validation score."""
+        """Train at the trial's point and return the validation score.
+
+        Raises:
+            InputError: The trial's study minimises, or has several directions.
+        """
+        _check_direction(trial)
         point = suggested(trial, self.study.space, self.bounds)
         try:
             with threadpool_limits(limits=1):
@@ -95,3 +104,13 @@ class Objective:
                 if progress.updates < progress.total and trial.should_prune():
                     raise optuna.TrialPruned(f"pruned after cycle {progress.cycles}")
         return trainer.outcomes()[0]
+
+
+def _check_direction(trial: optuna.trial.Trial) -> None:
+    """Refuse a study that would end at the worst λ."""
+    study = getattr(trial, "study", None)  # a FixedTrial has none
+    directions = None if study is None else study.directions
+    if directions is not None and directions != [optuna.study.StudyDirection.MAXIMIZE]:
+        got = ", ".join(one.name.lower() for one in directions)
+        rule = "the Optuna study must maximise (direction='maximize'), for a higher score is better"
+        raise InputError(f"objective: {rule}, got {got}")

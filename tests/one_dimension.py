@@ -7,9 +7,9 @@ dimension.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
-from lamsearch import search
 from lamsearch.results import StageName, StageRecord
 from lamsearch.search import Batch, StagePlan, samplers
 from lamsearch.space import Bounds, Point
@@ -17,6 +17,8 @@ from lamsearch.statistics import Difference, Dropped, model
 from lamsearch.statistics import differences as differences_to
 from lamsearch.statistics import dropped as dropped_by
 from lamsearch.study import Fine, Study
+
+search = import_module("lamsearch.search")  # `lamsearch.search` itself is a function
 
 Interval = tuple[float, float]
 

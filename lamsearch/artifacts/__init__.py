@@ -7,10 +7,17 @@ there is none that is whole. Refuses to know what the arrays mean.
 from lamsearch.artifacts.files import Files
 from lamsearch.artifacts.inventory import is_marked, study_ids
 from lamsearch.artifacts.locations import DEFAULT_NAME, holds, locate
-from lamsearch.artifacts.models import ModelFile, digest_of, files_of, model_bytes, model_from
+from lamsearch.artifacts.models import (
+    ModelFile,
+    digest_of,
+    files_of,
+    metadata_of,
+    model_bytes,
+    model_from,
+)
 
 __all__ = [
     "Files", "locate", "holds", "DEFAULT_NAME", "model_bytes", "model_from", "digest_of",
-    "ModelFile", "files_of",
+    "ModelFile", "files_of", "metadata_of",
     "is_marked", "study_ids",
 ]  # fmt: skip

@@ -103,6 +103,13 @@ def model_from(content: bytes) -> Model:
     return Model.of(tensors, _activation(content))
 
 
+def metadata_of(content: bytes) -> dict[str, str]:
+    """Return what is known of a model, as text or JSON by key, of bytes that `model_from` took."""
+    length = int.from_bytes(content[:8], "little")  # safetensors has found the header whole
+    found: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    return found
+
+
 def _shape(name: str, tensors: Mapping[str, npt.NDArray[Any]]) -> tuple[int, ...]:
     """The shape that an array must have to fit the others."""
     if name in ("mean", "std"):
@@ -126,8 +133,7 @@ def _check(name: str, array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
 
 def _activation(content: bytes) -> Activation:
     """What stands between the layers, by the metadata in the file's header."""
-    length = int.from_bytes(content[:8], "little")  # safetensors has found the header whole
-    named = json.loads(content[8 : 8 + length]).get("__metadata__", {}).get("activation", _USUAL)
+    named = metadata_of(content).get("activation", _USUAL)
     known: tuple[Activation, ...] = get_args(Activation)
     for activation in known:
         if named == activation:

@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import click
-from platformdirs import user_cache_path
 
 from lamsearch import planning
-from lamsearch.artifacts import DEFAULT_NAME
 from lamsearch.cli.echo import echo
 from lamsearch.cli.locks import until_free
+from lamsearch.defaults import (
+    STORAGE,
+    STORAGE_VARIABLE,
+    cache_directory,
+    data_directory,
+    storage_url,
+)
+from lamsearch.planning import FILES_VARIABLE, files_default, files_given
 from lamsearch.storage import Database, Mode, PlannedStudy, parse_url, sqlite_file
+
+__all__ = [
+    "FILES_VARIABLE", "STORAGE_VARIABLE", "STUDY_FILE", "cache_directory", "data_dir",
+    "data_dir_everywhere", "data_directory", "environment", "files", "files_default", "files_given",
+    "finite", "json_document", "mixed_versions", "open_storage", "output", "present",
+    "present_or_beside", "storage", "storage_url", "storage_url_everywhere", "timing",
+    "timing_arguments", "warn_of_sqlite",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-STORAGE_VARIABLE, FILES_VARIABLE = "LAMSEARCH_STORAGE", planning.FILES_VARIABLE
 STUDY_FILE = click.Path(path_type=Path)
 _LONGEST_SECONDS = 7 * 86_400.0
-_DEFAULT_STORAGE = "sqlite:///lamsearch.db"
 
 
 def storage(command: F) -> F:
     """Add --storage."""
-    text = f"Database of the studies; else ${STORAGE_VARIABLE}, else {_DEFAULT_STORAGE}."
+    text = f"Database of the studies; else ${STORAGE_VARIABLE}, else {STORAGE}."
     return click.option("--storage", metavar="URL", help=text)(command)
 
 
@@ -103,11 +114,6 @@ def timing_arguments(checkpoint_seconds: float, lease_seconds: float, *, mixed: 
     return [*seconds, *(["--mixed-versions"] if mixed else [])]
 
 
-def storage_url(given: str | None) -> str:
-    """Return the storage URL in force."""
-    return given or os.environ.get(STORAGE_VARIABLE) or _DEFAULT_STORAGE
-
-
 def storage_url_everywhere(given: str | None) -> str:
     """Return the storage URL in force so that it means the same in any working directory."""
     text = storage_url(given)
@@ -132,34 +138,6 @@ def open_storage(given: str | None, mode: Mode = Mode.READ, *, connections: int 
     if database.upgraded:
         echo(database.upgraded, err=True)
     return database
-
-
-def data_directory(given: Path | None) -> Path:
-    """Return the data directory in force."""
-    if given is not None:
-        return given
-    named = os.environ.get("LAMSEARCH_DATA")
-    return Path(named) if named else user_cache_path("lamsearch") / "data"
-
-
-def cache_directory() -> Path:
-    """Return where this host's workers share normalised data."""
-    named = os.environ.get("LAMSEARCH_CACHE")
-    return Path(named) if named else user_cache_path("lamsearch")
-
-
-def files_given(given: str | None) -> str | None:
-    """Return where files were asked to live, absolute where it is a directory; None if nowhere."""
-    url = given or os.environ.get(FILES_VARIABLE) or None
-    if url is None or "://" in url or "::" in url:
-        return url
-    return str(Path(url).resolve())
-
-
-def files_default(storage: str) -> str:
-    """Return the directory beside the SQLite file, else in the working directory."""
-    file = sqlite_file(parse_url(storage)) or Path("none")
-    return str((file.parent / DEFAULT_NAME).resolve())
 
 
 def environment(storage: str | None, files: str | None, *, everywhere: bool) -> dict[str, str]:

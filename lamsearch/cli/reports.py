@@ -10,10 +10,8 @@ from pathlib import Path
 
 from lamsearch import report as reporting
 from lamsearch import storage as store
-from lamsearch.artifacts import Files, files_of
-from lamsearch.cli import options
+from lamsearch.api import gathering
 from lamsearch.cli.echo import echo
-from lamsearch.errors import InputError
 from lamsearch.results import StudyRecord
 from lamsearch.storage import Database
 from lamsearch.terminal import print_json, print_text
@@ -23,8 +21,7 @@ def gathered(
     database: Database, name: str, files: str | None
 ) -> tuple[StudyRecord, dict[str, bytes]]:
     """Return all that a study's report is made of: its record, and its models by file name."""
-    record = store.read_study(database, name)
-    return record, _models(database, record, files)
+    return gathering.gathered(database, name, files, say=lambda line: echo(line, err=True))
 
 
 def write_report(
@@ -41,31 +38,3 @@ def write_report(
         print_json(text)
     else:
         print_text(text)
-
-
-def _models(database: Database, record: StudyRecord, files: str | None) -> dict[str, bytes]:
-    """The final's models as far as they are in the study's files, by file name.
-
-    Only complete replicates of a study that is over have one.
-    """
-    stored = store.load(database, record.name)
-    final = record.stages.get("final") if stored.over else None
-    saved = {} if final is None else files_of(final.trials)
-    try:
-        stored = options.present_or_beside(database, stored, files)
-    except InputError as error:
-        if files is not None:
-            raise
-        if saved:
-            echo(f"report: the models are left out: {error}", err=True)
-        return {}
-    found = Files(stored.files, stored.id)
-    models = {
-        name: content
-        for name, one in saved.items()
-        if (content := found.read_model(one.replicate, one.sha256, one.cycle)) is not None
-    }
-    if lack := len(saved) - len(models):
-        what = "1 model is" if lack == 1 else f"{lack} models are"
-        echo(f"report: {what} not in {found.shown}, or not as saved", err=True)
-    return models

@@ -34,7 +34,21 @@ def read(path: Path, groups: str | None = None) -> Contents:
         DataError: Every issue in the file, one per line, as ``file: key: rule, got value``.
     """
     found: Found = []
-    arrays = _arrays(path, found, groups)
+    return contents_of(_arrays(path, found, groups), path, found, groups)
+
+
+def contents_of(
+    arrays: dict[str, npt.NDArray[Any]],
+    path: object,
+    found: Found | None = None,
+    groups: str | None = None,
+) -> Contents:
+    """Check arrays by their keys, as those of an .npz file; ``path`` is what sentences call them.
+
+    Raises:
+        DataError: Every issue in them, ``found`` ones first.
+    """
+    found = [] if found is None else found
     x, labels = _examples(arrays, "X", found), named(arrays.get("y"), "y", found)
     double = x is not None and x.dtype == np.float64
     test_x = _examples(arrays, "X_test", found, double=double)

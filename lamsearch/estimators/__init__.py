@@ -1,5 +1,5 @@
 """The scikit-learn face: estimators that search λ inside `fit`.
 
-Enters: an estimator, examples. Leaves: a fitted estimator that says which λ it chose and how sure
-that is. Refuses to know storages, workers and test sets.
+Enters: examples as scikit-learn's users have them. Leaves: fitted estimators that say which λ they
+chose and how sure that is. Refuses to decide: the search is the one of study files.
 """

@@ -5,13 +5,20 @@ refusal before anything is changed. Refuses to know how an error or a warning is
 """
 
 from lamsearch.planning.attempts import Attempt, once
-from lamsearch.planning.location import FILES_VARIABLE, place_of, present, present_or_beside
+from lamsearch.planning.location import (
+    FILES_VARIABLE,
+    files_default,
+    files_given,
+    place_of,
+    present,
+    present_or_beside,
+)
 from lamsearch.planning.memory import lacking, redrawn
 from lamsearch.planning.plan import Places, Planned, Settings, check_given, plan
 from lamsearch.planning.removal import Removable, check_removable, remove
 
 __all__ = [
     "Attempt", "FILES_VARIABLE", "Places", "Planned", "Removable", "Settings", "check_given",
-    "check_removable", "lacking", "once", "place_of", "plan", "present",
-    "present_or_beside", "redrawn", "remove",
+    "check_removable", "files_default", "files_given", "lacking", "once", "place_of", "plan",
+    "present", "present_or_beside", "redrawn", "remove",
 ]  # fmt: skip

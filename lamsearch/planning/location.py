@@ -15,9 +15,23 @@ from lamsearch.artifacts import DEFAULT_NAME, holds, locate
 from lamsearch.errors import InputError
 from lamsearch.locations import is_local, is_within, local_path
 from lamsearch.redaction import shown
-from lamsearch.storage import Database, PlannedStudy
+from lamsearch.storage import Database, PlannedStudy, parse_url, sqlite_file
 
 FILES_VARIABLE = "LAMSEARCH_FILES"
+
+
+def files_given(given: str | None) -> str | None:
+    """Return where files were asked to live, absolute where it is a directory; None if nowhere."""
+    url = given or os.environ.get(FILES_VARIABLE) or None
+    if url is None or "://" in url or "::" in url:
+        return url
+    return str(Path(url).resolve())
+
+
+def files_default(storage: str) -> str:
+    """Return the directory beside the SQLite file, else in the working directory."""
+    file = sqlite_file(parse_url(storage)) or Path("none")
+    return str((file.parent / DEFAULT_NAME).resolve())
 
 
 def present(

@@ -5,7 +5,7 @@ choice of λ. By validation alone: nothing here can read a test score.
 """
 
 from lamsearch.search.choice import Rule, restated, winner
-from lamsearch.search.driver import SearchRecord, TrainCohort, carry_out
+from lamsearch.search.driver import Mapped, SearchRecord, TrainCohort, carry_out
 from lamsearch.search.expected import expected, expected_updates
 from lamsearch.search.finalists import extension, finalists, proposals, spacing
 from lamsearch.search.narrowing import Batch, further, narrow, searched
@@ -36,6 +36,7 @@ __all__ = [
     "Choose",
     "CohortPlan",
     "Done",
+    "Mapped",
     "Plan",
     "Rule",
     "SearchRecord",

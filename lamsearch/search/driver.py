@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
 from lamsearch.results import Selected, StageName, StageRecord, Trained, TrialRecord
 from lamsearch.search.plan import CohortPlan
@@ -18,6 +20,15 @@ from lamsearch.study import Study
 
 # What became of a cohort's trials, in their order.
 TrainCohort = Callable[[StageName, CohortPlan], Sequence[Trained]]
+
+
+class Mapped(Protocol):
+    """Calls a function on each of many cohorts, as `map` does: in this process or in others."""
+
+    def __call__(
+        self, function: Callable[[CohortPlan], Sequence[Trained]], cohorts: Sequence[CohortPlan], /
+    ) -> Iterable[Sequence[Trained]]:
+        """Return what the function returns, in the order of the cohorts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,7 @@ def carry_out(
     *,
     examples: Mapping[StageName, int],
     splitting: Collection[str] = (),
+    mapped: Mapped = map,
 ) -> SearchRecord:
     """Search, and train the final where the study has one; nothing is tested.
 
@@ -42,6 +54,7 @@ def carry_out(
         train: trains the trials of a cohort and says what became of them, in their order.
         examples: by stage how many validation examples there are.
         splitting: what is searched and cannot be trained in one cohort.
+        mapped: has the cohorts of a step trained: one after another, unless told otherwise.
 
     Raises:
         WorkFailedError: Too little ended well to go on with.
@@ -51,7 +64,7 @@ def carry_out(
     while True:
         step = next_step(study, standing)
         if isinstance(step, Plan):
-            standing = _trained(standing, step, train)
+            standing = _trained(standing, step, train, mapped)
         elif isinstance(step, Choose):
             standing = replace(standing, selected=step.selected)
         else:
@@ -59,10 +72,15 @@ def carry_out(
             return SearchRecord(stages=standing.stages, selected=standing.selected)
 
 
-def _trained(standing: Standing, step: Plan, train: TrainCohort) -> Standing:
+def _trained(standing: Standing, step: Plan, train: TrainCohort, mapped: Mapped) -> Standing:
     """The standing once a step's trials are trained."""
     stage, before = step.trials.stage, standing.stages.get(step.trials.stage)
-    trials = [record for cohort in step.trials.cohorts for record in _records(stage, cohort, train)]
+    cohorts = step.trials.cohorts
+    if any(one.point is None for cohort in cohorts for one in cohort.trials):
+        raise ValueError(f"{stage}: sampler: must not be adaptive where a search is kept in memory")
+    outcomes = mapped(partial(train, stage), cohorts)
+    pairs = zip(cohorts, outcomes, strict=True)
+    trials = [record for cohort, trained in pairs for record in _records(cohort, trained)]
     record = StageRecord(
         name=stage,
         bounds=_wider(before, step.trials.bounds),
@@ -77,10 +95,8 @@ def _trained(standing: Standing, step: Plan, train: TrainCohort) -> Standing:
     )
 
 
-def _records(stage: StageName, cohort: CohortPlan, train: TrainCohort) -> Iterable[TrialRecord]:
-    if any(one.point is None for one in cohort.trials):
-        raise ValueError(f"{stage}: sampler: must not be adaptive where a search is kept in memory")
-    for planned, trained in zip(cohort.trials, train(stage, cohort), strict=True):
+def _records(cohort: CohortPlan, outcomes: Sequence[Trained]) -> Iterable[TrialRecord]:
+    for planned, trained in zip(cohort.trials, outcomes, strict=True):
         yield TrialRecord(
             candidate=planned.candidate,
             replicate=planned.replicate,

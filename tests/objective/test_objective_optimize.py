@@ -183,3 +183,30 @@ def test_an_objective_of_several_parameters_suggests_each_on_its_own_scale(
     wide = [trial.value for trial in study.trials if trial.params["hidden"] == 32]
     narrow = [trial.value for trial in study.trials if trial.params["hidden"] == 4]
     assert np.mean(wide) > np.mean(narrow)
+
+
+def test_a_study_that_minimises_is_refused(small_study: MakeStudy) -> None:
+    """An Optuna study that would end at the worst λ is refused at the first call."""
+    objective = lamsearch.Objective(small_study())
+    minimising = optuna.create_study(direction="minimize")
+    with pytest.raises(InputError, match=r"must maximise .*got minimize"):
+        minimising.optimize(objective, n_trials=2)
+    assert len(minimising.trials) == 1
+    both = optuna.create_study(directions=["maximize", "maximize"])
+    with pytest.raises(InputError, match="got maximize, maximize"):
+        both.optimize(objective, n_trials=1)
+
+
+def test_data_are_where_the_environment_says(
+    small_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without data_dir an objective reads LAMSEARCH_DATA, as the command line does."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)).astype(np.float32), np.arange(60) % 2
+    np.savez(tmp_path / "own.npz", X=X, y=y)
+    document = {"source": "own.npz", "train": 30, "validation": 20, "test": 10}
+    study = small_study(data=document, final=None)
+    with pytest.raises(DataError, match="there is none"):
+        lamsearch.Objective(study)
+    monkeypatch.setenv("LAMSEARCH_DATA", str(tmp_path))
+    assert lamsearch.Objective(study).study == study

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from storage_stub import Window, claimed, finish, planned
 
-from lamsearch import search
 from lamsearch.search import Step
 from lamsearch.storage import Database, Leases, advance, create, delete, load, transition
 from lamsearch.study import Study
+
+search = import_module("lamsearch.search")  # `lamsearch.search` itself is a function
 
 Build = Callable[..., Study]
 Open = Callable[[str], Database]

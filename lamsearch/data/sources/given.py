@@ -7,14 +7,16 @@ in the process that first holds some.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from lamsearch.data.images import Contents
 from lamsearch.data.source import Source, SourceInfo
-from lamsearch.errors import DataError
-from lamsearch.study import SOURCES, Data
+from lamsearch.errors import DataError, Issue
+from lamsearch.study import SOURCES, Assigned, Data
 
 _held: dict[str, Contents] = {}
 
@@ -36,6 +38,22 @@ class GivenData(Data):
     """[data] of examples held in memory."""
 
     key: str = Field(description="what hold() returned for them")
+    all: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="train on all of so many; the first of them is validated on, for form"
+    )
+
+    @property
+    def assigned(self) -> Assigned | None:
+        """All examples to train on, where nothing is selected any more."""
+        if self.all is None:
+            return None
+        rows = range(self.all)
+        return Assigned(key="all", train=(rows,), validation=(rows[:1],), pool=self.all)
+
+    def split_issues(self) -> Iterator[Issue]:
+        """Check that sizes are there, unless all examples are trained on."""
+        if self.all is None:
+            yield from super().split_issues()
 
 
 class Given(Source):
@@ -44,6 +62,7 @@ class Given(Source):
     name = "given"
     description = "examples that a Python program holds in memory"
     table = GivenData
+    quantities = True
 
     def files(self, data: Data, directory: Path, origin: Path | None) -> list[Path]:
         """Return none."""
@@ -60,6 +79,10 @@ class Given(Source):
             rule = "data.key: must be of examples that this very process holds"
             raise DataError(f"{rule}, got {key[:12]!r}…")
         return _held[key]
+
+    def read_quantities(self, data: Data, directory: Path, origin: Path | None) -> Contents:
+        """Return the examples of the key, whose targets are quantities."""
+        return self.read(data, directory, origin)
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return no line: nobody can ask for them by name."""
