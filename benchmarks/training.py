@@ -32,7 +32,7 @@ from benchmarks.common import (
     verdict,
 )
 from benchmarks.fleet import Contender, Fleet, Setup
-from lamsearch.trainers.network.batches import Batches
+from lamsearch.trainers.mini_batches import Batches
 from lamsearch.trainers.network.passes import Pass
 from lamsearch.trainers.network.weights import initialise
 

@@ -18,9 +18,11 @@ import numpy.typing as npt
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from lamsearch.metrics import Task
 from lamsearch.results import Activation, Model, TrialRecord, TrialState
 
 _USUAL: Activation = "relu"
+_USUAL_TASK: Task = "classification"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
     """Return a model as safetensors bytes; values of the metadata are written as text or JSON.
 
     All is float32, but for ``mean`` and ``std`` of features that float32 cannot centre. The
-    metadata name the ``activation`` where it is not relu.
+    metadata name the ``activation`` where it is not relu, and the ``task`` where it is regression.
     """
     arrays = model.arrays()
     with np.errstate(over="ignore"):  # moments that overflow are not equal
@@ -70,7 +72,11 @@ def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
     for name in ("mean", "std"):
         if not np.array_equal(tensors[name], exact := arrays[name]):
             tensors[name] = np.ascontiguousarray(exact, np.float64)
-    unusual = {} if model.activation == _USUAL else {"activation": model.activation}
+    unusual: dict[str, object] = {}
+    if model.activation != _USUAL:
+        unusual["activation"] = model.activation
+    if model.task != _USUAL_TASK:
+        unusual["task"] = model.task
     text = {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in {**metadata, **unusual}.items()
@@ -100,7 +106,15 @@ def model_from(content: bytes) -> Model:
         raise ValueError(f"a model must hold {sorted(names)}, got {sorted(tensors)}")
     for name, array in tensors.items():
         _check(name, array, _shape(name, tensors))
-    return Model.of(tensors, _activation(content))
+    found = metadata_of(content)
+    model = Model.of(
+        tensors,
+        _named(found, "activation", get_args(Activation), _USUAL),
+        _named(found, "task", get_args(Task), _USUAL_TASK),
+    )
+    if model.task == "regression" and model.outputs != 1:
+        raise ValueError(f"a model's output must be 1 value of a quantity, got {model.outputs}")
+    return model
 
 
 def metadata_of(content: bytes) -> dict[str, str]:
@@ -131,11 +145,9 @@ def _check(name: str, array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
         raise ValueError(f"a model's {name} must be finite")
 
 
-def _activation(content: bytes) -> Activation:
-    """What stands between the layers, by the metadata in the file's header."""
-    named = metadata_of(content).get("activation", _USUAL)
-    known: tuple[Activation, ...] = get_args(Activation)
-    for activation in known:
-        if named == activation:
-            return activation
-    raise ValueError(f"a model's activation must be one of {', '.join(known)}, got {named!r}")
+def _named(found: Mapping[str, Any], key: str, known: tuple[Any, ...], usual: Any) -> Any:
+    """What the metadata name under a key, which must be known; the usual where they do not."""
+    named = found.get(key, usual)
+    if named not in known:
+        raise ValueError(f"a model's {key} must be one of {', '.join(known)}, got {named!r}")
+    return named

@@ -17,6 +17,7 @@ from lamsearch.cli.echo import echo
 from lamsearch.data import TrainingData
 from lamsearch.errors import FilesError, InputError
 from lamsearch.local_files import write_whole
+from lamsearch.metrics import ACCURACY
 from lamsearch.report import check_output
 from lamsearch.results import FloatArray, RateRamp, RateRange
 from lamsearch.space import SPACE
@@ -149,7 +150,7 @@ def _measured(
         "to": high,
         "epochs": length,
         "replicates": replicates,
-        "untrained": {"loss": ramp.untrained_loss, "accuracy": ramp.untrained_score},
+        "untrained": {"loss": ramp.untrained_loss, **_scored(ramp, "", ramp.untrained_score)},
         "points": _points(ramp),
         "suggested": {
             "eta_min": suggested.eta_min,
@@ -169,10 +170,16 @@ def _points(ramp: RateRamp) -> list[dict[str, Any]]:
             "learning_rate": float(ramp.learning_rate[place]),
             "training_loss": _plain(ramp.training_loss[:, place]),
             "validation_loss": _plain(ramp.validation_loss[:, place]),
-            "validation_accuracy": _plain(ramp.validation_score[:, place]),
+            **_scored(ramp, "validation_", _plain(ramp.validation_score[:, place])),
         }
         for place in range(len(ramp.updates))
     ]
+
+
+def _scored(ramp: RateRamp, split: str, score: object) -> dict[str, object]:
+    """A score under the name of its metric; accuracy is null where there are no classes."""
+    found: dict[str, object] = {f"{split}{ACCURACY.name}": None}
+    return {**found, f"{split}{ramp.metric.name}": score}
 
 
 def _plain(values: FloatArray) -> list[float | None]:
@@ -209,7 +216,14 @@ def _show(document: dict[str, Any], ramp: RateRamp, suggested: RateRange) -> Non
     count = max(1, int(np.isfinite(ramp.training_loss).all(axis=0).sum()))  # while all train
     every = -(-count // _ROWS)
     rows = [_row(ramp, place) for place in range(every - 1, count, every)]
-    header = ["rate", "updates", "training loss", "validation loss", "accuracy %", "sd"]
+    header = [
+        "rate",
+        "updates",
+        "training loss",
+        "validation loss",
+        f"{ramp.metric.title}{ramp.metric.unit}",
+        "sd",
+    ]
     title = (
         f"{document['study']}: {_count(document['replicates'], 'model')},"
         f" log10 λ {document['log10_lambda']:g}, mini-batches of {document['batch_size']},"
@@ -226,13 +240,14 @@ def _count(number: int, word: str) -> str:
 
 
 def _row(ramp: RateRamp, place: int) -> list[str]:
-    accuracy = 100 * ramp.validation_score[:, place]
-    spread = float(np.std(accuracy, ddof=1)) if len(accuracy) > 1 else math.nan
+    metric = ramp.metric
+    score = metric.number(1.0) * ramp.validation_score[:, place]
+    spread = float(np.std(score, ddof=1)) if len(score) > 1 else math.nan
     cells = [
         (float(ramp.training_loss[:, place].mean()), ".4g"),
         (float(ramp.validation_loss[:, place].mean()), ".4g"),
-        (float(accuracy.mean()), ".2f"),
-        (spread, ".2f"),
+        (float(score.mean()), f".{metric.digits}f"),
+        (spread, f".{metric.digits}f"),
     ]
     rate, updates = f"{ramp.learning_rate[place]:.4g}", str(ramp.updates[place])
     return [rate, updates, *(f"{x:{form}}" if math.isfinite(x) else "–" for x, form in cells)]

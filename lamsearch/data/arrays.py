@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.data.images import Contents, Groups, LabelledImages, Raw
+from lamsearch.data.images import Contents, Groups, LabelledImages, Raw, Targets
 from lamsearch.data.labels import Named, encoded, named
 from lamsearch.data.moments import LARGEST, needs_float64
+from lamsearch.data.quantities import quantities
 from lamsearch.errors import DataError, Issue
+from lamsearch.metrics import Task
 from lamsearch.study import ImageShape
 
 KEYS = ("X", "y", "X_test", "y_test")
@@ -37,11 +39,23 @@ def read(path: Path, groups: str | None = None) -> Contents:
     return contents_of(_arrays(path, found, groups), path, found, groups)
 
 
+def read_quantities(path: Path, groups: str | None = None) -> Contents:
+    """Read and check an .npz file whose targets are quantities, as `read` does.
+
+    Raises:
+        DataError: As of `read`.
+    """
+    found: Found = []
+    return contents_of(_arrays(path, found, groups), path, found, groups, task="regression")
+
+
 def contents_of(
     arrays: dict[str, npt.NDArray[Any]],
     path: object,
     found: Found | None = None,
     groups: str | None = None,
+    *,
+    task: Task = "classification",
 ) -> Contents:
     """Check arrays by their keys, as those of an .npz file; ``path`` is what sentences call them.
 
@@ -49,24 +63,21 @@ def contents_of(
         DataError: Every issue in them, ``found`` ones first.
     """
     found = [] if found is None else found
-    x, labels = _examples(arrays, "X", found), named(arrays.get("y"), "y", found)
+    x = _examples(arrays, "X", found)
     double = x is not None and x.dtype == np.float64
     test_x = _examples(arrays, "X_test", found, double=double)
     _agreement(arrays, found)
     numbers = None if groups is None else _groups(arrays, groups, found)
-    test_y = None
-    if labels is not None:
-        test_y = encoded(arrays.get("y_test"), "y_test", labels, found)
-    if found or x is None or labels is None:
-        lines = (Issue(where=f"{path}: {m.where}", rule=m.rule, value=m.value) for m in found)
-        raise DataError("\n".join(str(line) for line in lines))
+    y, test_y, labels = _targets(arrays, task, found)
+    if found or x is None or y is None:
+        raise _error(path, found)
     test = None
     if test_x is not None and test_y is not None:
         test = LabelledImages(x=test_x, y=test_y)
     return Contents(
         name=str(path),
-        classes=labels.classes,
-        pool=LabelledImages(x=x, y=labels.y),
+        classes=() if labels is None else labels.classes,
+        pool=LabelledImages(x=x, y=y),
         test=test,
         notes=_notes(arrays, labels),
         image=ImageShape.of(arrays["X"].shape[1:]),
@@ -74,8 +85,26 @@ def contents_of(
     )
 
 
-def _notes(arrays: dict[str, npt.NDArray[Any]], labels: Named) -> tuple[str, ...]:
-    notes = [] if labels.note is None else [labels.note]
+def _targets(
+    arrays: dict[str, npt.NDArray[Any]], task: Task, found: Found
+) -> tuple[Targets | None, Targets | None, Named | None]:
+    """The targets of the pool and of the test set, and where they are classes, these."""
+    if task == "regression":
+        y, test_y = (quantities(arrays.get(key), key, found) for key in ("y", "y_test"))
+        return y, test_y, None
+    labels = named(arrays.get("y"), "y", found)
+    if labels is None:
+        return None, None, None
+    return labels.y, encoded(arrays.get("y_test"), "y_test", labels, found), labels
+
+
+def _error(path: object, found: Found) -> DataError:
+    lines = (Issue(where=f"{path}: {m.where}", rule=m.rule, value=m.value) for m in found)
+    return DataError("\n".join(str(line) for line in lines))
+
+
+def _notes(arrays: dict[str, npt.NDArray[Any]], labels: Named | None = None) -> tuple[str, ...]:
+    notes = [] if labels is None or labels.note is None else [labels.note]
     if arrays["X"].dtype == np.int8 and (arrays["X"] < 0).any():
         notes.append(
             "X is int8 with negative values: they are right only where pixels were shifted to "

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from lamsearch.data.baselines import baselines_of
 from lamsearch.data.cuts import cut_test_images, orders
-from lamsearch.data.images import Contents, LabelledImages, Labels, Raw
+from lamsearch.data.images import Contents, LabelledImages, Labels, Raw, Targets
 from lamsearch.data.moments import Order, chunks, moments
 from lamsearch.errors import DataError
 from lamsearch.results import DataFacts, StageName
@@ -60,23 +60,22 @@ def looked(study: Study, contents: Contents) -> DataFacts:
     if study.final is None:
         test = test.taken(np.arange(0))  # nobody will open it
     parts = _parts(study, pool)
-    _check_trained(contents.classes, pool.y, parts, stratified=study.data.stratified)
+    if contents.classes:
+        _check_trained(contents.classes, pool.y, parts, stratified=study.data.stratified)
     _check_room(parts, pool.x, test)
     splits = [(part.stages, part.train, part.validation) for part in parts]
     always = baselines_of(study, pool.y, len(contents.classes), splits)
     last = next(part for part in parts if study.stages[-1] in part.stages)
-    most = int(np.bincount(pool.y[last.train]).argmax())
     lines = [
         *contents.notes,
         *_grouped(pool, parts),
-        *_classes(contents.classes, pool.y, parts),
-        *_shares(contents.classes, pool.y, parts[0]),
-        *_repeats(pool, test, parts),
+        *(_class_lines(contents.classes, pool.y, parts) if contents.classes else ()),
+        *_repeats(pool, test, parts, classes=bool(contents.classes)),
         *_constants(pool.x),
         *_beyond(study, pool.x, last, contents.image),
     ]
     return DataFacts(
-        majority=contents.classes[most],
+        majority=_majority(contents.classes, pool.y, last),
         baseline={str(stage): score for stage, score in always.scores.items()},
         constants=always.constants,
         per_example=always.per_example,
@@ -103,6 +102,16 @@ def _parts(study: Study, pool: LabelledImages) -> list[_Part]:
                 found[key] = _Part(stages=[], replicate=whose, train=train, validation=validation)
             found[key].stages.append(stage)
     return list(found.values())
+
+
+def _majority(names: Sequence[str], y: Targets, part: _Part) -> str:
+    """The most frequent class in training; of quantities there is none."""
+    return names[int(np.bincount(y[part.train]).argmax())] if names else ""
+
+
+def _class_lines(names: Sequence[str], y: Labels, parts: Sequence[_Part]) -> Iterator[str]:
+    yield from _classes(names, y, parts)
+    yield from _shares(names, y, parts[0])
 
 
 def _baseline(y: Labels, part: _Part) -> float:
@@ -184,24 +193,27 @@ def _shares(names: Sequence[str], y: Labels, part: _Part) -> Iterator[str]:
         )
 
 
-def _repeats(pool: LabelledImages, test: LabelledImages, parts: Sequence[_Part]) -> Iterator[str]:
+def _repeats(
+    pool: LabelledImages, test: LabelledImages, parts: Sequence[_Part], *, classes: bool
+) -> Iterator[str]:
     """Examples that stand on both sides of a split, or under two labels."""
+    score = "accuracy" if classes else "score"
     rows = hashes(pool.x)
     for part in parts:
         both = np.isin(rows[part.validation], rows[part.train]).sum()
         if both > _SHARE * len(part.validation):
             yield (
                 f"{both} of the {len(part.validation)} validation examples of {part.name} are "
-                "training examples too: their accuracy also counts what was memorised"
+                f"training examples too: their {score} also counts what was memorised"
             )
             break  # the splits of one pool overlap alike
     both = np.isin(hashes(test.x), rows).sum() if len(test) else 0
     if both > _SHARE * len(test):
         yield (
             f"{both} of the {len(test)} test examples are training or validation examples too: "
-            "the test accuracy also counts what was memorised"
+            f"the test {score} also counts what was memorised"
         )
-    torn = _torn(rows, pool.y)
+    torn = _torn(rows, pool.y) if classes else 0
     if torn > _SHARE * len(pool):
         yield f"{torn} of the {len(pool)} examples equal another one of a different class"
 

@@ -23,11 +23,12 @@ Float32 = npt.NDArray[np.float32]
 Moments = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 Groups = npt.NDArray[np.int64]
+Targets = npt.NDArray[Any]  # labels, int64, or quantities, float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledImages:
-    """Raw images x (n, features) and their labels y (n,), int64.
+    """Raw images x (n, features) and their targets y (n,): labels, int64, or quantities, float64.
 
     x is uint8 or float32, or float64 where float32 would lose what varies in them. NaN is a value
     that is missing, which only a table has, where its study says what is done about that.
@@ -35,7 +36,7 @@ class LabelledImages:
     """
 
     x: Raw = field(repr=False)
-    y: Labels = field(repr=False)
+    y: Targets = field(repr=False)
     groups: Groups | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -56,6 +57,7 @@ class LabelledImages:
 class Contents:
     """All that one source holds; ``test`` is None where it has no test set of its own.
 
+    Where targets are quantities there are no ``classes``, and y is float64 in its own unit.
     ``image`` says how the features of an example make an image, None where they make none.
     ``groups`` (examples of the pool,) has a number for each group where the study names some.
     ``columns`` are the columns of a table that the features come from, none where it is no table.

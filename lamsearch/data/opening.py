@@ -24,7 +24,8 @@ def open_test(
     fingerprint: str,
     origin: Path | None = None,
 ) -> LabelledImages:
-    """Return the raw test images of ``study``: x uint8 or float32 (n, features), y int64 (n,).
+    """Return the raw test images of ``study``: x uint8 or float32 (n, features), y (n,)
+    as `LabelledImages` has it.
 
     ``fingerprint`` is that of the data the study was trained on; ``directory`` and ``origin`` are
     as for `load`. Normalise with `normalise` and the moments of the training split.
@@ -36,7 +37,7 @@ def open_test(
     if opening.study != study.name:
         rule = f"the opening must be recorded for study {study.name}"
         raise DataError(f"test set: {rule}, got {opening.study!r}")
-    contents = read(study.data, directory, origin)
+    contents = read(study.data, directory, origin, study.task)
     found = contents.fingerprint()
     if found != fingerprint:
         rule = f"must be the data that the study was planned with (fingerprint {fingerprint})"

@@ -17,13 +17,14 @@ from lamsearch.data.cuts import orders
 from lamsearch.data.images import (
     Float32,
     LabelledImages,
-    Labels,
     Moments,
     Raw,
+    Targets,
     mirrored,
 )
 from lamsearch.data.moments import UNSEEN, Order, chunks, moments
 from lamsearch.data.projection import FITTED_ON, principal_components, project
+from lamsearch.data.quantities import standardised, target_moments
 from lamsearch.errors import DataError
 from lamsearch.results import Column, StageName
 from lamsearch.study import ImageShape, Study
@@ -31,7 +32,10 @@ from lamsearch.study import ImageShape, Study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Splits:
-    """One stage's images, read-only: x (n, features) float32, normalised; y (n,) int64.
+    """One stage's images, read-only: x (n, features) float32, normalised; y (n,) int64 labels.
+
+    Targets that are quantities are float32, standardised: ``target_mean`` and ``target_std`` are
+    those of the training split in the target's own unit, 1 where that is one number.
 
     ``mean`` and ``std`` (features) are the training split's, in the units of raw images (uint8 /
     255), float64 where these are, else float32; a feature that is constant in the training split
@@ -50,15 +54,17 @@ class Splits:
     """
 
     train_x: Float32 = field(repr=False)
-    train_y: Labels = field(repr=False)
+    train_y: Targets = field(repr=False)
     validation_x: Float32 = field(repr=False)
-    validation_y: Labels = field(repr=False)
+    validation_y: Targets = field(repr=False)
     mean: Moments = field(repr=False)
     std: Moments = field(repr=False)
     projection: Float32 | None = field(repr=False, default=None)
     image: ImageShape | None = None
     mirrored_x: Float32 | None = field(repr=False, default=None)
     unprojected_x: Float32 | None = field(repr=False, default=None)
+    target_mean: float = 0.0
+    target_std: float = 1.0
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -69,6 +75,10 @@ class Splits:
         """Return raw images (n, features) as the models of this split see them."""
         x = normalise(raw, self.mean, self.std)
         return x if self.projection is None else project(x, self.projection)
+
+    def enter_targets(self, y: Targets) -> Targets:
+        """Return targets (n,) as the models of this split see them: quantities standardised."""
+        return y if y.dtype == np.int64 else standardised(y, self.target_mean, self.target_std)
 
 
 def kept_to_vary(study: Study, stage: StageName) -> Literal["mirrored_x", "unprojected_x"] | None:
@@ -101,6 +111,9 @@ def split(
     train, validation = orders(study, stage, pool.y, study.order_of(stage, replicate), pool.groups)
     mean, std = moments(pool.x, train)
     std[_are_categories(columns, len(std)) & (mean == 0)] = UNSEEN
+    target_mean, target_std = 0.0, 1.0
+    if pool.y.dtype == np.float64:
+        target_mean, target_std = target_moments(pool.y, train)
     projection = None
     components = study.settings_of(stage).components
     if components is not None:
@@ -114,13 +127,15 @@ def split(
         further[kept] = _normalised(pool.x, train, mean, std)
     return Splits(
         train_x=_normalised(pool.x, train, mean, std, projection),
-        train_y=pool.y[train],
+        train_y=_targets(pool.y, train, target_mean, target_std),
         validation_x=_normalised(pool.x, validation, mean, std, projection),
-        validation_y=pool.y[validation],
+        validation_y=_targets(pool.y, validation, target_mean, target_std),
         mean=mean,
         std=std,
         projection=projection,
         image=image,
+        target_mean=target_mean,
+        target_std=target_std,
         **further,
     )
 
@@ -155,6 +170,11 @@ def _leading(x: Raw, train: Order, mean: Moments, std: Moments, components: int)
         rule = f"must be at most the {x.shape[1]} features of an image"
         raise DataError(f"data.components: {rule}, got {components}")
     return _normalised(x, train[:FITTED_ON], mean, std)
+
+
+def _targets(y: Targets, order: Order, mean: float, std: float) -> Targets:
+    """Labels as they are; quantities standardised."""
+    return y[order] if y.dtype == np.int64 else standardised(y[order], mean, std)
 
 
 def _normalised(

@@ -7,16 +7,17 @@ test image: the type has no way to them (rule 1).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lamsearch.data import split_arrays
 from lamsearch.data.cache import Arrays, Cache
 from lamsearch.data.cuts import count_test_images
 from lamsearch.data.facts import looked, parted
-from lamsearch.data.images import Contents, LabelledImages
+from lamsearch.data.images import Contents, LabelledImages, Targets
 from lamsearch.data.outline import is_outline, outline
 from lamsearch.data.projection import fitted_by
 from lamsearch.data.remembered import are_seen, remembered
@@ -44,7 +45,7 @@ class _Pool:
     def read(self) -> LabelledImages:
         if self.examples is not None:
             return self.examples
-        contents = read(self.study.data, self.directory, self.origin)
+        contents = read(self.study.data, self.directory, self.origin, self.study.task)
         if contents.fingerprint() != self.fingerprint:
             raise DataError(f"{contents.name}: must not change while a study uses it")
         return parted(self.study, contents)[0]
@@ -104,10 +105,10 @@ class TrainingData:
             return self._split(stage, replicate)
         arrays = self.cache.arrays(
             key,
-            lambda: _arrays(self._split(stage, replicate)),
+            lambda: split_arrays.arrays_of(self._split(stage, replicate)),
             lambda found: self._are_of(stage, found),
         )
-        return Splits(**arrays, image=self.image)
+        return split_arrays.splits_of(arrays, self.image)
 
     def _split(self, stage: StageName, replicate: int) -> Splits:
         return split(
@@ -121,6 +122,8 @@ class TrainingData:
         shapes = {"train_y": (-1,), "validation_y": (-1,), "train_x": (-1, width),
                   "validation_x": (-1, width), "mean": (self.features,),
                   "std": (self.features,)}  # fmt: skip
+        if not self.classes:
+            shapes[split_arrays.TARGET] = (2,)
         if components is not None:
             shapes["projection"] = (self.features, components)
         if (further := kept_to_vary(self.study, stage)) is not None:
@@ -132,18 +135,22 @@ class TrainingData:
             shapes |= {f"{part}_x": (count or 0, width), f"{part}_y": (count or 0,)}
         if further is not None:
             shapes[further] = (shapes["train_x"][0], shapes[further][1])
-        labels = [arrays[name] for name in ("train_y", "validation_y")]
         return (
             all(arrays[name].shape == shape for name, shape in shapes.items())
-            and all(arrays[name].dtype in _types(name) for name in shapes)
-            and all(y.min(initial=0) >= 0 for y in labels)
-            and all(y.max(initial=0) < len(self.classes) for y in labels)
+            and all(arrays[name].dtype in split_arrays.types(name, self.classes) for name in shapes)
+            and all(self._are_targets(arrays[name]) for name in ("train_y", "validation_y"))
         )
 
     def _sizes(self, stage: StageName) -> tuple[int | None, int | None]:
         """The sizes of a stage's splits; None where they differ between replicates."""
         varied = self.study.data.groups is not None and self.study.settings_of(stage).resplit
         return (None, None) if varied else self.study.split_of(stage)
+
+    def _are_targets(self, y: Targets) -> bool:
+        """Whether all are of the classes; of quantities, whether they are finite."""
+        if not self.classes:
+            return bool(np.isfinite(y).all())
+        return bool(y.min(initial=0) >= 0 and y.max(initial=0) < len(self.classes))
 
     def _key(self, stage: StageName, replicate: int) -> list[object]:
         """All that a split follows from; the arithmetic of a projection is the BLAS kernel's."""
@@ -189,10 +196,10 @@ def load(
 
     def contents() -> Contents:
         if not loaded:
-            loaded.append(read(study.data, directory, origin))
+            loaded.append(read(study.data, directory, origin, study.task))
         return loaded[0]
 
-    own = _own_keys(study.data)
+    own = _own_keys(study)
     facts = remembered(shared, places, own, lambda: outline(contents()), is_outline)
     image = None if facts["image"] is None else ImageShape(**facts["image"])
     study.check_image(image)
@@ -259,28 +266,15 @@ def _about(study: Study) -> list[object]:
     return [_WORDING, study.seed, data, study.pool_size, splits, augment, study.metric]
 
 
-def _own_keys(data: Data) -> dict[str, Any] | None:
-    """The keys by which the same files are other examples; None without any."""
+def _own_keys(study: Study) -> dict[str, Any] | None:
+    """That by which the same files are other examples; None without any of it."""
+    data, task = study.data, study.task
     own = type(data).model_fields.keys() - Data.model_fields.keys() - {"path"} | {"groups"}
-    return {
-        key: one
-        for key, one in data.model_dump(mode="json", exclude_none=True).items()
-        if key in own
-    } or None
+    given = data.model_dump(mode="json", exclude_none=True)
+    found = {key: one for key, one in given.items() if key in own}
+    return found | ({} if task == "classification" else {"task": task}) or None
 
 
 def _redrawn(study: Study, stage: StageName) -> list[object]:
     """Whose splits a stage's are, where they are not the study's own."""
     return [one for one in study.orders_of(stage) if one is not None]
-
-
-def _types(name: str) -> tuple[type[np.generic], ...]:
-    """The types that an array of a split can have."""
-    if name.endswith("_y"):
-        return (np.int64,)
-    return (np.float32, np.float64) if name in ("mean", "std") else (np.float32,)
-
-
-def _arrays(made: Splits) -> dict[str, Any]:
-    found = {one.name: getattr(made, one.name) for one in fields(Splits)}
-    return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}

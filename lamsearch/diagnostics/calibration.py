@@ -12,7 +12,9 @@ from time import perf_counter
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lamsearch.results import FloatArray, IntArray
+from lamsearch.metrics import ACCURACY
+from lamsearch.metrics.mse import MSE
+from lamsearch.results import FloatArray, TargetArray
 from lamsearch.study import Network, OptimiserName, Training
 from lamsearch.trainers.network import NetworkTrainer
 
@@ -27,12 +29,14 @@ class _RandomSplits:
     """Examples of noise; the validation split is never measured."""
 
     train_x: FloatArray
-    train_y: IntArray
+    train_y: TargetArray
     validation_x: FloatArray
-    validation_y: IntArray
+    validation_y: TargetArray
     mean: FloatArray
     std: FloatArray
     projection: None = None
+    target_mean: float = 0.0
+    target_std: float = 1.0
 
 
 def calibrate(
@@ -47,9 +51,9 @@ def calibrate(
 ) -> float:
     """Return the mean seconds per update of ``cohort`` models, with one BLAS thread, in float32.
 
-    ``network`` is one's settings, or a number of hidden units. Updates are counted for about
-    ``seconds``, at least one of them, after a short warm-up; the evaluations at sampling points are
-    not in it.
+    ``network`` is one's settings, or a number of hidden units; ``classes`` are 0 where a quantity
+    is predicted. Updates are counted for about ``seconds``, at least one of them, after a short
+    warm-up; the evaluations at sampling points are not in it.
     """
     training = Training(
         batch_size=batch_size, step_size=10**9, eta_min=1e-5, eta_max=1e-5, sample_every="cycle",
@@ -60,7 +64,13 @@ def calibrate(
     network = Network(hidden=network) if isinstance(network, int) else network
     with threadpool_limits(limits=1, user_api="blas"):
         trainer = NetworkTrainer(
-            splits, training, lambdas, network=network, classes=classes, seed=(0, 0, 0)
+            splits,
+            training,
+            lambdas,
+            network=network,
+            classes=classes,
+            seed=(0, 0, 0),
+            metric=ACCURACY if classes else MSE,
         )
         updates = trainer.run()
         for _ in range(_WARM_UP):
@@ -75,12 +85,14 @@ def calibrate(
 def _random_splits(features: int, classes: int, rows: int) -> _RandomSplits:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((rows, features), dtype=np.float32)
-    labels = rng.integers(classes, size=rows)
+    targets: TargetArray = (
+        rng.integers(classes, size=rows) if classes else rng.standard_normal(rows, np.float32)
+    )
     return _RandomSplits(
         train_x=x,
-        train_y=labels,
+        train_y=targets,
         validation_x=x[:1],
-        validation_y=labels[:1],
+        validation_y=targets[:1],
         mean=np.zeros(features, np.float32),
         std=np.ones(features, np.float32),
     )

@@ -19,15 +19,17 @@ from lamsearch.diagnostics import oracles
 from lamsearch.diagnostics.comparisons import KINDS, Comparison, Report, order
 from lamsearch.diagnostics.oracles import Arrays, central_differences, complex_step
 from lamsearch.errors import LamsearchError
-from lamsearch.results import FloatArray, IntArray
+from lamsearch.metrics import Task
+from lamsearch.results import FloatArray, TargetArray
 from lamsearch.study import Network, Training
 from lamsearch.trainers.network import Gradients, Weights, gradients
 from lamsearch.trainers.network.dropout import Dropout, masks_of
+from lamsearch.trainers.network.losses import SQUARED_ERROR
 from lamsearch.trainers.network.rules import SGD, Rule, rule_of
 
 _WIDEST = (10, 8, 6)  # hidden units of a reduced network's layers; further ones have the last
 
-# weights, x (B, F), labels (B,), λ (K,) → gradients; where asked also rule and dropout, by name
+# weights, x (B, F), targets (B,), λ (K,) → gradients; where asked rule, dropout, loss by name
 Gradient = Callable[..., Gradients]
 
 
@@ -49,16 +51,16 @@ def check(
     running scales of their own; each model is checked within the stack and alone.
 
     Args:
-        gradient: weights, x (B, F), labels (B,), λ (K,) → gradients of the K models' costs.
+        gradient: weights, x (B, F), targets (B,), λ (K,) → gradients of the K models' costs.
         features: F of the reduced problem.
         hidden: hidden units of each layer of each model.
-        classes: classes.
+        classes: classes; 0 where a quantity is predicted.
         network: what stands between the layers; the models' rates of dropout differ up to its own.
         rule: the optimiser's, whose gradients are compared; decay apart from the cost is not in
             them.
         lambdas: the λ of each model of the stack.
         batch_sizes: the examples of each mini-batch.
-        seeds: of weights, examples and labels.
+        seeds: of weights, examples and targets.
 
     Raises:
         LamsearchError: ``gradient`` returned an array of the wrong shape.
@@ -69,20 +71,23 @@ def check(
     for seed in seeds:
         for batch_size in batch_sizes:
             rng = np.random.default_rng([seed, batch_size])
-            sizes = (features, *units, classes)
+            sizes = (features, *units, classes or 1)
             weights = _random_weights(len(lambdas), sizes, network, rng)
             x = rng.standard_normal((batch_size, features))
-            labels = rng.integers(classes, size=batch_size)
             options: dict[str, Any] = {} if rule is SGD else {"rule": rule}
+            if classes:
+                targets: TargetArray = rng.integers(classes, size=batch_size)
+            else:
+                targets, options["loss"] = rng.standard_normal(batch_size), SQUARED_ERROR
             dropout = _dropout(network, len(lambdas), seed)
             if dropout.drops:
                 options["dropout"] = dropout
-            for problem in _problems(weights, x, labels, lambdas, options):
+            for problem in _problems(weights, x, targets, lambdas, options):
                 comparisons += problem.compare(gradient, seed)
     return Report(comparisons=tuple(comparisons))
 
 
-def check_network(network: Network, training: Training) -> Report:
+def check_network(network: Network, training: Training, task: Task = "classification") -> Report:
     """Compare the gradients of a study's network, at its depth, with narrow layers, as its
     optimiser is given them."""
     widest = (*_WIDEST, *(_WIDEST[-1:] * len(network.units)))
@@ -90,7 +95,12 @@ def check_network(network: Network, training: Training) -> Report:
     # over very few examples batch norm bends more than central differences can follow
     sizes = (8, 32) if network.batch_norm else (1, 8, 32)
     return check(
-        features=24, hidden=units, network=network, batch_sizes=sizes, rule=rule_of(training)
+        features=24,
+        hidden=units,
+        classes=10 if task == "classification" else 0,
+        network=network,
+        batch_sizes=sizes,
+        rule=rule_of(training),
     )
 
 
@@ -101,7 +111,7 @@ class _Problem:
     weights: Weights
     index: int
     x: FloatArray
-    labels: IntArray
+    targets: TargetArray
     lambdas: npt.NDArray[np.float64]
     options: Mapping[str, Any]
     central: Arrays
@@ -115,10 +125,10 @@ class _Problem:
             name: option.keep(here) if isinstance(option, Dropout) else option
             for name, option in self.options.items()
         }
-        alone = gradient(self.weights.keep(here), self.x, self.labels, self.lambdas[here], **own)
+        alone = gradient(self.weights.keep(here), self.x, self.targets, self.lambdas[here], **own)
         yield from self._against(alone, 1, 0, seed)
         if self.weights.count > 1:
-            stacked = gradient(self.weights, self.x, self.labels, self.lambdas, **self.options)
+            stacked = gradient(self.weights, self.x, self.targets, self.lambdas, **self.options)
             yield from self._against(stacked, self.weights.count, self.index, seed)
 
     def _against(self, found: Gradients, count: int, index: int, seed: int) -> Iterator[Comparison]:
@@ -132,7 +142,7 @@ class _Problem:
             yield Comparison(
                 array=name,
                 lam=float(self.lambdas[self.index]),
-                batch_size=len(self.labels),
+                batch_size=len(self.targets),
                 seed=seed,
                 models=count,
                 central_error=_error(analytic, self.central[name], smooth),
@@ -145,29 +155,30 @@ class _Problem:
 def _problems(
     weights: Weights,
     x: FloatArray,
-    labels: IntArray,
+    targets: TargetArray,
     lambdas: Sequence[float],
     options: Mapping[str, Any],
 ) -> Iterator[_Problem]:
     decoupled = getattr(options.get("rule"), "decoupled", False)
     for index, lam in enumerate(lambdas):
         factors = _factors(options.get("dropout"), weights, len(x), index)
-        oracle = oracles.Network(weights.activation, factors)
+        squared = options.get("loss") is SQUARED_ERROR
+        oracle = oracles.Network(weights.activation, factors, squared=squared)
         plain: Arrays = {
             name: array for name, array in weights.of_model(index).items()
             if name.startswith(KINDS)
         }  # fmt: skip
-        central, across = central_differences(oracle, plain, x, labels, 0 if decoupled else lam)
+        central, across = central_differences(oracle, plain, x, targets, 0 if decoupled else lam)
         yield _Problem(
             weights=weights,
             index=index,
             x=x,
-            labels=labels,
+            targets=targets,
             lambdas=np.asarray(lambdas, np.float64),
             central=central,
             across=across,
             options=options,
-            complex_step=complex_step(oracle, plain, x, labels, 0 if decoupled else lam),
+            complex_step=complex_step(oracle, plain, x, targets, 0 if decoupled else lam),
         )
 
 
@@ -176,7 +187,7 @@ def _random_weights(
 ) -> Weights:
     """Return models that differ in everything, with scales other than 1, in float64.
 
-    ``sizes`` are features, hidden units and classes.
+    ``sizes`` are features, hidden units and outputs.
     """
     scale = rng.uniform(0.5, 2.0, count)
     (features, width), *further = pairwise(sizes)

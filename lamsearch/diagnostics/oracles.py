@@ -1,6 +1,6 @@
 """Two numerical gradients of one network's cost, which share no code with its training.
 
-Enters: one model's arrays in float64, examples, labels, λ. Leaves: gradients. Refuses to know what
+Enters: one model's arrays in float64, examples, targets, λ. Leaves: gradients. Refuses to know what
 they are compared with.
 
 Both differentiate loss + λΣ‖W‖² entry by entry. The central difference
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from lamsearch.results import FloatArray, IntArray
+from lamsearch.results import FloatArray, TargetArray
 
 Arrays = dict[str, npt.NDArray[Any]]  # W1, b1, …, WL, bL, of batch norm gamma1, …
 
@@ -35,17 +35,22 @@ _LEAK = 0.01
 class Network:
     """The cost of one network as its definition says, for real and for complex arrays.
 
+    Its loss is the cross-entropy; with ``squared`` the mean squared error of its one output.
     Every step of it is analytic where it has no kink: without |·|, conjugates and maxima.
     """
 
     def __init__(
-        self, activation: str = "relu", factors: Mapping[int, FloatArray] | None = None
+        self,
+        activation: str = "relu",
+        factors: Mapping[int, FloatArray] | None = None,
+        *,
+        squared: bool = False,
     ) -> None:
         """``factors`` (B, H) are those of dropout, by layer, 0 for the inputs."""
-        self._activation, self._factors = activation, factors or {}
+        self._activation, self._factors, self._squared = activation, factors or {}, squared
 
     def scores(self, arrays: Arrays, x: FloatArray) -> tuple[npt.NDArray[Any], Arrays]:
-        """Return the class scores (B, C), and which pre-activations are positive, by layer."""
+        """Return the outputs (B, C), and which pre-activations are positive, by layer."""
         values: npt.NDArray[Any] = x * self._factors.get(0, 1.0)
         positive: Arrays = {}
         depth = sum(name[0] == "W" for name in arrays)
@@ -64,25 +69,34 @@ class Network:
         return values @ arrays[f"W{depth}"] + arrays[f"b{depth}"], positive
 
     def cost(
-        self, arrays: Arrays, x: FloatArray, labels: IntArray, lam: float
+        self, arrays: Arrays, x: FloatArray, targets: TargetArray, lam: float
     ) -> tuple[float, Arrays]:
         """Return the cost, and which pre-activations are positive."""
         scores, positive = self.scores(arrays, x)
-        loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels].mean()
+        if self._squared:
+            loss = ((scores[:, 0] - targets) ** 2).mean()
+        else:
+            loss = -log_softmax(scores, axis=1)[np.arange(len(targets)), targets].mean()
         return float(loss + lam * sum(np.sum(W**2) for W in _weights(arrays))), positive
 
-    def complex_cost(self, arrays: Arrays, x: FloatArray, labels: IntArray, lam: float) -> complex:
+    def complex_cost(
+        self, arrays: Arrays, x: FloatArray, targets: TargetArray, lam: float
+    ) -> complex:
         """Return the cost continued to complex arrays."""
         scores, _ = self.scores(arrays, x)
-        top = scores.real.max(axis=1)
-        total = np.exp(scores - top[:, None]).sum(axis=1)
-        losses = np.log(total) + top - scores[np.arange(len(labels)), labels]
+        if self._squared:
+            residuals = scores[:, 0] - targets
+            losses = residuals * residuals
+        else:
+            top = scores.real.max(axis=1)
+            total = np.exp(scores - top[:, None]).sum(axis=1)
+            losses = np.log(total) + top - scores[np.arange(len(targets)), targets]
         penalty = sum((W * W).sum() for W in _weights(arrays))
-        return complex(losses.sum() / len(labels) + lam * penalty)
+        return complex(losses.sum() / len(targets) + lam * penalty)
 
 
 def central_differences(
-    network: Network, arrays: Arrays, x: FloatArray, labels: IntArray, lam: float
+    network: Network, arrays: Arrays, x: FloatArray, targets: TargetArray, lam: float
 ) -> tuple[Arrays, Arrays]:
     """Return the numerical gradients, and per entry whether its step crosses a kink."""
     slopes: Arrays = {name: np.empty(array.shape) for name, array in arrays.items()}
@@ -91,9 +105,9 @@ def central_differences(
         for entry in np.ndindex(array.shape):
             value = array[entry]
             array[entry] = high = value + _CENTRAL_STEP
-            above, positive_above = network.cost(arrays, x, labels, lam)
+            above, positive_above = network.cost(arrays, x, targets, lam)
             array[entry] = low = value - _CENTRAL_STEP
-            below, positive_below = network.cost(arrays, x, labels, lam)
+            below, positive_below = network.cost(arrays, x, targets, lam)
             array[entry] = value
             slopes[name][entry] = (above - below) / (high - low)
             across[name][entry] = any(
@@ -103,7 +117,7 @@ def central_differences(
 
 
 def complex_step(
-    network: Network, arrays: Arrays, x: FloatArray, labels: IntArray, lam: float
+    network: Network, arrays: Arrays, x: FloatArray, targets: TargetArray, lam: float
 ) -> Arrays:
     """Return Im C(w + ih) / h of every entry; exact to rounding."""
     turned: Arrays = {name: array.astype(np.complex128) for name, array in arrays.items()}
@@ -112,7 +126,7 @@ def complex_step(
         for entry in np.ndindex(array.shape):
             value = array[entry]
             array[entry] = value + 1j * _COMPLEX_STEP
-            cost = network.complex_cost(turned, x, labels, lam)
+            cost = network.complex_cost(turned, x, targets, lam)
             slopes[name][entry] = cost.imag / _COMPLEX_STEP
             array[entry] = value
     return slopes

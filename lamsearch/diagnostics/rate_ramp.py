@@ -10,6 +10,7 @@ section 3.3.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,17 +18,19 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from lamsearch.diagnostics.rate_range import DIVERGED
+from lamsearch.metrics import ACCURACY, Metric
+from lamsearch.metrics.r2 import R2
 from lamsearch.results import STAGES, Curve, RateRamp, StageName
 from lamsearch.schedules import linear
 from lamsearch.space import Point, span
 from lamsearch.study import Study, Training, laid_over
 from lamsearch.trainers import Splits
 from lamsearch.trainers.network import NetworkTrainer, evaluate
+from lamsearch.trainers.targets import scale_of
 
 _POINTS = 200  # sampled over a whole ramp
 _EPOCHS, _LEAST_UPDATES = 8, 1000
 _STAGE = len(STAGES)  # in the seed: that of no stage
-_CURVES = ("training_loss", "validation_loss", "validation_accuracy")
 
 
 def stage_of(study: Study) -> StageName:
@@ -72,8 +75,9 @@ def run_ramp(
 
     A replicate has initial weights and mini-batches of its own, which are those of no stage.
     Sampled at about 200 points; computed with one BLAS thread, so that the same study gives the
-    same numbers. ``say`` is told of each replicate.
+    same numbers. Scores are accuracies, of a quantity R². ``say`` is told of each replicate.
     """
+    metric = ACCURACY if classes else R2
     training = _training(study, len(splits.train_y), low, high, epochs)
     every = int(training.sample_every)
     rate = partial(linear, eta_min=low, eta_max=high, updates=training.updates)
@@ -91,11 +95,30 @@ def run_ramp(
                 seed=(study.seed, _STAGE, replicate),
                 schedule=rate,
                 augment=study.augment,
+                metric=metric,
             )
-            before = evaluate(trainer.weights, splits.validation_x, splits.validation_y)
-            untrained.append((float(before.loss[0]), float(before.accuracy[0])))
+            untrained.append(_untrained(trainer, splits, classes))
             curves.append(_run(trainer, every, DIVERGED * untrained[-1][0]))
-    return _ramp(curves, untrained, training, rate, every)
+    ramp = _ramp(curves, untrained, training, rate, every, metric)
+    return ramp if classes else _explained(ramp, splits)
+
+
+def _untrained(trainer: NetworkTrainer, splits: Splits, classes: int) -> tuple[float, float]:
+    """Validation loss and accuracy before any update; of a quantity there is no accuracy."""
+    scale = scale_of(splits, classes)
+    before = evaluate(trainer.weights, splits.validation_x, splits.validation_y, scale=scale)
+    share = np.nan if before.accuracy is None else float(before.accuracy[0])
+    return float(before.loss[0]), share
+
+
+def _explained(ramp: RateRamp, splits: Splits) -> RateRamp:
+    """The ramp with R² as its score: what the validation loss leaves of the targets' variance."""
+    variance = float(np.var(splits.validation_y, dtype=np.float64)) or 1.0
+    return replace(
+        ramp,
+        untrained_score=1 - ramp.untrained_loss / variance,
+        validation_score=1 - ramp.validation_loss / variance,
+    )
 
 
 def _ramp(
@@ -104,12 +127,14 @@ def _ramp(
     training: Training,
     rate: Callable[[int], float],
     every: int,
+    metric: Metric,
 ) -> RateRamp:
     """The replicates side by side, up to the first point that none of them reached."""
     loss, score = np.mean(untrained, axis=0)
     updates = np.arange(every, training.updates + 1, every)
     training_loss, validation_loss, validation_score = (
-        _table(curves, name, len(updates)) for name in _CURVES
+        _table(curves, name, len(updates))
+        for name in ("training_loss", "validation_loss", "validation_accuracy")
     )
     ended = np.isnan(training_loss).all(axis=0)
     points = int(ended.argmax()) + 1 if ended.any() else len(updates)
@@ -123,6 +148,7 @@ def _ramp(
         training_loss=training_loss[:, :points],
         validation_loss=validation_loss[:, :points],
         validation_score=validation_score[:, :points],
+        metric=metric,
     )
 
 
@@ -150,6 +176,6 @@ def _table(curves: list[Curve], name: str, points: int) -> npt.NDArray[np.float6
     """The curves as (replicates, points), NaN where one has ended."""
     table = np.full((len(curves), points), np.nan)
     for row, curve in zip(table, curves, strict=True):
-        values = curve.values[name]
+        values = curve.values.get(name, np.empty(0))  # of a quantity there are no accuracies
         row[: len(values)] = values
     return table

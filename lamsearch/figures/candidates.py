@@ -20,6 +20,7 @@ from lamsearch.figures.style import (
     shortened,
     styled,
 )
+from lamsearch.metrics import least_range, size_of
 from lamsearch.results import STAGES, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores
 
@@ -204,7 +205,9 @@ def _close_window(
     if fine is not None and fine.bounds is not None:
         x += fine.bounds[0]
     else:
-        x += [_at(s) for s in every if (s.mean or 0.0) > best - 0.03]
+        size = size_of(record.metric, [_height(record, one) for one in every])
+        near = 0.03 * size / record.metric.factor
+        x += [_at(s) for s in every if (s.mean or 0.0) > best - near]
     x += [] if record.selected is None else [record.selected.point[0]]
     frame = _around(record, x, [])
     inside = [s for s in every if frame.left <= _at(s) <= frame.right]
@@ -224,7 +227,7 @@ def _around(record: StudyRecord, x: list[float], scores: list[CandidateScore]) -
         for score in scores
         for sign in (-1, 1)
     ]
-    whole, least = metric.factor, 0.02 * metric.factor
+    whole, least = metric.factor, least_range(metric, ends)
     left, right = _widened(min(x), max(x), least=0.4, air=0.04)
     bottom, top = _widened(min(ends, default=0.0), max(ends, default=whole), least=least, air=0.08)
     bottom, top = metric.within(bottom, top)

@@ -22,6 +22,7 @@ from lamsearch.figures.style import (
     styled,
     verbatim,
 )
+from lamsearch.figures.units import loss_unit
 from lamsearch.points import nouns
 from lamsearch.results import Curve, FloatArray, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores, cycle_length
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 SHOWN = 4  # candidates in one figure; more are a tangle
 _LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "D"), (PURPLE, "^"))
-_UNITS = {"accuracy": ("%", 100.0), "loss": ("nats", 1.0), "cost": ("nats", 1.0)}
+_NATS = "nats"
+_UNITS = {"accuracy": ("%", 100.0), "loss": (_NATS, 1.0), "cost": (_NATS, 1.0)}
 _QUANTITIES = 3  # panels of curves, above that of the learning rate
 _SPLITS: tuple[tuple[str, Literal["--", "-", ":"]], ...] = (
     ("training", "--"),
@@ -64,34 +66,46 @@ def learning_curves(record: StudyRecord, stage: StageName) -> Figure:
     """
     found = _with_curves(record, stage)
     shown = found[:SHOWN]
+    quantities = _quantities(record, shown)[:_QUANTITIES]
+    fewer = _QUANTITIES - len(quantities)
     with styled():
-        figure = new_figure(10.2)
+        figure = new_figure(10.2 - 2.6 * fewer)
+        ratios = [3, *[2.4] * (len(quantities) - 1), 1.6]
         panels = list(
-            figure.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2.4, 2.4, 1.6]})
+            figure.subplots(len(ratios), 1, sharex=True, gridspec_kw={"height_ratios": ratios})
         )
-        for axes, quantity in zip(panels[:_QUANTITIES], _quantities(shown), strict=False):
-            unit, factor = _UNITS.get(quantity, ("", 1.0))
+        for axes, quantity in zip(panels, quantities, strict=False):
+            unit, factor = _unit(record, quantity)
             label = f"{quantity} ({unit})" if unit else quantity
             axes.set_ylabel(label)
             for index, score in enumerate(shown):
                 _draw_candidate(axes, _curves(score), quantity, index, factor)
             if factor == 1.0:
                 _log_if_wide(axes, label)
-        _draw_rate(panels[3], shown)
+        _draw_rate(panels[-1], shown)
         _mark_cycles(panels, record, stage, shown)
         panels[0].set_title(_title(record, stage, len(found)), parse_math=False)
         _finish(figure, panels, record, shown)
     return figure
 
 
+def _unit(record: StudyRecord, quantity: str) -> tuple[str, float]:
+    """The unit of a quantity, and what it is multiplied by for that."""
+    unit, factor = _UNITS.get(quantity, ("", 1.0))
+    return (loss_unit(record.metric) if unit == _NATS else unit), factor
+
+
 def _with_curves(record: StudyRecord, name: StageName) -> list[CandidateScore]:
     return [score for score in candidate_scores(record, name) if _curves(score)]
 
 
-def _quantities(shown: Sequence[CandidateScore]) -> list[str]:
+def _quantities(record: StudyRecord, shown: Sequence[CandidateScore]) -> list[str]:
     """What the curves carry, shares first: without curves what they are going to."""
     names = [name for score in shown for curve in _curves(score) for name in curve.values]
-    found = list(dict.fromkeys(name.partition("_")[2] for name in names)) or list(_UNITS)
+    found = (
+        list(dict.fromkeys(name.partition("_")[2] for name in names))
+        or list(_UNITS)[record.metric.task == "regression" :]
+    )
     return sorted(found, key=lambda one: _UNITS.get(one, ("", 1.0))[1] == 1.0)
 
 

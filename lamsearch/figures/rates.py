@@ -20,7 +20,7 @@ from lamsearch.figures.style import (
     shortened,
     styled,
 )
-from lamsearch.metrics import DEFAULT_METRIC, Metric
+from lamsearch.figures.units import loss_unit
 from lamsearch.results import FloatArray, RateRamp, RateRange
 
 if TYPE_CHECKING:
@@ -31,15 +31,14 @@ if TYPE_CHECKING:
 _HEADROOM = 1.12  # of the untrained models' loss: what lies above has diverged
 
 
-def rate_range(
-    ramp: RateRamp, found: RateRange, *, name: str, at: str, metric: Metric = DEFAULT_METRIC
-) -> Figure:
-    """Draw score and loss (nats) over the learning rate, and the suggested bounds.
+def rate_range(ramp: RateRamp, found: RateRange, *, name: str, at: str) -> Figure:
+    """Draw score and loss over the learning rate, and the suggested bounds.
 
     ``at`` says at which point of the space the models were trained.
 
     Thick lines are means over the replicates while all are in training, thin ones the replicates.
     """
+    metric = ramp.metric
     with styled():
         figure = new_figure(7.4)
         panels = list(figure.subplots(2, 1, sharex=True))
@@ -48,7 +47,7 @@ def rate_range(
         _draw(panels[1], ramp, ramp.training_loss, VERMILION, "-", "training loss")
         _draw(panels[1], ramp, ramp.validation_loss, PURPLE, "--", "validation loss")
         panels[0].set_ylabel(f"validation {metric.label}")
-        panels[1].set_ylabel("loss (nats)")
+        panels[1].set_ylabel(f"loss ({loss_unit(metric)})")
         panels[1].set_xlabel("learning rate η (no unit)")
         _limit(panels, ramp)
         for axes in panels:
@@ -86,6 +85,10 @@ def _limit(panels: list[Axes], ramp: RateRamp) -> None:
     shown = losses[np.isfinite(losses) & (losses < top)]
     bottom = float(shown.min()) if shown.size else 0.0
     panels[1].set_ylim(bottom - 0.05 * (top - bottom), top)
+    if ramp.metric.task == "regression":  # R² has no least value
+        scores = ramp.validation_score[np.isfinite(ramp.validation_score)]
+        least, best = ramp.untrained_score, max(scores.max(initial=0.0), ramp.untrained_score + 0.1)
+        panels[0].set_ylim(least - 0.05 * (best - least), best + 0.05 * (best - least))
     panels[0].set_xlim(ramp.low, float(ramp.learning_rate[-1]))
     for axes in panels:
         axes.margins(x=0.0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lamsearch.figures.marks import LOOKS, LOST, apart, legend, place, set_axis, whole
 from lamsearch.figures.style import GREY, INK, VERMILION, new_figure, shortened, styled
+from lamsearch.metrics import least_range
 from lamsearch.results import STAGES, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores
 
@@ -175,6 +176,6 @@ def _heights(record: StudyRecord, scores: Sequence[CandidateScore]) -> tuple[flo
         for sign in (-1, 1)
     ]
     low, high = min(ends, default=0.0), max(ends, default=metric.factor)
-    half = max(high - low, 0.02 * metric.factor) / 2 * 1.2
+    half = max(high - low, least_range(metric, ends)) / 2 * 1.2
     low, high = (low + high) / 2 - half, (low + high) / 2 + half
     return metric.within(low, high)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lamsearch.errors import InputError, LamsearchError
 from lamsearch.metrics.accuracy import ACCURACY
+from lamsearch.metrics.axis import is_open, least_range, size_of
 from lamsearch.metrics.constant import constant_of, constant_scores
 from lamsearch.metrics.log_loss import LOG_LOSS
 from lamsearch.metrics.metric import (
@@ -33,9 +34,12 @@ __all__ = [
     "Task",
     "constant_of",
     "constant_scores",
+    "is_open",
+    "least_range",
     "metric_of",
     "score_error",
     "score_title_of",
+    "size_of",
 ]
 
 DEFAULT_METRIC = ACCURACY

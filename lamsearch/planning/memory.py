@@ -64,7 +64,7 @@ def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
     networks = _tables(study, study.network, "hidden", "batch_norm")
     trainings = _tables(study, settings.training, "batch_size", "optimiser")
     cohort = max(
-        _of_cohort(network, training, study.cohort, (seen, *network.units, classes))
+        _of_cohort(network, training, study.cohort, (seen, *network.units, classes or 1))
         for network, training in product(networks, trainings)
     )
     return _FLOAT32 * (cohort + study.pool_size * each)

@@ -11,7 +11,7 @@ from lamsearch import points
 from lamsearch.findings import chosen_score
 from lamsearch.report import accuracy, snapshots
 from lamsearch.report.fact import Fact
-from lamsearch.report.lines import one_line
+from lamsearch.report.lines import one_line, predictions
 from lamsearch.results import FinalScore, StudyRecord
 
 
@@ -66,7 +66,7 @@ def _test(record: StudyRecord) -> Iterator[Fact]:
         yield Fact(
             label=f"Test {metric.title} {together}",
             value=metric.words(final.ensemble),
-            detail="mean of the replicates' softmax probabilities",
+            detail=f"mean of the replicates' {predictions(record)}",
         )
     yield from accuracy.facts(record, final.accuracy, one=alone, together=together)
     if final.snapshots is not None:

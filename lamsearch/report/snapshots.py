@@ -12,6 +12,7 @@ from typing import Any
 from lamsearch.points import listed
 from lamsearch.report import accuracy
 from lamsearch.report.fact import Fact
+from lamsearch.report.lines import predictions
 from lamsearch.report.numbers import finite
 from lamsearch.report.tables import Table
 from lamsearch.results import FinalScore, SnapshotScore, StudyRecord
@@ -33,7 +34,7 @@ def facts(record: StudyRecord, found: SnapshotScore) -> Iterator[Fact]:
         yield Fact(
             label=f"Test {metric.title} {together}",
             value=metric.words(found.ensemble),
-            detail=f"for {found.n} trainings; mean of all snapshots' softmax probabilities",
+            detail=f"for {found.n} trainings; mean of all snapshots' {predictions(record)}",
         )
     yield from accuracy.facts(record, found.accuracy, one=one, together=together)
 

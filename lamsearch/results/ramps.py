@@ -19,7 +19,8 @@ class RateRamp:
     they are NaN from where a replicate diverged, and the points end where all have. Training loss
     is the mean over the mini-batches since the last point, validation is measured at the point.
     ``untrained_loss`` and ``untrained_score`` are the validation split's, before the ramp, means
-    over the replicates. Losses are in nats.
+    over the replicates. Losses are in nats, those of a quantity mean squared errors of standardised
+    targets; scores are the ``metric``'s.
     """
 
     low: float

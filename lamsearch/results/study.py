@@ -92,7 +92,7 @@ class SnapshotScore:
 
     ``updates`` are those cycle ends (S,), the last one of them the training's end, and
     ``replicates`` whose trainings they are of. ``scores`` has for each replicate that of the mean
-    of its own snapshots' predicted probabilities, which one training gives; ``mean``, ``sd``, ``n``
+    of its own snapshots' predictions, which one training gives; ``mean``, ``sd``, ``n``
     and ``interval95`` are over those, as in `FinalScore`. ``gain`` is how much higher ``mean`` is
     than that of the same trainings' last models, with the 95 % interval of that paired difference,
     None for one replicate. ``members`` are the means over replicates of each cycle end's models
@@ -120,11 +120,12 @@ class FinalScore:
 
     ``sd`` is the sample standard deviation over replicates (0 for one); ``interval95`` is for the
     score expected over seeds, on new examples (with one replicate: that model's); ``ensemble`` is
-    the score of the mean of the replicates' predicted probabilities. ``confusion`` (classes,
+    the score of the mean of the replicates' predictions. ``confusion`` (classes,
     classes) counts the ensemble's predictions: row true class, column predicted. All of that is of
     the models at the end of training; ``snapshots`` is of earlier cycle ends too, where asked for.
     ``accuracy`` is None where the metric is accuracy itself, where a quantity is predicted, and in
-    finals of earlier versions; ``baseline`` is None where none is known.
+    finals of earlier versions; ``baseline`` is None where none is known. Of a quantity there is
+    neither accuracy nor confusion.
     """
 
     mean: float

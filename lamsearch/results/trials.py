@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.metrics import Task
 from lamsearch.space import Point
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
+TargetArray = npt.NDArray[Any]  # labels, int64, or quantities, floats
 StageName = Literal["coarse", "fine", "finalists", "final"]
 Activation = Literal["relu", "leaky_relu", "tanh"]
 STAGES: tuple[StageName, ...] = ("coarse", "fine", "finalists", "final")
@@ -44,7 +46,8 @@ class Curve:
     ``training_loss`` and ``validation_loss``: those of training are means over the mini-batches
     since the last point (a cost: that mean loss plus the penalty at the point), the others are
     measured at the point. ``test_*`` is there only where a study that selects nothing asked for
-    test curves. Losses are in nats, shares are fractions.
+    test curves. Losses are in nats, shares are fractions; of a quantity losses are mean squared
+    errors of standardised targets, and there are no accuracies.
     """
 
     updates: IntArray
@@ -87,24 +90,36 @@ class Trained:
 class Model:
     """One trained model in the original feature space: a chain of layers (W, b), float32.
 
-    W1 (features, H_1), b1 (H_1), …, WL (H_L−1, classes), bL (classes); ``mean`` and ``std``
+    W1 (features, H_1), b1 (H_1), …, WL (H_L−1, outputs), bL (outputs); ``mean`` and ``std``
     (features) are the training split's, float64 where float32 cannot hold them, so class scores of
     raw x are ``f(… f((x - mean) / std @ W1 + b1) …) @ WL + bL`` with f the ``activation``, which is
-    relu unless the study says otherwise.
+    relu unless the study says otherwise. Where the ``task`` is regression there is one output: the
+    predicted value in the target's own unit.
     """
 
     layers: tuple[tuple[FloatArray, FloatArray], ...]
     mean: FloatArray
     std: FloatArray
     activation: Activation = "relu"
+    task: Task = "classification"
 
     @property
     def classes(self) -> int:
-        """C, the number of classes."""
+        """C, the number of classes; 0 where a quantity is predicted."""
+        return self.outputs if self.task == "classification" else 0
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers it answers for an example: a score per class, or the value."""
         return len(self.layers[-1][1])
 
     @classmethod
-    def of(cls, arrays: Mapping[str, FloatArray], activation: Activation = "relu") -> Model:
+    def of(
+        cls,
+        arrays: Mapping[str, FloatArray],
+        activation: Activation = "relu",
+        task: Task = "classification",
+    ) -> Model:
         """Return the model of what `arrays` returned."""
         depth = sum(name[0] == "W" for name in arrays)
         return cls(
@@ -112,6 +127,7 @@ class Model:
             mean=arrays["mean"],
             std=arrays["std"],
             activation=activation,
+            task=task,
         )
 
     def arrays(self) -> dict[str, FloatArray]:

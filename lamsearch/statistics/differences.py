@@ -18,6 +18,7 @@ from lamsearch.results import FloatArray, StageRecord
 from lamsearch.space import Point
 from lamsearch.statistics.candidates import complete_replicates, mean_score, score_of
 from lamsearch.statistics.quantiles import normal_quantile, student_quantile
+from lamsearch.statistics.size import score_size, size_of_scores
 
 _RESAMPLES = 2000
 _SEED = 20080229
@@ -101,9 +102,10 @@ def differences(
     gaps = stacked_gaps(mine, list(others.values()))
     means = gaps.mean(axis=(1, 2), dtype=np.float64)
     resampled = _resampled(gaps) - means[:, None]
-    scale = np.maximum(resampled.std(axis=1), 1e-12)
+    size = score_size(stage)
+    scale = np.maximum(resampled.std(axis=1), 1e-12 * size)
     bound = float(np.quantile((np.abs(resampled) / scale[:, None]).max(axis=0), 0.95))
-    halves = bound * _errors(gaps)
+    halves = bound * _errors(gaps, size)
     if resplit is not None:
         halves = halves * math.sqrt(1 + gaps.shape[1] * resplit)
     found = []
@@ -127,7 +129,8 @@ def gain_of(scores: npt.NDArray[Any], others: npt.NDArray[Any]) -> Gain:
     mean = float(gaps.mean(dtype=np.float64))
     if gaps.shape[1] < 2:
         return Gain(mean=mean, interval95=None)
-    half = float(normal_quantile(0.975) * _errors(gaps)[0])
+    size = size_of_scores([scores, others])
+    half = float(normal_quantile(0.975) * _errors(gaps, size)[0])
     return Gain(mean=mean, interval95=(mean - half, mean + half))
 
 
@@ -197,14 +200,17 @@ def _means(stage: StageRecord) -> dict[Point, float]:
     return {point: mean_score(trials) for point, trials in complete_replicates(stage).items()}
 
 
-def _errors(gaps: FloatArray) -> npt.NDArray[np.float64]:
-    """Standard errors of the mean gaps (others,), widened for the few replicates."""
+def _errors(gaps: FloatArray, size: float) -> npt.NDArray[np.float64]:
+    """Standard errors of the mean gaps (others,), widened for the few replicates.
+
+    ``size`` is that of the scores.
+    """
     _, replicates, _ = gaps.shape
     seeds, draws, single = components(gaps)
     # all candidates' seeds are alike in their spread: four values each would say little of it
     seeds = np.full_like(seeds, seeds.mean())
-    variance = np.maximum(seeds + draws - single, np.maximum(single, 1e-12))
-    freedom = (replicates - 1) * (variance / np.maximum(seeds, 1e-15)) ** 2
+    variance = np.maximum(seeds + draws - single, np.maximum(single, 1e-12 * size**2))
+    freedom = (replicates - 1) * (variance / np.maximum(seeds, 1e-15 * size**2)) ** 2
     widened = student_quantile(freedom, 0.975) / normal_quantile(0.975)
     return np.asarray(np.sqrt(variance) * widened)
 

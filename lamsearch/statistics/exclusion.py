@@ -20,6 +20,7 @@ from lamsearch.space import Point
 from lamsearch.statistics.differences import components, example_scores, stacked_gaps
 from lamsearch.statistics.model import pooled_variance
 from lamsearch.statistics.quantiles import normal_quantile, student_quantile
+from lamsearch.statistics.size import score_size
 
 _LEVEL = 0.05
 
@@ -90,25 +91,27 @@ def dropped(
     if len(scored) < 2:
         return ()
     best = max(scored.values(), key=lambda row: float(row.mean()))
-    share = _LEVEL / (len(scored) - 1)
+    share, size = _LEVEL / (len(scored) - 1), score_size(stage)
     return tuple(
         Dropped(
             stage=stage.name,
             point=point,
             difference=float((best - row).mean()),
-            critical_difference=_critical(best - row, noise, share),
+            critical_difference=_critical(best - row, noise, share, size),
         )
         for point, row in sorted(scored.items(), key=lambda one: one[0])
         if point not in carried and len(row) == len(best)
     )
 
 
-def _critical(gap: npt.NDArray[np.float64], noise: SeedNoise | None, share: float) -> float:
+def _critical(
+    gap: npt.NDArray[np.float64], noise: SeedNoise | None, share: float, size: float
+) -> float:
     """The difference that is exceeded by chance in a ``share`` of cases."""
     draws = float(gap.var(ddof=1)) / len(gap) if len(gap) > 1 else 0.25
     if noise is None:
         return normal_quantile(1 - share) * math.sqrt(draws)
     seeds = 2 * noise.variance
     variance = max(draws + seeds - noise.single, draws, seeds)
-    freedom = noise.freedom * (variance / max(seeds, 1e-15)) ** 2
+    freedom = noise.freedom * (variance / max(seeds, 1e-15 * size**2)) ** 2
     return float(student_quantile(freedom, 1 - share)) * math.sqrt(variance)

@@ -20,6 +20,7 @@ from lamsearch.results import StageRecord
 from lamsearch.space import SPACE, Bounds, Dimension, Interval, Point, Space, are_apart, span
 from lamsearch.statistics.candidates import complete_replicates, mean_error, score_of
 from lamsearch.statistics.errors import binomial_error
+from lamsearch.statistics.size import score_size
 
 # In units of a dimension:
 _GRID = 0.01
@@ -30,19 +31,21 @@ _DIGITS = 3  # of a proposed coordinate
 _ANYWHERE = (-math.inf, math.inf)
 _MANY = 12  # 2^12 points of a Sobol sequence take the grid's place where dimensions are several
 _EXPLORE = 1.0  # standard deviations above the mean that make a point worth a look
-_JITTER = 1e-8  # the least variance of a mean: a numerically safe matrix
+_JITTER = 1e-8  # the least variance of a mean, of scores of size 1: a numerically safe matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """Mean scores of candidates; of each mean the variance, without what the replicates share.
 
-    ``points`` has the shape (candidates, dimensions), the others (candidates,).
+    ``points`` has the shape (candidates, dimensions), the others (candidates,); ``size`` is how
+    large scores are, at most 1.
     """
 
     points: npt.NDArray[np.float64]
     means: npt.NDArray[np.float64]
     variances: npt.NDArray[np.float64]
+    size: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ def scores(stage: StageRecord, examples: int) -> Scores:
     replicates may agree by chance. With one replicate there is nothing to pool, and each mean has
     the variance of the draw of examples.
     """
-    table = _table(stage)
+    table, size = _table(stage), score_size(stage)
     candidates, replicates = table.shape
     pooled, freedom = pooled_variance(stage)
     if freedom:
@@ -82,7 +85,8 @@ def scores(stage: StageRecord, examples: int) -> Scores:
     return Scores(
         points=np.array(sorted(complete_replicates(stage))),
         means=table.mean(axis=1),
-        variances=np.maximum(variances, _JITTER),
+        variances=np.maximum(variances, _JITTER * size**2),
+        size=size,
     )
 
 
@@ -141,7 +145,7 @@ def fit(found: Scores, within: Bounds, space: Space = SPACE) -> Fitted:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-    centre, spread = float(found.means.mean()), max(float(found.means.std()), 1e-4)
+    centre, spread = float(found.means.mean()), max(float(found.means.std()), 1e-4 * found.size)
     units = [unit for one in space.dimensions for unit in _units(one)]
     several = len(units) > 1
     bounds = [

@@ -12,12 +12,22 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    TypeAdapter,
+    model_validator,
+)
 
 from lamsearch.errors import StorageError, shown
+from lamsearch.metrics import metric_of
 from lamsearch.space import Space
+from lamsearch.storage.documents import metric_name
 
 T = TypeVar("T")
 
@@ -31,7 +41,7 @@ class _StudyRow(BaseModel):
     fingerprint: str
     data_fingerprint: str
     validation_images: dict[str, int]
-    classes: list[str] = Field(min_length=1)
+    classes: list[str]
     origin: str = Field(pattern=r"\A[^\x00]*\z")  # a path has no NUL
     files: str
     created: FiniteFloat
@@ -44,6 +54,13 @@ class _StudyRow(BaseModel):
     paused_seconds: FiniteFloat
     search_ended: str | None
     expected_updates: FiniteFloat | None
+
+    @model_validator(mode="after")
+    def _classes_fit(self) -> Self:
+        """Only where a quantity is predicted there are no classes."""
+        if not self.classes and metric_of(metric_name(self.document)).task == "classification":
+            raise ValueError("classes must be there where they are what is told apart")
+        return self
 
 
 class _CohortRow(BaseModel):

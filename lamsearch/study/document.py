@@ -23,6 +23,7 @@ from lamsearch.study.sections import MOST, Network, Section, Trainer, Training
 from lamsearch.study.settings import StageSettings, stage_settings
 from lamsearch.study.shares import has_shares, in_numbers, share_issues
 from lamsearch.study.stages import Coarse, Final, Finalists, Fine
+from lamsearch.study.tasks import task_issues
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
@@ -70,7 +71,7 @@ class Study(Section):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         sections = {key: getattr(self, key) for key in SECTIONS}
-        found = list(all_issues(sections, cohort=self.cohort))
+        found = [*all_issues(sections, cohort=self.cohort), *task_issues(self.metric, self.data)]
         if found:
             raise StudyFileError(found)
         return self

@@ -18,9 +18,11 @@ from pydantic import BaseModel, ValidationError
 from lamsearch.errors import InputError, Issue, StudyFileError, shown
 from lamsearch.results import STAGES
 from lamsearch.study.checks import all_issues
+from lamsearch.study.data import Data
 from lamsearch.study.document import SECTIONS, Study
 from lamsearch.study.sections import Section
 from lamsearch.study.sources import choose, properties
+from lamsearch.study.tasks import task_issues
 
 _MOST_BYTES = 1_000_000
 _PATIENCE_SECONDS = 10.0
@@ -101,6 +103,11 @@ def parse_study(document: Mapping[str, Any], *, where: str = "study") -> Study:
     broken = {key for key in SECTIONS if key in document and key not in sections}
     cohort = document.get("cohort", Study.model_fields["cohort"].default)
     found += all_issues({key: sections.get(key) for key in SECTIONS}, broken, cohort=cohort)
+    data, metric = (
+        sections.get("data"),
+        document.get("metric", Study.model_fields["metric"].default),
+    )
+    found += task_issues(metric, data if isinstance(data, Data) else None)
     top = {key: value for key, value in document.items() if key not in SECTIONS}
     if not any(name in document for name in STAGES):
         rule = f"needs at least one stage of {', '.join(STAGES)}"

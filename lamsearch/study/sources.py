@@ -17,13 +17,16 @@ from lamsearch.study.data import Data
 
 
 class Named(Protocol):
-    """What a study file needs of a source: a table, and how a path of its files ends, if any."""
+    """What a study file needs of a source: a table, how a path of its files ends, its targets."""
 
     @property
     def table(self) -> type[Data]: ...  # noqa: D102 - the class says it
 
     @property
     def suffix(self) -> str | None: ...  # noqa: D102 - as above
+
+    @property
+    def quantities(self) -> bool: ...  # noqa: D102 - whether its targets can be quantities
 
 
 def _fits(found: object) -> bool:

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from lamsearch.metrics import DEFAULT_METRIC, Metric
+from lamsearch.metrics import DEFAULT_METRIC, Metric, is_open, least_range
 from lamsearch.storage import Scored
 from lamsearch.terminal.glyphs import UNICODE, Glyphs
 
 _LEAST_HEIGHT, _MOST_HEIGHT = 7, 12
 _LEAST_WIDTH, _MOST_WIDTH = 30, 100
 _AROUND = 3  # lines that are not the grid: what the marks mean, the axis, its numbers
+_MOST_DECIMALS = 12
 _BEST_STYLE = "bold green"
 _STYLES = {"coarse": "cyan", "fine": "blue", "finalists": "magenta", "final": "yellow"}
 
@@ -39,8 +40,9 @@ def plot(
         return []
     rows, width = min(height, _MOST_HEIGHT) - _AROUND, min(width, _MOST_WIDTH)
     left, right = _span([p.at for p in points], least=0.2)
-    low, high = _span([metric.number(p.score) for p in points], least=0.004 * metric.factor)
-    decimals = 0 if high - low >= 2 * rows else 1 if high - low >= 0.2 * rows else 2
+    numbers = [metric.number(p.score) for p in points]
+    low, high = _span(numbers, least=0.2 * least_range(metric, numbers))
+    decimals = _decimals(high - low, rows, metric)
     scale = [
         f"{high - (high - low) * row / (rows - 1):.{decimals}f}{metric.unit}" for row in range(rows)
     ]
@@ -58,6 +60,13 @@ def plot(
         start = (f"{scale[row] if labelled else '':>{margin - 2}} {side}", "dim")
         lines.append(Text.assemble(start, *cells))
     return lines + _axis(left, right, margin, columns, glyphs)
+
+
+def _decimals(length: float, rows: int, metric: Metric) -> int:
+    """How many decimals the numbers at an axis of that length have."""
+    if is_open(metric):
+        return min(max(0, 1 - math.floor(math.log10(length / rows))), _MOST_DECIMALS)
+    return 0 if length >= 2 * rows else 1 if length >= 0.2 * rows else 2
 
 
 def _marks(points: Sequence[Scored], glyphs: Glyphs) -> list[tuple[Scored, str, str]]:

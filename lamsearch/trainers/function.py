@@ -28,7 +28,8 @@ from lamsearch.trainers.protocol import (
     TrainerKind,
 )
 
-# point, splits, seed, options → class probabilities (n, C) of the validation examples
+# point, splits, seed, options → of the validation examples class probabilities (n, C), or
+# standardised predictions (n,) of a quantity
 TrainFunction = Callable[[Point, Splits, tuple[int, ...], Any], npt.ArrayLike]
 
 
@@ -46,8 +47,9 @@ def function_trainer(
         name: what ``[trainer] name`` says.
         train: takes the point, whose first coordinate is log10 λ, the `Splits`, the seed (study
             seed, stage, replicate) and the options, in which stands what else is searched; returns
-            class probabilities of the validation examples, shape (n, C). What it raises makes the
-            trial FAIL with that reason.
+            class probabilities of the validation examples, shape (n, C); of a quantity its
+            values (n,), standardised as ``train_y`` is. What it raises makes the trial FAIL with
+            that reason.
         options: a pydantic model of the other keys of ``[trainer]``.
         reproducible: whether the same arguments give the same bits on the same machine.
         parameters: which of the options can be searched beside λ.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from lamsearch.errors import InputError, Issue, StudyFileError
 from lamsearch.metrics import metric_of
-from lamsearch.results import FloatArray, IntArray, StageName
+from lamsearch.results import FloatArray, StageName, TargetArray
 from lamsearch.space import Point
 from lamsearch.study import Study, Training, issues_of
 from lamsearch.trainers.failures import Guarded
@@ -82,7 +82,7 @@ def trainer_for(
     splits: Splits,
     classes: int,
     seed: Sequence[int],
-    test: tuple[FloatArray, IntArray] | None = None,
+    test: tuple[FloatArray, TargetArray] | None = None,
 ) -> Guarded:
     """Return what trains ``points``, one for each trial, at a stage's settings.
 

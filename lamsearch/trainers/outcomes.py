@@ -15,6 +15,7 @@ import numpy.typing as npt
 from lamsearch.metrics import LOG_LOSS, Scores, score_error
 from lamsearch.results import Trained, TrialState
 from lamsearch.trainers.protocol import Task
+from lamsearch.trainers.targets import TargetScale, scale_of
 
 _SUM_TOLERANCE = 1e-3  # of the probabilities of an example
 
@@ -26,7 +27,8 @@ def completed(
 
     Args:
         task: the cohort's.
-        predictions: class probabilities of the validation examples, in their order, shape (n, C).
+        predictions: class probabilities of the validation examples, in their order, shape (n, C);
+            of a quantity standardised values, shape (n,).
         cycle_scores: the score at each cycle end that was reached, the last of them the one at the
             end; that one alone unless given.
 
@@ -40,8 +42,11 @@ def completed(
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The metric's number for each validation example (n,), their mean loss in nats, and the
-    standard error of their mean, None where each is 0 or 1."""
+    """The metric's number for each validation example (n,), the mean loss, the scores' error.
+
+    The loss is in nats; of a quantity it is the mean square of what is wrong, standardised. The
+    ``error`` is the standard error of the scores' mean, None where each is 0 or 1.
+    """
 
     scores: Scores
     loss: float
@@ -54,11 +59,26 @@ def scored(task: Task, predictions: npt.ArrayLike) -> Scored:
     Raises:
         ValueError: The predictions are none for these examples.
     """
-    labels = task.splits.validation_y
-    probabilities = _checked(predictions, (len(labels), task.classes))
-    scores = task.metric.per_example(probabilities, labels)
-    loss = -float(LOG_LOSS.per_example(probabilities, labels).mean())
-    return Scored(scores, loss, score_error(task.metric, scores, [probabilities], labels))
+    targets, scale = task.splits.validation_y, scale_of(task.splits, task.classes)
+    if scale is not None:
+        return _of_values(task, _values(predictions, len(targets)), scale)
+    found = _probabilities(predictions, (len(targets), task.classes))
+    scores = task.metric.per_example(found, targets)
+    loss = -float(LOG_LOSS.per_example(found, targets).mean())
+    return Scored(scores, loss, score_error(task.metric, scores, [found], targets))
+
+
+def _of_values(task: Task, predicted: npt.NDArray[np.float64], scale: TargetScale) -> Scored:
+    """What standardised predictions of a quantity come to, in its own unit."""
+    targets = task.splits.validation_y
+    with np.errstate(over="ignore"):  # what overflows is said
+        own, true = scale.own(predicted), scale.own(targets)
+        scores = task.metric.per_example(own, true)
+        loss = float(((predicted - targets) ** 2).mean())
+        kept = np.isfinite(scores.astype(np.float32)).all()
+    if not (kept and np.isfinite(loss)):
+        raise ValueError("scores must have room in float32: predictions are too large")
+    return Scored(scores, loss, score_error(task.metric, scores, [own], true))
 
 
 def outcome(
@@ -82,7 +102,7 @@ def outcome(
     )
 
 
-def _checked(found: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+def _probabilities(found: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
     """Class probabilities as float64; refuse what are none."""
     probabilities = np.asarray(found, np.float64)
     if probabilities.shape != shape:
@@ -93,3 +113,13 @@ def _checked(found: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDArray[np.flo
     if (np.abs(sums - 1.0) > _SUM_TOLERANCE).any():
         raise ValueError(f"class probabilities must sum to 1, got {sums.min():g} to {sums.max():g}")
     return probabilities
+
+
+def _values(found: npt.ArrayLike, count: int) -> npt.NDArray[np.float64]:
+    """Predicted values as float64; refuse what are none."""
+    predicted = np.asarray(found, np.float64)
+    if predicted.shape != (count,):
+        raise ValueError(f"predictions must be ({count},), got {predicted.shape}")
+    if not np.isfinite(predicted).all():
+        raise ValueError("predictions must be finite")
+    return predicted

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from lamsearch.metrics import DEFAULT_METRIC, Metric
-from lamsearch.results import FloatArray, IntArray, Model, Trained
+from lamsearch.results import FloatArray, Model, TargetArray, Trained
 from lamsearch.space import LAMBDA, Point, Scale
 from lamsearch.study import Augment, ImageShape, Training
 
@@ -30,8 +30,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 
 class Splits(Protocol):
-    """What a trainer needs of a data set: normalised examples (n, F), labels (n,), F statistics.
+    """What a trainer needs of a data set: normalised examples (n, F), targets (n,), F statistics.
 
+    Targets are labels, int64; where a quantity is predicted `targets.QuantitySplits` says what.
     ``projection`` (features, F) leads from all features to the F components that models see, or
     is None where they see all.
     """
@@ -39,11 +40,11 @@ class Splits(Protocol):
     @property
     def train_x(self) -> FloatArray: ...  # noqa: D102 - named by the class docstring
     @property
-    def train_y(self) -> IntArray: ...  # noqa: D102
+    def train_y(self) -> TargetArray: ...  # noqa: D102
     @property
     def validation_x(self) -> FloatArray: ...  # noqa: D102
     @property
-    def validation_y(self) -> IntArray: ...  # noqa: D102
+    def validation_y(self) -> TargetArray: ...  # noqa: D102
     @property
     def mean(self) -> FloatArray: ...  # noqa: D102
     @property
@@ -119,9 +120,9 @@ class Task:
         per_model: by name the values of what is searched and shares a cohort, one for each of the
             K trials; empty where λ alone is searched. What is searched and does not share one has
             been laid over ``training``, ``options`` and ``augment``.
-        classes: how many classes there are.
+        classes: how many classes there are; 0 where a quantity is predicted.
         seed: (study seed, stage, replicate); all randomness follows from it.
-        test: test examples and labels, only for the curves of a study that selects nothing.
+        test: test examples and targets, only for the curves of a study that selects nothing.
         metric: what scores a validation example.
         augment: how training images are varied; None where they are not.
     """
@@ -132,7 +133,7 @@ class Task:
     options: BaseModel
     classes: int
     seed: tuple[int, ...]
-    test: tuple[FloatArray, IntArray] | None = None
+    test: tuple[FloatArray, TargetArray] | None = None
     metric: Metric = DEFAULT_METRIC
     augment: Augment | None = None
     per_model: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from lamsearch.artifacts import Files
 from lamsearch.data import LabelledImages, TrainingData
 from lamsearch.errors import DataError
 from lamsearch.metrics import ACCURACY, Metric, metric_of
-from lamsearch.results import FloatArray, IntArray, Model, StageName, columns_document
+from lamsearch.results import FloatArray, Model, StageName, TargetArray, columns_document
 from lamsearch.search import training_seed
 from lamsearch.space import Point
 from lamsearch.storage import Claim, Leases, PlannedStudy
@@ -103,7 +103,7 @@ class Context:
         stage: StageName,
         points: Sequence[Point],
         replicate: int,
-        test: tuple[FloatArray, IntArray] | None = None,
+        test: tuple[FloatArray, TargetArray] | None = None,
     ) -> Guarded:
         """Return what trains ``points``, one for each trial, at a stage's settings."""
         return trainer_for(

@@ -40,12 +40,12 @@ def score(
     metric: Metric = DEFAULT_METRIC,
     constant: Sequence[float] | None = None,
 ) -> FinalScore:
-    """Evaluate every model and the mean of their softmax probabilities on the test examples.
+    """Evaluate every model and the mean of their predictions on the test examples.
 
     ``constant`` is the metric's constant answer, where it is known: what no learning gets is
     evaluated on the same examples.
     """
-    probabilities = [_probabilities(model, examples.x) for model in models]
+    probabilities = [_predictions(model, examples.x) for model in models]
     per_example = [metric.per_example(p, examples.y) for p in probabilities]
     scores = [float(one.mean()) for one in per_example]
     together = np.mean(probabilities, axis=0)
@@ -59,7 +59,7 @@ def score(
         ensemble=float(metric.per_example(together, examples.y).mean()),
         scores=tuple(scores),
         test_images=len(examples.y),
-        confusion=_confusion(examples.y, together.argmax(axis=1), models[0].classes),
+        confusion=_confusion(examples.y, together, models[0].classes),
         accuracy=_accuracy(probabilities, examples.y, metric),
         baseline=_baseline(per_example, examples.y, metric, constant),
     )
@@ -83,7 +83,7 @@ def score_snapshots(
     alone: list[list[Scores]] = []
     means: list[FloatArray] = []
     for models in members.values():
-        probabilities = [_probabilities(model, examples.x) for model in models]
+        probabilities = [_predictions(model, examples.x) for model in models]
         alone.append([metric.per_example(one, examples.y) for one in probabilities])
         means.append(np.mean(probabilities, axis=0))
     averaged = np.stack([metric.per_example(one, examples.y) for one in means])
@@ -154,18 +154,26 @@ def _clipped(metric: Metric, interval: tuple[float, float]) -> tuple[float, floa
     return metric.clipped(low), metric.clipped(high)
 
 
-def _probabilities(model: Model, raw: Raw) -> FloatArray:
+def _predictions(model: Model, raw: Raw) -> FloatArray:
+    """Class probabilities (n, C), or values (n,) of a quantity in its own unit."""
     mean, std = model.mean, model.std
     if raw.dtype == np.float64:  # what float32 holds exactly is float32 in a model's file
         mean, std = mean.astype(np.float64), std.astype(np.float64)
-    return np.asarray(softmax(class_scores(model, normalise(raw, mean, std)), axis=1))
+    outputs = class_scores(model, normalise(raw, mean, std))
+    if model.task == "regression":
+        return outputs[:, 0].astype(np.float64)
+    return np.asarray(softmax(outputs, axis=1))
 
 
 def _sd(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def _confusion(labels: IntArray, predicted: IntArray, classes: int) -> tuple[tuple[int, ...], ...]:
+def _confusion(
+    labels: IntArray, predictions: FloatArray, classes: int
+) -> tuple[tuple[int, ...], ...]:
+    """How often each class (row) was taken for which; empty where a quantity is predicted."""
     table = np.zeros((classes, classes), np.int64)
-    np.add.at(table, (labels, predicted), 1)
+    if classes:
+        np.add.at(table, (labels, predictions.argmax(axis=1)), 1)
     return tuple(tuple(int(count) for count in row) for row in table)

@@ -182,7 +182,7 @@ class Training:
         if claim.stage == "final" and context.wants_test_curves:
             examples = context.open_test(claim)
             splits = context.data.split("final", claim.replicate)
-            test = (splits.enter(examples.x), examples.y)
+            test = (splits.enter(examples.x), splits.enter_targets(examples.y))
         points = [trial.point for trial in claim.trials]
         return context.trainer(claim.stage, points, claim.replicate, test)
 

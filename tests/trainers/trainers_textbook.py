@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_diabetes, load_digits
 
 Array = npt.NDArray[Any]
 
@@ -49,6 +49,38 @@ def digits(dtype: npt.DTypeLike = np.float32, train: int = 330, held_out: int = 
         std=std.astype(np.float32),
         raw_validation_x=raw[validation],
         test=(np.ascontiguousarray(x[test]), labels[test]),
+    )
+
+
+@dataclass
+class Quantities(Images):
+    """The same of targets that are quantities, with the moments that standardised them."""
+
+    target_mean: float = 0.0
+    target_std: float = 1.0
+
+
+def diabetes(
+    dtype: npt.DTypeLike = np.float32, train: int = 240, held_out: int = 100
+) -> Quantities:
+    """Return the first of scikit-learn's diabetes data, normalised by the training split."""
+    raw, y = load_diabetes(return_X_y=True, scaled=False)
+    mean, std = raw[:train].mean(axis=0), raw[:train].std(axis=0)
+    x = ((raw - mean) / std).astype(dtype)
+    centre, spread = float(y[:train].mean()), float(y[:train].std())
+    targets = ((y - centre) / spread).astype(dtype)
+    validation, test = slice(train, train + held_out), slice(train + held_out, None)
+    return Quantities(
+        train_x=np.ascontiguousarray(x[:train]),
+        train_y=targets[:train],
+        validation_x=np.ascontiguousarray(x[validation]),
+        validation_y=targets[validation],
+        mean=mean.astype(np.float32),
+        std=std.astype(np.float32),
+        raw_validation_x=raw[validation],
+        test=(np.ascontiguousarray(x[test]), targets[test]),
+        target_mean=centre,
+        target_std=spread,
     )
 
 
@@ -126,9 +158,12 @@ class Textbook:
             x = out
         last = self.depth
         scores = x @ arrays[f"W{last}"] + arrays[f"b{last}"]
-        error = np.exp(log_softmax(scores, axis=1))
-        error[np.arange(len(y)), y] -= 1
-        error /= len(y)
+        if y.dtype.kind == "f":  # a quantity: the mean of (prediction − target)²
+            error = 2 * (scores - y[:, None]) / len(y)
+        else:
+            error = np.exp(log_softmax(scores, axis=1))
+            error[np.arange(len(y)), y] -= 1
+            error /= len(y)
         found |= {f"W{last}": x.T @ error, f"b{last}": error.sum(axis=0)}
         for layer in range(last - 1, 0, -1):
             x, slope, norm = kept[layer - 1]
@@ -208,6 +243,8 @@ def _mask(
 
 
 def _loss_and_hits(scores: Array, y: Array) -> tuple[float, Array]:
+    if y.dtype.kind == "f":
+        return float(((scores[:, 0] - y) ** 2).mean()), np.zeros(len(y), np.bool_)
     logarithms = log_softmax(scores, axis=1)
     return -float(logarithms[np.arange(len(y)), y].mean()), scores.argmax(axis=1) == y
 

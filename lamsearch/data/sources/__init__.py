@@ -11,20 +11,27 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
+from lamsearch.data import quantities
 from lamsearch.data.images import Contents
 from lamsearch.data.source import Progress, Source, SourceInfo
 from lamsearch.errors import InputError
+from lamsearch.metrics import Task
 from lamsearch.registries import BrokenEntryError, UnknownNameError
 from lamsearch.study import SOURCES, Data, Study, source_of
 
 
-def read(data: Data, directory: Path, origin: Path | None) -> Contents:
-    """Read the source that a study names.
+def read(
+    data: Data, directory: Path, origin: Path | None, task: Task = "classification"
+) -> Contents:
+    """Read the source that a study names, its targets as classes or as quantities.
 
     Raises:
-        DataError: It is missing or damaged.
+        DataError: It is missing or damaged, or its targets are not of that kind.
     """
-    return _of(data.source).read(data, Path(directory), origin)
+    source = _of(data.source)
+    if task == "classification":
+        return source.read(data, Path(directory), origin)
+    return quantities.checked(source.read_quantities(data, Path(directory), origin))
 
 
 def files(data: Data, directory: Path, origin: Path | None) -> list[Path]:

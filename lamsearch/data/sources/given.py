@@ -72,17 +72,30 @@ class Given(Source):
         """Return the examples of the key.
 
         Raises:
-            DataError: They are another process's, or were let go.
+            DataError: They are another process's, or were let go; or their targets are quantities.
         """
+        contents = self._held(data)
+        if not contents.classes:
+            raise DataError(f"{contents.name}: its targets are quantities, not classes")
+        return contents
+
+    def read_quantities(self, data: Data, directory: Path, origin: Path | None) -> Contents:
+        """Return the examples of the key, whose targets are quantities.
+
+        Raises:
+            DataError: They are another process's, or were let go; or their targets are classes.
+        """
+        contents = self._held(data)
+        if contents.classes:
+            raise DataError(f"{contents.name}: its targets are classes, not quantities")
+        return contents
+
+    def _held(self, data: Data) -> Contents:
         key = str(getattr(data, "key", ""))
         if key not in _held:
             rule = "data.key: must be of examples that this very process holds"
             raise DataError(f"{rule}, got {key[:12]!r}…")
         return _held[key]
-
-    def read_quantities(self, data: Data, directory: Path, origin: Path | None) -> Contents:
-        """Return the examples of the key, whose targets are quantities."""
-        return self.read(data, directory, origin)
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return no line: nobody can ask for them by name."""

@@ -52,6 +52,7 @@ class Npz(Source):
     description = "your own arrays (X, y and perhaps X_test, y_test)"
     table = NpzData
     suffix = ".npz"
+    quantities = True
 
     def files(self, data: Data, directory: Path, origin: Path | None) -> list[Path]:
         """Return the one file that the table names."""
@@ -61,6 +62,11 @@ class Npz(Source):
         """Read and check the arrays."""
         (path,) = self.files(data, directory, origin)
         return arrays.read(path, data.groups)
+
+    def read_quantities(self, data: Data, directory: Path, origin: Path | None) -> Contents:
+        """Read and check the arrays, y as a quantity."""
+        (path,) = self.files(data, directory, origin)
+        return arrays.read_quantities(path, data.groups)
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return a line per .npz file in the directory of data."""

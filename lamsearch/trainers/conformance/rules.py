@@ -260,7 +260,7 @@ def _loss_of(model: Model, case: Case) -> float:
     """The mean loss of a model's plain chain on the raw validation examples."""
     splits = case.splits
     x = splits.validation_x * splits.std + splits.mean
-    out = (x - model.mean) / model.std
+    out: FloatArray = (x - model.mean) / model.std
     for number, (W, b) in enumerate(model.layers, 1):
         out = out @ W + b
         if number < len(model.layers):

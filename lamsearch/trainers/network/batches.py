@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lamsearch.results import FloatArray, IntArray
+from lamsearch.results import FloatArray, TargetArray
 from lamsearch.study import Augment
 from lamsearch.trainers.mini_batches import Batches
 from lamsearch.trainers.network.augmentation import Augmentation
@@ -41,8 +41,8 @@ class MiniBatches:
         """The mini-batches of an epoch."""
         return self._rows.per_epoch
 
-    def fill(self, update: int, out: FloatArray) -> IntArray:
-        """Write the examples of an update to ``out`` (B, F); return their labels (B,).
+    def fill(self, update: int, out: FloatArray) -> TargetArray:
+        """Write the examples of an update to ``out`` (B, F); return their targets (B,).
 
         Updates are counted from 0; any may be asked for next.
         """

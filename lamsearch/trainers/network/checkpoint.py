@@ -102,6 +102,7 @@ def state_from(arrays: Arrays, like: TrainingState, total: int) -> TrainingState
             models=like.table.models,
             tested=like.table.tested,
             scored=like.table.scored,
+            shares=like.table.shares,
             points=[int(point) for point in arrays["points"]],
             rows=list(np.array(arrays["rows"], np.float64)),
         ),

@@ -27,13 +27,14 @@ class CurveTable:
     models: int
     tested: bool  # whether there are test columns
     scored: bool = False  # whether the last column is the validation score, as no measure is
+    shares: bool = True  # whether there are accuracies, which a quantity has not
     points: list[int] = field(default_factory=list)
     rows: list[FloatArray] = field(default_factory=list)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns' names: those of `Curve`, and the score's."""
-        return _columns(tested=self.tested, scored=self.scored)
+        return _columns(tested=self.tested, scored=self.scored, shares=self.shares)
 
     @property
     def score_column(self) -> str:
@@ -84,7 +85,8 @@ class CurveTable:
 
 
 @cache  # they are looked up after every update
-def _columns(*, tested: bool, scored: bool) -> tuple[str, ...]:
+def _columns(*, tested: bool, scored: bool, shares: bool) -> tuple[str, ...]:
     splits = _SPLITS if tested else _SPLITS[:2]
-    measures = tuple(f"{split}_{measure}" for split in splits for measure in _MEASURES)
+    kinds = _MEASURES if shares else _MEASURES[:2]
+    measures = tuple(f"{split}_{measure}" for split in splits for measure in kinds)
     return (*measures, _SCORE) if scored else measures

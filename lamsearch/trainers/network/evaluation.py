@@ -1,8 +1,8 @@
-"""Models measured on a split. Enters: weights, examples, labels. Leaves: numbers per example and
+"""Models measured on a split. Enters: weights, examples, targets. Leaves: numbers per example and
 their means.
 
-A score is one number per example: correctness and loss are always there, any other metric on
-request.
+A score is one number per example: the loss is always there, correctness where there are classes,
+any other metric on request.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from lamsearch.metrics import Metric
-from lamsearch.results import FloatArray, IntArray, Model
+from lamsearch.results import FloatArray, IntArray, Model, TargetArray
 from lamsearch.trainers.network.inference import Inference
-from lamsearch.trainers.network.losses import losses as cross_entropies
+from lamsearch.trainers.network.losses import CROSS_ENTROPY
 from lamsearch.trainers.network.weights import Weights
+from lamsearch.trainers.targets import TargetScale
 
 _AT_ONCE = 1000  # examples; bounds the buffers of an evaluation
 
@@ -28,20 +29,34 @@ class Evaluation:
     """K models on a split of n examples.
 
     ``loss`` and ``accuracy`` (K,) are means; ``losses``, ``correct`` and ``scores`` (K, n) have one
-    number per example. ``scores`` are the asked metric's, None where none was asked.
+    number per example. ``scores`` are the asked metric's, None where none was asked. Of a quantity
+    losses are of standardised values, scores of its own unit, and nothing is correct.
     """
 
     loss: npt.NDArray[np.float64]
-    accuracy: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64] | None
     losses: FloatArray
-    correct: npt.NDArray[np.bool_]
+    correct: npt.NDArray[np.bool_] | None
     scores: npt.NDArray[np.float64] | None = None
 
 
 def evaluate(
-    weights: Weights, x: FloatArray, y: IntArray, metric: Metric | None = None
+    weights: Weights,
+    x: FloatArray,
+    y: TargetArray,
+    metric: Metric | None = None,
+    scale: TargetScale | None = None,
 ) -> Evaluation:
-    """Return loss, correctness and the metric's scores of K models on normalised x (n, F)."""
+    """Return loss, correctness and the metric's scores of K models on normalised x (n, F).
+
+    ``scale`` is that of targets that are quantities, None where they are classes.
+    """
+    return (
+        _classes(weights, x, y, metric) if scale is None else _values(weights, x, y, metric, scale)
+    )
+
+
+def _classes(weights: Weights, x: FloatArray, y: IntArray, metric: Metric | None) -> Evaluation:
     count, examples = weights.count, len(y)
     loss, correct = np.zeros(count), np.empty((count, examples), np.bool_)
     losses = np.empty((count, examples), weights.dtype)
@@ -50,7 +65,8 @@ def evaluate(
         labels = y[part]
         for parts, one in zip(predicted, class_scores, strict=False):
             parts.append(softmax(one.T, axis=1))
-        found, correct[:, part] = cross_entropies(class_scores, labels, np.arange(len(labels)))
+        found, right = CROSS_ENTROPY.losses(class_scores, labels, np.arange(len(labels)))
+        correct[:, part] = right
         losses[:, part] = found
         loss += found.mean(axis=1, dtype=np.float64) * len(labels)
     accuracy, scores = correct.mean(axis=1), None
@@ -70,8 +86,27 @@ def probabilities(weights: Weights, x: FloatArray) -> Iterator[FloatArray]:
     yield from map(np.concatenate, parts)
 
 
+def _values(
+    weights: Weights, x: FloatArray, y: FloatArray, metric: Metric | None, scale: TargetScale
+) -> Evaluation:
+    predicted = np.empty((weights.count, len(y)), weights.dtype)
+    for part, outputs in _forward(weights, x):
+        predicted[:, part] = outputs[:, 0]
+    losses, scores = np.square(predicted - y), None
+    if metric is not None:
+        own = scale.own(y)
+        scores = np.stack([metric.per_example(scale.own(one), own) for one in predicted])
+    return Evaluation(
+        loss=losses.mean(axis=1, dtype=np.float64), accuracy=None, losses=losses, correct=None,
+        scores=scores,
+    )  # fmt: skip
+
+
 def class_scores(model: Model, x: FloatArray) -> FloatArray:
-    """Return the class scores (n, C) of one exported model for normalised x (n, features)."""
+    """Return the outputs (n, C) of one exported model for normalised x (n, features).
+
+    They are class scores, or predicted values in their own unit (n, 1).
+    """
     (first, _), *further = model.layers
     weights = Weights(
         scale=np.ones(1),
@@ -79,7 +114,7 @@ def class_scores(model: Model, x: FloatArray) -> FloatArray:
         b=[b[None] for _, b in model.layers],
         activation=model.activation,
     )
-    scores = np.empty((len(x), model.classes), weights.dtype)
+    scores = np.empty((len(x), model.outputs), weights.dtype)
     for part, found in _forward(weights, x):
         scores[part] = found[0].T
     return scores

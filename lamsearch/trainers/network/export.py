@@ -15,10 +15,16 @@ from lamsearch.trainers.network.curve_table import Rates
 from lamsearch.trainers.network.evaluation import evaluate, probabilities
 from lamsearch.trainers.network.weights import Weights
 from lamsearch.trainers.protocol import Splits
+from lamsearch.trainers.targets import TargetScale
 
 
 def outcomes(
-    state: TrainingState, splits: Splits, rates: Rates, cycle: int, metric: Metric
+    state: TrainingState,
+    splits: Splits,
+    rates: Rates,
+    cycle: int,
+    metric: Metric,
+    scale: TargetScale | None = None,
 ) -> tuple[Trained, ...]:
     """Return what became of every model; ``cycle`` is the updates of one.
 
@@ -28,8 +34,9 @@ def outcomes(
     if len(state.alive):
         asked = metric if state.table.scored else None
         with np.errstate(over="ignore", invalid="ignore"):
-            found = evaluate(state.weights, splits.train_x, splits.train_y, asked)
+            found = evaluate(state.weights, splits.train_x, splits.train_y, asked, scale)
         means = found.accuracy if found.scores is None else found.scores.mean(axis=1)
+        assert means is not None  # noqa: S101  # of a quantity the scores are asked for
         scores = {int(k): float(one) for k, one in zip(state.alive, means, strict=True)}
     errors = _own_errors(state, splits, metric)
     return tuple(
@@ -38,16 +45,22 @@ def outcomes(
     )
 
 
-def models(state: TrainingState, splits: Splits) -> tuple[Model | None, ...]:
-    """Return every model in the original feature space, float32; None for one that has left."""
+def models(
+    state: TrainingState, splits: Splits, scale: TargetScale | None = None
+) -> tuple[Model | None, ...]:
+    """Return every model in the original feature space, float32; None for one that has left.
+
+    With the ``scale`` of a quantity, models that answer in its own unit.
+    """
     found: list[Model | None] = [None] * state.table.models
     weights = state.weights
     for index, model in enumerate(map(int, state.alive)):
         found[model] = Model(
-            layers=_chain(weights, index, splits.projection),
+            layers=_chain(weights, index, splits.projection, scale),
             mean=splits.mean,
             std=splits.std,
             activation=weights.activation,
+            task="classification" if scale is None else "regression",
         )
     return tuple(found)
 
@@ -94,11 +107,12 @@ def _own_errors(state: TrainingState, splits: Splits, metric: Metric) -> dict[in
 
 
 def _chain(
-    weights: Weights, index: int, projection: FloatArray | None
+    weights: Weights, index: int, projection: FloatArray | None, scale: TargetScale | None
 ) -> tuple[tuple[FloatArray, FloatArray], ...]:
     """One model's layers (W, b), float32, as they act on all normalised features.
 
-    Batch norm is multiplied into the weights and biases of its layer.
+    Batch norm is multiplied into the weights and biases of its layer, and the scale of a quantity
+    into the last one.
     """
     arrays = weights.of_model(index)
     layers = [(arrays[f"W{n}"], arrays[f"b{n}"]) for n in range(1, weights.depth + 1)]
@@ -107,6 +121,8 @@ def _chain(
         layers[layer] = (layers[layer][0] * factor[index], shift[index])
     (first, shift), *further = layers
     layers = [(_on_all_features(first, projection), shift), *further]
+    if scale is not None:
+        layers[-1] = scale.of_last_layer(*layers[-1])
     return tuple((W.astype(np.float32), b.astype(np.float32)) for W, b in layers)
 
 

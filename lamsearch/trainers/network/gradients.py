@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.results import FloatArray, IntArray
+from lamsearch.results import FloatArray, TargetArray
 from lamsearch.trainers.network.dropout import Dropout
+from lamsearch.trainers.network.losses import CROSS_ENTROPY, Loss
 from lamsearch.trainers.network.passes import Pass
 from lamsearch.trainers.network.rules import SGD, Rule, no_moments
 from lamsearch.trainers.network.weights import Weights
@@ -20,13 +21,14 @@ Gradients = dict[str, FloatArray]  # W1 (K, F, H_1), b1 (K, H_1), W2 (K, H_1, H_
 def gradients(
     weights: Weights,
     x: FloatArray,
-    labels: IntArray,
+    targets: TargetArray,
     lam: npt.NDArray[np.float64],
     *,
     rule: Rule = SGD,
     dropout: Dropout | None = None,
+    loss: Loss = CROSS_ENTROPY,
 ) -> Gradients:
-    """Return the gradients of cost = loss + λΣ‖W‖² at x (B, F), labels (B,), lam (K,).
+    """Return the gradients of cost = loss + λΣ‖W‖² at x (B, F), targets (B,), lam (K,).
 
     They are read off one step, so that what `lamsearch gradcheck` compares with numerical oracles
     is the very step that training takes: off one of SGD at rate 1, W − (W − G); of a ``rule`` with
@@ -38,10 +40,10 @@ def gradients(
     if rule.moments:
         after.unscale()
     moments = no_moments(rule, after)
-    work = Pass(after, len(x), rule=rule, moments=moments, dropout=dropout)
+    work = Pass(after, len(x), rule=rule, moments=moments, dropout=dropout, loss=loss)
     work.forward(x)
-    work.loss(labels)
-    work.step(labels, eta=1.0, lam=lam)
+    work.loss(targets)
+    work.step(targets, eta=1.0, lam=lam)
     if rule.moments:
         kind = rule.moments[0]
         found = {name: moments[f"{kind}_{name}"] for name, _ in after.parameters()}

@@ -1,35 +1,84 @@
-"""Class scores → losses, correctness, and the loss's gradient. Enters: scores, labels. Leaves:
-numbers per example.
+"""Outputs → losses, correctness, and the loss's gradient. Enters: outputs, targets. Leaves: numbers
+per example.
 
-Scores lie as (K, C, B): reductions over classes then run along the examples, several at a time.
+Outputs lie as (K, C, B): reductions over classes then run along the examples, several at a time.
 """
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.results import FloatArray, IntArray
+from lamsearch.results import FloatArray, IntArray, TargetArray
+
+Correct = npt.NDArray[np.bool_]
 
 
-def losses(
-    scores: FloatArray, labels: IntArray, rows: IntArray
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Return the cross-entropy (K, B) of each example and whether it is correct (K, B).
+class Loss(Protocol):
+    """A loss per example, whose mean over a mini-batch is descended."""
 
-    ``rows`` are 0 … B − 1. The scores (K, C, B) become softmax probabilities in place. Ties go to
-    the lowest class.
+    def losses(
+        self, outputs: FloatArray, targets: TargetArray, rows: IntArray
+    ) -> tuple[FloatArray, Correct | None]:
+        """Return the loss (K, B) of each example, and whether it is correct; None of a quantity.
+
+        ``rows`` are 0 … B − 1. The outputs (K, C, B) become in place what `gradients` needs.
+        """
+        ...
+
+    def gradients(self, outputs: FloatArray, targets: TargetArray, rows: IntArray) -> None:
+        """Turn what `losses` made of outputs (K, C, B) into ∂(mean loss)/∂outputs, in place."""
+        ...
+
+
+class CrossEntropy:
+    """−log softmax probability of the true class, in nats."""
+
+    def losses(
+        self, outputs: FloatArray, targets: TargetArray, rows: IntArray
+    ) -> tuple[FloatArray, Correct]:
+        """Return the loss of each example and whether it is correct; ties go to the lowest class.
+
+        The scores (K, C, B) become softmax probabilities in place.
+        """
+        correct = outputs.argmax(axis=1) == targets
+        outputs -= outputs.max(axis=1, keepdims=True)
+        chosen = outputs[:, targets, rows]
+        np.exp(outputs, out=outputs)
+        total = outputs.sum(axis=1)
+        outputs /= total[:, None, :]
+        return np.log(total) - chosen, correct
+
+    def gradients(self, outputs: FloatArray, targets: TargetArray, rows: IntArray) -> None:
+        """Turn softmax probabilities into gradients, in place."""
+        outputs[:, targets, rows] -= 1
+        outputs /= outputs.dtype.type(len(rows))
+
+
+class SquaredError:
+    """(prediction − target)², without a half: its mean over examples is the mean squared error.
+
+    Source: Bishop (2006), Pattern Recognition and Machine Learning, section 3.1, up to the half.
     """
-    correct = scores.argmax(axis=1) == labels
-    scores -= scores.max(axis=1, keepdims=True)
-    chosen = scores[:, labels, rows]
-    np.exp(scores, out=scores)
-    total = scores.sum(axis=1)
-    scores /= total[:, None, :]
-    return np.log(total) - chosen, correct
+
+    def losses(
+        self, outputs: FloatArray, targets: TargetArray, rows: IntArray
+    ) -> tuple[FloatArray, None]:
+        """Return the loss of each example; predictions (K, 1, B) become residuals in place."""
+        outputs -= targets
+        return np.square(outputs[:, 0]), None
+
+    def gradients(self, outputs: FloatArray, targets: TargetArray, rows: IntArray) -> None:
+        """Turn residuals into gradients 2(prediction − target)/B, in place."""
+        outputs *= outputs.dtype.type(2 / len(rows))
 
 
-def score_gradients(probabilities: FloatArray, labels: IntArray, rows: IntArray) -> None:
-    """Turn softmax probabilities (K, C, B) into ∂(mean loss)/∂scores, in place."""
-    probabilities[:, labels, rows] -= 1
-    probabilities /= probabilities.dtype.type(len(rows))
+CROSS_ENTROPY: Loss = CrossEntropy()
+SQUARED_ERROR: Loss = SquaredError()
+
+
+def loss_of(classes: int) -> Loss:
+    """Return the loss of models of so many classes; 0 where a quantity is predicted."""
+    return CROSS_ENTROPY if classes else SQUARED_ERROR

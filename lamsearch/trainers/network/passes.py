@@ -1,6 +1,6 @@
 """Passes over a mini-batch: forward, loss, backward with one step of the optimiser.
 
-Enters: weights of K stacked models, a mini-batch, rates and penalties λ. Leaves: class scores,
+Enters: weights of K stacked models, a mini-batch, rates and penalties λ. Leaves: outputs,
 losses, correctness, changed weights. Knows nothing of schedules, data sets, clocks or files.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.results import FloatArray, IntArray
-from lamsearch.trainers.network import losses
+from lamsearch.results import FloatArray, TargetArray
 from lamsearch.trainers.network.dropout import Dropout, Masks, masks_of
 from lamsearch.trainers.network.layers import Hidden, linear_scores, output_scores
+from lamsearch.trainers.network.losses import CROSS_ENTROPY, Loss
 from lamsearch.trainers.network.optimisers import Optimiser
 from lamsearch.trainers.network.rules import SGD, Moments, Rule
 from lamsearch.trainers.network.weights import Weights
@@ -29,8 +29,9 @@ class Pass:
         rule: Rule = SGD,
         moments: Moments | None = None,
         dropout: Dropout | None = None,
+        loss: Loss = CROSS_ENTROPY,
     ) -> None:
-        self._weights, self._rows = weights, np.arange(batch)
+        self._weights, self._rows, self._loss = weights, np.arange(batch), loss
         self._inputs = _Inputs(weights)
         hidden, masks = weights.depth - 1, list[Masks | None]()
         if dropout is not None and dropout.drops:
@@ -47,7 +48,7 @@ class Pass:
             self._linear = np.empty((batch, count * classes), weights.dtype)
 
     def forward(self, x: FloatArray, update: int = 0) -> FloatArray:
-        """Return the class scores (K, C, B) of examples x (B, F); the array is used again.
+        """Return the outputs (K, C, B) of examples x (B, F); the array is used again.
 
         ``update``, counted from 0, says what is dropped.
         """
@@ -66,17 +67,17 @@ class Pass:
             stacked = hidden.stacked
         return output_scores(stacked, weights, self._scores)
 
-    def loss(self, labels: IntArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Return each model's mean cross-entropy (K,), and what is correct (K, B), after `forward`.
+    def loss(self, targets: TargetArray) -> tuple[FloatArray, npt.NDArray[np.bool_] | None]:
+        """Return each model's mean loss (K,), and what is correct (K, B), after `forward`.
 
-        The scores become softmax probabilities in place.
+        The outputs become what the gradient needs in place.
         """
-        found, correct = losses.losses(self._scores, labels, self._rows)
+        found, correct = self._loss.losses(self._scores, targets, self._rows)
         return found.mean(axis=1, dtype=np.float64), correct
 
     def step(
         self,
-        labels: IntArray,
+        targets: TargetArray,
         *,
         eta: float | npt.NDArray[np.float64],
         lam: npt.NDArray[np.float64],
@@ -85,7 +86,7 @@ class Pass:
         weights, optimiser = self._weights, self._optimiser
         rates = eta if isinstance(eta, np.ndarray) else np.full(lam.shape, eta)
         optimiser.begin(self._update, rates, lam)
-        losses.score_gradients(self._scores, labels, self._rows)
+        self._loss.gradients(self._scores, targets, self._rows)
         vectors = {f"b{weights.depth}": self._scores.sum(axis=2)}
         deltas = self._scores.transpose(0, 2, 1)
         for layer in range(weights.depth - 1, 0, -1):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lamsearch.metrics import ACCURACY, Metric
-from lamsearch.results import Curve, FloatArray, IntArray, Model, Trained, TrialState
+from lamsearch.results import Curve, FloatArray, Model, TargetArray, Trained, TrialState
 from lamsearch.schedules import Schedule
 from lamsearch.study import Augment, Network, Training
 from lamsearch.trainers.network import export
@@ -23,12 +23,14 @@ from lamsearch.trainers.network.batches import MiniBatches
 from lamsearch.trainers.network.checkpoint import TrainingState, arrays_of, no_sums, state_from
 from lamsearch.trainers.network.curve_table import CurveTable
 from lamsearch.trainers.network.departures import Departure
-from lamsearch.trainers.network.evaluation import evaluate
+from lamsearch.trainers.network.evaluation import Evaluation, evaluate
+from lamsearch.trainers.network.losses import loss_of
 from lamsearch.trainers.network.own_settings import OwnSettings
 from lamsearch.trainers.network.passes import Pass
 from lamsearch.trainers.network.rules import kept_moments, no_moments, rule_of
 from lamsearch.trainers.network.weights import Weights, initialise, penalty
 from lamsearch.trainers.protocol import Progress, Splits, State
+from lamsearch.trainers.targets import scale_of
 
 
 class NetworkTrainer:
@@ -40,12 +42,12 @@ class NetworkTrainer:
         log10_lambdas: log10 λ of each model, shape (K,).
         network: layers and what stands between them.
         hidden: hidden units, instead of ``network``.
-        classes: classes.
+        classes: classes; 0 where a quantity is predicted.
         seed: (study seed, stage, replicate); initial weights and mini-batches follow from it.
         dtype: float32 for training, float64 for checks.
-        test: normalised test examples and labels, only for a study that selects nothing.
+        test: normalised test examples and targets, only for a study that selects nothing.
         schedule: update → learning rate, instead of the one that ``training`` names.
-        metric: what scores a validation example.
+        metric: what scores a validation example, of the task that ``classes`` say.
         per_model: eta_max, eta_min, dropout or input_dropout of each model, (K,), by name, instead
             of those of ``training`` and ``network``.
         augment: how training images are varied.
@@ -62,7 +64,7 @@ class NetworkTrainer:
         classes: int,
         seed: Sequence[int],
         dtype: npt.DTypeLike = np.float32,
-        test: tuple[FloatArray, IntArray] | None = None,
+        test: tuple[FloatArray, TargetArray] | None = None,
         schedule: Schedule | None = None,
         metric: Metric = ACCURACY,
         per_model: Mapping[str, Sequence[float]] = MappingProxyType({}),
@@ -71,6 +73,9 @@ class NetworkTrainer:
         self._splits, self._training, self._test = splits, training, test
         self._lam = 10.0 ** np.asarray(log10_lambdas, np.float64)
         self._metric, self._asked = metric, None if metric is ACCURACY else metric
+        if (metric.task == "regression") == bool(classes):
+            raise ValueError(f"metric: must be of {classes} classes' task, got {metric.name!r}")
+        self._scale, self._loss = scale_of(splits, classes), loss_of(classes)
         self._batches = MiniBatches(splits, seed, training.batch_size, augment)
         count = len(self._lam)
         own = OwnSettings(per_model, count)
@@ -80,7 +85,7 @@ class NetworkTrainer:
             count,
             features=len(splits.mean),
             hidden=network.units,
-            classes=classes,
+            classes=classes or 1,
             rng=np.random.default_rng(np.random.SeedSequence(tuple(seed), spawn_key=(0,))),
             dtype=dtype,
             projection=splits.projection,
@@ -95,7 +100,12 @@ class NetworkTrainer:
             weights=weights,
             moments=no_moments(self._rule, weights),
             sums=no_sums(count),
-            table=CurveTable(models=count, tested=test is not None, scored=self._asked is not None),
+            table=CurveTable(
+                models=count,
+                tested=test is not None,
+                scored=self._asked is not None,
+                shares=self._scale is None,
+            ),
             scores=np.zeros(
                 (count, len(splits.validation_y)), np.bool_ if metric.proportion else np.float32
             ),
@@ -145,7 +155,9 @@ class NetworkTrainer:
 
         ``train_score`` is measured here, on the whole training split.
         """
-        return export.outcomes(self._state, self._splits, self._rates, self._cycle, self._metric)
+        return export.outcomes(
+            self._state, self._splits, self._rates, self._cycle, self._metric, self._scale
+        )
 
     def curves(self) -> tuple[Curve, ...]:
         """Return every model's curve as far as it has come, in the order of ``log10_lambdas``."""
@@ -154,7 +166,7 @@ class NetworkTrainer:
 
     def models(self) -> tuple[Model | None, ...]:
         """Return every model's weights, float32; None for one that has left."""
-        return export.models(self._state, self._splits)
+        return export.models(self._state, self._splits, self._scale)
 
     def snapshot(self) -> tuple[Model | None, ...]:
         """Return every model as it is now, as `models` does; nothing is changed by that."""
@@ -180,15 +192,16 @@ class NetworkTrainer:
 
     def _update(self) -> None:
         state = self._state
-        labels = self._batches.fill(state.updates, self._x)
+        targets = self._batches.fill(state.updates, self._x)
         self._pass.forward(self._x, state.updates)
-        loss, correct = self._pass.loss(labels)
+        loss, correct = self._pass.loss(targets)
         eta = self._rates(state.updates)[state.alive]
-        self._pass.step(labels, eta=eta, lam=self._lam[state.alive])
+        self._pass.step(targets, eta=eta, lam=self._lam[state.alive])
         state.updates += 1
         state.sums.updates += 1
         state.sums.loss += loss
-        state.sums.correct += np.count_nonzero(correct, axis=1)
+        if correct is not None:
+            state.sums.correct += np.count_nonzero(correct, axis=1)
         self._fail(np.isfinite(loss), "loss")
 
     def _sample(self) -> None:
@@ -200,21 +213,26 @@ class NetworkTrainer:
         if not len(state.alive):
             return
         added = self._lam[state.alive] * square
-        seen = sums.updates * self._training.batch_size
-        loss = sums.loss / sums.updates
-        columns = [loss, loss + added, sums.correct / seen]
         splits, tests = self._splits, () if self._test is None else (self._test,)
-        validation = evaluate(state.weights, splits.validation_x, splits.validation_y, self._asked)
-        results = [validation, *(evaluate(state.weights, x, y) for x, y in tests)]
-        for result in results:
-            columns += [result.loss, result.loss + added, result.accuracy]
-        state.scores[state.alive] = validation.correct
+        validation = self._evaluated(splits.validation_x, splits.validation_y, self._asked)
+        results = [validation, *(self._evaluated(x, y) for x, y in tests)]
+        loss, seen = sums.loss / sums.updates, sums.updates * self._training.batch_size
+        right = sums.correct / seen if self._scale is None else None
+        columns: list[FloatArray] = []
+        for mean, share in ((loss, right), *((one.loss, one.accuracy) for one in results)):
+            columns += [mean, mean + added, *(() if share is None else (share,))]
+        per_example = validation.correct if validation.scores is None else validation.scores
+        state.scores[state.alive] = per_example
         if validation.scores is not None:
-            state.scores[state.alive] = validation.scores
             columns.append(validation.scores.mean(axis=1))
         values = state.table.add(state.updates, state.alive, columns)
         state.sums = no_sums(len(state.alive))
-        self._fail(np.asarray(np.isfinite(values).all(axis=1)), "cost")
+        # kept as float32, which squares of a quantity may leave before its loss does
+        kept = np.isfinite(state.scores[state.alive]).all(axis=1)
+        self._fail(np.asarray(np.isfinite(values).all(axis=1) & kept), "cost")
+
+    def _evaluated(self, x: FloatArray, y: TargetArray, metric: Metric | None = None) -> Evaluation:
+        return evaluate(self._state.weights, x, y, metric, self._scale)
 
     def _fail(self, finite: npt.NDArray[np.bool_], what: str) -> None:
         if finite.all():
@@ -244,7 +262,9 @@ class NetworkTrainer:
     def _make_buffers(self) -> None:
         state, batch = self._state, self._training.batch_size
         weights, dropout = state.weights, self._dropout.keep(state.alive)
-        self._pass = Pass(weights, batch, rule=self._rule, moments=state.moments, dropout=dropout)
+        self._pass = Pass(
+            weights, batch, rule=self._rule, moments=state.moments, dropout=dropout, loss=self._loss
+        )
         self._x = np.empty((batch, weights.features), weights.dtype)
 
     def _sampling_points(self) -> range | tuple[int, ...]:
