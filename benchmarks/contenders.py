@@ -49,6 +49,7 @@ class MappedSplits:
     mean: Array
     std: Array
     projection: None = None
+    weights: None = None
 
 
 def write_images(directory: Path, rows: int, features: int) -> None:

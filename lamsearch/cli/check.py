@@ -19,7 +19,7 @@ from lamsearch.planning import lacking, redrawn
 from lamsearch.points import listed
 from lamsearch.results import StageName
 from lamsearch.search import CohortPlan, StagePlan, expected, halving
-from lamsearch.study import Network, Study, Training, cautions, read_study
+from lamsearch.study import Network, Sizes, Study, Training, cautions, read_study, sized
 from lamsearch.terminal import print_table
 
 
@@ -117,7 +117,12 @@ def _seen(
     """
     directory, sizes = options.data_directory(data_dir), study.data.sizes
     if sizes is not None and not _is_here(study, directory):
-        return study.sized(sizes.examples), sizes.features, sizes.classes, ()
+        return (
+            _sized(study, sizes),
+            sizes.features,
+            sizes.classes,
+            (),
+        )
     try:
         found = datasets.load(
             study, directory, origin=origin, cache=options.cache_directory(), look=True
@@ -125,11 +130,20 @@ def _seen(
     except DataError as error:
         if sizes is not None:
             unable = f"the data cannot be used: {error}"
-            return study.sized(sizes.examples), sizes.features, sizes.classes, (unable,)
+            return (
+                _sized(study, sizes),
+                sizes.features,
+                sizes.classes,
+                (unable,),
+            )
         raise DataError(f"check: the plan needs the data: {error}") from error
     study.check_features(found.features)
     said = found.seen.warnings if found.seen else ()
     return found.study, found.features, len(found.classes), said
+
+
+def _sized(study: Study, known: Sizes) -> Study:
+    return sized(study, known.examples, own_test=study.data.has_test)
 
 
 def _is_here(study: Study, directory: Path) -> bool:

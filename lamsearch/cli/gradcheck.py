@@ -34,7 +34,8 @@ def gradcheck(study_file: Path | None) -> None:
         found = probe.check()
     else:
         study = _study(study_file)
-        found = probe.check_network(study.network, study.training, study.task)
+        weighted = study.data.weight is not None
+        found = probe.check_network(study.network, study.training, study.task, weighted=weighted)
     rows = [
         [
             row.array, f"{row.lam:g}", str(row.batch_size), f"{row.central_error:.1e}",

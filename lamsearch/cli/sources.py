@@ -7,6 +7,7 @@ both are followed only within those places, or beside the SQLite file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,14 +46,20 @@ def permitted(
     if database.file is not None:
         roots.append(database.file.absolute().parent)
     origin = stored.origin if given is None else str(given)
-    found = datasets.located(stored.study, directory, origin=Path(origin))
-    for file in found:
-        if not any(_is_below(file, root) for root in roots):
-            raise DataError(
-                f"data: {stored.study.name!r} was created with {shown(str(file))!r}, which is not "
-                "read unless its directory is given: pass --data-dir or set LAMSEARCH_DATA"
-            )
+    named = datasets.existing(stored.study.data.file, directory, Path(origin))
+    if named is not None:  # a directory elsewhere is not even listed
+        _check_below(stored.study.name, named, roots)
+    for file in datasets.located(stored.study, directory, origin=Path(origin)):
+        _check_below(stored.study.name, file, roots)
     return replace(stored, origin=origin)
+
+
+def _check_below(study: str, path: Path, roots: Sequence[Path]) -> None:
+    if not any(_is_below(path, root) for root in roots):
+        raise DataError(
+            f"data: {study!r} was created with {shown(str(path))!r}, which is not read unless its "
+            "directory is given: pass --data-dir or set LAMSEARCH_DATA"
+        )
 
 
 def _is_below(path: Path, root: Path) -> bool:

@@ -25,7 +25,7 @@ _ROWS = 65_536  # of a batch
 def read(path: Path, wanted: Wanted, categories: Sequence[str]) -> list[Cells]:
     """Return the columns of a file that ``wanted`` chooses from all their names.
 
-    Those in ``categories`` are texts whatever they hold.
+    Those in ``categories`` are texts whatever they hold, dates too.
 
     Raises:
         DataError: pyarrow is not there, or the file is no such table; the sentence says why.
@@ -60,13 +60,13 @@ class _Column:
         if pa.types.is_dictionary(kind):
             kind, is_text = kind.value_type, True
         types = pa.types
-        if types.is_temporal(kind):
+        if types.is_temporal(kind) and not is_text:
             rule = "must be numbers or categories, not dates or times: name it in data.ignore, or "
             raise DataError(f"{self._where}: {rule}write what matters as numbers, got {kind}")
         number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
         texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_boolean)
         text = any(check(kind) for check in texts)
-        if not (number or text or types.is_null(kind)):
+        if not (number or text or types.is_null(kind) or types.is_temporal(kind)):
             rule = "must be numbers, texts or truth values: name it in data.ignore"
             raise DataError(f"{self._where}: {rule}, got {shown(str(kind))}")
         self._kind = kind

@@ -38,7 +38,7 @@ Wanted = Callable[[Sequence[str]], Sequence[str]]
 def read(path: Path, separator: str, wanted: Wanted, categories: Sequence[str]) -> list[Cells]:
     """Return the columns of a file that ``wanted`` chooses from all their names.
 
-    Those in ``categories`` are texts whatever they hold.
+    Those in ``categories`` are texts whatever they hold, dates too.
 
     Raises:
         DataError: The file is no such text; the sentence names the line.
@@ -51,7 +51,7 @@ def read(path: Path, separator: str, wanted: Wanted, categories: Sequence[str]) 
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
         late = {one.name for one in columns if one.is_late}
         if not late:
-            return [one.cells() for one in columns]
+            return [one.cells(dates=one.name in categories) for one in columns]
         texts |= late  # the texts of their first blocks are gone: once more
 
 
@@ -86,16 +86,16 @@ class _Column:
             rule = f"must have at most {MOST_CLASSES} different texts: an identifier or free text "
             raise DataError(f"{self._where}: {rule}belongs in data.ignore")
 
-    def cells(self) -> Cells:
+    def cells(self, *, dates: bool) -> Cells:
         """Return the whole column.
 
         Raises:
-            DataError: It holds dates.
+            DataError: It holds ``dates``, which are not admitted.
         """
         if self._codes is None:
             return Cells(name=self.name, values=np.concatenate([np.zeros(0), *self._blocks]))
         texts = tuple(self._codes)
-        if texts and all(_DATE.fullmatch(text) for text in texts):
+        if not dates and texts and all(_DATE.fullmatch(text) for text in texts):
             rule = "must be numbers or categories, not dates or times: name it in data.ignore, or "
             raise DataError(f"{self._where}: {rule}write what matters as numbers, got {texts[0]!r}")
         values = np.concatenate([np.zeros(0, np.int64), *self._blocks])

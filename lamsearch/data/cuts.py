@@ -83,6 +83,9 @@ def orders(
     it is, None the study's. A split that the table makes keeps the order of the pool. With groups
     the order is one of whole groups, and is cut between those where that is nearest to the sizes.
 
+    With folds ``whose`` is a replicate's number: its fold comes round in the order of its round of
+    them, the first round's being the study's.
+
     Raises:
         DataError: There are too few groups.
     """
@@ -91,15 +94,28 @@ def orders(
         return _rows(assigned.train), _rows(assigned.validation)
     settings = study.settings_of(stage)
     train, validation = settings.train or 0, settings.validation or 0  # a checked study has both
-    own = () if whose is None else (whose,)
+    own, fold, folds = () if whose is None else (whose,), 0, study.data.folds
+    if folds is not None:
+        turn, fold = divmod(whose or 0, folds)
+        own = (turn,) if turn else ()
     generator = _generator(study, POOL_ORDER, *own)
     if groups is None:
-        order = _permuted(y, generator, study.data.stratified)
-        return order[validation : validation + train], order[:validation]
+        order = _permuted(y, generator, study.data.stratified)[: validation + train]
+        return _without(order, fold * validation, (fold + 1) * validation)
     drawn = generator.permutation(len(y)).astype(np.intp)
     order, ends = _in_groups(groups, drawn, generator)
-    end, stop = _nearest(ends, [validation, validation + train])
-    return _among(drawn, order[end:stop]), _among(drawn, order[:end])
+    if folds is None:
+        end, stop = _nearest(ends, [validation, validation + train])
+        rows = _without(order[:stop], 0, end)
+    else:
+        cuts = [0, *_nearest(ends, [len(y) * one // folds for one in range(1, folds + 1)])]
+        rows = _without(order, cuts[fold], cuts[fold + 1])
+    return _among(drawn, rows[0]), _among(drawn, rows[1])
+
+
+def _without(order: Order, start: int, stop: int) -> tuple[Order, Order]:
+    """An order without a part of it, and that part."""
+    return np.delete(order, slice(start, stop)), order[start:stop]
 
 
 def _in_groups(

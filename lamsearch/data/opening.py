@@ -13,7 +13,7 @@ from lamsearch.data.images import LabelledImages
 from lamsearch.data.sources import read
 from lamsearch.errors import DataError
 from lamsearch.results import TestOpening
-from lamsearch.study import Study
+from lamsearch.study import Study, sized
 
 
 def open_test(
@@ -44,8 +44,8 @@ def open_test(
         raise DataError(f"{contents.name}: {rule}, got {found}")
     test = contents.test
     if test is None:
-        sized = study.sized(len(contents.pool))
-        test = contents.pool.taken(cut_test_images(sized, contents)[0])
+        whole = sized(study, len(contents.pool), own_test=False)
+        test = contents.pool.taken(cut_test_images(whole, contents)[0])
     if not len(test):
         raise DataError(f"{contents.name}: must leave at least one image for the test set, got 0")
     return test

@@ -2,7 +2,7 @@
 
 Enters: a path as it is written, the directory of data, that of the study file. Leaves: the file or
 the directory that is there, or one sentence with all that was tried. Opens nothing; who may name
-what is refused elsewhere, before.
+what is decided elsewhere, before.
 """
 
 from __future__ import annotations
@@ -31,17 +31,30 @@ def resolved_directory(path: str, directory: Path, origin: Path | None, *, what:
     return _first(path, directory, origin, Path.is_dir, f"{what} must be in a directory")
 
 
+def existing(path: str, directory: Path, origin: Path | None) -> Path | None:
+    """Return the first file or directory that is there where these look; None where none is."""
+    return next((one for one in _tried(path, directory, origin) if _is(one, Path.exists)), None)
+
+
 def _first(
     path: str, directory: Path, origin: Path | None, there: Callable[[Path], bool], rule: str
 ) -> Path:
-    tried = [base / path for base in (directory, origin) if base is not None]
-    if Path(path).is_absolute():
-        tried = [Path(path)]
+    tried = _tried(path, directory, origin)
     for one in tried:
-        try:
-            if there(one):
-                return one
-        except ValueError as error:  # a path with NUL
-            raise DataError(f"data: {rule}, got {path!r}") from error
+        if _is(one, there):
+            return one
     names = " nor ".join(str(one) for one in dict.fromkeys(tried))
     raise DataError(f"data: {rule}, but there is none at {names}")
+
+
+def _tried(path: str, directory: Path, origin: Path | None) -> list[Path]:
+    if Path(path).is_absolute():
+        return [Path(path)]
+    return [base / path for base in (directory, origin) if base is not None]
+
+
+def _is(path: Path, what: Callable[[Path], bool]) -> bool:
+    try:
+        return what(path)
+    except (OSError, ValueError):  # it may not be looked at, is too long, or has NUL in it
+        return False

@@ -50,7 +50,8 @@ class Splits:
     where the stage trains on components and mirrors; otherwise it is None, for the mirror of a
     normalised image is at hand. ``unprojected_x`` (n, features) are the normalised training images
     where the stage trains on components and moves images, for these are projected when they have
-    been moved.
+    been moved. ``weights`` (n,) are the training examples' in the loss, float32 of mean 1, None
+    where all count alike.
     """
 
     train_x: Float32 = field(repr=False)
@@ -65,6 +66,7 @@ class Splits:
     unprojected_x: Float32 | None = field(repr=False, default=None)
     target_mean: float = 0.0
     target_std: float = 1.0
+    weights: Float32 | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -136,8 +138,16 @@ def split(
         image=image,
         target_mean=target_mean,
         target_std=target_std,
+        weights=None if study.data.weight is None else balanced(pool.y[train]),
         **further,
     )
+
+
+def balanced(labels: Targets) -> Float32:
+    """Return weights (n,) under which all classes count alike: n / (C · n_c), whose mean is 1."""
+    _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    weights: Float32 = (len(labels) / (len(counts) * counts)).astype(np.float32)[classes]
+    return weights
 
 
 def normalise(raw: Raw, mean: Moments, std: Moments) -> Float32:

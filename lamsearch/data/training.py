@@ -26,7 +26,7 @@ from lamsearch.data.sources import files, read
 from lamsearch.data.splits import Splits, kept_to_vary, split
 from lamsearch.errors import DataError
 from lamsearch.results import Column, DataFacts, StageName, columns_from
-from lamsearch.study import Data, ImageShape, Study
+from lamsearch.study import Data, ImageShape, Study, sized, with_sizes
 
 _WORDING = "facts 2"  # of what is seen of the data; another one where a sentence changes
 _WORTH_SHARING = 1 << 25  # bytes of normalised images below which every worker has its own
@@ -126,6 +126,8 @@ class TrainingData:
             shapes[split_arrays.TARGET] = (2,)
         if components is not None:
             shapes["projection"] = (self.features, components)
+        if self.study.data.weight is not None:
+            shapes["weights"] = (-1,)
         if (further := kept_to_vary(self.study, stage)) is not None:
             shapes[further] = (-1, width if further == "mirrored_x" else self.features)
         if arrays.keys() != shapes.keys():
@@ -133,6 +135,8 @@ class TrainingData:
         for part, size in zip(("train", "validation"), self._sizes(stage), strict=True):
             count = len(arrays[f"{part}_y"]) if size is None and arrays[f"{part}_y"].ndim else size
             shapes |= {f"{part}_x": (count or 0, width), f"{part}_y": (count or 0,)}
+        if "weights" in shapes:
+            shapes["weights"] = shapes["train_y"]
         if further is not None:
             shapes[further] = (shapes["train_x"][0], shapes[further][1])
         return (
@@ -143,8 +147,8 @@ class TrainingData:
 
     def _sizes(self, stage: StageName) -> tuple[int | None, int | None]:
         """The sizes of a stage's splits; None where they differ between replicates."""
-        varied = self.study.data.groups is not None and self.study.settings_of(stage).resplit
-        return (None, None) if varied else self.study.split_of(stage)
+        uneven = self.study.settings_of(stage).uneven
+        return (None, None) if uneven else self.study.split_of(stage)
 
     def _are_targets(self, y: Targets) -> bool:
         """Whether all are of the classes; of quantities, whether they are finite."""
@@ -188,7 +192,7 @@ def load(
     Raises:
         DataError: The source is missing, damaged, or smaller than the study needs.
         StudyFileError: The study varies images, which these are not, or are too small for; or its
-            shares of the examples break a rule in numbers.
+            shares of the examples, or its folds, break a rule in numbers.
     """
     places = files(study.data, directory, origin)
     shared = Cache(cache) if cache is not None and places else None
@@ -203,7 +207,7 @@ def load(
     facts = remembered(shared, places, own, lambda: outline(contents()), is_outline)
     image = None if facts["image"] is None else ImageShape(**facts["image"])
     study.check_image(image)
-    study = study.sized(facts["images"])
+    study = sized(study, facts["images"], own_test=facts["test"] is not None)
     if study.data.groups is not None:
         study = _grouped(study, shared, places, contents)
     test = count_test_images(study, facts["name"], facts["images"], facts["test"])
@@ -236,7 +240,7 @@ def _grouped(
         cache, places, about_groups(study), lambda: {**sizes_in_groups(study, contents())},
         are_sizes,
     )  # fmt: skip
-    return study.with_sizes(sizes)
+    return with_sizes(study, sizes)
 
 
 def _seen(

@@ -37,6 +37,7 @@ class _RandomSplits:
     projection: None = None
     target_mean: float = 0.0
     target_std: float = 1.0
+    weights: None = None
 
 
 def calibrate(

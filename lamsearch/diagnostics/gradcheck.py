@@ -29,7 +29,8 @@ from lamsearch.trainers.network.rules import SGD, Rule, rule_of
 
 _WIDEST = (10, 8, 6)  # hidden units of a reduced network's layers; further ones have the last
 
-# weights, x (B, F), targets (B,), λ (K,) → gradients; where asked rule, dropout, loss by name
+# weights, x (B, F), targets (B,), λ (K,) → gradients; where asked rule, dropout, loss and
+# example_weights (B,), by name
 Gradient = Callable[..., Gradients]
 
 
@@ -44,6 +45,7 @@ def check(
     lambdas: Sequence[float] = (0.0, 1e-3, 1e-1, 1.0),
     batch_sizes: Sequence[int] = (1, 8, 32),
     seeds: Sequence[int] = (0, 1, 2),
+    weighted: bool = False,
 ) -> Report:
     """Compare ``gradient`` with both oracles in float64 on random models and examples.
 
@@ -61,6 +63,7 @@ def check(
         lambdas: the λ of each model of the stack.
         batch_sizes: the examples of each mini-batch.
         seeds: of weights, examples and targets.
+        weighted: whether each example's loss has a weight of its own.
 
     Raises:
         LamsearchError: ``gradient`` returned an array of the wrong shape.
@@ -82,14 +85,18 @@ def check(
             dropout = _dropout(network, len(lambdas), seed)
             if dropout.drops:
                 options["dropout"] = dropout
+            if weighted:
+                options["example_weights"] = rng.uniform(0.2, 3.0, batch_size)
             for problem in _problems(weights, x, targets, lambdas, options):
                 comparisons += problem.compare(gradient, seed)
     return Report(comparisons=tuple(comparisons))
 
 
-def check_network(network: Network, training: Training, task: Task = "classification") -> Report:
+def check_network(
+    network: Network, training: Training, task: Task = "classification", *, weighted: bool = False
+) -> Report:
     """Compare the gradients of a study's network, at its depth, with narrow layers, as its
-    optimiser is given them."""
+    optimiser is given them; ``weighted`` says whether its examples have weights."""
     widest = (*_WIDEST, *(_WIDEST[-1:] * len(network.units)))
     units = tuple(map(min, network.units, widest))
     # over very few examples batch norm bends more than central differences can follow
@@ -101,6 +108,7 @@ def check_network(network: Network, training: Training, task: Task = "classifica
         network=network,
         batch_sizes=sizes,
         rule=rule_of(training),
+        weighted=weighted,
     )
 
 
@@ -163,7 +171,8 @@ def _problems(
     for index, lam in enumerate(lambdas):
         factors = _factors(options.get("dropout"), weights, len(x), index)
         squared = options.get("loss") is SQUARED_ERROR
-        oracle = oracles.Network(weights.activation, factors, squared=squared)
+        shares = options.get("example_weights", 1.0)
+        oracle = oracles.Network(weights.activation, factors, shares, squared=squared)
         plain: Arrays = {
             name: array for name, array in weights.of_model(index).items()
             if name.startswith(KINDS)

@@ -43,11 +43,14 @@ class Network:
         self,
         activation: str = "relu",
         factors: Mapping[int, FloatArray] | None = None,
+        weights: FloatArray | float = 1.0,
         *,
         squared: bool = False,
     ) -> None:
-        """``factors`` (B, H) are those of dropout, by layer, 0 for the inputs."""
+        """``factors`` (B, H) are those of dropout, by layer, 0 for the inputs; ``weights`` (B,)
+        those of the examples."""
         self._activation, self._factors, self._squared = activation, factors or {}, squared
+        self._weights = weights
 
     def scores(self, arrays: Arrays, x: FloatArray) -> tuple[npt.NDArray[Any], Arrays]:
         """Return the outputs (B, C), and which pre-activations are positive, by layer."""
@@ -74,9 +77,10 @@ class Network:
         """Return the cost, and which pre-activations are positive."""
         scores, positive = self.scores(arrays, x)
         if self._squared:
-            loss = ((scores[:, 0] - targets) ** 2).mean()
+            losses = (scores[:, 0] - targets) ** 2
         else:
-            loss = -log_softmax(scores, axis=1)[np.arange(len(targets)), targets].mean()
+            losses = -log_softmax(scores, axis=1)[np.arange(len(targets)), targets]
+        loss = (self._weights * losses).mean()
         return float(loss + lam * sum(np.sum(W**2) for W in _weights(arrays))), positive
 
     def complex_cost(
@@ -92,7 +96,7 @@ class Network:
             total = np.exp(scores - top[:, None]).sum(axis=1)
             losses = np.log(total) + top - scores[np.arange(len(targets)), targets]
         penalty = sum((W * W).sum() for W in _weights(arrays))
-        return complex(losses.sum() / len(targets) + lam * penalty)
+        return complex((self._weights * losses).sum() / len(targets) + lam * penalty)
 
 
 def central_differences(

@@ -46,14 +46,28 @@ def redrawn(study: Study, features: int) -> str | None:
         seen = study.settings_of(stage).components or features
         kept = seen * (validation + train) + _further(study, stage, features) * train
         for whose in study.orders_of(stage):
-            if whose is not None:
+            if whose is not None or study.data.folds is not None:
                 sizes[train, validation, seen, whose] = _FLOAT32 * kept
     if not sizes:
         return None
+    if study.data.folds is not None:
+        return _folds(study, sum(sizes.values()))
     stages = " and ".join(one for one in study.stages if study.settings_of(one).resplit)
     total = sum(sizes.values())
-    large = f", about {_gigabytes(total)} GB in the cache of each host" if total > _LARGE else ""
-    return f"each replicate of {stages} has a split of its own: {len(sizes)} of them{large}"
+    return f"each replicate of {stages} has a split of its own: {len(sizes)} of them{_large(total)}"
+
+
+def _folds(study: Study, total: int) -> str:
+    stages = " and ".join(one for one in study.stages if study.settings_of(one).resplit)
+    train, validation = study.split_of(study.stages[0])
+    return (
+        f"each replicate of {stages} validates with one of {study.data.folds} folds of "
+        f"{validation} examples and trains on the other {train}{_large(total)}"
+    )
+
+
+def _large(total: int) -> str:
+    return f", about {_gigabytes(total)} GB in the cache of each host" if total > _LARGE else ""
 
 
 def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:

@@ -89,8 +89,11 @@ def differences(
     training example. Then an example's number says nothing in another replicate, and what examples
     add is in the spread of the replicates, as the analysis of variance finds by itself. But the
     splits are of one pool: the mean of R replicates varies by (1/R + ``resplit``) of one's variance
-    instead of 1/R (Nadeau and Bengio 2003).
+    instead of 1/R (Nadeau and Bengio 2003). Where groups make those splits of different sizes, the
+    spread of the replicates' differences is all that counts (`_of_replicates`).
     """
+    if resplit is not None and _uneven(stage):
+        return _of_replicates(stage, chosen, resplit)
     scored = example_scores(stage)
     mine = scored.pop(chosen, None)
     if mine is None or len(mine) < 2:
@@ -108,16 +111,7 @@ def differences(
     halves = bound * _errors(gaps, size)
     if resplit is not None:
         halves = halves * math.sqrt(1 + gaps.shape[1] * resplit)
-    found = []
-    for point, mean, half in zip(others, means, halves, strict=True):
-        low, high = float(mean - half), float(mean + half)
-        found.append(
-            Difference(
-                point=point, mean=float(mean), interval95=(low, high),
-                distinguishable=low > 0 or high < 0,
-            )
-        )  # fmt: skip
-    return tuple(sorted(found, key=lambda one: one.point))
+    return _differences(list(others), means, halves)
 
 
 def gain_of(scores: npt.NDArray[Any], others: npt.NDArray[Any]) -> Gain:
@@ -184,6 +178,48 @@ def stacked_gaps(mine: npt.NDArray[Any], others: Sequence[npt.NDArray[Any]]) -> 
     """Return ``mine`` (R, examples) less each of ``others``: (others, R, examples), float32."""
     mine = mine.astype(np.int8) if mine.dtype == np.bool_ else mine
     return np.stack([mine - rows for rows in others]).astype(np.float32)
+
+
+def _uneven(stage: StageRecord) -> bool:
+    """Whether replicates have different numbers of validation examples."""
+    return len({len(one.scores) for one in stage.trials if one.scores is not None}) > 1
+
+
+def _of_replicates(stage: StageRecord, chosen: Point, resplit: float) -> tuple[Difference, ...]:
+    """`differences` by the replicates' means alone.
+
+    Student's intervals with R - 1 degrees of freedom, simultaneous by Bonferroni's bound; the
+    variance between replicates is pooled over the candidates.
+    """
+    scored = {
+        point: [score_of(trial) for trial in trials]
+        for point, trials in complete_replicates(stage).items()
+    }
+    mine = scored.pop(chosen, [])
+    others = {point: own for point, own in scored.items() if len(own) == len(mine)}
+    if len(mine) < 2 or not others:
+        return ()
+    gaps = np.array(mine) - np.array(list(others.values()))  # (others, replicates)
+    replicates = gaps.shape[1]
+    variance = max(float(gaps.var(axis=1, ddof=1).mean()), 1e-12) * (1 / replicates + resplit)
+    bound = float(student_quantile(replicates - 1, 1 - 0.025 / len(others)))
+    halves = np.full(len(others), bound * math.sqrt(variance))
+    return _differences(list(others), gaps.mean(axis=1), halves)
+
+
+def _differences(
+    points: Sequence[Point], means: npt.NDArray[np.float64], halves: npt.NDArray[np.float64]
+) -> tuple[Difference, ...]:
+    found = []
+    for point, mean, half in zip(points, means, halves, strict=True):
+        low, high = float(mean - half), float(mean + half)
+        found.append(
+            Difference(
+                point=point, mean=float(mean), interval95=(low, high),
+                distinguishable=low > 0 or high < 0,
+            )
+        )  # fmt: skip
+    return tuple(sorted(found, key=lambda one: one.point))
 
 
 def _table(stage: StageRecord, points: set[Point]) -> npt.NDArray[np.float64] | None:

@@ -38,7 +38,7 @@ from lamsearch.storage.study_json import (
 from lamsearch.storage.study_rows import study_row
 from lamsearch.storage.tables import curves, stages, studies
 from lamsearch.storage.trial_records import trial_records, typed
-from lamsearch.study import parse_study
+from lamsearch.study import parse_study, recorded_settings
 
 
 @retried
@@ -107,9 +107,7 @@ def read_stage(
         query = sa.select(curves.c.candidate, curves.c.replicate, curves.c.arrays)
         query = query.where(curves.c.study_id == stage_row.study_id, curves.c.stage == stage)
         blobs = {(row.candidate, row.replicate): row.arrays for row in transaction.execute(query)}
-        sizes = sa.select(studies.c.validation_images).where(studies.c.name == study)
-        found = transaction.connection.scalar(sizes)
-        examples = typed(int, found.get(stage)) if isinstance(found, dict) else None
+        examples = _examples(transaction, study, stage)
     trials = transaction.optuna.get_all_trials(stage_row.number, deepcopy=False)
     planned = planned_trials(transaction.connection, study, stage)
     records = trial_records(planned, trials, blobs, examples, space=stage_row.space)
@@ -121,6 +119,17 @@ def read_stage(
     return StageRecord(
         name=stage, bounds=stage_row.bounds, trials=records, decisions=stage_row.decisions
     )
+
+
+def _examples(transaction: Transaction, study: str, stage: StageName) -> int | None:
+    """Return how many examples a stage validates with; None where replicates differ in that."""
+    query = sa.select(studies.c.validation_images, studies.c.document)
+    row = transaction.execute(query.where(studies.c.name == study)).one()
+    settings = recorded_settings(row.document, stage) if isinstance(row.document, dict) else None
+    if settings is not None and settings.uneven:
+        return None
+    found = row.validation_images
+    return typed(int, found.get(stage)) if isinstance(found, dict) else None
 
 
 def trained_final(transaction: Transaction, study: str) -> dict[int, TrialRecord]:

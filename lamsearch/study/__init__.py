@@ -20,13 +20,14 @@ from lamsearch.study.reading import (
 )
 from lamsearch.study.sections import Network, OptimiserName, Training
 from lamsearch.study.settings import StageSettings, recorded_settings
+from lamsearch.study.sizing import sized, with_sizes
 from lamsearch.study.sources import SOURCES, source_of
 from lamsearch.study.stages import Coarse, Final, Finalists, Fine
 
 __all__ = [
     "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
     "cautions", "issues_with", "laid_over", "differences", "json_schema", "issues_of",
-    "StageSettings", "recorded_settings",
+    "StageSettings", "recorded_settings", "sized", "with_sizes",
     "OptimiserName", "Data", "Augment", "Network", "Training",
     "Coarse", "Fine", "Finalists", "Final", "Limits",
     "SOURCES", "source_of", "Assigned", "ImageShape", "Sizes",

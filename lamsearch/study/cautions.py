@@ -28,6 +28,7 @@ def cautions(study: Study) -> list[str]:
         optimisers = study.searched("optimiser") or (study.training_of(stage).optimiser,)
         if set(optimisers) != {"adam"}:  # which divides by the gradient's size
             found += _unstable(_fastest(study, stage), stage, given)
+        found += _uneven(study, stage)
         found += _vanishing(study.training_of(stage), stage)
         found += _decoupled(optimisers)
     return list(dict.fromkeys(found))
@@ -94,6 +95,15 @@ def _vanishing(training: Training, stage: StageName) -> Iterator[str]:
         yield (
             f"{stage}: gamma = {training.gamma:g} over {training.step_size} updates leaves the "
             f"learning rate at eta_min = {training.eta_min:g}: it never gets near eta_max"
+        )
+
+
+def _uneven(study: Study, stage: StageName) -> Iterator[str]:
+    folds, replicates = study.data.folds, getattr(getattr(study, stage), "replicates", None)
+    if folds is not None and replicates is not None and replicates % folds:
+        yield (
+            f"{stage}: {replicates} replicates are no multiple of the {folds} folds: not all "
+            "examples are validated with equally often"
         )
 
 

@@ -189,10 +189,11 @@ def _final_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Itera
 
 
 def _final_split_issues(final: Final, data: Data) -> Iterator[Issue]:
-    if data.assigned is not None:
+    if data.assigned is not None or data.folds is not None:
+        maker = "folds" if data.assigned is None else data.assigned.key
         for key in ("train", "validation"):
             if getattr(final, key) is not None:
-                rule = f"must not stand beside data.{data.assigned.key}"
+                rule = f"must not stand beside data.{maker}"
                 yield Issue(where=f"final.{key}", rule=rule, value=getattr(final, key))
     elif data.sizes is not None:
         have = data.sizes.examples - data.least_test
@@ -205,20 +206,24 @@ def _final_split_issues(final: Final, data: Data) -> Iterator[Issue]:
 
 def _resplit_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:
     data = sections["data"]
-    if data is None or not data.resplit:
+    if data is None or not (data.resplit or data.folds is not None):
         return
-    where = "data.resplit"
+    key = "resplit" if data.folds is None else "folds"
+    where, value = f"data.{key}", getattr(data, key)
+    if data.resplit and data.folds is not None:
+        rule = "must not stand beside data.folds, which give each replicate a split of its own"
+        yield Issue(where="data.resplit", rule=rule, value=True)
     if data.assigned is not None:
         rule = f"must not stand beside data.{data.assigned.key}, which leaves nothing to draw"
-        yield Issue(where=where, rule=rule, value=True)
+        yield Issue(where=where, rule=rule, value=value)
     stages = {name: sections[name] for name in ("finalists", "final")}
     found = {name: stage.replicates for name, stage in stages.items() if stage is not None}
     if max(found.values(), default=1) == 1 and not stages.keys() & set(broken):
         rule = "needs [finalists] or [final] with at least 2 replicates, whose splits it draws"
-        yield Issue(where=where, rule=rule, value=True)
+        yield Issue(where=where, rule=rule, value=value)
     for name, count in found.items():
         if count > _MOST_SPLITS:
-            rule = f"must be at most {_MOST_SPLITS} with data.resplit: each has a split of its own"
+            rule = f"must be at most {_MOST_SPLITS} with {where}: each has a split of its own"
             yield Issue(where=f"{name}.replicates", rule=rule, value=count)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -118,6 +118,13 @@ class Data(Section):
     resplit: bool = Field(
         False, description="draw the split of each replicate of finalists and final anew"
     )
+    folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        None, description="each replicate of finalists and final validates with one of so many"
+    )
+
+    weight: Literal["balanced"] | None = Field(
+        None, description="'balanced' weights training examples so that classes count alike"
+    )
 
     @property
     def file(self) -> str | None:
@@ -149,10 +156,23 @@ class Data(Section):
             yield Issue(where="data", rule=rule, value=float(shares))
 
     def split_issues(self) -> Iterator[Issue]:
-        """Check that the split's sizes are there."""
-        for key in ("train", "validation"):
-            if getattr(self, key) is None:
-                yield Issue(where=f"data.{key}", rule="is required")
+        """Check that the split's sizes are there; folds make their own."""
+        missing = [key for key in ("train", "validation") if getattr(self, key) is None]
+        if self.folds is None:
+            yield from (Issue(where=f"data.{key}", rule="is required") for key in missing)
+            return
+        if len(missing) == 1:
+            (key,) = {"train", "validation"} - set(missing)
+            rule = "must be left out beside data.folds, which make the splits"
+            yield Issue(where=f"data.{key}", rule=rule, value=getattr(self, key))
+        if isinstance(self.train, int) and isinstance(self.validation, int):
+            yield from self._fold_issues(self.train, self.validation, self.folds)
+
+    def _fold_issues(self, train: int, validation: int, folds: int) -> Iterator[Issue]:
+        one = (train + validation) // folds
+        if validation != one and self.groups is None:  # groups make it as near as they allow
+            rule = f"must be left out beside data.folds, or be {one}: a fold of {folds} of so many"
+            yield Issue(where="data.validation", rule=rule, value=validation)
 
     def _group_issues(self) -> Iterator[Issue]:
         if self.groups is None:

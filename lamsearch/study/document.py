@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from itertools import chain
 from typing import Annotated, Any, Self
 
@@ -21,7 +20,7 @@ from lamsearch.study.data import Data, ImageShape
 from lamsearch.study.limits import Limits, seconds_of
 from lamsearch.study.sections import MOST, Network, Section, Trainer, Training
 from lamsearch.study.settings import StageSettings, stage_settings
-from lamsearch.study.shares import has_shares, in_numbers, share_issues
+from lamsearch.study.shares import has_shares
 from lamsearch.study.stages import Coarse, Final, Finalists, Fine
 from lamsearch.study.tasks import task_issues
 
@@ -98,37 +97,9 @@ class Study(Section):
 
     @property
     def unsized(self) -> bool:
-        """Whether some size is a share of examples, which the data make a number (`sized`)."""
-        return has_shares(self.data) or has_shares(self.final)
-
-    def sized(self, examples: int) -> Study:
-        """Return the study with whole numbers for shares of so many examples.
-
-        Those are all examples outside the source's own test set. A study of whole numbers is
-        returned as it is.
-
-        Raises:
-            StudyFileError: The numbers break a rule.
-        """
-        if not self.unsized:
-            return self
-        source = self.data.file or self.data.source
-        own = {"data": self.data} | ({} if self.final is None else {"final": self.final})
-        found = [one for key in own for one in share_issues(key, own[key], examples, source)]
-        if found:
-            raise StudyFileError(found)
-        return self._with({key: in_numbers(table, examples) for key, table in own.items()})
-
-    def with_sizes(self, sizes: Mapping[str, Mapping[str, int]]) -> Study:
-        """Return the study with these sizes in [data] and [final], as its data make them.
-
-        Raises:
-            StudyFileError: The numbers break a rule.
-        """
-        tables: dict[str, Section] = {
-            key: getattr(self, key).model_copy(update=dict(own)) for key, own in sizes.items()
-        }
-        return self._with(tables)
+        """Whether some size is a share of examples or a fold's, to be made a number by `sized`."""
+        unfolded = self.data.folds is not None and self.data.train is None
+        return unfolded or has_shares(self.data) or has_shares(self.final)
 
     @property
     def pool_size(self) -> int:
@@ -173,12 +144,15 @@ class Study(Section):
         return settings.train, settings.validation
 
     def order_of(self, stage: StageName, replicate: int) -> int | None:
-        """Return whose order of the training pool a replicate's split is cut from.
+        """Return whose split of the training pool a replicate has.
 
         Its own number where splits are redrawn, the same in finalists and final; else None, the
-        one order of the study.
+        one of the study. With folds that is the first, which replicate 0 has too.
         """
-        return replicate if self.settings_of(stage).resplit else None
+        settings = self.settings_of(stage)
+        if not settings.resplit:
+            return None
+        return replicate if settings.folds is None else replicate or None
 
     def orders_of(self, stage: StageName) -> tuple[int | None, ...]:
         """Return `order_of` all replicates of a stage, each once."""
@@ -241,18 +215,9 @@ class Study(Section):
         self._check_sized()
         return self.settings_of(stage).validation_examples or 0
 
-    def _with(self, tables: Mapping[str, Section]) -> Study:
-        """The study with other tables; one that is as before stays itself."""
-        if all(getattr(self, key) == table for key, table in tables.items()):
-            return self
-        sections = {key: tables.get(key, getattr(self, key)) for key in SECTIONS}
-        if found := list(all_issues(sections, cohort=self.cohort)):
-            raise StudyFileError(found)
-        return self.model_copy(update=dict(tables))
-
     def _check_sized(self) -> None:
         if self.unsized:
-            raise ValueError("sizes that are shares must be made numbers first, by Study.sized")
+            raise ValueError("sizes must be made numbers first, by study.sized")
 
     def canonical(self) -> dict[str, Any]:
         """Return the study as plain JSON values, which parse to the same study.

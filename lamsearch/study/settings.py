@@ -28,7 +28,9 @@ class StageSettings:
     nobody has counted yet. ``components`` is how many principal components
     are trained on, None for all features. With ``halving`` the worse half of a cohort leaves at
     the first cycle ends. With ``resplit`` each replicate has a split of its own, drawn anew
-    (Bouthillier et al. 2021, arXiv:2103.03098); otherwise all stages share one order of the pool.
+    (Bouthillier et al. 2021, arXiv:2103.03098) or another one of ``folds``; otherwise all stages
+    share one split of the pool, or its first fold. With ``uneven`` replicates' splits differ in
+    size, for they part no group.
     """
 
     training: Training
@@ -38,6 +40,8 @@ class StageSettings:
     components: int | None
     halving: bool
     resplit: bool
+    folds: int | None
+    uneven: bool
 
     @property
     def train_examples(self) -> int | None:
@@ -75,8 +79,10 @@ def recorded_settings(settings: Mapping[str, object], stage: str) -> StageSettin
 
 
 def _resolved(training: Training, data: Data | None, own: Mapping[str, object]) -> StageSettings:
-    assigned = None if data is None else data.assigned
+    assigned, folds = (None, None) if data is None else (data.assigned, _size(data, "folds"))
     sizes = {key: _split_size(own, data, key) for key in ("train", "validation")}
+    # coarse and fine have no replicates, and keep the study's split
+    resplit = "replicates" in own and (folds is not None or getattr(data, "resplit", None) is True)
     return StageSettings(
         training=training,
         train=None if assigned is not None else sizes["train"],
@@ -84,8 +90,9 @@ def _resolved(training: Training, data: Data | None, own: Mapping[str, object]) 
         assigned=assigned,
         components=_size(own, "components") or getattr(data, "components", None),
         halving=own.get("halving") is True,
-        # coarse and fine have no replicates, and keep the study's split
-        resplit="replicates" in own and getattr(data, "resplit", None) is True,
+        resplit=resplit,
+        folds=folds,
+        uneven=resplit and getattr(data, "groups", None) is not None,
     )
 
 
@@ -93,8 +100,8 @@ def _overrides(own: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key in Training.model_fields if (value := own.get(key)) is not None}
 
 
-def _size(own: Mapping[str, object], key: str) -> int | None:
-    value = own.get(key)
+def _size(own: Mapping[str, object] | Data, key: str) -> int | None:
+    value = getattr(own, key, None) if isinstance(own, Data) else own.get(key)
     return value if isinstance(value, int) and value > 0 else None
 
 

@@ -40,6 +40,7 @@ def function_trainer(
     options: type[BaseModel] = NoOptions,
     reproducible: bool = True,
     parameters: Sequence[Parameter] = (),
+    weights: bool = False,
 ) -> TrainerKind:
     """Return a kind of trainer that calls ``train`` once for each trial.
 
@@ -53,10 +54,13 @@ def function_trainer(
         options: a pydantic model of the other keys of ``[trainer]``.
         reproducible: whether the same arguments give the same bits on the same machine.
         parameters: which of the options can be searched beside λ.
+        weights: whether ``train`` weights the training examples by ``splits.weights``, where these
+            are not None.
     """
     return TrainerKind(
         name=name, make=lambda task: FunctionTrainer(train, task), options=options,
         reproducible=reproducible, parameters=(L2_PENALTY, *parameters),
+        weights=weights,
     )  # fmt: skip
 
 

@@ -127,6 +127,9 @@ def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
     yield from _unread(study, kind)
     yield from searched_issues(study, kind)
     yield from study.most_varied.trainer_issues(kind.name, augments=kind.augments)
+    if study.data.weight is not None and not kind.weights:
+        rule = f"needs a trainer that weights its training examples, which {kind.name!r} does not"
+        yield Issue(where="data.weight", rule=rule, value=study.data.weight)
     for stage in study.stages:
         if study.halves(stage) and not kind.prunes:
             rule = f"needs a trainer that lets trials go early, which {kind.name!r} does not"

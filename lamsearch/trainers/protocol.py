@@ -34,7 +34,8 @@ class Splits(Protocol):
 
     Targets are labels, int64; where a quantity is predicted `targets.QuantitySplits` says what.
     ``projection`` (features, F) leads from all features to the F components that models see, or
-    is None where they see all.
+    is None where they see all. ``weights`` (n,) are those of the training examples in the loss,
+    float32 of mean 1, or None where all count alike: the loss is Σ w_i·loss_i / n.
     """
 
     @property
@@ -51,6 +52,8 @@ class Splits(Protocol):
     def std(self) -> FloatArray: ...  # noqa: D102
     @property
     def projection(self) -> FloatArray | None: ...  # noqa: D102
+    @property
+    def weights(self) -> FloatArray | None: ...  # noqa: D102
 
 
 Table = Literal["trainer", "network", "training", "augment"]
@@ -250,6 +253,7 @@ class TrainerKind:
         exports: whether it is `Exporting`.
         snapshots: whether it is `Snapshotting`.
         augments: whether it varies training images as its task says.
+        weights: whether its loss weights training examples as its splits say.
         state_version: grows when a state's arrays, or what is computed from them, change.
     """
 
@@ -265,6 +269,7 @@ class TrainerKind:
     exports: bool = False
     snapshots: bool = False
     augments: bool = False
+    weights: bool = False
     state_version: int = 1
 
     @property

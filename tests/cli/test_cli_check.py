@@ -22,7 +22,7 @@ Refused = Callable[..., list[str]]
 KEYS = {
     "": ["name", "seed", "cohort", "data", "training", "coarse", "zzz"],
     "data": ["source", "path", "train", "validation", "test", "stratified", "components",
-             "resplit", "train_batches", "validation_batches"],
+             "resplit", "folds", "groups", "weight", "train_batches", "validation_batches"],
     "network": ["hidden"],
     "training": ["batch_size", "schedule", "eta_min", "eta_max", "gamma", "step_size", "cycles",
                  "sample_every"],
@@ -126,6 +126,20 @@ def test_splits_of_replicates_are_counted(desk: Any) -> None:
     assert result.exit_code == 0, result.stderr
     said = "each replicate of finalists and final has a split of its own: 4 of them\n"
     assert said in result.stdout
+
+
+def test_folds_and_shares_are_said_in_numbers(desk: Any) -> None:
+    """`check` of a study whose test set is a share says how many examples a fold has."""
+    text = desk.write().read_text(encoding="utf-8")
+    for key in ("train = 300\n", "validation = 100\n", "train = 350\n", "validation = 50\n"):
+        text = text.replace(key, "")
+    text = text.replace("test = 200", "test = 0.2\nfolds = 2")
+    result = desk("check", desk.write(text=text))
+    assert result.exit_code == 0, result.stderr
+    assert (
+        "each replicate of finalists and final validates with one of 2 folds of 719 examples and "
+        "trains on the other 719\n"
+    ) in result.stdout
 
 
 def test_the_memory_of_the_largest_network_that_is_searched_is_warned_of(desk: Any) -> None:

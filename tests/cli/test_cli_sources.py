@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from lamsearch.errors import DataError
+from lamsearch.planning import check_given
 from lamsearch.study import parse_study
 
 Refused = Callable[..., list[str]]
@@ -128,3 +133,57 @@ def test_empty_variables_are_not_given(desk: Any, monkeypatch: pytest.MonkeyPatc
     assert (directory / ".lamsearch-study").exists()
     assert desk("delete", "small", "--yes").exit_code == 0
     assert not directory.exists()
+
+
+def own_directory(path: Path, source: str) -> str:
+    """Write data of a source that reads a file or a directory; return the keys that name them."""
+    rng = np.random.default_rng(1)
+    path.mkdir(parents=True, exist_ok=True)
+    if source == "table":
+        rows = [f"{rng.normal():.3f},{'xyz'[row % 3]},{row % 2}" for row in range(120)]
+        (path / "own.csv").write_text("\n".join(["a,b,y", *rows]), encoding="utf-8")
+        return 'path = "{}own.csv"\ntarget = "y"'
+    if source == "images":
+        for row in range(72):
+            file = path / f"own/{'ab'[row % 2]}/{row}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (2, 2, 3), np.uint8)).save(file)
+        return 'path = "{}own"\nsize = [2, 2]'
+    (path / "own").mkdir(exist_ok=True)
+    for part in ("train", "t10k"):
+        for kind, shape in (("images", (80, 2, 2)), ("labels", (80,))):
+            head = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+            values = (np.arange(math.prod(shape)) % 3).astype(np.uint8).tobytes()
+            (path / f"own/{part}-{kind}-idx{len(shape)}-ubyte").write_bytes(head + values)
+    return 'path = "{}own"'
+
+
+@pytest.mark.parametrize("source", ["table", "images", "idx"])
+def test_other_sources_are_read_where_they_were_given(
+    source: str, desk: Any, refused: Refused, tmp_path: Path
+) -> None:
+    """A table, a directory of images or of IDX files is read below the directory that was given, or
+    beside the study file of a run; a worker that was given another one lists nothing there."""
+    keys = own_directory(tmp_path / "far", source)
+    text = OWN.replace('"{source}"', f'"{source}"\n' + keys.format(""))
+    path = tmp_path / "far/own.toml"
+    path.write_text(text, encoding="utf-8")
+    desk.well("create", path)
+    (tmp_path / "far/own/a/secret").mkdir(parents=True, exist_ok=True)
+    (line,) = refused(desk("worker", "own", "--storage", desk.url, "--data-dir", tmp_path / "else"))
+    assert "which is not read unless its directory is given: pass --data-dir" in line
+    assert "secret" not in line
+    (tmp_path / "far/own/a/secret").rmdir()
+    assert desk.well("worker", "own", "--data-dir", tmp_path / "far").exit_code == 0
+
+
+@pytest.mark.parametrize("source", ["table", "images", "idx"])
+@pytest.mark.parametrize("prefix", ["/", "../", "below/../../"])
+def test_a_stranger_names_nothing_outside(source: str, prefix: str, tmp_path: Path) -> None:
+    """Of a study from elsewhere, only paths below the data directory are looked at."""
+    keys = own_directory(tmp_path / "data", source)
+    document = tomllib.loads(OWN.replace('"{source}"', f'"{source}"\n' + keys.format("")))
+    check_given(parse_study(document), tmp_path / "data")
+    document["data"]["path"] = prefix + document["data"]["path"]
+    with pytest.raises(DataError, match="the file must lie in the server's data directory"):
+        check_given(parse_study(document), tmp_path / "data")

@@ -106,6 +106,14 @@ def test_numbers_that_name_categories(tmp_path: Path, contents: Callable[..., Co
     assert found.classes == ("1", "2")
 
 
+def test_dates_that_are_categories(tmp_path: Path, contents: Callable[..., Contents]) -> None:
+    """Dates are categories where the study says so, and only there."""
+    table = pa.table({"a": [DAY, datetime.date(2023, 1, 1)], "y": [0, 1]})
+    feather.write_feather(table, str(tmp_path / "a.arrow"))
+    found = contents("a.arrow", categories=["a"])
+    assert found.columns == (Column(name="a", categories=("2023-01-01", "2024-02-03")),)
+
+
 DAY = datetime.date(2024, 2, 3)
 REFUSED = {
     "column 'v': must be numbers or categories, not dates or times": pa.array([DAY, DAY]),

@@ -219,6 +219,25 @@ def test_redrawn_splits_are_entries_of_their_own_beside_the_study_s(
     assert entries == [1, 2, 3, 3]
 
 
+def test_weights_are_cached_with_their_split(
+    arrays_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A split with weights is an entry of its own, which is found again with the same ones."""
+    monkeypatch.setattr(training, "_WORTH_SHARING", 0)
+    cache = tmp_path / "cache"
+    load(study_of(arrays_file), tmp_path, cache=cache).split("coarse")
+    study = study_of(arrays_file, weight="balanced")
+    fresh = load(study, tmp_path).split("coarse").weights
+    made = load(study, tmp_path, cache=cache).split("coarse").weights
+    monkeypatch.setattr(training, "split", lambda *_, **__: pytest.fail("made again"))
+    found = load(study, tmp_path, cache=cache).split("coarse").weights
+    assert fresh is not None
+    assert made is not None
+    assert found is not None
+    assert fresh.tobytes() == made.tobytes() == found.tobytes()
+    assert len(list((cache / "splits").glob("*.lock"))) == 2
+
+
 def test_unchanged_files_are_not_read_again(
     arrays_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.sizing import sizes_in_groups
 from lamsearch.errors import DataError, StudyFileError
 from lamsearch.results import TestOpening
-from lamsearch.study import Study, parse_study
+from lamsearch.study import Study, parse_study, with_sizes
 
 MakeStudy = Callable[..., Study]
 RNG = np.random.default_rng(8)
@@ -92,7 +92,7 @@ def test_sizes_are_as_near_as_groups_allow_and_come_out_again(
     if asked.pool_size >= count:
         return
     found = sizes_in_groups(asked, contents)
-    came = asked.with_sizes(found)
+    came = with_sizes(asked, found)
     assert sizes_in_groups(came, contents) == found
     rows = []
     for each in (asked, came):

@@ -305,3 +305,19 @@ def test_opening_of_another_study_is_refused(numbered: Path, study: MakeStudy) -
     other = TestOpening(study="other", study_id="1", purpose="final", at="", owner="me")
     with pytest.raises(DataError, match=r"must be recorded for study unit, got 'other'"):
         open_test(wanted, numbered, other, fingerprint=load(wanted, numbered).fingerprint)
+
+
+def test_balanced_weights_let_all_classes_count_alike(numbered: Path, study: MakeStudy) -> None:
+    """A class of n_c of the 600 training examples has the weight 600 / (4 n_c), whose mean is 1; a
+    study that asks for none has none, and else the same split."""
+    sizes: dict[str, Any] = {"source": "numbered.npz", "train": 600, "validation": 150}
+    plain = load(study(**sizes), numbered).split("coarse")
+    own = load(study(**sizes, weight="balanced"), numbered).split("coarse")
+    assert plain.weights is None
+    assert own.weights is not None
+    assert own.weights.dtype == np.float32
+    assert own.weights.mean(dtype=np.float64) == pytest.approx(1)
+    for label in range(4):
+        members = own.train_y == label
+        np.testing.assert_allclose(own.weights[members], 600 / (4 * members.sum()), rtol=1e-6)
+    assert own.train_x.tobytes() == plain.train_x.tobytes()

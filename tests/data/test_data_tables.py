@@ -108,6 +108,12 @@ def test_numbers_that_name_categories(table: Callable[..., Contents]) -> None:
     assert found.columns == (Column(name="zip", categories=("007", "12")),)
 
 
+def test_dates_that_are_categories(table: Callable[..., Contents]) -> None:
+    """Dates are categories where the study says so, and only there."""
+    found = table("day,y\n2024-01-02,a\n2024-01-01,b\n", categories=["day"])
+    assert found.columns == (Column(name="day", categories=("2024-01-01", "2024-01-02")),)
+
+
 def test_texts_after_many_numbers(table: Callable[..., Contents]) -> None:
     """A column whose first text comes after blocks of numbers is a column of texts from its top."""
     lines = [f"{row % 3},{row % 2}" for row in range(25_000)]

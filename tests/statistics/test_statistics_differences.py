@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -109,6 +110,25 @@ def test_with_a_split_per_replicate_the_intervals_hold_as_often_as_they_say(seed
         assert own.mean == shared.mean
         widths = [one.interval95[1] - one.interval95[0] for one in (own, shared)]
         assert widths[0] == pytest.approx(np.sqrt(1 + 5 * 0.2) * widths[1])  # five replicates
+
+
+def test_splits_of_different_sizes_are_compared_by_the_replicates_means() -> None:
+    """By hand: differences 0.1, 0.2 and 0.3 have the variance 0.01, so with one validation example
+    for two training ones Student's interval is 0.2 ± t(2)·√(0.01·(1/3 + 1/2)); and without
+    `resplit`, where examples are the same, nothing is said of such a stage."""
+    sizes = (10, 20, 40)
+    trials = [
+        trial(candidate, -4.0 + candidate, replicate, np.arange(size) < share * size)
+        for replicate, (size, gap) in enumerate(zip(sizes, (0.1, 0.2, 0.3), strict=True))
+        for candidate, share in enumerate((0.5 + gap, 0.5))
+    ]
+    stage = StageRecord(name="finalists", bounds=None, trials=tuple(trials))
+    (found,) = differences(stage, -4.0, resplit=0.5)
+    half = 4.302653 * math.sqrt(0.01 * (1 / 3 + 1 / 2))
+    assert found.mean == pytest.approx(0.2)
+    assert found.interval95 == pytest.approx((0.2 - half, 0.2 + half), rel=1e-6)
+    assert not found.distinguishable
+    assert differences(stage, -4.0) == ()
 
 
 def test_what_is_worse_is_distinguished_and_what_is_equal_is_not() -> None:

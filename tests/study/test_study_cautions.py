@@ -25,6 +25,12 @@ WARNED: dict[str, tuple[dict[str, Any], str]] = {
         "coarse.values takes logarithms: λ = 0.001 is written -3; "
         "as it stands, λ begins at 1.002",
     ),
+    "folds of unequal use": (
+        {"data": {"folds": 3, "train": None, "validation": None},
+         "final": {"train": None, "validation": None, "replicates": 3}},
+        "finalists: 2 replicates are no multiple of the 3 folds: not all examples are validated "
+        "with equally often",
+    ),
     "a given λ": (
         {**FINAL_ONLY, "final": {"log10_lambda": 1e-3}},
         "final.log10_lambda takes logarithms: λ = 0.001 is written -3; "

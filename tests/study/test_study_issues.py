@@ -247,6 +247,39 @@ ONE_LINE: dict[str, tuple[dict[str, Any], str]] = {
         "finalists.replicates: must be at most 100 with data.resplit: each has a split of its own,"
         " got 101",
     ),
+    "folds and redrawn splits": (
+        {"data": {"train": None, "validation": None, "folds": 3, "resplit": True},
+         "final": {"train": None, "validation": None}},
+        "data.resplit: must not stand beside data.folds, which give each replicate a split of its"
+        " own, got True",
+    ),
+    "a fold of another size": (
+        {"data": {"folds": 4, "train": 300, "validation": 110},
+         "final": {"train": None, "validation": None}},
+        "data.validation: must be left out beside data.folds, or be 102: a fold of 4 of so many,"
+        " got 110",
+    ),
+    "folds and half a size": (
+        {"data": {"folds": 4, "train": 300, "validation": None},
+         "final": {"train": None, "validation": None}},
+        "data.train: must be left out beside data.folds, which make the splits, got 300",
+    ),
+    "folds of whole batches": (
+        {"data": {"source": "cifar10", "test": None, "train": None, "validation": None,
+                  "train_batches": [1], "validation_batches": [2], "folds": 2},
+         "final": {"train": None, "validation": None}},
+        "data.folds: must not stand beside data.train_batches, which leaves nothing to draw, got 2",
+    ),
+    "folds of nobody": (
+        {"data": {"folds": 2, "train": None, "validation": None}, "finalists": None,
+         "final": {"train": None, "validation": None, "replicates": 1}},
+        "data.folds: needs [finalists] or [final] with at least 2 replicates, whose splits it"
+        " draws, got 2",
+    ),
+    "a final's size beside folds": (
+        {"data": {"folds": 2, "train": None, "validation": None}, "final": {"validation": None}},
+        "final.train: must not stand beside data.folds, got 350",
+    ),
     "sizes beside batches": (
         {"data": {"source": "cifar10", "test": None, "train": None, "validation": None,
                   "train_batches": [1], "validation_batches": [2]},

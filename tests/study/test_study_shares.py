@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from study_documents import changed
 
 from lamsearch.errors import StudyFileError
-from lamsearch.study import parse_study
+from lamsearch.study import parse_study, sized
 from lamsearch.study.shares import number_of
 
 SHARES: dict[str, Any] = {
@@ -53,12 +53,12 @@ def test_a_study_of_shares_becomes_that_of_their_numbers() -> None:
     """Of 1002 examples the two have one canonical form and fingerprint, and split by split one
     size; before that the one has no sizes, and says so where they are needed."""
     shares, numbers = (parse_study(changed(one)) for one in (SHARES, NUMBERS))
-    sized = shares.sized(1002)
-    assert sized.canonical() == numbers.canonical()
-    assert sized.fingerprint == numbers.fingerprint != shares.fingerprint
-    assert (sized.split_of("coarse"), sized.split_of("final")) == ((601, 150), (701, 100))
-    assert (sized.pool_size, sized.validation_images("final")) == (801, 100)
-    assert numbers.sized(5) is numbers
+    whole = sized(shares, 1002, own_test=False)
+    assert whole.canonical() == numbers.canonical()
+    assert whole.fingerprint == numbers.fingerprint != shares.fingerprint
+    assert (whole.split_of("coarse"), whole.split_of("final")) == ((601, 150), (701, 100))
+    assert (whole.pool_size, whole.validation_images("final")) == (801, 100)
+    assert sized(numbers, 5, own_test=False) is numbers
     assert shares.split_of("coarse") == (None, None)
     for needed in (lambda: shares.pool_size, lambda: shares.validation_images("coarse")):
         with pytest.raises(ValueError, match="must be made numbers first"):
@@ -70,8 +70,8 @@ def test_shares_and_numbers_mix() -> None:
     mixed = parse_study(
         changed({"data": {"source": "a.npz", "train": 0.5}, "final": {"train": None}})
     )
-    assert mixed.sized(1000).split_of("coarse") == (500, 100)
-    assert mixed.sized(1000).split_of("final") == (500, 50)
+    assert sized(mixed, 1000, own_test=False).split_of("coarse") == (500, 100)
+    assert sized(mixed, 1000, own_test=False).split_of("final") == (500, 50)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,6 @@ def test_what_only_the_data_can_tell_is_said_of_their_numbers() -> None:
     """A batch beyond the training share, and a share of no example, are refused with the data."""
     study = parse_study(changed(SHARES))
     with pytest.raises(StudyFileError, match="must be at most the 18 training images of coarse"):
-        study.sized(30)
+        sized(study, 30, own_test=False)
     with pytest.raises(StudyFileError, match=r"data.validation: must be at least one of the 6 "):
-        study.sized(6)
+        sized(study, 6, own_test=False)

@@ -30,6 +30,7 @@ class Images:
     raw_validation_x: Array
     test: tuple[Array, Array]
     projection: None = None
+    weights: None = None
 
 
 def digits(dtype: npt.DTypeLike = np.float32, train: int = 330, held_out: int = 120) -> Images:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lamsearch.results import FloatArray, TargetArray
+from lamsearch.results import FloatArray, IntArray, TargetArray
 from lamsearch.study import Augment
 from lamsearch.trainers.mini_batches import Batches
 from lamsearch.trainers.network.augmentation import Augmentation
@@ -33,6 +33,7 @@ class MiniBatches:
         self._splits = splits
         self._rows = Batches(seed, len(splits.train_y), batch_size)
         self._augmentation = None
+        self._filled: IntArray = np.empty(0, np.int64)
         if augment is not None and augment.varies:
             self._augmentation = Augmentation(splits, augment, seed, batch_size)
 
@@ -40,6 +41,12 @@ class MiniBatches:
     def per_epoch(self) -> int:
         """The mini-batches of an epoch."""
         return self._rows.per_epoch
+
+    @property
+    def weights(self) -> FloatArray | None:
+        """The weights (B,) of the examples filled last in the loss; None where all are alike."""
+        weights = self._splits.weights
+        return None if weights is None else weights[self._filled]
 
     def fill(self, update: int, out: FloatArray) -> TargetArray:
         """Write the examples of an update to ``out`` (B, F); return their targets (B,).
@@ -51,4 +58,5 @@ class MiniBatches:
             np.take(self._splits.train_x, rows, axis=0, out=out, mode="clip")
         else:
             rows = self._augmentation.fill(update // self.per_epoch, rows, out)
+        self._filled = rows
         return self._splits.train_y[rows]

@@ -27,13 +27,15 @@ def gradients(
     rule: Rule = SGD,
     dropout: Dropout | None = None,
     loss: Loss = CROSS_ENTROPY,
+    example_weights: FloatArray | None = None,
 ) -> Gradients:
     """Return the gradients of cost = loss + λΣ‖W‖² at x (B, F), targets (B,), lam (K,).
 
     They are read off one step, so that what `lamsearch gradcheck` compares with numerical oracles
     is the very step that training takes: off one of SGD at rate 1, W − (W − G); of a ``rule`` with
     moments off the first of them, which after one step from 0 is the gradient that the rule was
-    given. ``dropout`` drops what it does at update 0. With decoupled decay the penalty is no part
+    given. ``dropout`` drops what it does at update 0; ``example_weights`` (B,) multiply the losses
+    of the examples. With decoupled decay the penalty is no part
     of the gradient.
     """
     after = weights.keep(np.arange(weights.count))
@@ -42,8 +44,8 @@ def gradients(
     moments = no_moments(rule, after)
     work = Pass(after, len(x), rule=rule, moments=moments, dropout=dropout, loss=loss)
     work.forward(x)
-    work.loss(targets)
-    work.step(targets, eta=1.0, lam=lam)
+    work.loss(targets, example_weights)
+    work.step(targets, eta=1.0, lam=lam, weights=example_weights)
     if rule.moments:
         kind = rule.moments[0]
         found = {name: moments[f"{kind}_{name}"] for name, _ in after.parameters()}

@@ -70,6 +70,6 @@ def _made(task: Task) -> NetworkTrainer:
 
 NETWORK = TrainerKind(
     name="network", make=_made, options=Network, table="network", parameters=PARAMETERS,
-    resumable=True, prunes=True, exports=True, snapshots=True, augments=True,
+    resumable=True, prunes=True, exports=True, snapshots=True, augments=True, weights=True,
     state_version=STATE_VERSION,
 )  # fmt: skip

@@ -67,12 +67,17 @@ class Pass:
             stacked = hidden.stacked
         return output_scores(stacked, weights, self._scores)
 
-    def loss(self, targets: TargetArray) -> tuple[FloatArray, npt.NDArray[np.bool_] | None]:
+    def loss(
+        self, targets: TargetArray, weights: FloatArray | None = None
+    ) -> tuple[FloatArray, npt.NDArray[np.bool_] | None]:
         """Return each model's mean loss (K,), and what is correct (K, B), after `forward`.
 
-        The outputs become what the gradient needs in place.
+        The outputs become what the gradient needs in place. ``weights`` (B,) multiply the losses of
+        the examples.
         """
         found, correct = self._loss.losses(self._scores, targets, self._rows)
+        if weights is not None:
+            found *= weights.astype(found.dtype)
         return found.mean(axis=1, dtype=np.float64), correct
 
     def step(
@@ -81,17 +86,23 @@ class Pass:
         *,
         eta: float | npt.NDArray[np.float64],
         lam: npt.NDArray[np.float64],
+        weights: FloatArray | None = None,
     ) -> None:
-        """Do one step after `loss`, at rate ``eta``, one or (K,), with penalties ``lam`` (K,)."""
-        weights, optimiser = self._weights, self._optimiser
+        """Do one step after `loss`, at rate ``eta``, one or (K,), with penalties ``lam`` (K,).
+
+        ``weights`` (B,) are those of `loss`.
+        """
+        stack, optimiser = self._weights, self._optimiser
         rates = eta if isinstance(eta, np.ndarray) else np.full(lam.shape, eta)
         optimiser.begin(self._update, rates, lam)
         self._loss.gradients(self._scores, targets, self._rows)
-        vectors = {f"b{weights.depth}": self._scores.sum(axis=2)}
+        if weights is not None:
+            self._scores *= weights.astype(self._scores.dtype)
+        vectors = {f"b{stack.depth}": self._scores.sum(axis=2)}
         deltas = self._scores.transpose(0, 2, 1)
-        for layer in range(weights.depth - 1, 0, -1):
+        for layer in range(stack.depth - 1, 0, -1):
             below = self._hidden[layer - 1]
-            np.matmul(deltas, weights.W[layer].transpose(0, 2, 1), out=below.stacked_deltas)
+            np.matmul(deltas, stack.W[layer].transpose(0, 2, 1), out=below.stacked_deltas)
             optimiser.stacked(layer, below.stacked, deltas)
             vectors |= below.backward()
             deltas = below.stacked_deltas

@@ -194,9 +194,10 @@ class NetworkTrainer:
         state = self._state
         targets = self._batches.fill(state.updates, self._x)
         self._pass.forward(self._x, state.updates)
-        loss, correct = self._pass.loss(targets)
+        weights = self._batches.weights
+        loss, correct = self._pass.loss(targets, weights)
         eta = self._rates(state.updates)[state.alive]
-        self._pass.step(targets, eta=eta, lam=self._lam[state.alive])
+        self._pass.step(targets, eta=eta, lam=self._lam[state.alive], weights=weights)
         state.updates += 1
         state.sums.updates += 1
         state.sums.loss += loss
