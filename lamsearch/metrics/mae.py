@@ -14,6 +14,6 @@ def per_example(predictions: npt.NDArray[np.floating], targets: npt.NDArray[np.f
 
 
 MAE = Metric(
-    name="mae", title="mean absolute error", per_example=per_example, task="regression", sign=-1,
-    digits=5, significant=True, highest=0.0, constant="median",
+    name="mae", title="MAE", per_example=per_example, task="regression", sign=-1,
+    digits=4, significant=True, highest=0.0, constant="median",
 )  # fmt: skip

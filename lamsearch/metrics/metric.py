@@ -123,6 +123,11 @@ class Metric:
         return max(low, least - air), min(high, most + air)
 
     @property
+    def heading(self) -> str:
+        """The title as a heading begins, ``Macro F1``."""
+        return f"{self.title[:1].upper()}{self.title[1:]}"
+
+    @property
     def label(self) -> str:
         """The title with its unit, for an axis: ``accuracy (%)``."""
         return f"{self.title} ({self.unit.strip()})" if self.unit else self.title

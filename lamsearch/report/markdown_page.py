@@ -57,7 +57,7 @@ def _fact(fact: Fact) -> str:
 def _figures(record: StudyRecord) -> Iterator[str]:
     title, first = record.metric.title, record.space.dimensions[0]
     if not record.space.several:
-        yield f"## {title.capitalize()} over {first.symbol}"
+        yield f"## {record.metric.heading} over {first.symbol}"
         alt = f"Validation {title} over {first.label}, all stages"
         yield f"![{alt}](figures/{view.scores_name(record)}.png)"
     for one in titles(record):

@@ -70,7 +70,7 @@ def _scores(record: StudyRecord) -> RenderedFigure:
     return _rendered(
         scores_over_space(record),
         name=scores_name(record),
-        title=f"{metric.title.capitalize()} over {first.symbol}",
+        title=f"{metric.heading} over {first.symbol}",
         alt=f"Validation {what} over {first.label}, all stages, with standard errors; "
         "the numbers are in the tables below",
     )

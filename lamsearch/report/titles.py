@@ -31,7 +31,7 @@ def titles(record: StudyRecord) -> Iterator[Title]:
     symbols = ", ".join(one.symbol for one in record.space.dimensions)
     yield Title(
         name=view.scores_name(record),
-        title=f"{title.capitalize()} over each dimension",
+        title=f"{record.metric.heading} over each dimension",
         alt=f"Validation {title} over each of {symbols}, all stages, with standard errors; "
         "the numbers are in the tables below",
     )
@@ -41,7 +41,7 @@ def titles(record: StudyRecord) -> Iterator[Title]:
         kind = "areas of colour" if is_contour(record, known.order) else "a line for each choice"
         yield Title(
             name=f"{record.metric.name}_over_two",
-            title=f"{title.capitalize()} over {names}",
+            title=f"{record.metric.heading} over {names}",
             alt=f"Validation {title} over {names}: a model's mean as {kind}, and every point tried",
         )
     if known.evaluated:

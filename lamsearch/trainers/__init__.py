@@ -33,6 +33,7 @@ from lamsearch.trainers.protocol import (
     TrainerKind,
 )
 from lamsearch.trainers.registry import kind_named, names, register
+from lamsearch.trainers.targets import QuantitySplits, TargetScale, scale_of
 
 __all__ = [
     # what a trainer is made of
@@ -47,11 +48,13 @@ __all__ = [
     "Point",
     "Progress",
     "Prunable",
+    "QuantitySplits",
     "Resumable",
     "Scale",
     "Snapshotting",
     "Splits",
     "State",
+    "TargetScale",
     "Task",
     "Trained",
     "Trainer",
@@ -68,6 +71,7 @@ __all__ = [
     "kind_named",
     "kind_of",
     "names",
+    "scale_of",
     "settings",
     "splitting",
     "trainer_for",

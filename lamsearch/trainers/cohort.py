@@ -28,7 +28,7 @@ class CohortTrainer(ABC):
     """Trains the models of a cohort side by side, on the same mini-batches.
 
     A subclass says in `begin` which arrays its models are made of, changes them in `step`, and
-    says in `probabilities` what they predict; in `model` how one is exported. Its kind then may
+    says in `predict` what they predict; in `model` how one is exported. Its kind then may
     declare ``resumable``, ``prunes``, and with `model` ``exports`` and ``snapshots``.
 
     Attributes:
@@ -66,7 +66,7 @@ class CohortTrainer(ABC):
         """
 
     @abstractmethod
-    def probabilities(self, x: FloatArray) -> npt.ArrayLike:
+    def predict(self, x: FloatArray) -> npt.ArrayLike:
         """Return the class probabilities (K', n, C) of the models in training for x (n, F)."""
 
     def model(self, index: int) -> Model:
@@ -173,13 +173,14 @@ class CohortTrainer(ABC):
         if not len(self.alive):
             return
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            found = np.asarray(self.probabilities(self.task.splits.validation_x))
-        if found.ndim != 3 or len(found) != len(self.alive):
-            rule = f"({len(self.alive)}, examples, classes)"
-            raise ValueError(f"probabilities must be {rule}, got {found.shape}")
-        finite = np.isfinite(found).all(axis=(1, 2))
+            found = np.asarray(self.predict(self.task.splits.validation_x))
+        if found.ndim < 2 or len(found) != len(self.alive):
+            rule = f"predict must return an array of {len(self.alive)} rows"
+            raise ValueError(f"{rule}, got {found.shape}")
+        finite = np.isfinite(found).reshape(len(found), -1).all(axis=1)
         self._fail(finite, "prediction")
-        self._record.measure(self.alive, found[finite])
+        if finite.any():
+            self._record.measure(self.alive, found[finite])
 
     def _fail(self, finite: npt.NDArray[np.bool_], what: str) -> None:
         reason = f"{what} no longer finite at update {self._updates}"

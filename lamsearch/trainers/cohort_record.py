@@ -6,6 +6,7 @@ again. Refuses to know models and how they are trained.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -36,8 +37,7 @@ class CohortRecord:
         self._task, self._count = task, len(task.points)
         self._departed: dict[int, Departed] = {}
         self._scores: Scores | None = None  # (K, n) of the last cycle end that each reached
-        self._losses: FloatArray = np.full(self._count, np.nan)
-        self._errors: FloatArray = np.full(self._count, np.nan)  # NaN where a score has none
+        self._errors, self._losses = np.full((2, self._count), np.nan)  # NaN: not known
         self._cycles: list[FloatArray] = []  # scores (K,) at each cycle end, NaN of who had left
 
     @property
@@ -54,11 +54,11 @@ class CohortRecord:
         ends = np.full(self._count, np.nan)
         for index, one in zip(indices, predictions, strict=True):
             found = scored(self._task, one)
-            self._losses[index] = found.loss
-            self._errors[index] = np.nan if found.error is None else found.error
             if self._scores is None:
                 self._scores = np.zeros((self._count, len(found.scores)), found.scores.dtype)
-            self._scores[index], ends[index] = found.scores, found.scores.mean()
+            self._scores[index], ends[index] = found.scores, found.score
+            self._errors[index] = np.nan if found.error is None else found.error
+            self._losses[index] = found.loss
         self._cycles.append(ends)
 
     def latest(self) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
@@ -78,9 +78,13 @@ class CohortRecord:
             return Trained(state=TrialState.FAIL, reason=left.reason, updates=left.updates)
         if self._scores is None:
             raise ValueError("a trial must have reached a cycle end")
-        error = None if np.isnan(self._errors[index]) else float(self._errors[index])
+        error, loss = float(self._errors[index]), float(self._losses[index])
         return outcome(
-            Scored(self._scores[index].copy(), float(self._losses[index]), error),
+            Scored(
+                scores=self._scores[index].copy(),
+                error=None if math.isnan(error) else error,
+                loss=loss,
+            ),
             [float(one[index]) for one in self._cycles if np.isfinite(one[index])],
             state=TrialState.COMPLETE if left is None else TrialState.PRUNED,
             reason=None if left is None else left.reason,
@@ -95,8 +99,8 @@ class CohortRecord:
             "departed": np.array(left, np.int64).reshape(-1, 3),
             "reasons": np.array([one.reason for one in self._departed.values()], np.str_),
             "scores": scores,
-            "losses": self._losses.copy(),
             "errors": self._errors.copy(),
+            "losses": self._losses.copy(),
             "cycle_scores": np.array(self._cycles, np.float64).reshape(-1, self._count),
         }
 
@@ -108,7 +112,7 @@ class CohortRecord:
         """
         found, count = CohortRecord(self._task), self._count
         departed, reasons, scores = state["departed"], state["reasons"], state["scores"]
-        shapes = {"losses": (count,), "errors": (count,), "departed": (len(reasons), 3),
+        shapes = {"errors": (count,), "losses": (count,), "departed": (len(reasons), 3),
                   "cycle_scores": (len(state["cycle_scores"]), count)}  # fmt: skip
         if len(state["cycle_scores"]):
             shapes["scores"] = (count, len(self._task.splits.validation_y))
@@ -119,6 +123,7 @@ class CohortRecord:
             found.leave([int(index)], Departed(int(updates), bool(failed), str(reason)))
         if len(state["cycle_scores"]):
             found._scores = scores.copy()
+        found._errors = np.array(state["errors"], np.float64)
         found._losses = np.array(state["losses"], np.float64)
         found._errors = np.array(state["errors"], np.float64)
         found._cycles = list(np.array(state["cycle_scores"], np.float64))

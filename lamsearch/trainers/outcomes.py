@@ -36,28 +36,32 @@ def completed(
         ValueError: They are no such predictions.
     """
     found = scored(task, predictions)
-    ends = [float(found.scores.mean())] if cycle_scores is None else cycle_scores
-    return outcome(found, ends)
+    return outcome(found, [found.score] if cycle_scores is None else cycle_scores)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """The metric's number for each validation example (n,), the mean loss, the scores' error.
+    """What a model's predictions for the validation examples come to.
 
-    The loss is in nats; of a quantity it is the mean square of what is wrong, standardised. The
-    ``error`` is the standard error of the scores' mean, None where each is 0 or 1.
+    ``scores`` is the metric's number for each (n,), ``error`` the standard error of their mean,
+    None where each is 0 or 1, and ``loss`` the mean loss.
     """
 
     scores: Scores
-    loss: float
     error: float | None
+    loss: float
+
+    @property
+    def score(self) -> float:
+        """Their mean."""
+        return float(self.scores.mean())
 
 
 def scored(task: Task, predictions: npt.ArrayLike) -> Scored:
-    """Return what predictions of the validation examples come to.
+    """Score predictions by the study's metric.
 
     Raises:
-        ValueError: The predictions are none for these examples.
+        ValueError: They are none for these examples.
     """
     targets, scale = task.splits.validation_y, scale_of(task.splits, task.classes)
     if scale is not None:
@@ -65,7 +69,8 @@ def scored(task: Task, predictions: npt.ArrayLike) -> Scored:
     found = _probabilities(predictions, (len(targets), task.classes))
     scores = task.metric.per_example(found, targets)
     loss = -float(LOG_LOSS.per_example(found, targets).mean())
-    return Scored(scores, loss, score_error(task.metric, scores, [found], targets))
+    error = score_error(task.metric, scores, [found], targets)
+    return Scored(scores=scores, error=error, loss=loss)
 
 
 def _of_values(task: Task, predicted: npt.NDArray[np.float64], scale: TargetScale) -> Scored:
@@ -78,7 +83,8 @@ def _of_values(task: Task, predicted: npt.NDArray[np.float64], scale: TargetScal
         kept = np.isfinite(scores.astype(np.float32)).all()
     if not (kept and np.isfinite(loss)):
         raise ValueError("scores must have room in float32: predictions are too large")
-    return Scored(scores, loss, score_error(task.metric, scores, [own], true))
+    error = score_error(task.metric, scores, [own], true)
+    return Scored(scores=scores, error=error, loss=loss)
 
 
 def outcome(
@@ -94,7 +100,7 @@ def outcome(
         state=state,
         reason=reason,
         updates=updates,
-        score=float(found.scores.mean()),
+        score=found.score,
         score_error=found.error,
         validation_loss=found.loss,
         cycle_scores=tuple(cycle_scores),

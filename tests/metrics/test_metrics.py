@@ -155,17 +155,17 @@ def test_the_scores_of_a_metric_that_is_not_installed_go_by_its_name() -> None:
 
 
 def test_errors_in_a_target_s_own_unit_have_significant_digits() -> None:
-    """Large and small ones are quoted with five digits, an error with the decimals of its score."""
+    """Large and small ones are quoted with four digits, an error with the decimals of its score."""
     mae = metric_of("mae")
-    assert mae.words(-43.30961, 2.7183) == "43.310 ± 2.718"
-    assert mae.words(-2859.6904, 104.25) == "2859.7 ± 104.2"
+    assert mae.words(-43.30961, 2.7183) == "43.31 ± 2.72"
+    assert mae.words(-2859.6904, 104.25) == "2860 ± 104"
     assert mae.words(-123456789.0) == "123456789"
-    assert mae.words(-0.00031234567, 0.0000123) == "0.00031235 ± 0.00001230"
+    assert mae.words(-0.00031234567, 0.0000123) == "0.0003123 ± 0.0000123"
     assert mae.words(0.0) == "0"
     assert mae.words(-3e-15) == "3e-15"
-    assert mae.interval_words((-45.0, -41.5)) == "41.500 to 45.000"
+    assert mae.interval_words((-45.0, -41.5)) == "41.50 to 45.00"
     assert mae.gain(0.001234) == "+0.00123"
-    assert mae.rounded(0.000312345678) == 0.000312346
+    assert mae.rounded(0.000312345678) == 0.00031235
     assert ACCURACY.rounded(52.34567) == 52.346
 
 
@@ -188,6 +188,12 @@ def test_no_score_lies_beyond_what_it_can_be(name: str, limits: tuple[float, flo
     assert low <= ends[0] or low == -1e9
     assert high >= ends[1] or high == 1e9
     assert high - low < 2e9
+
+
+def test_a_heading_begins_with_a_capital_letter_and_keeps_the_others() -> None:
+    """F1 stays F1, MAE stays MAE."""
+    names = ("accuracy", "macro_f1", "mae", "r2")
+    assert [metric_of(one).heading for one in names] == ["Accuracy", "Macro F1", "MAE", "R²"]
 
 
 def test_only_accuracy_is_accuracy() -> None:

@@ -121,9 +121,10 @@ def test_what_goes_wrong_fails_its_own_trial(
 def test_the_example_of_the_docs_learns(images: Images) -> None:
     """The function in docs/trainers.md is a trainer that learns, the less the greater λ is."""
     text = (ROOT / "docs" / "trainers.md").read_text(encoding="utf-8")
-    example, _ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    example, _, _, check = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     space: dict[str, Any] = {}
     exec(example, space)  # noqa: S102  # our own text
+    exec(check.replace("(KIND)", "(KIND, seeded=False)"), space)  # noqa: S102  # as above
     outcomes, _ = trained(space["KIND"], images)
     assert outcomes[0].score > 0.8
     losses = [one.validation_loss for one in outcomes]
@@ -133,9 +134,10 @@ def test_the_example_of_the_docs_learns(images: Images) -> None:
 def test_the_example_of_the_docs_that_is_searched_learns(images: Images) -> None:
     """Its trials have their own numbers of neighbours, which the study file's bounds allow."""
     text = (ROOT / "docs" / "trainers.md").read_text(encoding="utf-8")
-    _, example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    _, _, example, check = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     space: dict[str, Any] = {}
     exec(example, space)  # noqa: S102  # our own text
+    exec(check.replace("(KIND)", "(KIND, seeded=False, penalised=False)"), space)  # noqa: S102  # our own text
     kind: TrainerKind = space["KIND"]
     assert set(kind.searchable) == {"neighbours", "weights"}
     task = Task(

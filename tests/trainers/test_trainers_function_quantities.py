@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from lamsearch.space import Point
 from lamsearch.study import Training
 from lamsearch.trainers import Guarded, NoOptions, Task, function_trainer
 
+ROOT = Path(__file__).parents[2]
 POINTS: tuple[Point, ...] = ((-3.0,), (-2.0,), (-1.0,))
 
 
@@ -43,17 +46,21 @@ def test_predictions_become_scores_of_the_own_unit(data: Quantities) -> None:
     assert first.score_error == pytest.approx(0, abs=1e-4)
 
 
-def test_ridge_as_a_function_is_a_trainer(data: Quantities) -> None:
-    """Ridge regression at α = nλ on standardised targets is searched as any trainer."""
-
-    def ridge(point: Point, splits: Any, seed: Any, options: Any) -> Any:
-        x, y = splits.train_x.astype(np.float64), splits.train_y
+def test_the_example_of_the_docs_is_ridge_regression(data: Quantities) -> None:
+    """The function in docs/trainers.md is ridge regression at α = nλ, by its closed form."""
+    text = (ROOT / "docs" / "trainers.md").read_text(encoding="utf-8")
+    (example,) = (
+        one for one in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "Ridge" in one
+    )
+    space: dict[str, Any] = {}
+    exec(example, space)  # noqa: S102  # our own text
+    x, y = data.train_x.astype(np.float64), data.train_y.astype(np.float64)
+    own = data.validation_y.astype(np.float64) * data.target_std + data.target_mean
+    for point, outcome in zip(POINTS, trained(space["train"], data), strict=True):
         penalty = len(y) * 10 ** point[0] * np.eye(x.shape[1])
-        return splits.validation_x @ np.linalg.solve(x.T @ x + penalty, x.T @ y)
-
-    outcomes = trained(ridge, data)
-    assert all(-60 < one.score < -30 for one in outcomes)
-    assert len({one.score for one in outcomes}) == len(POINTS)
+        W = np.linalg.solve(x.T @ x + penalty, x.T @ y)  # both are centred
+        expected = np.abs((data.validation_x @ W) * data.target_std + data.target_mean - own)
+        np.testing.assert_allclose(outcome.scores, -expected, rtol=1e-3, atol=1e-3)
 
 
 BAD: dict[str, tuple[Any, str]] = {

@@ -17,8 +17,8 @@ from trainers_textbook import Chain, Images, digits, textbook_training
 from lamsearch.results import Curve, Model, Trained, TrialState
 from lamsearch.study import Training
 from lamsearch.trainers import Progress
+from lamsearch.trainers.mini_batches import Batches
 from lamsearch.trainers.network import NetworkTrainer
-from lamsearch.trainers.network.batches import Batches
 
 Array = npt.NDArray[Any]
 SEED = (7, 1, 2)

@@ -56,7 +56,7 @@ class Softmax(CohortTrainer):
             self.arrays[name] -= np.float32(self.rate(update)) * velocity
         return np.asarray(-logarithms[:, np.arange(len(y)), y].mean(axis=1))
 
-    def probabilities(self, x: Array) -> Array:
+    def predict(self, x: Array) -> Array:
         """Return class probabilities (K', n, C)."""
         return np.exp(self._log_probabilities(x))
 

@@ -69,7 +69,7 @@ class TorchTrainer(CohortTrainer):
             values.sub_(gradients[name], alpha=eta)
         return np.asarray(losses.numpy())
 
-    def probabilities(self, x: Array) -> Array:
+    def predict(self, x: Array) -> Array:
         """Return class probabilities (K', n, C)."""
         with torch.no_grad():
             parts = [

@@ -40,6 +40,7 @@ class DrawnSplits:
     image: None = None
     mirrored_x: None = None
     unprojected_x: None = None
+    weights: None = None
     target_mean: float = 0.0
     target_std: float = 1.0
 
@@ -68,6 +69,7 @@ class Case:
         options: its own options; their defaults unless given.
         per_model: values of what is searched beside λ and shares a cohort, one for each point.
         seeded: whether its answers depend on the seed; False where nothing in it is random.
+        penalised: whether they depend on λ; False where the trainer has no such penalty.
         splits: training and validation examples; drawn ones unless given.
         classes: how many classes these have.
         training: budget and schedule, of two cycles or more.
@@ -78,10 +80,11 @@ class Case:
     options: BaseModel | None = None
     per_model: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     seeded: bool = True
+    penalised: bool = True
     splits: Splits = field(default_factory=drawn_splits)
     classes: int = 3
     training: Training = _TRAINING
-    points: tuple[Point, ...] = ((-4.0,), (0.5,), (-2.5,), (-1.0,))
+    points: tuple[Point, ...] = ((-4.0,), (-0.5,), (-2.5,), (-1.5,))
 
     def make(
         self,
