@@ -62,8 +62,8 @@ CASES = (
          load=lambda: load_diabetes(return_X_y=True)),
     Case(name="Friedman 1", why="200 × 60, of which 5 matter: λ decides", classes=False,
          load=lambda: make_friedman1(200, 60, noise=2.0, random_state=1)),
-    Case(name="low rank", why="200 × 150, correlated features: λ decides", classes=False,
-         load=lambda: make_regression(200, 150, n_informative=150, effective_rank=30, noise=3.0,
+    Case(name="low rank", why="240 × 100, correlated features: λ decides", classes=False,
+         load=lambda: make_regression(240, 100, n_informative=100, effective_rank=20, noise=10.0,
                                       random_state=1)),
 )  # fmt: skip
 
@@ -113,7 +113,7 @@ def interval(gaps: npt.NDArray[np.float64]) -> tuple[float, float]:
 def main() -> None:
     """Run the benchmark."""
     options = read_options(__doc__ or "")
-    splits = 4 if options.quick else 40
+    splits = 4 if options.quick else 24
     rows, gains = [], []
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of fits at the grid's ends that do not converge

@@ -3,10 +3,10 @@
     python -m benchmarks.torch_cohort [--quick]
 
 Enters: examples/torch-trainer, PyTorch. Leaves: seconds of both for several sizes, and the report
-of the example's study. Both train the same modules on the same mini-batches for as many updates and
-score the same validation examples, in one process with the machine's cores as threads, in turns.
-One by one is plain PyTorch: a module, `torch.optim.SGD` with weight decay, autograd. Needs PyTorch;
-the study, setuptools too.
+of the example's study, in RESULTS.md and docs/own-model.md. Both train the same modules on the same
+mini-batches for as many updates and score the same validation examples, in one process with the
+machine's cores as threads, in turns. One by one is plain PyTorch: a module, `torch.optim.SGD` with
+weight decay, autograd. The study is run after the example is installed, which needs setuptools.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from benchmarks.common import (
     CORES,
     MISSING,
     ROOT,
-    Options,
     Spread,
     installed,
     publish,
@@ -45,7 +44,6 @@ EXAMPLE = ROOT / "examples/torch-trainer"
 PAGE = ROOT / "docs/own-model.md"
 MODELS, ROUNDS, BOUND = 32, 7, 3.0
 _CLASSES, _EXAMPLES = 10, 4000
-_OPENING, _CLOSING = "<!-- torch study -->\n```text\n", "```\n<!-- /torch study -->"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,21 +83,34 @@ def main() -> None:
         ratio = ratios(alone, together)
         first = first or ratio.median
         rows.append([size.name, *map(_text, (_each(size, alone), _each(size, together), ratio))])
-    report = _study()
-    _write(report, options)
-    publish("torch_cohort", _section(rows, rounds, first, report), options)
+    clock = f"wall time, {CORES} threads both; median (quartiles) of {rounds} rounds in turns"
+    speed, report = speed_text(rows, clock), f"```text\n{_study()}```"
+    if not options.quick:
+        write_page(speed, report)
+    target = f"Target of the first row's ratio {verdict(first, '≥', BOUND)}."
+    study = f"`lamsearch run examples/torch-trainer/study.toml`:\n\n{report}"
+    publish("torch_cohort", f"{speed}\n\n{target}\n\n{study}", options)
 
 
-def _section(rows: Sequence[Sequence[str]], rounds: int, first: float, report: str) -> str:
-    header = ["module", "one by one, µs", f"{MODELS} by vmap, µs", "ratio"]
+def speed_text(rows: Sequence[Sequence[str]], clock: str) -> str:
+    """Return the table of all sizes, with how it was measured."""
+    header = ["module, mini-batch", "one by one, µs", f"{MODELS} by vmap, µs", "ratio"]
     return (
-        f"{MODELS} modules of one seed, each with its own λ, trained by `torch.func.vmap` (the "
-        f"example examples/torch-trainer) and one by one (plain PyTorch); {CORES} threads both; "
-        "µs per model and update, everything included; median (quartiles) of "
-        f"{rounds} rounds in turns, after one to warm up.\n\n{table(header, rows)}\n\n"
-        f"Target of the first row's ratio {verdict(first, '≥', BOUND)}.\n\n"
-        f"`lamsearch run examples/torch-trainer/study.toml`:\n\n```text\n{report}```"
+        f"{MODELS} modules of one seed, each with its own λ, by one `torch.func.vmap` and one by "
+        f"one in plain PyTorch; µs per model and update, everything included ({clock}):\n\n"
+        f"{table(header, rows)}"
     )
+
+
+def write_page(speed: str, report: str) -> None:
+    """Put the table and the study's report into the page that shows them."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, content in (("torch speed", speed), ("torch study", report)):
+        opening, closing = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+        (head, rest) = text.split(opening)
+        (_, tail) = f"\n{rest}".split(closing)
+        text = f"{head}{opening}{content}{closing}{tail}"
+    PAGE.write_text(text, encoding="utf-8")
 
 
 def _each(size: Size, seconds: Sequence[float]) -> Spread:
@@ -112,13 +123,15 @@ def _text(value: Spread) -> str:
 
 def _measured(size: Size, rounds: int) -> tuple[list[float], list[float]]:
     """Seconds of each round, by vmap and one by one; refuse rounds that learn different things."""
+    from torch_trainer.trainer import TorchTrainer
+
     task = _task(size)
-    together, alone = [], []
+    start, together, alone = TorchTrainer(task), [], []
     for number in range(rounds + 1):
         begun = time.perf_counter()
         scores = _by_vmap(task)
         between = time.perf_counter()
-        peers = _one_by_one(task)
+        peers = _one_by_one(start)
         ended = time.perf_counter()
         np.testing.assert_allclose(scores, peers, atol=0.03)
         if number:
@@ -157,12 +170,11 @@ def _by_vmap(task: Task) -> list[float]:
     return [one.score or 0.0 for one in trainer.outcomes()]
 
 
-def _one_by_one(task: Task) -> list[float]:
-    """Validation accuracies (K,) of as many modules, each trained by itself."""
+def _one_by_one(start: Any) -> list[float]:
+    """Validation accuracies (K,) of as many modules that begin so, each trained by itself."""
     import torch
-    from torch_trainer.trainer import TorchTrainer
 
-    start, splits = TorchTrainer(task), task.splits
+    task, splits = start.task, start.task.splits
     x, y = torch.from_numpy(splits.train_x), torch.from_numpy(splits.train_y)
     held_x, held_y = torch.from_numpy(splits.validation_x), torch.from_numpy(splits.validation_y)
     found = []
@@ -234,16 +246,6 @@ def _answer(shown: str) -> str:
     """What the terminal shows, without the paths of where it was written."""
     lines = [line.rstrip() for line in shown.splitlines()]
     return "\n".join(line for line in lines if not re.search(r"report|/tmp", line)).strip() + "\n"
-
-
-def _write(report: str, options: Options) -> None:
-    """Put the report into the page that shows it."""
-    if options.quick:
-        return
-    text = PAGE.read_text(encoding="utf-8")
-    head, _, rest = text.partition(_OPENING)
-    _, _, tail = rest.partition(_CLOSING)
-    PAGE.write_text(f"{head}{_OPENING}{report}{_CLOSING}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -50,11 +50,11 @@ class Ensemble:
     def __post_init__(self) -> None:
         if not self.models:
             raise InputError("models: must be at least one, got 0")
-        shapes = {(one.classes, len(one.mean)) for one in self.models}
+        shapes = {(len(one.layers[-1][1]), len(one.mean)) for one in self.models}
         if len(shapes) > 1:
-            rule = "must all have the same features and classes"
-            raise InputError(f"models: {rule}, got {sorted(shapes)} as (classes, features)")
-        outputs = self.models[0].classes
+            rule = "must all have the same outputs and features"
+            raise InputError(f"models: {rule}, got {sorted(shapes)}")
+        ((outputs, _),) = shapes
         if outputs != (len(self.classes) or 1):
             rule = f"must have one name for each of the {outputs} outputs of a model"
             raise InputError(f"models: classes: {rule}, got {len(self.classes)}")

@@ -87,7 +87,7 @@ def run(
         checked, origin = _checked(study, data, _arrays_directory(url, data_dir))
         work = _Work(
             url=url, data_directory=defaults.data_directory(data_dir), origin=origin, files=files,
-            cache=scratch or defaults.cache_directory(), say=say,
+            scratch=scratch, say=say,
         )  # fmt: skip
         record, models = work.finished(checked, workers, verbose=verbose)
     result = result_of(record, models)
@@ -108,8 +108,20 @@ class _Work:
     data_directory: Path
     origin: Path
     files: str | None
-    cache: Path
+    scratch: Path | None  # of a private storage
     say: Say
+
+    @property
+    def cache(self) -> Path:
+        """Where normalised data are shared."""
+        return self.scratch or defaults.cache_directory()
+
+    @property
+    def given(self) -> str | None:
+        """Where files were asked to live; a private one ignores the environment."""
+        if self.scratch is not None and self.files is None:
+            return None
+        return planning.files_given(self.files)
 
     def finished(
         self, study: Study, workers: int, *, verbose: bool
@@ -131,7 +143,7 @@ class _Work:
             data_directory=self.data_directory,
             cache_directory=self.cache,
             origin=self.origin,
-            given=planning.files_given(self.files),
+            given=self.given,
             default=planning.files_default(self.url),
         )
         found = planning.plan(

@@ -1,5 +1,6 @@
 """The scikit-learn face: estimators that search λ inside `fit`.
 
-Enters: examples as scikit-learn's users have them. Leaves: fitted estimators that say which λ they
-chose and how sure that is. Refuses to decide: the search is the one of study files.
+Enters: an estimator, examples as scikit-learn's users have them. Leaves: a fitted estimator that
+says which λ it chose and how sure that is. Refuses to know test sets: those are whatever the user
+keeps to themselves.
 """

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _FLOATS = (np.float64, np.float32)
-_ETA = 1e-5, 1e-1  # the lowest and the highest learning rate
+_ETA = 1e-5, 5e-2  # the lowest and the highest learning rate, of Nesterov's momentum
 
 
 class _LambdaSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -51,9 +51,9 @@ class _LambdaSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         batch_size: int | None = None,
         updates: int | None = None,
         cycles: int = 3,
-        trials: int = 8,
-        keep: int = 3,
-        replicates: int = 5,
+        trials: int = 16,
+        keep: int = 4,
+        replicates: int = 4,
         log10_lambda: tuple[float, float] = (-6.0, 0.0),
         validation_fraction: float = 0.2,
         metric: str | None = None,
@@ -154,8 +154,8 @@ class _LambdaSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             "network": {"hidden": list(sizes.hidden)},
             "training": {
                 "batch_size": min(sizes.batch_size, train), "step_size": sizes.step_size,
-                "cycles": self.cycles, "eta_min": _ETA[0], "eta_max": _ETA[1],
-                "sample_every": "cycle",
+                "cycles": self.cycles, "sample_every": "cycle",
+                "optimiser": "nesterov", "eta_min": _ETA[0], "eta_max": _ETA[1],
             },
             "coarse": {**drawn, "log10_lambda": [float(end) for end in self.log10_lambda]},
             "fine": {**drawn, "keep": min(3, self.trials)},
@@ -189,7 +189,7 @@ class LambdaSearchClassifier(ClassifierMixin, _LambdaSearch):  # type: ignore[mi
         cycles: of finalists and final; a trial of the search has one.
         trials: λs of the first look, and of the second.
         keep: how many of the best are tried over ``replicates`` seeds.
-        replicates: seeds, and networks of the ensemble.
+        replicates: seeds, and networks of the ensemble; an even number uses two cores best.
         log10_lambda: where λ is looked for.
         validation_fraction: of the examples, to select by.
         metric: what candidates are compared by, on validation: accuracy (None), balanced_accuracy,

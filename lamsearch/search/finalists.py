@@ -117,8 +117,11 @@ def rank_or_fail(stage: StageRecord, examples: int) -> list[Candidate]:
     """
     found = rank(stage, examples)
     if not found:
+        ordered = sorted(stage.trials, key=lambda trial: (trial.candidate, trial.replicate))
+        reason = next((trial.reason for trial in ordered if trial.reason), None)
+        first = "" if reason is None else f" (the first failed: {reason})"
         raise WorkFailedError(
             f"{stage.name}: nothing to select from, no candidate of {stage.planned} trials ended "
-            f"with a finite cost; lower eta_max or the upper bound of {LAMBDA.name}"
+            f"with a finite cost{first}; lower eta_max or the upper bound of {LAMBDA.name}"
         )
     return found

@@ -111,17 +111,19 @@ def trainer_for(
 def _issues(study: Study, kind: TrainerKind) -> Iterator[Issue]:
     options = study.trainer.options
     allowed = kind.options.model_fields if kind.table == "trainer" else {}
-    unknown = [key for key in options if key not in allowed]
+    open_ended = kind.table == "trainer" and kind.options.model_config.get("extra") == "allow"
+    unknown = [key for key in options if key not in allowed and not open_ended]
     for key in unknown:
-        known = f": it has {', '.join(allowed) or 'no options'}" if kind.table == "trainer" else (
+        has = f": it has {', '.join(allowed) or 'no options'}" if kind.table == "trainer" else (
             f": its options stand in [{kind.table}]"
         )  # fmt: skip
-        yield Issue(where=f"trainer.{key}", rule=f"unknown key of trainer {kind.name!r}{known}")
+        yield Issue(where=f"trainer.{key}", rule=f"unknown key of trainer {kind.name!r}{has}")
     if kind.table == "trainer":
         if study.has_network_table:
             yield Issue(where="network", rule=f"must not be given with trainer {kind.name!r}")
         try:
-            kind.options.model_validate({k: v for k, v in options.items() if k not in unknown})
+            known = {k: v for k, v in options.items() if k not in unknown}
+            yield from kind.issues(study, kind.options.model_validate(known))
         except ValidationError as error:
             yield from issues_of(error, ("trainer",), kind.options)
     yield from _unread(study, kind)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from lamsearch.errors import Issue
 from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.results import FloatArray, Model, TargetArray, Trained
 from lamsearch.space import LAMBDA, Point, Scale
-from lamsearch.study import Augment, ImageShape, Training
+from lamsearch.study import Augment, ImageShape, Study, Training
 
 State = dict[str, npt.NDArray[np.generic]]
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
@@ -235,6 +236,10 @@ class Snapshotting(Exporting, Protocol):
         ...
 
 
+def _none(_study: Study, _options: BaseModel) -> Iterable[Issue]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerKind:
     """What a trainer declares: its name in a study file, what it can do, how one is made.
@@ -255,6 +260,8 @@ class TrainerKind:
         augments: whether it varies training images as its task says.
         weights: whether its loss weights training examples as its splits say.
         state_version: grows when a state's arrays, or what is computed from them, change.
+        issues: a study and its checked options → what the trainer cannot do of what is asked for,
+            such as keeping the models of some options.
     """
 
     name: str
@@ -271,6 +278,7 @@ class TrainerKind:
     augments: bool = False
     weights: bool = False
     state_version: int = 1
+    issues: Callable[[Study, BaseModel], Iterable[Issue]] = _none
 
     @property
     def searchable(self) -> dict[str, Parameter]:

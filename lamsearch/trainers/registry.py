@@ -13,7 +13,10 @@ from lamsearch.trainers.protocol import TrainerKind
 
 TRAINERS: Registry[TrainerKind] = Registry(
     "lamsearch.trainers",
-    {"network": "lamsearch.trainers.network.kind:NETWORK"},
+    {
+        "network": "lamsearch.trainers.network.kind:NETWORK",
+        "sklearn": "lamsearch.trainers.scikit.kind:SKLEARN",
+    },
     rule="a lamsearch.trainers.TrainerKind",
     fits=lambda found: isinstance(found, TrainerKind),
 )

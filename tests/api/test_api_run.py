@@ -15,7 +15,7 @@ from conftest import document_of
 from sklearn.datasets import load_digits
 
 import lamsearch
-from lamsearch.errors import DataError, InputError, StudyFileError, WorkFailedError
+from lamsearch.errors import DataError, InputError, OutputError, StudyFileError, WorkFailedError
 from lamsearch.worker import StudyWorker
 
 Build = Callable[..., Any]
@@ -67,11 +67,28 @@ def test_the_test_set_s_opening_is_recorded() -> None:
 def test_the_environment_s_storage_is_not_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Without `storage` nothing is left behind, wherever LAMSEARCH_STORAGE points."""
+    """Without `storage` nothing is left behind, whatever the environment names."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LAMSEARCH_STORAGE", f"sqlite:///{tmp_path}/others.db")
+    monkeypatch.setenv("LAMSEARCH_FILES", str(tmp_path / "files"))
     lamsearch.run(document_of(**QUICK))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_is_written_and_what_happens_told_where_asked(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`output` gets the report; `verbose` tells of the run on standard error alone."""
+    document = document_of(**QUICK) | {"seed": 8}
+    document["coarse"]["log10_lambda"] = [1e-3, 2e-3]  # hardly meant, which is said
+    result = lamsearch.run(document, output=tmp_path / "report", verbose=True)
+    spoken = capfd.readouterr()
+    assert spoken.out == ""
+    assert "Warning: coarse.log10_lambda is 0.001 wide" in spoken.err
+    assert lamsearch.load_results(tmp_path / "report").best_lambda == result.best_lambda
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(OutputError):
+        lamsearch.run(document, output=tmp_path)
 
 
 def test_arrays_take_the_place_of_a_source() -> None:

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 from lamsearch.errors import DataError
 from lamsearch.planning import check_given
+from lamsearch.results import columns_from
 from lamsearch.study import parse_study
 
 Refused = Callable[..., list[str]]
@@ -187,3 +189,27 @@ def test_a_stranger_names_nothing_outside(source: str, prefix: str, tmp_path: Pa
     document["data"]["path"] = prefix + document["data"]["path"]
     with pytest.raises(DataError, match="the file must lie in the server's data directory"):
         check_given(parse_study(document), tmp_path / "data")
+
+
+def test_columns_are_recorded_by_name(desk: Any, tmp_path: Path) -> None:
+    """A run on a table with missing values ends, and its results and models name the columns, the
+    categories and the classes, so that further rows can be encoded."""
+    names = ["low", "high"]
+    rows = [f"{'' if row % 9 == 0 else row % 7},{'' if row % 11 == 0 else 'pqr'[row % 3]},"
+            f"{names[row % 7 > 3]}" for row in range(160)]  # fmt: skip
+    (tmp_path / "own.csv").write_text("\n".join(["size,kind,price", *rows]), encoding="utf-8")
+    keys = '"table"\npath = "own.csv"\ntarget = "price"\nmissing = "mean"'
+    text = OWN.replace('"{source}"', keys) + "[final]\nreplicates = 1\n"
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    desk.well("run", tmp_path / "own.toml", "--workers", "1", "--output", tmp_path / "out")
+    found = json.loads((tmp_path / "out/results.json").read_bytes())
+    assert found["classes"] == ["high", "low"]
+    assert found["columns"] == [
+        {"name": "size", "kind": "number"},
+        {"name": "kind", "kind": "category", "categories": ["p", "q", "r"]},
+    ]
+    with safe_open(tmp_path / "out/models/final-0.safetensors", "np") as file:
+        metadata, width = file.metadata(), file.get_tensor("W1").shape[0]
+    assert json.loads(metadata["columns"]) == found["columns"]
+    assert json.loads(metadata["classes"]) == found["classes"]
+    assert sum(one.width for one in columns_from(found["columns"])) == width

@@ -33,7 +33,10 @@ def test_a_trainer_that_is_not_installed_is_one_sentence(
     file = study_file(**OTHER, trainer={"name": "softmax"})
     found = lamsearch("check", file)
     assert found.returncode == 2
-    assert found.stderr == f"Error: {file}: trainer.name: must be one of network, got 'softmax'\n"
+    assert (
+        found.stderr
+        == f"Error: {file}: trainer.name: must be one of network, sklearn, got 'softmax'\n"
+    )
 
 
 def test_the_rate_range_test_is_of_the_network(

@@ -436,6 +436,7 @@ def test_a_study_that_fails_exits_with_1_and_a_sentence(desk: Any) -> None:
         assert result.exit_code == 1
         assert result.stderr.count("Error: ") == 1
         assert result.stderr.splitlines()[-1].startswith("Error: coarse: nothing to select from")
+        assert "(the first failed: " in result.stderr.splitlines()[-1]
         assert "Traceback" not in result.stderr
     document = json.loads(ran.stdout)
     assert document["failure"].startswith("coarse: nothing to select from")

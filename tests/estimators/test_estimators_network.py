@@ -117,7 +117,7 @@ def test_labels_of_any_kind_are_predicted_as_they_were_given() -> None:
         np.array(["b", "a"])[y % 2],
         y % 2 == 1,
         y - 5,
-        y % 4 * 1.5,
+        y % 4 * 2.0,
         np.array(["", "x"])[y % 2],
     ]
     for labels in kinds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 from trainers_textbook import digits
 
 from benchmarks import stub_worker
@@ -21,7 +22,7 @@ from lamsearch.trainers.conformance import RULES, Case, Rule
 from lamsearch.trainers.conformance.case import bits, finish, stored
 
 WILD = 12.0  # log10 λ at which a gradient step makes weights grow without bound
-TRAINERS = ("network", "stub", "softmax", "centroids")
+TRAINERS = ("network", "stub", "sklearn", "softmax", "centroids")
 MADE_UP = ("a_score_is_the_mean_of_its_scores", "the_study_s_metric_is_used")  # of the stub
 TRAINING = Training(batch_size=10, step_size=10, cycles=2, eta_min=1e-3, eta_max=0.1)
 
@@ -37,10 +38,19 @@ def case(kind: TrainerKind) -> Case:
     """The trainer on the digits in float32."""
     return Case(
         kind=kind, splits=digits(), classes=10, training=TRAINING,
-        options=Network(hidden=8) if kind.table == "network" else None,
+        options=options_of(kind),
         points=((-4.0,), (-1.0,), (-2.5,), (-3.0,)),
-        seeded=kind.name not in ("stub", "centroids"),
+        seeded=kind.name not in ("stub", "centroids", "sklearn"),
     )  # fmt: skip
+
+
+def options_of(kind: TrainerKind) -> BaseModel | None:
+    """Options of a kind: its own defaults, where it has them."""
+    if kind.table == "network":
+        return Network(hidden=8)
+    if kind.name == "sklearn":
+        return kind.options.model_validate({"estimator": "LogisticRegression", "max_iter": 300})
+    return None
 
 
 def test_all_trainers_are_registered() -> None:
@@ -130,7 +140,7 @@ def test_dropped_trials_leave_and_the_others_go_on(kind: TrainerKind, case: Case
 
 def test_a_trial_that_fails_fails_alone(kind: TrainerKind, case: Case) -> None:
     """A λ at which the weights are no longer finite is FAIL with its reason; the others end."""
-    if kind.name in ("stub", "centroids"):
+    if kind.name in ("stub", "sklearn", "centroids"):
         pytest.skip("nothing in it diverges")
     trainer = case.make(((-4.0,), (WILD,), (-2.0,)))
     progress = finish(trainer)

@@ -167,7 +167,7 @@ def test_a_trainer_that_is_not_installed_is_bad_input_and_changes_nothing(
     and leave the study to workers that have it."""
     place = sqlite_place
     place.study_file.write_text(STUDY, encoding="utf-8")
-    sentence = "trainer.name: must be one of network, got 'centroids'"
+    sentence = "trainer.name: must be one of network, sklearn, got 'centroids'"
     refused = place.start("create", place.study_file)
     assert (refused.wait(), sentence in refused.said) == (2, True)
     assert place.status() is None
