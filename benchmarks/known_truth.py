@@ -143,6 +143,7 @@ def curves(splits: Splits, grid: Floats, found: Study, seed: Sequence[int]) -> d
     if trainer.weights.count < len(grid):
         raise ValueError("the dense grid must hold no λ that diverges")
     seen = evaluate(trainer.weights, splits.validation_x, splits.validation_y)
+    assert seen.accuracy is not None  # classes have one
     return {"accuracy": seen.accuracy, "log_loss": -seen.loss}
 
 

@@ -80,7 +80,7 @@ class Registry(Generic[T]):
         self.group = group
         self._builtin, self._rule, self._fits = dict(builtin), rule, fits
         self._loaded: dict[str, T] = {}
-        self._here: list[str] = []  # registered in this process alone
+        self.here: dict[str, T] = {}  # registered in this process alone
 
     @property
     def builtin(self) -> tuple[str, ...]:
@@ -89,8 +89,8 @@ class Registry(Generic[T]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names: lamsearch's own, those of other packages, sorted, and of this process."""
-        return (*self._builtin, *sorted(self._foreign), *self._here)
+        """Names that a study file can have: lamsearch's own, then other packages', sorted."""
+        return (*self._builtin, *sorted(self._foreign))
 
     def register(self, name: str, entry: T) -> T:
         """Register something in this process alone; return it.
@@ -98,10 +98,7 @@ class Registry(Generic[T]):
         Raises:
             ValueError: The name is another one's.
         """
-        if name not in self._here and name not in self.names:
-            self._here.append(name)
-            self._loaded[name] = entry
-        if self._loaded.get(name) is not entry:
+        if name in self.names or self.here.setdefault(name, entry) is not entry:
             raise ValueError(f"a name of {self.group} must be its own, got {name!r} twice")
         return entry
 
@@ -112,6 +109,8 @@ class Registry(Generic[T]):
             UnknownNameError: Nothing is; the sentence says which names are known.
             BrokenEntryError: A package's entry cannot be loaded, or is not what it should be.
         """
+        if name in self.here:
+            return self.here[name]
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]

@@ -18,6 +18,7 @@ from lamsearch.search.plan import (
     plan_search,
     training_seed,
 )
+from lamsearch.search.prior import observed, seen_before
 from lamsearch.search.steps import (
     GIVEN,
     Choose,
@@ -56,11 +57,13 @@ __all__ = [
     "narrow",
     "next_step",
     "next_steps",
+    "observed",
     "plan_candidates",
     "plan_search",
     "proposals",
     "restated",
     "searched",
+    "seen_before",
     "spacing",
     "training_seed",
     "winner",

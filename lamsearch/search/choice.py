@@ -28,6 +28,7 @@ def winner(
     rule: Rule = "best",
     metric: Metric = DEFAULT_METRIC,
     space: Space = SPACE,
+    prior: Sequence[model.Scores] = (),
 ) -> Selected:
     """Return the candidate that a rule chooses from ``deciding``, by mean validation score.
 
@@ -37,7 +38,8 @@ def winner(
     space with choices, of those that have all of the best one's choices: at another architecture λ
     does not say which model is the simpler.
     ``model``: the top of a Gaussian process through all means, which need not be a point that was
-    tried; where it was not, the score is a prediction.
+    tried; where it was not, the score is a prediction. ``prior`` is what another study saw, whose
+    shape this one starts from; the other rules leave it aside.
 
     A winner at the edge of what ``deciding``, or the first of the ``searched`` stages, tried gets
     a warning.
@@ -46,7 +48,7 @@ def winner(
         WorkFailedError: No candidate ended well.
     """
     ranked = rank_or_fail(deciding, examples)
-    point, score, why = _chosen(deciding, ranked, rule, examples, metric, space)
+    point, score, why = _chosen(deciding, ranked, rule, examples, metric, space, prior)
     replicates = "1 run" if ranked[0].n == 1 else f"{ranked[0].n} replicates"
     return Selected(
         point=point,
@@ -81,12 +83,14 @@ def _chosen(
     examples: int,
     metric: Metric,
     space: Space,
+    prior: Sequence[model.Scores],
 ) -> tuple[Point, Score, str]:
     """The rule's point, its score, and the rule in words."""
     best, title = ranked[0], metric.title
     if rule == "model" and len(ranked) >= MODELLED:
-        point, score = _modelled(stage, ranked, examples, metric, space)
-        return point, score, f"{MODEL_RULE} through mean validation {_plural(title)}"
+        point, score = _modelled(stage, ranked, examples, metric, space, prior)
+        started = ", started from another study's," if prior else ""
+        return point, score, f"{MODEL_RULE}{started} through mean validation {_plural(title)}"
     if rule == "one_standard_error" and best.n > 1:
         close = [
             one
@@ -110,10 +114,11 @@ def _modelled(
     examples: int,
     metric: Metric,
     space: Space,
+    prior: Sequence[model.Scores],
 ) -> tuple[Point, Score]:
     """The top of the model, and its score."""
     found = model.scores(stage, examples)
-    point, mean, sd = model.fit(found, span([one.point for one in ranked]), space).best
+    point, mean, sd = model.fit(found, span([one.point for one in ranked]), space, prior).best
     return point, _stated(point, mean, sd, stage, examples, metric)
 
 

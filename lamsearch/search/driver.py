@@ -14,6 +14,7 @@ from typing import Protocol
 
 from lamsearch.results import Selected, StageName, StageRecord, Trained, TrialRecord
 from lamsearch.search.plan import CohortPlan
+from lamsearch.search.prior import seen_before
 from lamsearch.search.steps import Choose, Plan, Standing, next_step
 from lamsearch.space import Bounds
 from lamsearch.study import Study
@@ -57,9 +58,11 @@ def carry_out(
         mapped: has the cohorts of a step trained: one after another, unless told otherwise.
 
     Raises:
+        InputError: The study starts from another one, which only a storage could know.
         WorkFailedError: Too little ended well to go on with.
         ValueError: A stage's sampler needs the scores of earlier trials.
     """
+    seen_before(study)  # refuses at once what would be missed at the choice
     standing = Standing(examples=examples, splitting=frozenset(splitting))
     while True:
         step = next_step(study, standing)

@@ -6,6 +6,8 @@ Refuses to know the test set, scores on training examples, storages and plans.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import StageRecord
 from lamsearch.space import (
@@ -93,11 +95,17 @@ def extension(
 
 
 def proposals(
-    stage: StageRecord, *, count: int, examples: int, space: Space = SPACE
+    stage: StageRecord,
+    *,
+    count: int,
+    examples: int,
+    space: Space = SPACE,
+    prior: Sequence[model.Scores] = (),
 ) -> list[Point]:
     """Return the points of further finalists that a model of the scores expects may be best.
 
-    They lie between those tried; none where fewer than three candidates ended well.
+    They lie between those tried; none where fewer than three candidates ended well. ``prior`` is
+    what another study saw, as in `model.fit`.
 
     Raises:
         WorkFailedError: No candidate of the stage ended well.
@@ -105,7 +113,7 @@ def proposals(
     points = [one.point for one in rank_or_fail(stage, examples)]
     if len(points) < MODELLED:
         return []
-    fitted = model.fit(model.scores(stage, examples), span(points), space)
+    fitted = model.fit(model.scores(stage, examples), span(points), space, prior)
     return model.propose(fitted, points, count, space)
 
 

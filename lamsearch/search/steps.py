@@ -26,6 +26,7 @@ from lamsearch.search.choice import winner
 from lamsearch.search.finalists import extension, finalists, proposals, spacing
 from lamsearch.search.narrowing import Batch, further, narrow, searched
 from lamsearch.search.plan import StagePlan, plan_candidates, plan_search
+from lamsearch.search.prior import seen_before
 from lamsearch.space import Bounds, Point
 from lamsearch.study import Study
 
@@ -252,7 +253,13 @@ def _next_round(study: Study, standing: Standing) -> Sequence[Point]:
     if standing.rounds["finalists"] >= settings.rounds:
         return ()
     examples = standing.examples["finalists"]
-    return proposals(done["finalists"], count=settings.keep, examples=examples, space=study.space)
+    return proposals(
+        done["finalists"],
+        count=settings.keep,
+        examples=examples,
+        space=study.space,
+        prior=seen_before(study),
+    )
 
 
 def _further(study: Study, standing: Standing, points: Sequence[Point]) -> StagePlan:
@@ -288,5 +295,5 @@ def _choice(study: Study, standing: Standing) -> Selected:
     return winner(
         deciding, stages,
         examples=standing.examples[deciding.name], rule=rule, metric=metric_of(study.metric),
-        space=study.space,
+        space=study.space, prior=seen_before(study),
     )  # fmt: skip

@@ -90,6 +90,11 @@ def scores(stage: StageRecord, examples: int) -> Scores:
     )
 
 
+def ended_well(stage: StageRecord) -> int:
+    """Return how many candidates of a stage have all their replicates, as `scores` needs them."""
+    return len(complete_replicates(stage))
+
+
 def pooled_variance(stage: StageRecord) -> tuple[float, int]:
     """Return the variance of one run's score beyond its candidate's and replicate's effects.
 
@@ -132,7 +137,9 @@ def level_error(sd: float, mean: float, stage: StageRecord, examples: int) -> fl
     return math.hypot(sd, math.sqrt(shared_variance(stage)))
 
 
-def fit(found: Scores, within: Bounds, space: Space = SPACE) -> Fitted:
+def fit(
+    found: Scores, within: Bounds, space: Space = SPACE, prior: Sequence[Scores] = ()
+) -> Fitted:
     """Fit a Gaussian process to scores with their noise; the grid spans ``within``.
 
     Scikit-learn's `GaussianProcessRegressor` with a Matérn 5/2 kernel over the space, with a
@@ -140,12 +147,60 @@ def fit(found: Scores, within: Bounds, space: Space = SPACE) -> Fitted:
     variance of each mean. A choice is a coordinate of 0 or 1 for each of its values: all of them
     are as far from each other, but for the lengths. In several dimensions the grid is a Sobol
     sequence, of the choices that were tried, and the points that were tried.
+
+    ``prior`` are scores of another study, stage by stage: each is modelled as what it differs by
+    from the process through those before it, and ``found`` from all of them (a stack of processes,
+    Golovin et al. 2017, section 3.3). The level of each stays its own, and only the shape is
+    carried over, as far as later scores do not object; the standard deviation is that of the last
+    process.
     """
+    stack = _stack((*prior, found), space)
+    grid = _grid(within, space, found.points)
+    parts = [one.at(_features(grid, space)) for one in stack]
+    mean, sd = parts[-1]
+    for below, _ in parts[:-1]:
+        mean = mean + below
+    return Fitted(grid=grid, mean=mean, sd=sd)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Process:
+    """A process through standardised scores."""
+
+    centre: float
+    spread: float
+    process: Any
+
+    def at(
+        self, features: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        mean, sd = self.process.predict(features, return_std=True)
+        return self.centre + self.spread * mean, self.spread * sd
+
+
+def _stack(parts: Sequence[Scores], space: Space) -> list[_Process]:
+    """A process through what each part differs by from all before it."""
+    stack: list[_Process] = []
+    for one in parts:
+        features, rest = _features(one.points, space), one.means
+        for below in stack:
+            rest = rest - below.at(features)[0]
+        stack.append(_process(features, rest, one.variances, space, one.size))
+    return stack
+
+
+def _process(
+    features: npt.NDArray[np.float64],
+    means: npt.NDArray[np.float64],
+    variances: npt.NDArray[np.float64],
+    space: Space,
+    size: float,
+) -> _Process:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-    centre, spread = float(found.means.mean()), max(float(found.means.std()), 1e-4 * found.size)
+    centre, spread = float(means.mean()), max(float(means.std()), 1e-4 * size)
     units = [unit for one in space.dimensions for unit in _units(one)]
     several = len(units) > 1
     bounds = [
@@ -154,14 +209,12 @@ def fit(found: Scores, within: Bounds, space: Space = SPACE) -> Fitted:
     kernel = ConstantKernel(1.0, (0.1, 100.0)) * Matern(
         units if several else units[0], bounds if several else bounds[0], nu=2.5
     )
-    process = GaussianProcessRegressor(kernel, alpha=found.variances / spread**2)
+    process = GaussianProcessRegressor(kernel, alpha=variances / spread**2)
     with warnings.catch_warnings():
         # a length at its bound is an answer: a straight line, or a few points
         warnings.simplefilter("ignore", ConvergenceWarning)
-        process.fit(_features(found.points, space), (found.means - centre) / spread)
-    grid = _grid(within, space, found.points)
-    mean, sd = process.predict(_features(grid, space), return_std=True)
-    return Fitted(grid=grid, mean=centre + spread * mean, sd=spread * sd)
+        process.fit(features, (means - centre) / spread)
+    return _Process(centre=centre, spread=spread, process=process)
 
 
 def propose(

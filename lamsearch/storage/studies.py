@@ -24,6 +24,7 @@ from lamsearch.storage.planned import is_ours
 from lamsearch.storage.planned_study import PlannedStudy, planned_study_from
 from lamsearch.storage.retries import retried
 from lamsearch.storage.splitting import splitting_of
+from lamsearch.storage.start_from import with_prior
 from lamsearch.storage.states import CANCELLED, check_priority
 from lamsearch.storage.study_json import facts_document
 from lamsearch.storage.study_rows import find_study_row
@@ -64,6 +65,7 @@ def create(
             or this very study was cancelled.
     """
     check_priority(priority)
+    study = with_prior(database, study)
     splitting = splitting_of(study)
     standing = Standing(examples=validation_images, splitting=splitting)
     first = list(next_steps(study, standing))

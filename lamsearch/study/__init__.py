@@ -8,7 +8,7 @@ from lamsearch.study.altered import issues_with, laid_over
 from lamsearch.study.augment import Augment
 from lamsearch.study.cautions import cautions
 from lamsearch.study.data import Assigned, Data, ImageShape, Sizes
-from lamsearch.study.document import NAME_PATTERN, Study
+from lamsearch.study.document import Study
 from lamsearch.study.limits import Limits
 from lamsearch.study.reading import (
     differences,
@@ -18,7 +18,7 @@ from lamsearch.study.reading import (
     parse_study,
     read_study,
 )
-from lamsearch.study.sections import Network, OptimiserName, Training
+from lamsearch.study.sections import NAME_PATTERN, Network, OptimiserName, Training
 from lamsearch.study.settings import StageSettings, recorded_settings
 from lamsearch.study.sizing import sized, with_sizes
 from lamsearch.study.sources import SOURCES, source_of

@@ -74,6 +74,10 @@ def _stage_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Itera
         yield Issue(where="coarse.log10_lambda", rule="is required")
     if fine is not None:
         yield from _fine_issues(fine, coarse, no_coarse)
+    modelled = "finalists" in broken or (finalists is not None and finalists.rule == "model")
+    if coarse is not None and coarse.start_from is not None and not modelled:
+        rule = 'needs [finalists] with rule = "model": no other rule can start from scores'
+        yield Issue(where="coarse.start_from", rule=rule, value=coarse.start_from)
     if finalists is not None and no_coarse and no_fine:
         yield Issue(where="finalists", rule="needs a [coarse] or [fine] stage to come from")
 

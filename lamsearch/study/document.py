@@ -18,13 +18,11 @@ from lamsearch.study.augment import Augment
 from lamsearch.study.checks import all_issues, feature_issues
 from lamsearch.study.data import Data, ImageShape
 from lamsearch.study.limits import Limits, seconds_of
-from lamsearch.study.sections import MOST, Network, Section, Trainer, Training
+from lamsearch.study.sections import MOST, NAME_PATTERN, Network, Section, Trainer, Training
 from lamsearch.study.settings import StageSettings, stage_settings
 from lamsearch.study.shares import has_shares
 from lamsearch.study.stages import Coarse, Final, Finalists, Fine
 from lamsearch.study.tasks import task_issues
-
-NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
 def _known_metric(name: str) -> str:

@@ -22,6 +22,7 @@ from pydantic import (
 from lamsearch.errors import Issue
 from lamsearch.results import Activation
 
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # of a study
 MOST = 2**31 - 1  # what a database's whole numbers hold
 Positive = Annotated[int, Field(ge=1, le=MOST)]
 Rate = Annotated[float, Field(gt=0, le=1e10)]  # float32 holds none beyond 3.4e38

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from lamsearch.errors import Issue
 from lamsearch.registries import checked
 from lamsearch.space import Bounds, Point
 from lamsearch.study.samplers import SAMPLERS
 from lamsearch.study.sections import (
+    NAME_PATTERN,
     OptimiserName,
     Positive,
     Rate,
@@ -141,8 +142,45 @@ class Search(Stage):
             yield Issue(where=where, rule=rule, value=[low, high])
 
 
+def _as_tuples(value: object) -> object:
+    """Arrays in arrays as tuples, which a strict model asks for."""
+    return tuple(map(_as_tuples, value)) if isinstance(value, (list, tuple)) else value
+
+
+Observed = Annotated[tuple[tuple[tuple[float, ...], ...], ...], BeforeValidator(_as_tuples)]
+
+
 class Coarse(Search):
-    """The first look over a wide interval."""
+    """The first look over a wide interval, and what another study has seen of it.
+
+    ``prior`` has for each stage of the study named in ``start_from`` a row for each candidate: its
+    coordinates, its mean score, the variance of that. Planning writes it, so that the answer stays
+    the same whatever becomes of that study.
+    """
+
+    start_from: str | None = Field(
+        None, pattern=f"^{NAME_PATTERN}$", max_length=100,
+        description="a study in the same storage whose scores the model's rule starts from",
+    )  # fmt: skip
+    prior: Observed | None = Field(
+        None, description="what start_from was planned with; written by planning"
+    )
+
+    def issues(self) -> Iterator[Issue]:
+        """Check as every search, and that what was seen is seen in this space."""
+        yield from super().issues()
+        if self.prior is None:
+            return
+        if self.start_from is None:
+            rule = "must not be given without start_from"
+            yield Issue(where="coarse.prior", rule=rule, value="…")
+        width = len(self.space) + 3  # λ, the further coordinates, mean, variance
+        if not self.prior or not all(
+            stage and all(len(row) == width and row[-1] > 0 for row in stage)
+            for stage in self.prior
+        ):
+            rule = f"must hold rows of {width} numbers by stage, the last of them above 0"
+            yield Issue(where="coarse.prior", rule=rule, value="…")
 
 
 class Fine(Search):

@@ -35,7 +35,7 @@ def register(kind: TrainerKind) -> TrainerKind:
 
 def names() -> tuple[str, ...]:
     """Return the names of all registered trainers; those of packages are not loaded for it."""
-    return TRAINERS.names
+    return (*TRAINERS.names, *TRAINERS.here)
 
 
 def kind_named(name: str) -> TrainerKind:

@@ -89,7 +89,7 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, Options]]:
             Parameter(name="shrink", about="of each", low=0.0, high=1.0),
         ],
     )  # fmt: skip
-    monkeypatch.setitem(trainers._here, kind.name, kind)
+    monkeypatch.setitem(trainers.TRAINERS.here, kind.name, kind)
     return seen
 
 

@@ -62,6 +62,7 @@ class Given(Source):
     name = "given"
     description = "examples that a Python program holds in memory"
     table = GivenData
+    quantities = True
 
     def files(self, data: Data, directory: Path, origin: Path | None) -> list[Path]:
         """Return none."""
