@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from lamsearch.estimators.evaluation import Evaluations, Scored
 from lamsearch.estimators.folds import blocks_of
-from lamsearch.metrics import Metric
 from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
 from lamsearch.search import CohortPlan, Rule, SearchRecord, carry_out
 from lamsearch.statistics import differences
@@ -41,40 +40,50 @@ class Budget:
 
 
 def search(evaluations: Evaluations, budget: Budget, seed: int) -> SearchRecord:
-    """Carry the search out.
+    """Carry the search out: coarse and fine, then the choice among the candidates of both.
+
+    They were all trained alike, so a candidate of coarse may be the best of all. In one repetition
+    every one is a finalist; further repetitions are made of the best.
 
     Raises:
         WorkFailedError: Too little ended well to go on with.
     """
     rows = OutOfFold(evaluations)
-    study = study_of(budget, evaluations.problem.metric, rows, seed)
     sizes: Mapping[StageName, int] = {
         "coarse": rows.count,
         "fine": rows.count,
         "finalists": max(1, rows.count // len(rows.blocks)),
     }
-    return carry_out(study, rows.train, examples=sizes)
-
-
-def study_of(budget: Budget, metric: Metric, rows: OutOfFold, seed: int) -> Study:
-    """Return the search as a study, which is never stored."""
     keep = min(2, budget.coarse)
     fine = Fine(trials=budget.fine, keep=keep, sampler="stratified") if budget.fine else None
+    coarse = Coarse(trials=budget.coarse, log10_lambda=budget.log10_lambda, sampler="stratified")
+    drawn = _study(rows, evaluations, seed, coarse=coarse, fine=fine)
+    tried = carry_out(drawn, rows.train, examples=sizes)
+    points = {one.point for stage in tried.stages.values() for one in stage.trials if one.point}
+    chosen = _study(
+        rows, evaluations, seed,
+        coarse=Coarse(values=tuple(x for (x,) in sorted(points))),
+        finalists=Finalists(
+            keep=len(points) if len(evaluations.repetitions) == 1 else budget.finalists,
+            replicates=len(rows.blocks), rule=budget.rule,
+        ),
+    )  # fmt: skip
+    found = carry_out(chosen, rows.train, examples=sizes)
+    stages = {**tried.stages, "finalists": found.stages["finalists"]}
+    return SearchRecord(stages=stages, selected=found.selected)
+
+
+def _study(rows: OutOfFold, evaluations: Evaluations, seed: int, **stages: Any) -> Study:
+    """A search as a study, which is never stored."""
     return Study(
         name="cross-validated",
         seed=seed,
         cohort=_COHORT,
-        metric=metric.name,
+        metric=evaluations.problem.metric.name,
         data=Data(source="given", train=rows.count, validation=rows.count),
         training=Training(step_size=1, batch_size=1),
-        coarse=Coarse(
-            trials=budget.coarse, log10_lambda=budget.log10_lambda, sampler="stratified"
-        ),
-        fine=fine,
-        finalists=Finalists(
-            keep=budget.finalists, replicates=len(rows.blocks), rule=budget.rule
-        ),
-    )  # fmt: skip
+        **stages,
+    )
 
 
 class OutOfFold:

@@ -44,6 +44,7 @@ class Evaluations:
     jobs: int | None = None
     fits: int = 0
     first_error: Exception | None = None
+    warned: dict[tuple[type[Warning], str], None] = field(default_factory=dict)  # each once
     _scored: dict[tuple[float, int], Scored | Exception] = field(default_factory=dict)
 
     @property
@@ -71,6 +72,7 @@ class Evaluations:
             delayed(fit_once)(self.problem, lam, split) for lam, split in tasks
         )
         self.fits += len(tasks)
+        self.warned |= dict.fromkeys(said for fit in fits for said in fit.others)
         begin = 0
         for lam, one in missing:
             end = begin + len(self.repetitions[one])

@@ -67,13 +67,15 @@ class Fit:
     """What a fit said of the examples that it was asked about.
 
     ``predictions`` are class probabilities (examples, classes) or values (examples,); ``losses``
-    are log losses, empty where there are none. ``warnings`` say that it did not converge.
+    are log losses, empty where there are none. ``warnings`` say that it did not converge, and
+    ``others`` what else it warned of.
     """
 
     predictions: Array | None = None
     losses: Array | None = None
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
+    others: tuple[tuple[type[Warning], str], ...] = ()
     error: Exception | None = None
 
 
@@ -90,13 +92,12 @@ def fit_once(problem: Problem, lam: float, split: Split) -> Fit:
         except Exception as error:  # whatever an estimator raises
             return Fit(error=error, seconds=time.perf_counter() - begun)
     other = [one for one in said if not issubclass(one.category, ConvergenceWarning)]
-    for one in other:
-        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     return Fit(
         predictions=predictions,
         losses=losses,
         seconds=seconds,
         warnings=tuple(str(one.message) for one in said if one not in other),
+        others=tuple((one.category, str(one.message)) for one in other),
     )
 
 

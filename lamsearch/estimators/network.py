@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _FLOATS = (np.float64, np.float32)
-_ETA = 1e-5, 5e-2  # the lowest and the highest learning rate, of Nesterov's momentum
+_ETA = 1e-5, 1e-2  # the lowest and the highest learning rate, of Adam
 
 
 class _LambdaSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -155,7 +155,7 @@ class _LambdaSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             "training": {
                 "batch_size": min(sizes.batch_size, train), "step_size": sizes.step_size,
                 "cycles": self.cycles, "sample_every": "cycle",
-                "optimiser": "nesterov", "eta_min": _ETA[0], "eta_max": _ETA[1],
+                "optimiser": "adam", "eta_min": _ETA[0], "eta_max": _ETA[1],
             },
             "coarse": {**drawn, "log10_lambda": [float(end) for end in self.log10_lambda]},
             "fine": {**drawn, "keep": min(3, self.trials)},

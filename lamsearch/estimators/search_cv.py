@@ -13,11 +13,10 @@ from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from lamsearch.errors import InputError, WorkFailedError
@@ -25,10 +24,11 @@ from lamsearch.estimators import cross_validated
 from lamsearch.estimators.cross_validated import Budget
 from lamsearch.estimators.cv_results import cv_results
 from lamsearch.estimators.evaluation import Evaluations
-from lamsearch.estimators.fitting import OF_CLASSES, Problem, one_hot, predict_proba
+from lamsearch.estimators.fitting import OF_CLASSES, one_hot, predict_proba
 from lamsearch.estimators.folds import repetitions
+from lamsearch.estimators.problems import metric_for, problem_of, weights_of
 from lamsearch.estimators.searched_parameter import Converter, searched_parameter
-from lamsearch.metrics import Metric, metric_of
+from lamsearch.metrics import Metric
 from lamsearch.search import Rule, SearchRecord
 
 _MOST_SEED = 2**31 - 1
@@ -44,9 +44,9 @@ class LambdaSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  
 
     λ is that of cost = mean loss + λ·Σ‖W‖² whatever the estimator's own parameter is; the table
     stands in docs/concepts.md. Candidates are drawn over all of ``log10_lambda`` (coarse), then
-    between the best (fine); the best of those are finalists, of which ``rule`` chooses. A fit is
-    made once: (coarse + fine) · folds fits, with further repetitions finalists · folds each, and
-    one on all examples at the end.
+    between the best (fine), and ``rule`` chooses among all of them; with further repetitions, among
+    the finalists. A fit is made once: (coarse + fine) · folds fits, in further repetitions
+    finalists · folds each, and one on all examples at the end.
 
     Args:
         estimator: a classifier or regressor, perhaps the last step of a pipeline.
@@ -56,9 +56,9 @@ class LambdaSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  
         log10_lambda: bounds of log10 λ.
         coarse: candidates over all of the bounds.
         fine: further candidates between the best; 0 for none.
-        finalists: of how many of the best ``rule`` chooses.
+        finalists: how many of the best are compared over further repetitions, where there are any.
         rule: ``"best"`` mean score, ``"one_standard_error"``: the largest λ within one standard
-            error of the best, or ``"model"``: the top of a Gaussian process through the finalists.
+            error of the best, or ``"model"``: the top of a Gaussian process through their means.
         cv: a number of folds (None: 5), stratified for classifiers; a splitter, or splits.
         repeats: how often the finalists' folds are drawn anew, where cv is a number.
         scoring: a metric of lamsearch by its name (None: ``"accuracy"``, or ``"r2"``): one with a
@@ -134,7 +134,10 @@ class LambdaSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  
             ValueError: The estimator has no such penalty, a setting is wrong, or every fit failed.
         """
         seed = int(check_random_state(self.random_state).randint(_MOST_SEED))
-        problem = self._problem(X, y, sample_weight, seed)
+        parameter = searched_parameter(self.estimator, self.parameter, self.converter)
+        problem = problem_of(
+            self.estimator, parameter, self._metric(), X, y, sample_weight=sample_weight, seed=seed
+        )
         _, _, groups = indexable(X, y, groups)
         strata = None if problem.classes is None else problem.targets.astype(np.intp)
         splits = repetitions(
@@ -165,6 +168,8 @@ class LambdaSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  
         self._indistinguishable: npt.NDArray[np.float64] | None = None
         if problem.classes is not None:
             self.classes_ = problem.classes
+        for category, text in evaluations.warned:
+            warnings.warn(text, category, stacklevel=3)
         said = [text for one in evaluations.of(self.best_lambda_) for text in one.warnings]
         if said:
             warnings.warn(
@@ -173,45 +178,8 @@ class LambdaSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  
                 stacklevel=3,
             )
 
-    def _problem(self, X: Any, y: Any, sample_weight: Any, seed: int) -> Problem:
-        """Check what is given, and put together what is fitted."""
-        if y is None:
-            name = type(self).__name__
-            raise ValueError(f"{name} requires y to be passed, but the target y is None")
-        parameter = searched_parameter(self.estimator, self.parameter, self.converter)
-        X, y, sample_weight = indexable(X, y, sample_weight)
-        labels = column_or_1d(y, warn=True)
-        classes, targets = None, labels
-        if is_classifier(self.estimator):
-            check_classification_targets(labels)
-            classes, targets = np.unique(labels, return_inverse=True)
-            if len(classes) < 2:
-                raise ValueError(f"y: must have at least 2 classes, got {len(classes)} class")
-        else:
-            targets = np.asarray(labels, np.float64)
-        return Problem(
-            estimator=_seeded(self.estimator, seed),
-            parameter=parameter,
-            metric=self._metric(),
-            X=X,
-            y=np.asarray(labels),
-            targets=targets,
-            classes=classes,
-            weights=_weights(sample_weight, len(labels)),
-        )
-
     def _metric(self) -> Metric:
-        task = "classification" if is_classifier(self.estimator) else "regression"
-        if self.scoring is not None and not isinstance(self.scoring, str):
-            rule = "must be the name of a metric, which has a number for each example"
-            raise ValueError(f"scoring: {rule}, got {self.scoring!r}")
-        try:
-            metric = metric_of(self.scoring or {"regression": "r2"}.get(task, "accuracy"))
-        except InputError as error:
-            raise ValueError(f"scoring: {str(error).removeprefix('metric: ')}") from error
-        if metric.task != task:
-            raise ValueError(f"scoring: must be a metric of {task}, got {self.scoring!r}")
-        return metric
+        return metric_for(self.estimator, self.scoring)
 
     def _budget(self) -> Budget:
         for name, least in (("coarse", 2), ("fine", 0), ("finalists", 1)):
@@ -316,29 +284,4 @@ class LambdaSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  
                 one_hot(self.predict(X), classes) if hard else predict_proba(model, X, classes)
             )
         each = metric.per_example(predictions, targets)
-        return float(np.average(each, weights=_weights(sample_weight, len(labels))))
-
-
-def _weights(given: Any, count: int) -> npt.NDArray[np.float64] | None:
-    if given is None:
-        return None
-    weights = np.asarray(given, np.float64)
-    if weights.shape != (count,):
-        raise ValueError(f"sample_weight: must have the shape ({count},), got {weights.shape}")
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ValueError("sample_weight: must be finite, at least 0, and not all of them zero")
-    return weights
-
-
-def _seeded(estimator: Any, seed: int) -> Any:
-    """A clone whose generators have seeds where it has none: so candidates differ by λ alone."""
-    from sklearn.base import clone
-
-    copy = clone(estimator)
-    names = [
-        key
-        for key, value in sorted(copy.get_params(deep=True).items())
-        if value is None and (key == "random_state" or key.endswith("__random_state"))
-    ]
-    draws = np.random.default_rng((seed, 1)).integers(_MOST_SEED, size=len(names))
-    return copy.set_params(**dict(zip(names, map(int, draws), strict=True)))
+        return float(np.average(each, weights=weights_of(sample_weight, len(labels))))

@@ -386,6 +386,9 @@ def test_a_column_of_groups_is_no_feature_and_no_split_parts_it(
              for x in (splits.train_x, splits.validation_x)]  # fmt: skip
     patients = [{size // 5 for size in some} for some in sizes]
     assert not patients[0] & patients[1]
+    days = "".join(f"{row},{row % 2},2024-01-{row // 5 + 1:02}\n" for row in range(40))
+    (tmp_path / "data.csv").write_text(f"size,kind,patient\n{days}")
+    assert load(asked, tmp_path).features == 1  # a day is a group too
     (tmp_path / "data.csv").write_text(f"size,kind,patient\n1,0,\n{rows}")
     with pytest.raises(DataError, match=r"patient.*must have no missing values of the groups"):
         load(asked, tmp_path)

@@ -120,10 +120,11 @@ def read_cells(table: TableData, path: Path) -> list[Cells]:
             raise DataError("\n".join(f"{path}: {line}" for line in lines))
         return [name for name in names if name not in table.ignore]
 
+    texts = table.categories if table.groups is None else (*table.categories, table.groups)
     if path.suffix in _ARROW:
-        return arrow_files.read(path, wanted, table.categories)
+        return arrow_files.read(path, wanted, texts)
     separator = table.separator or _SEPARATORS[path.suffix]
-    return csv_files.read(path, separator, wanted, table.categories)
+    return csv_files.read(path, separator, wanted, texts)
 
 
 SOURCE = Table()
