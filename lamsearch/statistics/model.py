@@ -69,9 +69,8 @@ def scores(stage: StageRecord, examples: int) -> Scores:
     All candidates of a replicate share its weights and mini-batches, so what the replicate adds
     to all of them is no noise of their differences: it is taken out before the variance, which is
     pooled over the candidates, ν = (candidates − 1)·(replicates − 1) degrees of freedom. It is
-    never less than that of a share that differed in none of ν·``examples`` comparisons: few
-    replicates may agree by chance. With one replicate there is nothing to pool, and each mean has
-    the variance of the draw of examples.
+    never less than that of a share that differed in none of ν·``examples`` comparisons: few agree
+    by chance. With one replicate each mean has the variance of the draw of examples.
     """
     table, size = _table(stage), score_size(stage)
     candidates, replicates = table.shape

@@ -14,6 +14,7 @@ from lamsearch.study import Training
 from lamsearch.trainers.cohort import CohortTrainer
 from lamsearch.trainers.failures import Guarded, TrainerFailedError
 from lamsearch.trainers.function import function_trainer
+from lamsearch.trainers.kind import TrainerKind
 from lamsearch.trainers.of_study import check, kind_of, settings, splitting, trainer_for
 from lamsearch.trainers.outcomes import completed
 from lamsearch.trainers.protocol import (
@@ -30,7 +31,6 @@ from lamsearch.trainers.protocol import (
     State,
     Task,
     Trainer,
-    TrainerKind,
 )
 from lamsearch.trainers.registry import kind_named, names, register
 from lamsearch.trainers.targets import QuantitySplits, TargetScale, scale_of

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from lamsearch.errors import LamsearchError
 from lamsearch.results import Model, Trained, TrialState
+from lamsearch.trainers.kind import TrainerKind
 from lamsearch.trainers.protocol import (
     Exporting,
     Progress,
@@ -25,7 +26,6 @@ from lamsearch.trainers.protocol import (
     State,
     Task,
     Trainer,
-    TrainerKind,
 )
 
 _LONGEST = 300  # characters of a reason

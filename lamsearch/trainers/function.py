@@ -17,6 +17,7 @@ from lamsearch.results import FloatArray, Trained, TrialState
 from lamsearch.space import Point
 from lamsearch.study import laid_over
 from lamsearch.trainers.failures import reason_of
+from lamsearch.trainers.kind import TrainerKind
 from lamsearch.trainers.outcomes import completed
 from lamsearch.trainers.protocol import (
     L2_PENALTY,
@@ -25,7 +26,6 @@ from lamsearch.trainers.protocol import (
     Progress,
     Splits,
     Task,
-    TrainerKind,
 )
 
 # point, splits, seed, options → of the validation examples class probabilities (n, C), or

@@ -16,7 +16,8 @@ from lamsearch.results import FloatArray, StageName, TargetArray
 from lamsearch.space import Point
 from lamsearch.study import Study, Training, issues_of
 from lamsearch.trainers.failures import Guarded
-from lamsearch.trainers.protocol import Splits, Task, TrainerKind
+from lamsearch.trainers.kind import TrainerKind
+from lamsearch.trainers.protocol import Splits, Task
 from lamsearch.trainers.registry import kind_named
 from lamsearch.trainers.searched import options_of, searched_issues, settings_at
 from lamsearch.trainers.searched import splitting as splitting_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lamsearch.errors import InputError
 from lamsearch.registries import BrokenEntryError, Registry, UnknownNameError
-from lamsearch.trainers.protocol import TrainerKind
+from lamsearch.trainers.kind import TrainerKind
 
 TRAINERS: Registry[TrainerKind] = Registry(
     "lamsearch.trainers",

@@ -18,7 +18,8 @@ from lamsearch.errors import Issue, StudyFileError
 from lamsearch.results import StageName
 from lamsearch.space import Dimension, Interval, Point
 from lamsearch.study import Augment, Study, Training, issues_of, issues_with, laid_over
-from lamsearch.trainers.protocol import Parameter, TrainerKind
+from lamsearch.trainers.kind import TrainerKind
+from lamsearch.trainers.protocol import Parameter
 
 _Searched = Sequence[tuple[Parameter, Dimension, Interval]]
 _Tables = dict[str, dict[str, Any]]

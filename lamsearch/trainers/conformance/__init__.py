@@ -10,7 +10,7 @@ from typing import Any
 
 from lamsearch.trainers.conformance.case import Case
 from lamsearch.trainers.conformance.rules import RULES, NonconformantError, Rule
-from lamsearch.trainers.protocol import TrainerKind
+from lamsearch.trainers.kind import TrainerKind
 
 __all__ = ["RULES", "Case", "NonconformantError", "Rule", "check_trainer"]
 

@@ -20,7 +20,8 @@ from lamsearch.results import Curve, FloatArray, IntArray, Trained
 from lamsearch.space import Point
 from lamsearch.study import Training
 from lamsearch.trainers.failures import Guarded
-from lamsearch.trainers.protocol import Progress, Splits, Task, TrainerKind
+from lamsearch.trainers.kind import TrainerKind
+from lamsearch.trainers.protocol import Progress, Splits, Task
 
 SEED = (7, 1, 2)
 _TRAINING = Training(batch_size=20, step_size=20, cycles=2, eta_min=1e-3, eta_max=0.2)

@@ -6,9 +6,10 @@ import math
 
 from lamsearch.space import Scale
 from lamsearch.study import Network
+from lamsearch.trainers.kind import TrainerKind
 from lamsearch.trainers.network.checkpoint import STATE_VERSION
 from lamsearch.trainers.network.trainer import NetworkTrainer
-from lamsearch.trainers.protocol import L2_PENALTY, Parameter, Table, Task, TrainerKind
+from lamsearch.trainers.protocol import L2_PENALTY, Parameter, Table, Task
 
 _RATE = (Scale.LOG, Scale.LINEAR, Scale.CHOICE)
 _SHARE = (Scale.LINEAR, Scale.CHOICE)

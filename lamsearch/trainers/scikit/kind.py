@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lamsearch.space import Scale
 from lamsearch.study import Augment
-from lamsearch.trainers.protocol import L2_PENALTY, Parameter, TrainerKind
+from lamsearch.trainers.kind import TrainerKind
+from lamsearch.trainers.protocol import L2_PENALTY, Parameter
 from lamsearch.trainers.scikit.catalogue import parameter_names
 from lamsearch.trainers.scikit.options import Options, study_issues
 from lamsearch.trainers.scikit.trainer import EstimatorTrainer
