@@ -105,7 +105,9 @@ def _chosen(
 
 
 def _plural(title: str) -> str:
-    return f"{title[:-1]}ies" if title.endswith("y") else f"{title}es"
+    if title.endswith("y"):
+        return f"{title[:-1]}ies"
+    return f"{title}es" if title.endswith("s") else f"{title}s"
 
 
 def _modelled(

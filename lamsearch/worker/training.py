@@ -39,6 +39,8 @@ class Training:
     def __init__(self, context: Context, claim: Claim, renewer: LeaseRenewer) -> None:
         self._context, self._claim, self._renewer = context, claim, renewer
         self._checkpoints = Checkpoints(context.files, context.stored, claim)
+        self._planned = context.study.training_of(claim.stage).updates
+        self._updates, self._total = 0, self._planned  # the trainer's own, whose unit is its own
         # those before the last, whose end is that of the training
         self._kept_cycles = context.study.snapshot_cycles[:-1] if claim.stage == "final" else ()
 
@@ -53,8 +55,7 @@ class Training:
         try:
             outcomes = self._outcomes()
         except TrainerFailedError as error:  # it would raise again: its trials fail, without retry
-            updates = self._renewer.heartbeat.updates
-            failed = Trained(state=TrialState.FAIL, reason=str(error), updates=updates)
+            failed = Trained(state=TrialState.FAIL, reason=str(error), updates=self._updates)
             outcomes = (failed,) * len(claim.trials)
         seconds = time.monotonic() - begun
         self._complete(outcomes, seconds)
@@ -80,7 +81,8 @@ class Training:
             self._context.say(f"{title(claim)} goes on at update {trainer.updates}")
         self._follow(trainer)
         outcomes = trainer.outcomes()
-        renewer.heartbeat = replace(renewer.heartbeat, updates=trainer.updates)
+        self._updates = trainer.updates
+        renewer.heartbeat = replace(renewer.heartbeat, updates=self._shown(trainer.updates))
         if claim.stage != "final":
             return outcomes
         snapshots = self._checkpoints.snapshots
@@ -98,9 +100,12 @@ class Training:
         for progress in trainer.run():
             self._check_lease(trainer, progress)
             now = time.monotonic()
-            rate = (progress.updates - first) / max(now - begun, 1e-9)
-            self._renewer.heartbeat = _heartbeat(
-                progress, self._claim, rate, self._renewer.heartbeat
+            self._updates, self._total = progress.updates, progress.total
+            done = self._shown(progress.updates) - self._shown(first)
+            rate = done / max(now - begun, 1e-9)
+            self._renewer.heartbeat = replace(
+                _heartbeat(progress, self._claim, rate, self._renewer.heartbeat),
+                updates=self._shown(progress.updates),
             )
             if progress.cycle_end:
                 self._halve(trainer, progress)
@@ -113,6 +118,10 @@ class Training:
             if due or (progress.cycle_end and not ended):
                 self._save(trainer, progress)
                 saved = now
+
+    def _shown(self, updates: int) -> int:
+        """A trainer's updates as a share of those that were planned, which progress is shown of."""
+        return updates * self._planned // max(self._total, 1)
 
     def _check_lease(self, trainer: Guarded, progress: Progress) -> None:
         """Go no further with a cohort that is another's by now, or of a study that is halted."""
@@ -199,7 +208,7 @@ def title(claim: Claim) -> str:
 
 def _heartbeat(progress: Progress, claim: Claim, rate: float, before: Heartbeat) -> Heartbeat:
     """Progress to show; the best is of cycle ends, for in between scores do not compare."""
-    heartbeat = replace(before, updates=progress.updates, per_second=rate)
+    heartbeat = replace(before, per_second=rate)
     scores = progress.scores
     if not progress.cycle_end or scores is None or not np.isfinite(scores).any():
         return heartbeat

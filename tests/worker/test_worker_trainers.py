@@ -13,6 +13,7 @@ from worker_bench import Bench
 
 from benchmarks.victims import until
 from lamsearch import findings
+from lamsearch import storage as store
 from lamsearch.errors import InputError, InterruptedWorkError
 from lamsearch.results import TrialState
 from lamsearch.storage import Leases
@@ -81,6 +82,14 @@ def test_a_resumable_trainer_goes_on_where_it_stopped(
     one.worker().run()
     assert "coarse cohort 0 goes on at update 31" in one.said
     assert scores(one) == scores(right)
+
+
+def test_progress_of_any_trainer_is_of_what_was_planned(bench: MakeBench) -> None:
+    """A function, whose update is a whole trial, has done all planned updates when it is done."""
+    one = bench(trainer={"name": "centroids"}, **SEARCH)
+    one.worker().run()
+    (coarse,) = store.read_status(one.database, one.study.name).stages
+    assert coarse.updates == coarse.total > coarse.planned
 
 
 def test_a_trainer_that_raises_fails_its_cohort_at_once_and_no_other(
