@@ -215,6 +215,9 @@ def _raw(given: npt.NDArray[Any], features: int, *, double: bool) -> Raw:
     rows = given.reshape(len(given), features)
     if rows.dtype == np.uint8 and not double:
         return np.ascontiguousarray(rows, np.uint8)
+    if rows.dtype.kind == "f" and np.isnan(rows).any():
+        row, feature = np.argwhere(np.isnan(rows))[0]
+        raise DataError(f"X: row {row}: feature {feature}: must be a number, got nan")
     with np.errstate(over="ignore"):  # what overflows is said when it is normalised
         if double:
             return np.ascontiguousarray(rows, np.float64)

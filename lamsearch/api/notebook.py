@@ -43,13 +43,18 @@ def _facts(result: Result) -> Iterator[tuple[str, str, str]]:
         return
     metric, score, test = result.metric, result.score, result.test
     if result.document["selected"] is not None:
-        named = ", ".join(f"{name} = {value}" for name, value in result.best_params.items())
+        named = ", ".join(f"{name} = {_shown(one)}" for name, one in result.best_params.items())
         yield "Chosen", named, f"rule: {result.rule}"
     if score is not None:
         yield f"Validation {metric.title}", metric.words(score.mean, score.se), ""
     if test is not None:
         interval = f"95 % interval {metric.interval_words(test.interval95)}"
         yield f"Test {metric.title}", metric.words(test.mean), interval
+
+
+def _shown(value: object) -> str:
+    """A parameter's value as the report has it: a number in four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _notes(result: Result) -> tuple[str, ...]:

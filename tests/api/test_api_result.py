@@ -91,6 +91,7 @@ def test_a_notebook_shows_the_answer_and_its_figure(result: lamsearch.Result, re
     """The HTML has the figure inline and every value escaped, of a report that was read too."""
     for found in (result, lamsearch.load_results(report)):
         html = found._repr_html_()
+        assert f"{found.best_lambda:.4g}<" in html
         assert "src='data:image/" in html
         assert f"{100 * found.test.mean:.2f} %" in html  # type: ignore[union-attr]
     hostile = dataclasses.replace(
