@@ -14,6 +14,7 @@ from typing import Any
 
 import forked
 import pytest
+from small_study import document_of
 
 from benchmarks.postgres import Server, new_database
 from lamsearch.study import Study, parse_study
@@ -21,33 +22,6 @@ from lamsearch.study import Study, parse_study
 DISTRIBUTED = "PYTEST_XDIST_WORKER" in os.environ  # this is one of several processes of pytest
 # Rooms whose files take longest begin first, so that none of them is left over at the end.
 LONGEST = ("worker", "pool", "readme", "web", "cli", "storage", "artifacts")
-
-# Small enough to be searched in about a second, with every stage, two cohorts and a real choice.
-SMALL: dict[str, Any] = {
-    "name": "small",
-    "seed": 7,
-    "cohort": 3,
-    "data": {"source": "digits", "train": 300, "validation": 100, "test": 200},
-    "network": {"hidden": 8},
-    "training": {"batch_size": 20, "step_size": 15, "cycles": 2},
-    "coarse": {"trials": 5, "log10_lambda": [-5.0, -1.0], "cycles": 1},
-    "fine": {"trials": 4, "keep": 2, "cycles": 1},
-    "finalists": {"keep": 2, "replicates": 2},
-    "final": {"train": 350, "validation": 50, "replicates": 2},
-}
-
-
-def document_of(**changes: Any) -> dict[str, Any]:
-    """Return the small study's document; a dictionary updates its table, None removes a key."""
-    document = {key: dict(v) if isinstance(v, dict) else v for key, v in SMALL.items()}
-    for key, value in changes.items():
-        if value is None:
-            document.pop(key, None)
-        elif isinstance(value, dict):
-            document[key] = {**document.get(key, {}), **value}
-        else:
-            document[key] = value
-    return document
 
 
 def toml_of(document: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import document_of
+from small_study import document_of
 
 import lamsearch
 from lamsearch.errors import InputError, OutputError

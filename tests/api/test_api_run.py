@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import document_of
 from sklearn.datasets import load_digits
+from small_study import document_of
 
 import lamsearch
 from lamsearch.errors import DataError, InputError, OutputError, StudyFileError, WorkFailedError
