@@ -113,6 +113,11 @@ def span(points: Sequence[Point]) -> Bounds:
     return tuple((min(xs), max(xs)) for xs in zip(*points, strict=True))
 
 
+def enclosing(some: Bounds, others: Bounds) -> Bounds:
+    """Return the least bounds that hold both."""
+    return tuple((min(a, c), max(b, d)) for (a, b), (c, d) in zip(some, others, strict=True))
+
+
 def are_apart(one: Point, other: Point, steps: Sequence[float]) -> bool:
     """Whether two points differ in some dimension by at least its step."""
     return any(abs(x - y) >= step for x, y, step in zip(one, other, steps, strict=True))

@@ -167,6 +167,29 @@ class TrialRecord:
     snapshot_sha256: Mapping[int, str] = field(default_factory=dict)
     environment: int | None = None
 
+    @classmethod
+    def of(
+        cls, trained: Trained, candidate: int, replicate: int, point: Point | None, *, cohort: int
+    ) -> TrialRecord:
+        """Return the record of a planned trial that was trained."""
+        return cls(
+            candidate=candidate,
+            replicate=replicate,
+            cohort=cohort,
+            point=point,
+            state=trained.state,
+            reason=trained.reason,
+            updates=trained.updates,
+            score=trained.score,
+            score_error=trained.score_error,
+            validation_loss=trained.validation_loss,
+            train_score=trained.train_score,
+            curve=trained.curve,
+            scores=trained.scores,
+            model_sha256=trained.model_sha256,
+            snapshot_sha256=trained.snapshot_sha256,
+        )
+
     @property
     def halved(self) -> bool:
         """Whether it left at a cycle end as one of the worse of its cohort."""

@@ -16,7 +16,7 @@ from lamsearch.results import Selected, StageName, StageRecord, Trained, TrialRe
 from lamsearch.search.plan import CohortPlan
 from lamsearch.search.prior import seen_before
 from lamsearch.search.steps import Choose, Plan, Standing, next_step
-from lamsearch.space import Bounds
+from lamsearch.space import Bounds, enclosing
 from lamsearch.study import Study
 
 # What became of a cohort's trials, in their order.
@@ -100,20 +100,8 @@ def _trained(standing: Standing, step: Plan, train: TrainCohort, mapped: Mapped)
 
 def _records(cohort: CohortPlan, outcomes: Sequence[Trained]) -> Iterable[TrialRecord]:
     for planned, trained in zip(cohort.trials, outcomes, strict=True):
-        yield TrialRecord(
-            candidate=planned.candidate,
-            replicate=planned.replicate,
-            cohort=cohort.number,
-            point=planned.point,
-            state=trained.state,
-            reason=trained.reason,
-            updates=trained.updates,
-            score=trained.score,
-            score_error=trained.score_error,
-            validation_loss=trained.validation_loss,
-            train_score=trained.train_score,
-            curve=trained.curve,
-            scores=trained.scores,
+        yield TrialRecord.of(
+            trained, planned.candidate, planned.replicate, planned.point, cohort=cohort.number
         )
 
 
@@ -125,6 +113,4 @@ def _wider(before: StageRecord | None, bounds: Bounds | None) -> Bounds | None:
     """A stage's bounds with those of further trials, as a storage widens them."""
     if before is None or before.bounds is None or bounds is None:
         return bounds if before is None else before.bounds
-    return tuple(
-        (min(a, c), max(b, d)) for (a, b), (c, d) in zip(bounds, before.bounds, strict=True)
-    )
+    return enclosing(before.bounds, bounds)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -47,21 +48,8 @@ def of_result(candidate: int, replicate: int, point: Point | None, trained: Trai
     """Return the digest of a planned trial's result as it is completed."""
     incomplete = trained.state is TrialState.COMPLETE and trained.score is None
     failed = trained.state is TrialState.FAIL or incomplete
-    return of_record(
-        TrialRecord(
-            candidate=candidate,
-            replicate=replicate,
-            cohort=0,
-            point=point,
-            state=TrialState.FAIL if failed else trained.state,
-            reason=trained.reason,
-            updates=trained.updates,
-            score=trained.score,
-            score_error=trained.score_error,
-            validation_loss=trained.validation_loss,
-            train_score=trained.train_score,
-        )
-    )
+    record = TrialRecord.of(trained, candidate, replicate, point, cohort=0)
+    return of_record(replace(record, state=TrialState.FAIL) if failed else record)
 
 
 def of_record(record: TrialRecord) -> str:

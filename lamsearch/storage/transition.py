@@ -28,7 +28,7 @@ from lamsearch.search import (
     Test,
     next_steps,
 )
-from lamsearch.space import Bounds, Point, span
+from lamsearch.space import Bounds, Point, enclosing, span
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.decisions import decision_json
 from lamsearch.storage.digests import with_choice
@@ -177,10 +177,7 @@ def _extend(transaction: Transaction, study: Study, step: Plan) -> None:
     if row["decisions"] is not None:  # a stage of an earlier version has none, and gets none
         values["decisions"] = [*row["decisions"], decision_json(step.decision)]
     if further.bounds is not None:
-        before = bounds_from(row["bounds"]) or ()
-        values["bounds"] = [
-            (min(a, c), max(b, d)) for (a, b), (c, d) in zip(further.bounds, before, strict=True)
-        ]
+        values["bounds"] = enclosing(further.bounds, bounds_from(row["bounds"]) or ())
     transaction.execute(sa.update(stages).where(*where).values(**values))
     _insert_cohorts(transaction, study, further, number)
 

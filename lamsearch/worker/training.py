@@ -101,12 +101,10 @@ class Training:
             self._check_lease(trainer, progress)
             now = time.monotonic()
             self._updates, self._total = progress.updates, progress.total
-            done = self._shown(progress.updates) - self._shown(first)
-            rate = done / max(now - begun, 1e-9)
-            self._renewer.heartbeat = replace(
-                _heartbeat(progress, self._claim, rate, self._renewer.heartbeat),
-                updates=self._shown(progress.updates),
-            )
+            done = self._shown(progress.updates)
+            rate = (done - self._shown(first)) / max(now - begun, 1e-9)
+            shown = replace(self._renewer.heartbeat, updates=done, per_second=rate)
+            self._renewer.heartbeat = _with_best(shown, progress, self._claim)
             if progress.cycle_end:
                 self._halve(trainer, progress)
             if self._context.stop.is_set():
@@ -206,9 +204,8 @@ def title(claim: Claim) -> str:
     return "the test" if claim.tests else f"{claim.stage} cohort {claim.number}"
 
 
-def _heartbeat(progress: Progress, claim: Claim, rate: float, before: Heartbeat) -> Heartbeat:
-    """Progress to show; the best is of cycle ends, for in between scores do not compare."""
-    heartbeat = replace(before, per_second=rate)
+def _with_best(heartbeat: Heartbeat, progress: Progress, claim: Claim) -> Heartbeat:
+    """A heartbeat with the best score at a cycle end, for in between scores do not compare."""
     scores = progress.scores
     if not progress.cycle_end or scores is None or not np.isfinite(scores).any():
         return heartbeat

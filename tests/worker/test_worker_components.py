@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
+from same_bits import table, work_with_fresh_workers
 from worker_bench import Bench
 
 from lamsearch.errors import InterruptedWorkError
-from lamsearch.results import StudyRecord
-from lamsearch.storage import Claim, Leases
+from lamsearch.storage import Leases
 
 MakeBench = Callable[..., Bench]
 # Three components of the digits tell hardly half of them apart; all 64 features nearly all.
@@ -25,39 +24,6 @@ SCREENED: dict[str, Any] = {
     "finalists": {"keep": 2, "replicates": 1},
     "final": {"train": 500, "validation": 200, "replicates": 1},
 }
-
-
-def table(record: StudyRecord) -> list[tuple[Any, ...]]:
-    """Return every trial with all its scores, one value per validation example among them."""
-    return [
-        (stage, one.candidate, one.replicate, one.point[0], one.state, one.validation_loss,
-         one.score, one.train_score,
-         None if one.scores is None else one.scores.tobytes())
-        for stage, found in record.stages.items() for one in found.trials
-    ]  # fmt: skip
-
-
-def work_with_fresh_workers(one: Bench, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Work cohort by cohort, each by a worker started for it; return how many there were."""
-    real, workers = Leases.claim, 0
-    working: set[int] = set()
-
-    def claim_once(self: Leases) -> Any:
-        if id(self) in working:
-            raise InterruptedWorkError("one cohort is enough")
-        found = real(self)
-        if isinstance(found, Claim):
-            working.add(id(self))
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Leases, "claim", claim_once)
-        while not one.record().done:
-            working.clear()
-            workers += 1
-            with suppress(InterruptedWorkError):
-                one.worker().run()
-    return workers
 
 
 def test_one_worker_and_a_fresh_one_per_cohort_agree(

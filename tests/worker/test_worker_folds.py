@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from same_bits import assert_same_bits, table
 from sklearn.datasets import load_digits
-from test_worker_components import table, work_with_fresh_workers
-from threadpoolctl import threadpool_limits
 from worker_bench import Bench, leave_at
 
 from lamsearch import data as datasets
 from lamsearch.findings.uncertainty import compared
-from lamsearch.storage import Wait
 
 MakeBench = Callable[..., Bench]
 FOLDS: dict[str, Any] = {
@@ -43,18 +41,7 @@ def test_left_in_the_middle_and_shared_by_two_workers_it_ends_with_the_same_bits
     """Finalists of folds that are left at update 20 and gone on with by workers of a cohort each,
     and two workers that take turns, end with every score and the test of one undisturbed worker."""
     changes = grouped if groups else FOLDS
-    whole, left, shared = bench(**changes), bench(**changes), bench(**changes)
-    whole.worker().run()
-    leave_at(left, monkeypatch, "finalists", total=60, update=20)
-    work_with_fresh_workers(left, monkeypatch)
-    assert "finalists cohort 0 goes on at update 20" in left.said
-    workers = [shared.worker(), shared.worker()]
-    with threadpool_limits(limits=1):
-        while not shared.record().done:
-            assert not any(isinstance(one.step(), Wait) for one in workers)
-    for other in (left, shared):
-        assert table(other.record()) == table(whole.record())
-        assert other.record().final == whole.record().final
+    assert_same_bits(lambda: bench(**changes), monkeypatch)
 
 
 def test_each_replicate_is_scored_on_its_own_fold(

@@ -10,14 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from safetensors.numpy import load_file
+from same_bits import assert_same_bits
 from sklearn.datasets import load_diabetes
-from test_worker_components import table, work_with_fresh_workers
-from threadpoolctl import threadpool_limits
-from worker_bench import Bench, leave_at, noted_openings
+from worker_bench import Bench, noted_openings
 
 from lamsearch.report import document
 from lamsearch.results import FinalScore, TrialState
-from lamsearch.storage import Wait
 
 Array = npt.NDArray[Any]
 MakeBench = Callable[..., Bench]
@@ -85,18 +83,7 @@ def test_it_ends_with_the_same_bits_whoever_trains_it(
     """A finalists' cohort that is left and gone on with, fresh workers for each cohort, and two
     workers that take turns end with every score and the test of one undisturbed worker."""
     own = {"network": {"batch_norm": True, "dropout": 0.1}}
-    whole, left, shared = quantity(**own), quantity(**own), quantity(**own)
-    whole.worker().run()
-    leave_at(left, monkeypatch, "finalists", total=60, update=20)
-    work_with_fresh_workers(left, monkeypatch)
-    assert "finalists cohort 0 goes on at update 20" in left.said
-    workers = [shared.worker(), shared.worker()]
-    with threadpool_limits(limits=1):
-        while not shared.record().done:
-            assert not any(isinstance(one.step(), Wait) for one in workers)
-    for other in (left, shared):
-        assert table(other.record()) == table(whole.record())
-        assert other.record().final == whole.record().final
+    assert_same_bits(lambda: quantity(**own), monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from test_worker_components import table, work_with_fresh_workers
-from threadpoolctl import threadpool_limits
-from worker_bench import Bench, leave_at
+from same_bits import assert_same_bits, table
+from worker_bench import Bench
 
 from lamsearch import data as datasets
-from lamsearch.storage import Wait
 
 MakeBench = Callable[..., Bench]
 OWN: dict[str, Any] = {
@@ -28,18 +26,7 @@ def test_left_in_the_middle_and_shared_by_two_workers_it_ends_with_the_same_bits
 ) -> None:
     """Finalists that are left at update 20 and gone on with by workers of a cohort each, and two
     workers that take turns, end with every score and the test of one undisturbed worker."""
-    whole, left, shared = bench(**OWN), bench(**OWN), bench(**OWN)
-    whole.worker().run()
-    leave_at(left, monkeypatch, "finalists", total=60, update=20)
-    work_with_fresh_workers(left, monkeypatch)
-    assert "finalists cohort 0 goes on at update 20" in left.said
-    workers = [shared.worker(), shared.worker()]
-    with threadpool_limits(limits=1):
-        while not shared.record().done:
-            assert not any(isinstance(one.step(), Wait) for one in workers)
-    for other in (left, shared):
-        assert table(other.record()) == table(whole.record())
-        assert other.record().final == whole.record().final
+    assert_same_bits(lambda: bench(**OWN), monkeypatch)
 
 
 def test_each_replicate_is_normalised_and_scored_by_its_own_split(bench: MakeBench) -> None:
