@@ -28,13 +28,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.common import CORES, publish, read_options, table, verdict
 from lamsearch import data as datasets
+from lamsearch.api.in_memory import searched
 from lamsearch.data import Contents, LabelledImages, Splits, TrainingData
 from lamsearch.data.sources.given import hold, let_go
 from lamsearch.findings.warnings import warnings
-from lamsearch.results import StageName, StudyRecord, Trained
-from lamsearch.search import CohortPlan, SearchRecord, carry_out, training_seed
 from lamsearch.study import Study, parse_study
-from lamsearch.trainers import trainer_for
 from lamsearch.trainers.network import NetworkTrainer, evaluate
 
 Floats = npt.NDArray[np.float64]
@@ -109,23 +107,6 @@ def study(key: str, seed: int, hidden: Sequence[int], way: tuple[str, bool, str,
     return parse_study(document)
 
 
-def search(found: Study, data: TrainingData) -> SearchRecord:
-    """Carry out a study's search."""
-
-    def train(stage: StageName, cohort: CohortPlan) -> Sequence[Trained]:
-        points = [one.point for one in cohort.trials if one.point is not None]
-        trainer = trainer_for(
-            found, stage, points,
-            splits=data.split(stage, cohort.replicate), classes=len(data.classes),
-            seed=training_seed(found, stage, cohort.replicate),
-        )  # fmt: skip
-        for _ in trainer.run():
-            pass
-        return trainer.outcomes()
-
-    return carry_out(found, train, examples=dict.fromkeys(found.stages, VALIDATION))
-
-
 def held(world: Generated) -> str:
     """Hold a world's examples, with the fresh ones as the test set; return their key."""
     pool = LabelledImages(x=world.x, y=world.y)
@@ -184,7 +165,8 @@ def replay(model: str, seed: int, quick: bool) -> Searched:
         true = truth(world, grid, asked, 2 if quick else TRUE_MODELS)
         for name, way in WAYS.items():
             asked = study(key, seed, hidden, way)
-            record = search(asked, datasets.load(asked, Path()))
+            record = searched(asked, datasets.load(asked, Path()))
+            assert record.selected is not None  # every search chooses
             at = float(np.interp(record.selected.point[0], grid, true))
             runs = sum(stage.planned for stage in record.stages.values())
             found[name] = float(true.max()) - at, runs
@@ -204,15 +186,8 @@ def warned(model: str, seed: int, way: str) -> bool:
     """Whether the report of a search of random labels says that nothing was learned."""
     key = held(generate(seed, turned=0.5, fresh=1))
     found = study(key, seed, MODELS[model][0], WAYS[way])
-    with threadpool_limits(limits=1):
-        data = datasets.load(found, Path(), look=True)
-        done = search(found, data)
+    record = searched(found, datasets.load(found, Path(), look=True))
     let_go(key)
-    record = StudyRecord(
-        name=found.name, seed=found.seed, study_fingerprint=found.fingerprint,
-        data_fingerprint=data.fingerprint, settings=found.canonical(),
-        stages=dict(done.stages), classes=data.classes, data=data.seen, selected=done.selected,
-    )  # fmt: skip
     return any("better on validation" in one for one in warnings(record))
 
 

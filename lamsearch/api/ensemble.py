@@ -21,6 +21,7 @@ from lamsearch.artifacts import metadata_of, model_from
 from lamsearch.data import normalise
 from lamsearch.data.images import Raw
 from lamsearch.errors import DataError, InputError
+from lamsearch.metrics.r2 import R2
 from lamsearch.results import Model
 from lamsearch.trainers.network import class_scores
 
@@ -110,8 +111,7 @@ class Ensemble:
             names = np.array([_name(one) for one in targets.tolist()])
             return float((predicted == names).mean())
         values = targets.astype(np.float64)
-        rest, spread = ((predicted - values) ** 2).sum(), ((values - values.mean()) ** 2).sum()
-        return float(1 - rest / spread) if spread > 0 else float("nan")
+        return float(R2.per_example(predicted, values).mean())
 
     def _outputs(self, X: npt.ArrayLike) -> list[Doubles]:
         """Each model's outputs (n, classes), in float64: the same for an example in any company."""
@@ -196,17 +196,17 @@ def _classes(metadata: Mapping[str, str]) -> tuple[str, ...]:
 
 def _doubled(model: Model, given: npt.NDArray[Any]) -> Doubles:
     """One model's outputs: normalised as in training, then in float64."""
-    double = np.float64 in (model.mean.dtype, model.std.dtype)
     mean, std = model.mean, model.std
-    if double:
+    raw = _raw(given, len(mean), double=np.float64 in (mean.dtype, std.dtype))
+    if raw.dtype == np.float64:  # what float32 holds exactly is float32 in a model's file
         mean, std = mean.astype(np.float64), std.astype(np.float64)
-    x = normalise(_raw(given, len(mean), double=double), mean, std)
+    x = normalise(raw, mean, std)
     layers = tuple((W.astype(np.float64), b.astype(np.float64)) for W, b in model.layers)
     return np.asarray(class_scores(replace(model, layers=layers), x.astype(np.float64)))
 
 
 def _raw(given: npt.NDArray[Any], features: int, *, double: bool) -> Raw:
-    """Examples as rows of the type in which they were normalised."""
+    """Examples as rows: bytes of models of bytes as they are, anything else in float64."""
     if given.dtype.kind not in "fiub":
         raise DataError(f"X: must be numbers, got {given.dtype}")
     if given.ndim < 2 or given[:1].size != features * len(given[:1]):
@@ -218,10 +218,7 @@ def _raw(given: npt.NDArray[Any], features: int, *, double: bool) -> Raw:
     if rows.dtype.kind == "f" and np.isnan(rows).any():
         row, feature = np.argwhere(np.isnan(rows))[0]
         raise DataError(f"X: row {row}: feature {feature}: must be a number, got nan")
-    with np.errstate(over="ignore"):  # what overflows is said when it is normalised
-        if double:
-            return np.ascontiguousarray(rows, np.float64)
-        return np.ascontiguousarray(rows, np.float32)
+    return np.ascontiguousarray(rows, np.float64)
 
 
 def _name(label: object) -> str:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.data import Contents, LabelledImages
+from lamsearch.data import Contents
 from lamsearch.data.arrays import KEYS, contents_of
 from lamsearch.errors import DataError, InputError
 from lamsearch.local_files import write_whole
@@ -56,19 +55,19 @@ def contents(arrays: Arrays, task: Task) -> Contents:
     Raises:
         DataError: They are no examples; every issue in one error.
     """
-    copies = {key: np.array(one) for key, one in arrays.items()}
-    if task == "classification":
-        return contents_of(copies, "the data")
-    targets = {key: _quantities(one, key) for key, one in copies.items() if key.startswith("y")}
-    blank = {key: np.zeros(len(one), np.int64) for key, one in targets.items()}
-    found = contents_of(copies | blank, "the data")
-    test = found.test
-    return replace(
-        found,
-        classes=(),
-        pool=_with_targets(found.pool, targets["y"]),
-        test=None if test is None else _with_targets(test, targets["y_test"]),
-    )
+    return contents_of({key: np.array(one) for key, one in arrays.items()}, "the data", task=task)
+
+
+def validation_share(fraction: float, examples: int) -> int:
+    """Return how many examples, two or more, a share of them is: at least one, and not all.
+
+    Raises:
+        InputError: It is no share.
+    """
+    if not 0 < fraction < 1:
+        rule = "must lie between 0 and 1, both excluded"
+        raise InputError(f"validation_fraction: {rule}, got {fraction!r}")
+    return min(max(1, round(fraction * examples)), max(1, examples - 1))
 
 
 def saved(arrays: Arrays, directory: Path, fingerprint: str) -> str:
@@ -77,7 +76,9 @@ def saved(arrays: Arrays, directory: Path, fingerprint: str) -> str:
     Raises:
         InputError: It cannot be written.
     """
-    name = f"arrays-{fingerprint[:16]}.npz"
+    image = arrays["X"].shape[1:]  # the fingerprint is of the values, whatever their shape
+    shape = f"-{'x'.join(map(str, image))}" if len(image) > 1 else ""
+    name = f"arrays-{fingerprint[:16]}{shape}.npz"
     if not (directory / name).exists():
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stubs take the flag for an array
@@ -119,17 +120,3 @@ def _labels(given: Any, key: str) -> npt.NDArray[Any]:
         rule = "must be texts, whole numbers or quantities, all of one type"
         raise DataError(f"{key}: {rule}, got {', '.join(sorted(one.__name__ for one in kinds))}")
     return np.array(values)
-
-
-def _quantities(array: npt.NDArray[Any], key: str) -> npt.NDArray[np.float64]:
-    if array.dtype.kind not in "fiub" or array.ndim != 1:
-        rule = "must be numbers of the shape (n,)"
-        raise DataError(f"{key}: {rule}, got {array.dtype} of the shape {array.shape}")
-    values = array.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise DataError(f"{key}: must be finite, got {values[~np.isfinite(values)][0]}")
-    return values
-
-
-def _with_targets(examples: LabelledImages, y: npt.NDArray[Any]) -> LabelledImages:
-    return LabelledImages(x=examples.x, y=y)

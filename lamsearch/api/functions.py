@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, create_model
 
-from lamsearch.api.examples import Examples, arrays_of, contents
+from lamsearch.api.examples import Examples, arrays_of, contents, validation_share
 from lamsearch.api.in_memory import held, searched
 from lamsearch.api.result import Result, result_of
 from lamsearch.dimensions import Scale
@@ -93,7 +93,7 @@ def search(
     if "X_test" in arrays:
         raise InputError("search: data: must be X and y alone, for nothing here is tested")
     found = contents(arrays, task)
-    validation = _share(validation_fraction, len(found.pool))
+    validation = validation_share(validation_fraction, len(found.pool))
     searching = {"sampler": "stratified"}
     document: dict[str, Any] = {
         "name": name or _slug(fn), "seed": seed, "metric": metric,
@@ -157,14 +157,6 @@ def _registered(fn: OwnFunction, axes: Mapping[str, Mapping[str, list[Any]]]) ->
                     for one in names],
     )  # fmt: skip
     return register(kind).name
-
-
-def _share(fraction: float, examples: int) -> int:
-    """How many examples are for validation."""
-    if not 0 < fraction < 1:
-        rule = "must lie between 0 and 1, both excluded"
-        raise InputError(f"validation_fraction: {rule}, got {fraction!r}")
-    return min(max(1, round(fraction * examples)), max(1, examples - 1))
 
 
 def _slug(fn: OwnFunction) -> str:

@@ -29,24 +29,16 @@ _TOO_FAR = 1e10  # times its range from zero, float64 moves a value by a million
 Found = list[Issue]
 
 
-def read(path: Path, groups: str | None = None) -> Contents:
+def read(path: Path, groups: str | None = None, *, task: Task = "classification") -> Contents:
     """Read and check an .npz file; ``groups`` names an array of it with a group per example of X.
+
+    The ``task`` says whether y are classes or quantities.
 
     Raises:
         DataError: Every issue in the file, one per line, as ``file: key: rule, got value``.
     """
     found: Found = []
-    return contents_of(_arrays(path, found, groups), path, found, groups)
-
-
-def read_quantities(path: Path, groups: str | None = None) -> Contents:
-    """Read and check an .npz file whose targets are quantities, as `read` does.
-
-    Raises:
-        DataError: As of `read`.
-    """
-    found: Found = []
-    return contents_of(_arrays(path, found, groups), path, found, groups, task="regression")
+    return contents_of(_arrays(path, found, groups), path, found, groups, task=task)
 
 
 def contents_of(
@@ -77,11 +69,10 @@ def contents_of(
     return Contents(
         name=str(path),
         classes=() if labels is None else labels.classes,
-        pool=LabelledImages(x=x, y=y),
+        pool=LabelledImages(x=x, y=y, groups=numbers),
         test=test,
         notes=_notes(arrays, labels),
         image=ImageShape.of(arrays["X"].shape[1:]),
-        groups=numbers,
     )
 
 

@@ -31,6 +31,7 @@ from lamsearch.file_locks import LockHeldError, lock
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Fits = Callable[[Arrays], bool]
+Signature = list[tuple[str, int, int, int, int, int]]  # of files
 _LAYOUT = 2  # grows when what the files hold, or the arithmetic behind it, changes
 _UNUSED_DAYS = 14
 _LOCK_SECONDS = 120.0  # for another process to make an entry; then this one has a copy of its own
@@ -38,6 +39,20 @@ _DIGESTS = "sha256.json"  # of each file of an entry
 # Files that this process has compared already, as they were then: a stage costs no second reading.
 _VERIFIED: dict[tuple[object, ...], str] = {}
 _log = logging.getLogger(__name__)
+
+
+def signature_of(files: Sequence[Path]) -> Signature | None:
+    """Return what changes when files do (size, times, inode); None where one is not to be had.
+
+    A copy may keep the time of its values' change, never that of its own.
+    """
+    try:
+        stats = [(str(file.resolve()), file.stat()) for file in files]
+    except OSError:
+        return None
+    return [
+        (name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_dev) for name, s in stats
+    ]
 
 
 class Cache:
@@ -68,14 +83,14 @@ class Cache:
             _log.debug("no shared copy: %s", error)
         return dict(make())
 
-    def facts(self, files: Sequence[Path], about: object = None) -> dict[str, Any] | None:
-        """Return what was remembered of files that have not changed since (size, times, inode).
+    def facts(self, signature: Signature, about: object = None) -> dict[str, Any] | None:
+        """Return what was remembered of files of a signature, which have not changed since.
 
         ``about`` is what else the facts follow from, as for `arrays`. None where nothing was, or
         what was is damaged.
         """
         try:
-            found = json.loads(self._facts_of(files, about).read_bytes())
+            found = json.loads(self._facts_of(signature, about).read_bytes())
             facts: object = found["facts"]
             whole = isinstance(facts, dict) and found["sha256"] == _sha256(facts)
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
@@ -83,11 +98,11 @@ class Cache:
         return facts if whole and isinstance(facts, dict) else None
 
     def remember(
-        self, files: Sequence[Path], facts: Mapping[str, Any], about: object = None
+        self, signature: Signature, facts: Mapping[str, Any], about: object = None
     ) -> None:
         """Remember facts about files for as long as they do not change."""
         try:
-            path = self._facts_of(files, about)
+            path = self._facts_of(signature, about)
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
                 "w", dir=path.parent, delete=False, encoding="utf-8"
@@ -97,11 +112,7 @@ class Cache:
         except OSError:
             return  # next time they are read again
 
-    def _facts_of(self, files: Sequence[Path], about: object) -> Path:
-        stats = [(str(file.resolve()), file.stat()) for file in files]
-        signature = [  # a copy may keep the time of its values' change, never that of its own
-            (name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_dev) for name, s in stats
-        ]
+    def _facts_of(self, signature: Signature, about: object) -> Path:
         return self._directory / "sources" / f"{_digest([signature, about])}.json"
 
     def _make(self, place: Path, make: Callable[[], Arrays]) -> None:

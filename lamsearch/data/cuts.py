@@ -59,9 +59,9 @@ def cut_test_images(study: Study, contents: Contents) -> tuple[Order, Order]:
     """
     count = count_test_images(study, contents.name, len(contents.pool), None)
     generator = _generator(study, TEST_CUT)
-    if contents.groups is not None and count:
+    if contents.pool.groups is not None and count:
         order, ends = _in_groups(
-            contents.groups, generator.permutation(len(contents.pool)), generator
+            contents.pool.groups, generator.permutation(len(contents.pool)), generator
         )
         count = _nearest(ends, [count], left=2)[0]
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -85,11 +85,10 @@ def looked(study: Study, contents: Contents) -> DataFacts:
 
 def parted(study: Study, contents: Contents) -> tuple[LabelledImages, LabelledImages]:
     """Return the training pool and the test set of a study."""
-    pool = replace(contents.pool, groups=contents.groups)
     if contents.test is not None:
-        return pool, contents.test
+        return contents.pool, contents.test
     test, rest = cut_test_images(study, contents)
-    return pool.taken(rest), contents.pool.taken(test)
+    return contents.pool.taken(rest), contents.pool.taken(test)
 
 
 def _parts(study: Study, pool: LabelledImages) -> list[_Part]:

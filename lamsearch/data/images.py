@@ -59,7 +59,6 @@ class Contents:
 
     Where targets are quantities there are no ``classes``, and y is float64 in its own unit.
     ``image`` says how the features of an example make an image, None where they make none.
-    ``groups`` (examples of the pool,) has a number for each group where the study names some.
     ``columns`` are the columns of a table that the features come from, none where it is no table.
     ``notes`` are sentences on how the source was understood where that could be asked.
     """
@@ -70,7 +69,6 @@ class Contents:
     test: LabelledImages | None
     notes: tuple[str, ...] = ()
     image: ImageShape | None = None
-    groups: Groups | None = None
     columns: tuple[Column, ...] = ()
 
     def fingerprint(self) -> str:
@@ -88,8 +86,8 @@ class Contents:
                 plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
                 digest.update(f"{name} {plain.dtype.str} {plain.shape}\n".encode())
                 digest.update(plain.reshape(-1).view(np.uint8).data)
-        if self.groups is not None:
-            digest.update(b"groups\n" + np.ascontiguousarray(self.groups, "<i8").tobytes())
+        if self.pool.groups is not None:
+            digest.update(b"groups\n" + np.ascontiguousarray(self.pool.groups, "<i8").tobytes())
         return digest.hexdigest()
 
 

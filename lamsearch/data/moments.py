@@ -25,7 +25,7 @@ LARGEST = 1e300  # so that no difference of two values overflows float64
 UNSEEN = 2.0**100
 _FLOAT32_LARGEST = float(np.finfo(np.float32).max) / 4
 _FLOAT32_SMALLEST = 2.0**-100  # of ranges: squares and quotients stay clear of subnormal numbers
-_NOISE = 8 * float(np.finfo(np.float64).eps)  # of a value: a constant that was computed
+NOISE = 8 * float(np.finfo(np.float64).eps)  # of a value: a constant that was computed
 
 Order = npt.NDArray[np.intp]
 Doubles = npt.NDArray[np.float64]
@@ -43,7 +43,7 @@ def needs_float64(
     lowest, highest = low.astype(np.longdouble), high.astype(np.longdouble)
     size = np.maximum(abs(lowest), abs(highest))
     spread = highest - lowest
-    varies = spread > (0 if whole else 4 * _NOISE * size)
+    varies = spread > (0 if whole else 4 * NOISE * size)
     lost = (size > FAR * spread) | (spread < _FLOAT32_SMALLEST)
     return bool(((size > _FLOAT32_LARGEST) | varies & lost).any())
 
@@ -85,7 +85,7 @@ def _despite_missing(x: Raw, order: Order, mean: Doubles, std: Doubles) -> tuple
         centre = away.mean()
         mean[feature] = known[0] + centre
         std[feature] = np.sqrt(np.square(away - centre).sum() / len(order))
-        if std[feature] <= _NOISE * max(abs(mean[feature]), abs(known[0])):
+        if std[feature] <= NOISE * max(abs(mean[feature]), abs(known[0])):
             std[feature] = 1
     return mean, std
 
@@ -131,5 +131,5 @@ def _float64_moments(x: Raw, order: Order) -> tuple[Doubles, Doubles]:
     for rows in chunks(order, features):
         squares += np.square((x[rows] - first) / unit - centre).sum(axis=0)
     mean, std = first + centre * unit, np.sqrt(squares / len(order)) * unit
-    std[std <= _NOISE * np.maximum(np.abs(mean), np.abs(first))] = 1
+    std[std <= NOISE * np.maximum(np.abs(mean), np.abs(first))] = 1
     return mean, std

@@ -7,7 +7,7 @@ what is decided elsewhere, before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lamsearch.errors import DataError
@@ -34,6 +34,22 @@ def resolved_directory(path: str, directory: Path, origin: Path | None, *, what:
 def existing(path: str, directory: Path, origin: Path | None) -> Path | None:
     """Return the first file or directory that is there where these look; None where none is."""
     return next((one for one in _tried(path, directory, origin) if _is(one, Path.exists)), None)
+
+
+def first_with(names: Iterable[str], directories: Iterable[Path]) -> Path | None:
+    """Return the first directory in which all files of these names are; None where none is.
+
+    Raises:
+        DataError: One may not be looked into.
+    """
+    wanted = tuple(names)
+    for directory in directories:
+        try:
+            if all((directory / name).is_file() for name in wanted):
+                return directory
+        except OSError as error:
+            raise DataError(f"{directory}: cannot be read: {error.strerror or error}") from error
+    return None
 
 
 def _first(

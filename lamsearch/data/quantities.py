@@ -17,13 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lamsearch.data.images import Contents
-from lamsearch.data.moments import Doubles, Order
+from lamsearch.data.moments import NOISE, Doubles, Order
 from lamsearch.errors import DataError, Issue
 
 LARGEST = 1e12  # in size: squares of differences then fit into float32 with room for bad models
 SMALLEST = 1e-12  # of standard deviations, likewise
 MOST_OFFSET = 1e4  # standard deviations from zero: float32 then keeps each to 0.1 %
-_NOISE = 8 * float(np.finfo(np.float64).eps)  # of a value: a constant that was computed
 
 Found = list[Issue]
 
@@ -81,7 +80,7 @@ def target_moments(y: npt.NDArray[Any], order: Order) -> tuple[float, float]:
     apart = some - first
     mean = first + float(apart.mean())
     std = float(apart.std())
-    return mean, std if std > _NOISE * float(np.abs(some).max()) else 1.0
+    return mean, std if std > NOISE * float(np.abs(some).max()) else 1.0
 
 
 def standardised(y: npt.NDArray[Any], mean: float, std: float) -> npt.NDArray[np.float32]:
@@ -115,4 +114,4 @@ def _spread_issues(y: npt.NDArray[Any], key: str) -> Iterator[Issue]:
 
 def _varies(y: npt.NDArray[Any]) -> bool:
     low, high = float(np.min(y)), float(np.max(y))
-    return high - low > _NOISE * max(abs(low), abs(high))
+    return high - low > NOISE * max(abs(low), abs(high))

@@ -6,31 +6,32 @@ is checked, for other programs can write a cache. Refuses to know a study.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
-from lamsearch.data.cache import Cache
+from lamsearch.data.cache import Cache, Signature
 from lamsearch.results import DataFacts
 
 
 def remembered(
     cache: Cache | None,
-    places: Sequence[Path],
+    signature: Signature | None,
     about: object,
     make: Callable[[], dict[str, Any]],
     are_such: Callable[[Mapping[str, Any]], bool],
 ) -> dict[str, Any]:
     """Return what was found out before, or what ``make`` finds out now.
 
-    ``about`` is what it follows from besides the files; ``are_such`` says whether it has its form.
+    ``signature`` is the files', None where they are not to be had; ``about`` is what it follows
+    from besides these; ``are_such`` says whether it has its form.
     """
-    found = None if cache is None else cache.facts(places, about)
+    if cache is None or signature is None:
+        return make()
+    found = cache.facts(signature, about)
     if found is None or not are_such(found):
         found = make()
-        if cache is not None:
-            cache.remember(places, found, about)
+        cache.remember(signature, found, about)
     return found
 
 

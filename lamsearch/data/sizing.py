@@ -30,7 +30,7 @@ def sizes_in_groups(study: Study, contents: Contents) -> Sizes:
     Raises:
         DataError: There are too few groups, or examples.
     """
-    y, groups, found = contents.pool.y, contents.groups, Sizes()
+    y, groups, found = contents.pool.y, contents.pool.groups, Sizes()
     data: dict[str, int] = {}
     if contents.test is None:
         test, rest = cut_test_images(study, contents)
@@ -54,7 +54,9 @@ def about_groups(study: Study) -> list[object]:
     """Return all that `sizes_in_groups` follows from, besides the data."""
     data = study.data.model_dump(mode="json")
     splits = [(stage, study.split_of(stage)) for stage in study.stages]
-    return ["sizes in groups", study.seed, data, study.pool_size, splits]
+    final = study.final
+    own = None if final is None else [final.train, final.validation]
+    return ["sizes in groups", study.seed, data, study.pool_size, splits, own]
 
 
 def are_sizes(found: Mapping[str, Any]) -> bool:

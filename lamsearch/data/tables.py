@@ -112,11 +112,14 @@ def contents_of(
     return Contents(
         name=str(path),
         classes=classes,
-        pool=LabelledImages(x=encoded(columns, rest), y=cast("Any", y)),
+        pool=LabelledImages(
+            x=encoded(columns, rest),
+            y=cast("Any", y),
+            groups=None if parted_by is None else _numbered(parted_by.values),
+        ),
         test=None,
         notes=() if quantities else notes,
         columns=columns,
-        groups=None if parted_by is None else _numbered(parted_by.values),
     )
 
 

@@ -6,7 +6,7 @@ test image: the type has no way to them (rule 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lamsearch.data import split_arrays
-from lamsearch.data.cache import Arrays, Cache
+from lamsearch.data.cache import Arrays, Cache, Signature, signature_of
 from lamsearch.data.cuts import count_test_images
 from lamsearch.data.facts import looked, parted
 from lamsearch.data.images import Contents, LabelledImages, Targets
@@ -203,16 +203,17 @@ def load(
             loaded.append(read(study.data, directory, origin, study.task))
         return loaded[0]
 
+    known = None if shared is None else signature_of(places)
     own = _own_keys(study)
-    facts = remembered(shared, places, own, lambda: outline(contents()), is_outline)
+    facts = remembered(shared, known, own, lambda: outline(contents()), is_outline)
     image = None if facts["image"] is None else ImageShape(**facts["image"])
     study.check_image(image)
     study = sized(study, facts["images"], own_test=facts["test"] is not None)
     if study.data.groups is not None:
-        study = _grouped(study, shared, places, contents)
+        study = _grouped(study, shared, known, contents)
     test = count_test_images(study, facts["name"], facts["images"], facts["test"])
     columns = columns_from(facts["columns"])
-    seen = _seen(study, shared, places, contents, columns) if look else None
+    seen = _seen(study, shared, known, contents, columns) if look else None
     pool = parted(study, loaded[0])[0] if loaded else None
     return TrainingData(
         fingerprint=facts["fingerprint"],
@@ -233,11 +234,14 @@ def load(
 
 
 def _grouped(
-    study: Study, cache: Cache | None, places: Sequence[Path], contents: Callable[[], Contents]
+    study: Study,
+    cache: Cache | None,
+    signature: Signature | None,
+    contents: Callable[[], Contents],
 ) -> Study:
     """The study with the sizes that whole groups allow."""
     sizes = remembered(
-        cache, places, about_groups(study), lambda: {**sizes_in_groups(study, contents())},
+        cache, signature, about_groups(study), lambda: {**sizes_in_groups(study, contents())},
         are_sizes,
     )  # fmt: skip
     return with_sizes(study, sizes)
@@ -246,7 +250,7 @@ def _grouped(
 def _seen(
     study: Study,
     cache: Cache | None,
-    places: Sequence[Path],
+    signature: Signature | None,
     contents: Callable[[], Contents],
     columns: tuple[Column, ...],
 ) -> DataFacts:
@@ -257,7 +261,7 @@ def _seen(
         del found["columns"]  # which the outline has
         return found
 
-    found = remembered(cache, places, _about(study), make, are_seen)
+    found = remembered(cache, signature, _about(study), make, are_seen)
     return replace(DataFacts.of(found), columns=columns)
 
 

@@ -95,14 +95,23 @@ def scored(problem: Problem, fits: Sequence[Fit], repetition: Repetition) -> Sco
     scores = _by_example(each, rows, len(problem.y))
     losses = [fit.losses for fit in fits if fit.losses is not None]
     weights = None if problem.weights is None else problem.weights[rows]
-    ends = np.cumsum([len(test) for _, test in repetition])
+    ends = np.cumsum([len(test) for _, test in repetition])[:-1]
+    parts = np.split(each, ends)
+    shares = [None] * len(parts) if weights is None else np.split(weights, ends)
     return Scored(
         scores=scores,
         loss=float(np.average(np.concatenate(losses), weights=weights)) if losses else 0.0,
-        splits=np.array([one.mean() if len(one) else np.nan for one in np.split(each, ends[:-1])]),
+        splits=np.array([_mean(one, own) for one, own in zip(parts, shares, strict=True)]),
         seconds=np.array([fit.seconds for fit in fits]),
         warnings=tuple(said for fit in fits for said in fit.warnings),
     )
+
+
+def _mean(each: npt.NDArray[Any], weights: npt.NDArray[Any] | None) -> float:
+    """A split's score; NaN where nothing in it counts."""
+    if not len(each) or (weights is not None and not weights.any()):
+        return float("nan")
+    return float(np.average(each, weights=weights))
 
 
 def _by_example(each: npt.NDArray[Any], rows: IndexArray, count: int) -> npt.NDArray[Any]:

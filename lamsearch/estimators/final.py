@@ -12,7 +12,7 @@ from typing import Any
 from lamsearch.api.in_memory import Processes, one_thread
 from lamsearch.data import Contents
 from lamsearch.data.images import LabelledImages
-from lamsearch.data.sources.given import hold, let_go
+from lamsearch.data.sources import given
 from lamsearch.data.splits import split
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import Model
@@ -43,8 +43,7 @@ def trained_on_all(
 
 def _study(fit: Mapping[str, Any], contents: Contents, log10_lambda: float) -> Study:
     """The study of the final alone, at the schedule of the finalists."""
-    key = hold(contents)  # so that this process knows the source, a search in a storage or not
-    let_go(key)
+    given.register()  # a process that was started for this has none of a search's
     # what is measured of one training example says nothing, and is not looked at
     metric = "log_loss" if contents.classes else "mse"
     kept = {key: fit[key] for key in ("name", "seed", "network", "training")}
@@ -52,7 +51,7 @@ def _study(fit: Mapping[str, Any], contents: Contents, log10_lambda: float) -> S
         {
             **kept,
             "metric": metric,
-            "data": {"source": "given", "key": key, "all": len(contents.pool)},
+            "data": {"source": "given", "key": "all", "all": len(contents.pool)},
             "final": {"log10_lambda": log10_lambda},
         }
     )

@@ -20,10 +20,8 @@ from sklearn.utils import _safe_indexing  # what its own searches take rows of a
 
 from lamsearch.estimators.folds import IndexArray, Split
 from lamsearch.estimators.searched_parameter import SearchedParameter
-from lamsearch.metrics import LOG_LOSS, Metric
+from lamsearch.metrics import LOG_LOSS, OF_CLASSES, Metric
 
-# Metrics that ask for the predicted class alone, which every classifier has.
-OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1")
 Array = npt.NDArray[np.float64]
 
 

@@ -20,10 +20,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from lamsearch.api.ensemble import Ensemble
-from lamsearch.api.examples import Arrays, contents
+from lamsearch.api.examples import Arrays, contents, validation_share
 from lamsearch.api.in_memory import held, mapped_over, searched
 from lamsearch.api.result import Result, frame, result_of
-from lamsearch.api.running import run
 from lamsearch.data import Contents
 from lamsearch.data.labels import named
 from lamsearch.errors import InputError
@@ -126,6 +125,8 @@ class _LambdaSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
                 "random_state: must be a whole number with storage, for a fit is found again by "
                 "its data and parameters, got None"
             )
+        from lamsearch.api.running import run  # Optuna and the database, which no other fit needs
+
         about = json.dumps([document, found.fingerprint()], sort_keys=True)
         name = f"fit-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
         return run(
@@ -139,10 +140,7 @@ class _LambdaSearch(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         if (task := metric_of(metric).task) != self._task:
             rule = f"must be a metric of {self._task}"
             raise InputError(f"metric: {rule}, got {metric!r}, which is one of {task}")
-        if not 0 < self.validation_fraction < 1:
-            rule = "must lie between 0 and 1, both excluded"
-            raise InputError(f"validation_fraction: {rule}, got {self.validation_fraction!r}")
-        validation = min(max(1, round(self.validation_fraction * examples)), examples - 1)
+        validation = validation_share(self.validation_fraction, examples)
         train = examples - validation
         drawn = {"trials": self.trials, "sampler": "stratified", "cycles": 1}
         return {

@@ -24,11 +24,11 @@ from lamsearch.estimators import cross_validated
 from lamsearch.estimators.cross_validated import Budget
 from lamsearch.estimators.cv_results import cv_results
 from lamsearch.estimators.evaluation import Evaluations
-from lamsearch.estimators.fitting import OF_CLASSES, one_hot, predict_proba
+from lamsearch.estimators.fitting import one_hot, predict_proba
 from lamsearch.estimators.folds import repetitions
 from lamsearch.estimators.problems import metric_for, problem_of, weights_of
 from lamsearch.estimators.searched_parameter import Converter, searched_parameter
-from lamsearch.metrics import Metric
+from lamsearch.metrics import OF_CLASSES, Metric
 from lamsearch.search import Rule, SearchRecord
 
 _MOST_SEED = 2**31 - 1

@@ -102,10 +102,9 @@ def _with_curves(record: StudyRecord, name: StageName) -> list[CandidateScore]:
 def _quantities(record: StudyRecord, shown: Sequence[CandidateScore]) -> list[str]:
     """What the curves carry, shares first: without curves what they are going to."""
     names = [name for score in shown for curve in _curves(score) for name in curve.values]
-    found = (
-        list(dict.fromkeys(name.partition("_")[2] for name in names))
-        or list(_UNITS)[record.metric.task == "regression" :]
-    )
+    found = list(dict.fromkeys(name.partition("_")[2] for name in names)) or [
+        one for one in _UNITS if one != "accuracy" or record.metric.task == "classification"
+    ]
     return sorted(found, key=lambda one: _UNITS.get(one, ("", 1.0))[1] == 1.0)
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "DEFAULT_METRIC",
     "LOG_LOSS",
     "METRICS",
+    "OF_CLASSES",
     "Constant",
     "Metric",
     "Predictions",
@@ -43,6 +44,8 @@ __all__ = [
 ]
 
 DEFAULT_METRIC = ACCURACY
+# Those that ask for the predicted class alone, which every classifier has.
+OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1")
 METRICS: Registry[Metric] = Registry(
     "lamsearch.metrics",
     {

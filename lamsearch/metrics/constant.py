@@ -24,7 +24,8 @@ def constant_of(metric: Metric, targets: Targets, classes: int) -> tuple[float, 
         return (float(np.median(values) if metric.answer == "median" else values.mean()),)
     counts = np.bincount(targets, minlength=classes)
     if metric.answer == "majority":
-        return tuple(float(label == counts.argmax()) for label in range(classes))
+        most = int(counts.argmax())
+        return tuple(float(label == most) for label in range(classes))
     return tuple(float(count) for count in counts / counts.sum())
 
 

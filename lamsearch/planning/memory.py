@@ -50,19 +50,14 @@ def redrawn(study: Study, features: int) -> str | None:
                 sizes[train, validation, seen, whose] = _FLOAT32 * kept
     if not sizes:
         return None
-    if study.data.folds is not None:
-        return _folds(study, sum(sizes.values()))
     stages = " and ".join(one for one in study.stages if study.settings_of(one).resplit)
-    total = sum(sizes.values())
-    return f"each replicate of {stages} has a split of its own: {len(sizes)} of them{_large(total)}"
-
-
-def _folds(study: Study, total: int) -> str:
-    stages = " and ".join(one for one in study.stages if study.settings_of(one).resplit)
-    train, validation = study.split_of(study.stages[0])
+    large = _large(sum(sizes.values()))
+    if study.data.folds is None:
+        return f"each replicate of {stages} has a split of its own: {len(sizes)} of them{large}"
+    rest, fold = study.split_of(study.stages[0])
     return (
         f"each replicate of {stages} validates with one of {study.data.folds} folds of "
-        f"{validation} examples and trains on the other {train}{_large(total)}"
+        f"{fold} examples and trains on the other {rest}{large}"
     )
 
 

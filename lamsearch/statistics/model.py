@@ -184,7 +184,7 @@ def _stack(parts: Sequence[Scores], space: Space) -> list[_Process]:
         features, rest = _features(one.points, space), one.means
         for below in stack:
             rest = rest - below.at(features)[0]
-        stack.append(_process(features, rest, one.variances, space, one.size))
+        stack.append(_process(features, rest, one.variances, space, parts[-1].size))
     return stack
 
 

@@ -11,7 +11,7 @@ from lamsearch.results import STAGES
 from lamsearch.study.data import Data
 from lamsearch.study.sections import MOST
 from lamsearch.study.settings import StageSettings, stage_settings
-from lamsearch.study.shares import in_numbers, share_issues
+from lamsearch.study.shares import numbered
 from lamsearch.study.stages import LEAST_SNAPSHOTS, MOST_SNAPSHOTS, Coarse, Final, Fine, Stage
 
 _CYCLES_TO_HALVE = 2  # models leave at the end of a cycle, and the last one's end is the end
@@ -30,10 +30,11 @@ def all_issues(
     is the file's own, as it stands there. Shares are checked as numbers where the source's size is
     known.
     """
-    small = list(_share_issues(sections))
-    yield from small
-    if not small:
-        sections = _in_numbers(sections)
+    data = sections["data"]
+    if data is not None and data.sizes is not None:
+        small, numbers = numbered(sections, data.sizes.examples, data.source)
+        yield from small
+        sections = {**sections, **numbers}
     for section in sections.values():
         if section is not None:
             yield from section.issues()
@@ -46,24 +47,6 @@ def all_issues(
     yield from _batch_norm_issues(sections)
     yield from _augment_issues(sections)
     yield from _size_issues(sections, cohort)
-
-
-def _share_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
-    data = sections["data"]
-    if data is None or data.sizes is None:
-        return
-    for where in ("data", "final"):
-        if sections[where] is not None:
-            yield from share_issues(where, sections[where], data.sizes.examples, data.source)
-
-
-def _in_numbers(sections: Mapping[str, Any]) -> Mapping[str, Any]:
-    data, final = sections["data"], sections["final"]
-    if data is None or data.sizes is None:
-        return sections
-    examples = data.sizes.examples
-    own = None if final is None else in_numbers(final, examples)
-    return {**sections, "data": in_numbers(data, examples), "final": own}
 
 
 def _stage_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:

@@ -6,7 +6,7 @@ numbers, or issues. The one place where a share becomes a number; refuses to kno
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Annotated, TypeVar
 
@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BaseModel, Discriminator, Tag, WithJsonSche
 from lamsearch.errors import Issue
 from lamsearch.study.sections import Positive
 
-SIZES = ("train", "validation", "test")  # the keys of [data] and [final] that are sizes
+SIZED = ("data", "final")  # the tables that have sizes
+SIZES = ("train", "validation", "test")  # their keys that are sizes
 
 Table = TypeVar("Table", bound=BaseModel)
 
@@ -52,7 +53,7 @@ def has_shares(table: BaseModel | None) -> bool:
     return any(isinstance(getattr(table, key, None), float) for key in SIZES)
 
 
-def in_numbers(table: Table, examples: int) -> Table:
+def _in_numbers(table: Table, examples: int) -> Table:
     """Return a table whose shares are whole numbers of the examples."""
     found = {
         key: number_of(value, examples)
@@ -62,7 +63,21 @@ def in_numbers(table: Table, examples: int) -> Table:
     return table.model_copy(update=found) if found else table
 
 
-def share_issues(where: str, table: BaseModel, examples: int, source: str) -> Iterator[Issue]:
+def numbered(
+    tables: Mapping[str, Table | None], examples: int, source: str
+) -> tuple[list[Issue], dict[str, Table]]:
+    """Return what is wrong with the shares of [data] and [final], and these in whole numbers.
+
+    ``tables`` are those of a study by name; there are no numbers where something is wrong.
+    """
+    own = {key: table for key in SIZED if (table := tables[key]) is not None}
+    found = [
+        one for key, table in own.items() for one in _share_issues(key, table, examples, source)
+    ]
+    return found, {} if found else {key: _in_numbers(one, examples) for key, one in own.items()}
+
+
+def _share_issues(where: str, table: BaseModel, examples: int, source: str) -> Iterator[Issue]:
     """Yield a table's shares that are not even one of the examples."""
     for key in SIZES:
         value = getattr(table, key, None)

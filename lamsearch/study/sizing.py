@@ -12,7 +12,7 @@ from lamsearch.errors import Issue, StudyFileError
 from lamsearch.study.checks import all_issues
 from lamsearch.study.document import SECTIONS, Study
 from lamsearch.study.sections import Section
-from lamsearch.study.shares import in_numbers, share_issues
+from lamsearch.study.shares import numbered
 
 
 def sized(study: Study, examples: int, *, own_test: bool) -> Study:
@@ -27,12 +27,11 @@ def sized(study: Study, examples: int, *, own_test: bool) -> Study:
     if not study.unsized:
         return study
     source = study.data.file or study.data.source
-    own: dict[str, Section] = {"data": study.data}
-    if study.final is not None:
-        own["final"] = study.final
-    if found := [one for key in own for one in share_issues(key, own[key], examples, source)]:
+    tables: dict[str, Section | None] = {"data": study.data, "final": study.final}
+    found, own = numbered(tables, examples, source)
+    if found:
         raise StudyFileError(found)
-    numbers = _with(study, {key: in_numbers(table, examples) for key, table in own.items()})
+    numbers = _with(study, own)
     return _folded(numbers, examples, own_test) if numbers.unsized else numbers
 
 

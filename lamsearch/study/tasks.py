@@ -32,6 +32,6 @@ def task_issues(metric: object, data: Data | None) -> Iterator[Issue]:
     if data.stratified:
         rule = f"must be false with metric {metric!r}: a quantity has no classes to keep shares of"
         yield Issue(where="data.stratified", rule=rule, value=True)
-    if (weight := getattr(data, "weight", None)) is not None:  # of tables that have it
+    if data.weight is not None:
         rule = f"must not be given with metric {metric!r}: a quantity has no classes to weight"
-        yield Issue(where="data.weight", rule=rule, value=weight)
+        yield Issue(where="data.weight", rule=rule, value=data.weight)

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.results import FloatArray, IntArray, Model, Trained
+from lamsearch.results import FloatArray, IntArray, Model, Trained, TrialState
 from lamsearch.schedules import schedule_of
-from lamsearch.trainers.cohort_record import CohortRecord, Departed
+from lamsearch.trainers.cohort_record import CohortRecord
+from lamsearch.trainers.departures import Departure
 from lamsearch.trainers.mini_batches import Batches
 from lamsearch.trainers.protocol import Progress, State, Task
 
@@ -120,7 +121,7 @@ class CohortTrainer(ABC):
     def drop(self, reasons: Mapping[int, str]) -> None:
         """Take trials out as PRUNED at a cycle end, each by its index with its reason."""
         for index in set(map(int, self.alive)) & set(reasons):
-            self._record.leave([index], Departed(self._updates, False, reasons[index]))
+            self._record.leave([index], Departure(TrialState.PRUNED, reasons[index], self._updates))
         self._keep(~np.isin(self.alive, list(reasons)))
 
     def outcomes(self) -> tuple[Trained, ...]:
@@ -150,18 +151,22 @@ class CohortTrainer(ABC):
         Raises:
             ValueError: It is of no such trainer; nothing was changed.
         """
-        if state.keys() != self.state().keys():
-            raise ValueError(f"a state must have {', '.join(self.state())}, got {', '.join(state)}")
-        alive = np.array(state["alive"], np.int64)
-        if alive.ndim != 1 or not set(map(int, alive)) <= set(range(len(self.task.points))):
-            raise ValueError(f"alive must be indices of {len(self.task.points)} trials")
+        known = self.state().keys()
+        if state.keys() != known:
+            raise ValueError(f"a state must have {', '.join(known)}, got {', '.join(state)}")
+        alive, record = np.array(state["alive"], np.int64), self._record.restored(state)
+        updates, total = int(state["updates"]), self.task.training.updates
+        if not 0 <= updates <= total:
+            raise ValueError(f"updates must be 0 to {total}, got {updates}")
+        trials = list(range(len(self.task.points)))
+        if alive.ndim != 1 or sorted([*map(int, alive), *record.left]) != trials:
+            raise ValueError(f"alive and left must be the {len(trials)} trials between them")
         arrays = {name: state[_ARRAY + name].copy() for name in self.arrays}
         for name, array in self.arrays.items():
             shape, dtype = (len(alive), *array.shape[1:]), array.dtype
             if arrays[name].shape != shape or arrays[name].dtype != dtype:
                 raise ValueError(f"{name} must be {shape} of {dtype}, got {arrays[name].shape}")
-        record = self._record.restored(state)
-        self._updates, self.alive = int(state["updates"]), alive
+        self._updates, self.alive = updates, alive
         self.arrays, self._record = arrays, record
 
     @property
@@ -180,11 +185,12 @@ class CohortTrainer(ABC):
         finite = np.isfinite(found).reshape(len(found), -1).all(axis=1)
         self._fail(finite, "prediction")
         if finite.any():
-            self._record.measure(self.alive, found[finite])
+            self._fail(self._record.measure(self.alive, found[finite]), "score")
 
     def _fail(self, finite: npt.NDArray[np.bool_], what: str) -> None:
         reason = f"{what} no longer finite at update {self._updates}"
-        self._record.leave(self.alive[~finite], Departed(self._updates, True, reason))
+        left = Departure(TrialState.FAIL, reason, self._updates)
+        self._record.leave(self.alive[~finite], left)
         self._keep(finite)
 
     def _keep(self, stays: npt.NDArray[np.bool_]) -> None:

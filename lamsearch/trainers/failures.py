@@ -40,8 +40,13 @@ class TrainerFailedError(LamsearchError):
 def reason_of(error: BaseException) -> str:
     """Return in one line, that a record can keep, what was raised."""
     _log.debug("a trainer raised", exc_info=error)
-    text = " ".join(str(error).split())
-    return f"trainer raised {type(error).__name__}{': ' if text else ''}{text}"[:_LONGEST]
+    text = str(error).strip()
+    return one_line(f"trainer raised {type(error).__name__}{': ' if text else ''}{text}")
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line, that a record can keep."""
+    return " ".join(text.split())[:_LONGEST]
 
 
 class Guarded:

@@ -39,6 +39,10 @@ def completed(
     return outcome(found, [found.score] if cycle_scores is None else cycle_scores)
 
 
+class TooLargeError(ValueError):
+    """The scores of a quantity have no room in float32: a model that has diverged."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
     """What a model's predictions for the validation examples come to.
@@ -61,7 +65,7 @@ def scored(task: Task, predictions: npt.ArrayLike) -> Scored:
     """Score predictions by the study's metric.
 
     Raises:
-        ValueError: They are none for these examples.
+        ValueError: They are none for these examples, or `TooLargeError`.
     """
     targets, scale = task.splits.validation_y, scale_of(task.splits, task.classes)
     if scale is not None:
@@ -82,7 +86,7 @@ def _of_values(task: Task, predicted: npt.NDArray[np.float64], scale: TargetScal
         loss = float(((predicted - targets) ** 2).mean())
         kept = np.isfinite(scores.astype(np.float32)).all()
     if not (kept and np.isfinite(loss)):
-        raise ValueError("scores must have room in float32: predictions are too large")
+        raise TooLargeError("scores must have room in float32: predictions are too large")
     error = score_error(task.metric, scores, [own], true)
     return Scored(scores=scores, error=error, loss=loss)
 

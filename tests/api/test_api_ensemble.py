@@ -114,6 +114,19 @@ def test_features_that_float32_cannot_centre_keep_their_digits(tmp_path: Path) -
     np.testing.assert_allclose(found.predict_proba(x), expected, atol=1e-5)
 
 
+def test_features_far_from_zero_keep_their_digits_though_the_moments_are_round(
+    tmp_path: Path,
+) -> None:
+    """A file has moments that float32 holds in float32; examples beside 1e9 are told apart."""
+    one = model(0)
+    far = Model(layers=one.layers, mean=np.full(4, 1e9), std=np.ones(4))
+    found = lamsearch.load_models(write(tmp_path, {0: far}))
+    assert found.models[0].mean.dtype == np.float32
+    (W1, b1), (W2, b2) = far.layers
+    expected = softmax(np.maximum(X.astype(np.float64) @ W1 + b1, 0) @ W2 + b2, axis=1)
+    np.testing.assert_allclose(found.predict_proba(X + np.float64(1e9)), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("bad", [X[:, :3], X[0], X.astype(str), np.full((2, 4), np.nan)])
 def test_other_examples_get_one_sentence(bad: npt.NDArray[Any], tmp_path: Path) -> None:
     """Examples of other features, or that are no numbers, are refused."""

@@ -103,6 +103,17 @@ def test_arrays_take_the_place_of_a_source() -> None:
     assert y.flags.writeable
 
 
+def test_the_same_values_as_images_are_arrays_of_their_own(tmp_path: Path) -> None:
+    """Rows that were kept before are not taken for images, which can be mirrored."""
+    X, y = load_digits(return_X_y=True)
+    url = f"sqlite:///{tmp_path / 's.db'}"
+    document = document_of(name="rows")
+    lamsearch.run(document, data=(X, y), storage=url)
+    images = document_of(name="images", augment={"flip": True})
+    found = lamsearch.run(images, data=(X.reshape(-1, 8, 8), y), storage=url)
+    assert found.state == "done"
+
+
 def test_names_of_labels_are_predicted() -> None:
     """Labels that are texts are classes by name, in the ensemble as well."""
     X, y = arrays()

@@ -14,7 +14,7 @@ from published_files import python2_array, short
 from lamsearch.data.cifar10_files import IMAGE
 from lamsearch.data.images import Contents
 from lamsearch.data.sources import cifar100, read
-from lamsearch.errors import InputError, StudyFileError
+from lamsearch.errors import DataError, InputError, StudyFileError
 from lamsearch.study import Study
 
 MakeStudy = Callable[..., Study]
@@ -145,7 +145,7 @@ def test_mistake_gets_one_sentence(
 
 def test_not_there(contents: Callable[..., Contents], study: MakeStudy) -> None:
     """Absent files are said with the option that names another directory; so are other labels."""
-    with pytest.raises(InputError, match=r"must hold cifar-100-python with train, test, meta; --d"):
+    with pytest.raises(DataError, match=r"must hold cifar-100-python with train, test, meta; --d"):
         contents()
     with pytest.raises(StudyFileError, match=r"data\.labels: must be 'fine' or 'coarse'"):
         study(source="cifar100", train=1, validation=1, labels="rough")

@@ -33,6 +33,9 @@ def test_examples_of_this_process_are_a_source_by_their_key() -> None:
     loaded = data.load(study, Path())
     assert (loaded.fingerprint, loaded.classes) == (key, ("no", "yes"))
     assert loaded.split("coarse").train_x.shape == (20, 3)
+    assert hold(contents) == key  # whoever holds them too
+    let_go(key)
+    assert data.load(study, Path()).fingerprint == key
     let_go(key)
     with pytest.raises(DataError, match=r"^data\.key: must be of examples that this very process"):
         data.load(study, Path())

@@ -68,6 +68,22 @@ def test_each_group_is_wholly_in_one_part(
                 assert not groups_of(one) & groups_of(other)
 
 
+def test_sizes_that_are_remembered_are_those_of_the_very_study(
+    tmp_path: Path, study: Callable[..., Study]
+) -> None:
+    """A final that names its size and one that has the search's are two, whoever came first."""
+    count = 400
+    groups = np.repeat(np.arange(count // 4), 4)
+    x = np.random.default_rng(1).normal(size=(count, 2)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", X=x, y=np.arange(count) % 2, subject=groups)
+    keys = {"source": "a.npz", "groups": "subject", "train": 200, "validation": 100}
+    own = study(**keys, final={"train": 200, "replicates": 1})
+    plain = study(**keys, final={"replicates": 1})
+    load(own, tmp_path, cache=tmp_path / "cache")
+    found = load(plain, tmp_path, cache=tmp_path / "cache")
+    assert found.study.fingerprint == load(plain, tmp_path).study.fingerprint
+
+
 @given(
     st.lists(st.integers(1, 30), min_size=3, max_size=40), st.integers(0, 2**32),
     st.floats(0.05, 0.6), st.floats(0.05, 0.3),
@@ -79,8 +95,9 @@ def test_sizes_are_as_near_as_groups_allow_and_come_out_again(
     a study with the sizes that came out has the same rows, sizes and test set."""
     groups = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
     count = len(groups)
-    pool = LabelledImages(x=np.zeros((count, 1), np.float32), y=np.zeros(count, np.int64))
-    contents = Contents(name="a", classes=("0",), pool=pool, test=None, groups=groups)
+    x, y = np.zeros((count, 1), np.float32), np.zeros(count, np.int64)
+    pool = LabelledImages(x=x, y=y, groups=groups)
+    contents = Contents(name="a", classes=("0",), pool=pool, test=None)
     asked = parse_study(
         {
             "name": "unit", "seed": seed % 1000, "training": {"step_size": 1, "batch_size": 1},

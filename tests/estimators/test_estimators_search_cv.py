@@ -254,6 +254,18 @@ def test_weights_count_in_fits_and_scores() -> None:
     assert search(piped).fit(X, VALUES, sample_weight=weights).best_score_ > 0
 
 
+def test_a_split_s_score_counts_its_examples_by_their_weights() -> None:
+    """Those of weight 0 that a fold is scored on are as if they were not there."""
+    weights = np.r_[np.ones(80), np.zeros(40)]
+    folds = [(np.arange(60, 120), np.arange(60)), (np.arange(60), np.arange(60, 120))]
+    with_zeros = search(cv=folds).fit(X, Y, sample_weight=weights)
+    without = search(cv=[(np.arange(60, 80), np.arange(60)), (np.arange(60), np.arange(60, 80))])
+    without.fit(X[:80], Y[:80])
+    for split in range(2):
+        name = f"split{split}_test_score"
+        assert with_zeros.cv_results_[name] == pytest.approx(without.cv_results_[name])
+
+
 def test_a_loss_is_a_score_with_its_sign_changed() -> None:
     """scoring="log_loss" chooses by probabilities, and so does score."""
     found = search(scoring="log_loss").fit(X, Y)

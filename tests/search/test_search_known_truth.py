@@ -13,12 +13,12 @@ from benchmarks.known_truth import (
     WAYS,
     generate,
     held,
-    search,
     study,
     truth,
     warned,
 )
 from lamsearch import data
+from lamsearch.api.in_memory import searched
 
 GRID = np.linspace(*INTERVAL, 10)
 
@@ -30,7 +30,9 @@ def test_the_recommended_search_of_few_examples_finds_a_lambda_that_is_truly_goo
         world = generate(seed, fresh=3000)
         found = study(held(world), seed, [], WAYS[RECOMMENDED])
         true = truth(world, GRID, found, 2)
-        chosen = search(found, data.load(found, Path())).selected.point[0]
+        selected = searched(found, data.load(found, Path())).selected
+        assert selected is not None
+        chosen = selected.point[0]
         lost.append((true.max() - np.interp(chosen, GRID, true), true.max() - true[0]))
     ours, least = np.mean(lost, axis=0)
     assert least > 0.03  # λ matters

@@ -8,6 +8,7 @@ import pytest
 from lamsearch.errors import InputError, StudyFileError
 from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
 from lamsearch.search import CohortPlan, carry_out, observed, seen_before, winner
+from lamsearch.space import SPACE
 from lamsearch.statistics import model
 from lamsearch.study import Study, parse_study
 
@@ -55,6 +56,25 @@ def test_scores_that_say_little_are_decided_by_what_another_study_saw() -> None:
     ]
     assert chosen[0] == pytest.approx(-3.6, abs=0.2)
     assert chosen[1] == pytest.approx(-2.4, abs=0.2)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e-7])
+def test_the_unit_of_the_scores_changes_nothing(unit: float) -> None:
+    """Errors of a quantity in a large unit are small numbers: the same model, in that unit."""
+
+    def best(size: float) -> float:
+        at = np.linspace(-5, -1, 9)[:, None]
+        rough = 0.002 * size * np.sin(3 * at[:, 0])
+        prior, own = (
+            model.Scores(points=at[::step], means=(-0.002 * size * at[:, 0] ** 2 + part)[::step],
+                         variances=np.full(len(at[::step]), (1e-3 * size) ** 2),
+                         size=known)
+            for step, part, known in ((1, rough, 1.0), (2, 0.0 * rough, min(size, 1.0)))
+        )  # fmt: skip
+        found = model.fit(own, ((-5.0, -1.0),), SPACE, [prior])
+        return found.best[1] / size
+
+    assert best(unit) == pytest.approx(best(1.0), rel=1e-4)
 
 
 def test_another_study_s_level_says_nothing() -> None:

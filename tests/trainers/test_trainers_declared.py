@@ -181,10 +181,15 @@ def test_a_state_of_other_shapes_is_a_value_error() -> None:
     """Each array that is not the task's own is refused, and nothing is changed."""
     trainer = ended(Good)
     state = trainer.state()
-    bad = {"alive": np.array([9]), "model W": np.zeros((4, 2, 2)), "losses": np.zeros(2),
-           "scores": np.zeros((4, 7)), "departed": np.zeros((2, 3), np.int64)}  # fmt: skip
-    for name, array in bad.items():
-        with pytest.raises(ValueError, match="must be"):
+    bad = [
+        ("alive", np.array([9]), "must be"), ("alive", np.zeros(4, np.int64), "must be"),
+        ("updates", np.array(-1), "must be"), ("updates", np.array(10**6), "must be"),
+        ("model W", np.zeros((4, 2, 2)), "must be"), ("losses", np.zeros(2), "must be"),
+        ("scores", np.zeros((4, 7)), "must be"), ("left", np.array("[]"), "must say"),
+        ("left", np.array('{"0": ["FAIL", "as asked for", 1]}'), "must be"),
+    ]  # fmt: skip
+    for name, array, words in bad:
+        with pytest.raises(ValueError, match=words):
             trainer.restore({**state, name: array})
         assert {key: one.tobytes() for key, one in trainer.state().items()} == {
             key: one.tobytes() for key, one in state.items()

@@ -127,6 +127,18 @@ def test_a_fit_that_does_not_converge_says_so_in_its_trial(
     assert capfd.readouterr() == ("", "")
 
 
+def test_that_a_fit_stopped_early_is_said_before_what_a_library_will_change(
+    images: Images, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An option that is on its way out hides nothing, and is no reason by itself."""
+    own = {"estimator": "LogisticRegression", "penalty": "l2"}
+    stopped = trained(study({**own, "max_iter": 1}), images, POINTS[:1]).outcomes()[0]
+    assert (stopped.reason or "").startswith("ConvergenceWarning: ")
+    ended = trained(study({**own, "max_iter": 500}), images, POINTS[:1]).outcomes()[0]
+    assert ended.reason is None
+    assert capfd.readouterr() == ("", "")
+
+
 def test_what_an_estimator_raises_fails_its_trial_alone(images: Images) -> None:
     """Settings that fit each other by themselves only are the reason of a failed trial."""
     found = trained(study({"estimator": "LinearSVC", "loss": "hinge", "dual": False}), images)

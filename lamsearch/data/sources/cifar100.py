@@ -16,9 +16,10 @@ from pydantic import Field
 from lamsearch.data.cifar10_files import IMAGE, file_md5
 from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.labels import is_name
+from lamsearch.data.paths import first_with
 from lamsearch.data.pickles import read_dictionary, text, uint8_array, whole_numbers
 from lamsearch.data.source import Source, SourceInfo
-from lamsearch.errors import DataError, InputError
+from lamsearch.errors import DataError
 from lamsearch.study import Data, Sizes
 
 FOLDER = "cifar-100-python"
@@ -85,20 +86,15 @@ class Cifar100(Source):
 
 
 def _located(directory: Path) -> Path | None:
-    for place in (directory / FOLDER, directory / "cifar100" / FOLDER, directory):
-        try:
-            if all((place / name).is_file() for name in PUBLISHED_MD5):
-                return place
-        except OSError as error:
-            raise DataError(f"{place}: cannot be read: {error.strerror or error}") from error
-    return None
+    places = (directory / FOLDER, directory / "cifar100" / FOLDER, directory)
+    return first_with(PUBLISHED_MD5, places)
 
 
 def _required(directory: Path) -> Path:
     found = _located(directory)
     if found is None:
         names = ", ".join(PUBLISHED_MD5)
-        raise InputError(
+        raise DataError(
             f"{directory}: must hold {FOLDER} with {names}; --data-dir names another directory"
         )
     return found

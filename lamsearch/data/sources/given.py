@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Annotated
 
 from pydantic import Field
@@ -18,20 +19,31 @@ from lamsearch.data.source import Source, SourceInfo
 from lamsearch.errors import DataError, Issue
 from lamsearch.study import SOURCES, Assigned, Data
 
-_held: dict[str, Contents] = {}
+_held: dict[str, list[Contents]] = {}  # once for each who holds them
+_lock = Lock()
 
 
 def hold(contents: Contents) -> str:
     """Keep examples for as long as the process lives, or until `let_go`; return their key."""
-    SOURCES.register(Given.name, SOURCE)
+    register()
     key = contents.fingerprint()
-    _held[key] = contents
+    with _lock:
+        _held.setdefault(key, []).append(contents)
     return key
 
 
 def let_go(key: str) -> None:
-    """Keep examples no longer; nothing happens where nobody holds them."""
-    _held.pop(key, None)
+    """Keep examples no longer, unless somebody else holds them too."""
+    with _lock:
+        if holders := _held.get(key):
+            holders.pop()
+            if not holders:
+                del _held[key]
+
+
+def register() -> None:
+    """Have this process know the source, whether it holds some examples or not."""
+    SOURCES.register(Given.name, SOURCE)
 
 
 class GivenData(Data):
@@ -92,10 +104,11 @@ class Given(Source):
 
     def _held(self, data: Data) -> Contents:
         key = str(getattr(data, "key", ""))
-        if key not in _held:
-            rule = "data.key: must be of examples that this very process holds"
-            raise DataError(f"{rule}, got {key[:12]!r}…")
-        return _held[key]
+        with _lock:
+            if holders := _held.get(key):
+                return holders[-1]
+        rule = "data.key: must be of examples that this very process holds"
+        raise DataError(f"{rule}, got {key[:12]!r}…")
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return no line: nobody can ask for them by name."""

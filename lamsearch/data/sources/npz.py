@@ -66,7 +66,7 @@ class Npz(Source):
     def read_quantities(self, data: Data, directory: Path, origin: Path | None) -> Contents:
         """Read and check the arrays, y as a quantity."""
         (path,) = self.files(data, directory, origin)
-        return arrays.read_quantities(path, data.groups)
+        return arrays.read(path, data.groups, task="regression")
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return a line per .npz file in the directory of data."""

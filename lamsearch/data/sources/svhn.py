@@ -13,6 +13,7 @@ import numpy as np
 
 from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.mat_files import read_arrays
+from lamsearch.data.paths import first_with
 from lamsearch.data.source import Source, SourceInfo
 from lamsearch.errors import DataError
 from lamsearch.study import Data, ImageShape, Sizes
@@ -63,13 +64,7 @@ class Svhn(Source):
 
 
 def _located(directory: Path) -> Path | None:
-    for place in (directory, directory / "svhn", directory / "SVHN"):
-        try:
-            if all((place / name).is_file() for name in FILES):
-                return place
-        except OSError as error:
-            raise DataError(f"{place}: cannot be read: {error.strerror or error}") from error
-    return None
+    return first_with(FILES, (directory, directory / "svhn", directory / "SVHN"))
 
 
 def _examples(path: Path) -> LabelledImages:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lamsearch.results import IntArray
+from lamsearch.trainers.departures import Departure, departures_from, departures_text
 from lamsearch.trainers.network.curve_table import CurveTable
-from lamsearch.trainers.network.departures import Departure, departures_from, departures_text
 from lamsearch.trainers.network.rules import Moments, expected_moments
 from lamsearch.trainers.network.weights import Weights
 from lamsearch.trainers.protocol import State

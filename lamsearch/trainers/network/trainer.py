@@ -18,11 +18,11 @@ from lamsearch.metrics import ACCURACY, Metric
 from lamsearch.results import Curve, FloatArray, Model, TargetArray, Trained, TrialState
 from lamsearch.schedules import Schedule
 from lamsearch.study import Augment, Network, Training
+from lamsearch.trainers.departures import Departure
 from lamsearch.trainers.network import export
 from lamsearch.trainers.network.batches import MiniBatches
 from lamsearch.trainers.network.checkpoint import TrainingState, arrays_of, no_sums, state_from
 from lamsearch.trainers.network.curve_table import CurveTable
-from lamsearch.trainers.network.departures import Departure
 from lamsearch.trainers.network.evaluation import Evaluation, evaluate
 from lamsearch.trainers.network.losses import loss_of
 from lamsearch.trainers.network.own_settings import OwnSettings

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.results import Activation, Model
+from lamsearch.results import Activation, FloatArray, Model
 from lamsearch.trainers.protocol import Splits
+from lamsearch.trainers.targets import scale_of
 
 Array = npt.NDArray[np.float64]
-Layer = tuple[Array, Array]
+Layer = tuple[FloatArray, FloatArray]
 
 
 def model_of(estimator: Any, splits: Splits, classes: int) -> Model:
@@ -26,13 +27,11 @@ def model_of(estimator: Any, splits: Splits, classes: int) -> Model:
     """
     layers = _layers(estimator)
     activation: Activation = "tanh" if getattr(estimator, "activation", "") == "tanh" else "relu"
-    extra: dict[str, Any] = {}
-    if classes:
+    scale = scale_of(splits, classes)
+    if scale is None:
         layers[-1] = _by_class(*layers[-1], estimator.classes_, classes)
     else:
-        mean, std = moments(splits)
-        W, b = layers[-1]
-        layers[-1], extra = (W * std, b * std + mean), {"task": "regression"}
+        layers[-1] = scale.of_last_layer(*layers[-1])
     if splits.projection is not None:
         (W, b), *others = layers
         layers = [(splits.projection @ W, b), *others]
@@ -41,13 +40,8 @@ def model_of(estimator: Any, splits: Splits, classes: int) -> Model:
         mean=splits.mean,
         std=splits.std,
         activation=activation,
-        **extra,
+        task="classification" if scale is None else "regression",
     )
-
-
-def moments(splits: Any) -> tuple[float, float]:
-    """Return the mean and standard deviation that targets were standardised with."""
-    return float(splits.target_mean), float(splits.target_std)
 
 
 def _layers(estimator: Any) -> list[Layer]:
@@ -60,7 +54,7 @@ def _layers(estimator: Any) -> list[Layer]:
     return [(W, np.broadcast_to(b, (W.shape[1],)))]
 
 
-def _by_class(W: Array, b: Array, seen: npt.NDArray[Any], classes: int) -> Layer:
+def _by_class(W: FloatArray, b: FloatArray, seen: npt.NDArray[Any], classes: int) -> Layer:
     """The last layer with a column for each class; one that was not seen is far below the others.
 
     A single column is the second class's score less the first's: they get ∓ half of it.

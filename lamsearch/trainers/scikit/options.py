@@ -12,11 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from lamsearch.errors import Issue
+from lamsearch.metrics import OF_CLASSES
 from lamsearch.study import Study
 from lamsearch.trainers.scikit.catalogue import DECIDED, estimator_class, penalty
 
-# Metrics that ask for the predicted class alone.
-OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1")
 _LINEAR = (
     "LogisticRegression", "LinearSVC", "RidgeClassifier", "SGDClassifier", "Perceptron",
     "Ridge", "HuberRegressor", "LinearSVR", "SGDRegressor",

@@ -8,22 +8,23 @@ trained by itself.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lamsearch.metrics import OF_CLASSES
 from lamsearch.results import Model, Trained, TrialState
 from lamsearch.space import Point
+from lamsearch.trainers.failures import one_line
 from lamsearch.trainers.function import FunctionTrainer
 from lamsearch.trainers.penalties import Trained as TrainedOn
 from lamsearch.trainers.protocol import Splits, Task
 from lamsearch.trainers.scikit.catalogue import penalty
 from lamsearch.trainers.scikit.export import model_of
-from lamsearch.trainers.scikit.options import OF_CLASSES, Options
-
-_LONGEST = 300  # characters of a reason
+from lamsearch.trainers.scikit.options import Options
 
 
 class EstimatorTrainer(FunctionTrainer):
@@ -47,9 +48,9 @@ class EstimatorTrainer(FunctionTrainer):
             found = super()._trained(index)
         if found.state is not TrialState.COMPLETE:
             self._estimators[-1] = None
-        elif said:
-            reason = " ".join(str(said[0].message).partition("\n")[0].split())
-            found = replace(found, reason=f"{said[0].category.__name__}: {reason}"[:_LONGEST])
+        elif (one := _worth_telling(said)) is not None:
+            first = str(one.message).partition("\n")[0]
+            found = replace(found, reason=one_line(f"{one.category.__name__}: {first}"))
         return found
 
     def _fitted(
@@ -67,6 +68,19 @@ class EstimatorTrainer(FunctionTrainer):
         if not self._task.classes:
             return np.asarray(estimator.predict(splits.validation_x), np.float64)
         return _probabilities(estimator, splits, self._task.classes, self._task.metric.name)
+
+
+def _worth_telling(
+    said: Sequence[warnings.WarningMessage],
+) -> warnings.WarningMessage | None:
+    """The warning that is said of a fit: that it did not converge before any other; none of what a
+    later version of a library will change."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    later = (FutureWarning, DeprecationWarning)
+    kept = [one for one in said if not issubclass(one.category, later)]
+    stopped = (one for one in kept if issubclass(one.category, ConvergenceWarning))
+    return next(stopped, kept[0] if kept else None)
 
 
 def _probabilities(
