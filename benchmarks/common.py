@@ -10,12 +10,14 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.linalg.blas  # noqa: F401 - loads SciPy's BLAS, for its version to be seen
@@ -27,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 CORES = len(os.sched_getaffinity(0))
 MISSING = "not installed"
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,3 +159,9 @@ def commit() -> str:
 
     changed = git("status", "--porcelain", "--", "lamsearch", "benchmarks/*.py", "studies")
     return (git("rev-parse", "--short", "HEAD") or "unknown") + (" with changes" if changed else "")
+
+
+def in_parallel(function: Callable[..., Kept], jobs: Sequence[tuple[Any, ...]]) -> list[Kept]:
+    """Return what a function makes of every job, one core each."""
+    with ProcessPoolExecutor(CORES) as pool:
+        return list(pool.map(function, *zip(*jobs, strict=True)))

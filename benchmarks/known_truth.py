@@ -16,17 +16,16 @@ code, in memory. About half an hour of two cores.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from benchmarks.common import CORES, publish, read_options, table, verdict
+from benchmarks.common import in_parallel, publish, read_options, table, verdict
 from lamsearch import data as datasets
 from lamsearch.api.in_memory import searched
 from lamsearch.data import Contents, LabelledImages, Splits, TrainingData
@@ -36,7 +35,6 @@ from lamsearch.study import Study, parse_study
 from lamsearch.trainers.network import NetworkTrainer, evaluate
 
 Floats = npt.NDArray[np.float64]
-Kept = TypeVar("Kept")
 EXAMPLES, FEATURES, FRESH = 200, 500, 10_000
 VALIDATION = 60  # of the 200
 TURNED = 0.15  # of the labels
@@ -87,9 +85,16 @@ def generate(seed: int, *, turned: float = TURNED, fresh: int = FRESH) -> Genera
 
 
 def study(key: str, seed: int, hidden: Sequence[int], way: tuple[str, bool, str, int]) -> Study:
-    """Return a study of examples that are held under a key: the layout of digits.toml."""
+    """Return a study of examples that are held under a key."""
+    return parse_study(document(key, seed, hidden, way))
+
+
+def document(
+    key: str, seed: int, hidden: Sequence[int], way: tuple[str, bool, str, int]
+) -> dict[str, Any]:
+    """Return the study's file: the layout of digits.toml."""
     metric, resplit, rule, replicates = way
-    document: dict[str, Any] = {
+    return {
         "name": "known-truth", "seed": seed, "metric": metric,
         "data": {
             "source": "given", "key": key, "train": EXAMPLES - VALIDATION,
@@ -104,7 +109,6 @@ def study(key: str, seed: int, hidden: Sequence[int], way: tuple[str, bool, str,
         "fine": {"trials": 16, "keep": 4, "sampler": "stratified"},
         "finalists": {"keep": 4, "replicates": replicates, "extend": True, "rule": rule},
     }  # fmt: skip
-    return parse_study(document)
 
 
 def held(world: Generated) -> str:
@@ -201,12 +205,6 @@ def rows(found: Sequence[Searched]) -> list[list[str]]:
         mean = f"{lost.mean():.2f} ({lost.mean() - half:.2f} to {lost.mean() + half:.2f})"
         lines.append([name, mean, f"{lost.max():.1f}", f"{runs:,.0f}"])
     return lines
-
-
-def in_parallel(function: Callable[..., Kept], jobs: Sequence[tuple[Any, ...]]) -> list[Kept]:
-    """Return what a function makes of every job, one core each."""
-    with ProcessPoolExecutor(CORES) as pool:
-        return list(pool.map(function, *zip(*jobs, strict=True)))
 
 
 def report(quick: bool) -> str:

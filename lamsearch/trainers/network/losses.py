@@ -44,10 +44,10 @@ class CrossEntropy:
         The scores (K, C, B) become softmax probabilities in place.
         """
         correct = outputs.argmax(axis=1) == targets
-        outputs -= outputs.max(axis=1, keepdims=True)
+        outputs -= np.maximum.reduce(outputs, axis=1, keepdims=True)
         chosen = outputs[:, targets, rows]
         np.exp(outputs, out=outputs)
-        total = outputs.sum(axis=1)
+        total = np.add.reduce(outputs, axis=1)
         outputs /= total[:, None, :]
         return np.log(total) - chosen, correct
 

@@ -51,12 +51,16 @@ class Rates(NamedTuple):
     def of(self, models: slice, axes: int) -> Rates:
         """Return those of some models, for arrays with so many axes after that of the models."""
         shape = (-1, *(1,) * axes)
-        eta, decay, double = (one[models].reshape(shape) for one in self[:3])
-        return Rates(eta, decay, double, self.epsilon)
+        eta, decay, double = self.eta[models], self.decay[models], self.double[models]
+        return Rates(eta.reshape(shape), decay.reshape(shape), double.reshape(shape), self.epsilon)
 
     def wide(self, width: int) -> Rates:
         """Return those of each column of models side by side."""
-        eta, decay, double = (np.repeat(one, width) for one in self[:3])
+        eta, decay, double = (
+            self.eta.repeat(width),
+            self.decay.repeat(width),
+            self.double.repeat(width),
+        )
         return Rates(eta, decay, double, self.epsilon)
 
 

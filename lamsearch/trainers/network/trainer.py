@@ -202,7 +202,7 @@ class NetworkTrainer:
         state.sums.updates += 1
         state.sums.loss += loss
         if correct is not None:
-            state.sums.correct += np.count_nonzero(correct, axis=1)
+            state.sums.correct += np.add.reduce(correct, axis=1)
         self._fail(np.isfinite(loss), "loss")
 
     def _sample(self) -> None:
@@ -213,12 +213,12 @@ class NetworkTrainer:
         state, sums = self._state, self._state.sums
         if not len(state.alive):
             return
-        added = self._lam[state.alive] * square
-        splits, tests = self._splits, () if self._test is None else (self._test,)
+        added, splits = self._lam[state.alive] * square, self._splits
+        tests = () if self._test is None else (self._test,)
         validation = self._evaluated(splits.validation_x, splits.validation_y, self._asked)
         results = [validation, *(self._evaluated(x, y) for x, y in tests)]
         loss, seen = sums.loss / sums.updates, sums.updates * self._training.batch_size
-        right = sums.correct / seen if self._scale is None else None
+        right = None if self._scale is not None else sums.correct / seen
         columns: list[FloatArray] = []
         for mean, share in ((loss, right), *((one.loss, one.accuracy) for one in results)):
             columns += [mean, mean + added, *(() if share is None else (share,))]
@@ -267,6 +267,7 @@ class NetworkTrainer:
             weights, batch, rule=self._rule, moments=state.moments, dropout=dropout, loss=self._loss
         )
         self._x = np.empty((batch, weights.features), weights.dtype)
+        self._shown = dict[str, tuple[int, FloatArray | None]]()  # rows there were, the last
 
     def _sampling_points(self) -> range | tuple[int, ...]:
         """The updates at which curves are sampled, cycle ends always among them."""
@@ -290,8 +291,12 @@ class NetworkTrainer:
         )
 
     def _latest(self, column: str) -> FloatArray | None:
-        """A column of the last row, NaN for all that have left since as well."""
-        values = self._state.table.latest(column)
-        if values is not None:
-            values[list(self._state.departures)] = np.nan
+        """A column of the last row, NaN for all that have left since as well; to be read only."""
+        table = self._state.table
+        rows, values = self._shown.get(column, (-1, None))
+        if rows != len(table.rows):  # most updates sample nothing
+            values = table.latest(column)
+            if values is not None:
+                values[list(self._state.departures)] = np.nan
+            self._shown[column] = len(table.rows), values
         return values
