@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ import numpy.typing as npt
 from lamsearch.results import Curve, Trained
 
 _MOST_BYTES = 1 << 28  # of a trial's arrays, unpacked: beyond a point per update for a week
+_LENGTH_AT = 8  # where an array of version 1.0 has the length of its header, in two bytes
 _AXES = ("updates", "learning_rate")
 _VALUES = re.compile(r"(training|validation|test)_([a-z][a-z0-9_]{0,39})")
 # Scores per example: as bits and their number where each is 0 or 1, else as they are.
@@ -78,17 +81,24 @@ def _is_known(name: str) -> bool:
 
 def _read(content: bytes) -> npt.NDArray[Any]:
     """One array, which must be all of its member: no shape makes room for more than that."""
+    (length,) = struct.unpack_from("<H", content, _LENGTH_AT)
+    header = content[: _LENGTH_AT + 2 + length]
+    shape, dtype = _read_header(header)
+    return np.frombuffer(content[len(header) :], dtype).reshape(shape).copy()
+
+
+@lru_cache(maxsize=256)  # the arrays of a stage's trials are alike, and NumPy parses text
+def _read_header(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # headers that NumPy has to guess at
-        stream = io.BytesIO(content)
+        stream = io.BytesIO(header)
         version = np.lib.format.read_magic(stream)
         if version != (1, 0):
             raise ValueError(f"must be of version 1.0, got {version}")
         shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-        values = content[stream.tell() :]
-        if dtype.hasobject or len(shape) > 1 or dtype.kind not in "uif":
-            raise ValueError(f"must be a vector of numbers, got {dtype} of the shape {shape}")
-        return np.frombuffer(values, dtype).reshape(shape).copy()
+    if dtype.hasobject or len(shape) > 1 or dtype.kind not in "uif":
+        raise ValueError(f"must be a vector of numbers, got {dtype} of the shape {shape}")
+    return shape, dtype
 
 
 def _check(arrays: dict[str, npt.NDArray[Any]]) -> None:

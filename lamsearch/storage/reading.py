@@ -24,6 +24,7 @@ from lamsearch.storage.damage import believed, check_row, damage_is_said
 from lamsearch.storage.digests import check_intervals, check_study
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.environments import environment_from, joined
+from lamsearch.storage.optuna_bridge import frozen_trials
 from lamsearch.storage.planned import planned_trials, read_stage_row, removed
 from lamsearch.storage.queue import any_lease_holds
 from lamsearch.storage.retries import retried
@@ -108,7 +109,7 @@ def read_stage(
         query = query.where(curves.c.study_id == stage_row.study_id, curves.c.stage == stage)
         blobs = {(row.candidate, row.replicate): row.arrays for row in transaction.execute(query)}
         examples = _examples(transaction, study, stage)
-    trials = transaction.optuna.get_all_trials(stage_row.number, deepcopy=False)
+    trials = frozen_trials(transaction.optuna, transaction.connection, stage_row.number)
     planned = planned_trials(transaction.connection, study, stage)
     records = trial_records(planned, trials, blobs, examples, space=stage_row.space)
     if len(records) < len(planned):

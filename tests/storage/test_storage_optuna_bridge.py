@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,40 @@ def test_the_revisions_are_where_they_are_looked_for() -> None:
     """The directory of Optuna's revisions holds them, each as a constant of a module."""
     versions = Path(_rdb.__path__[0]) / "alembic/versions"
     assert len(list(versions.glob("*.py"))) >= 10, says("where its revisions are")
+
+
+def test_trials_are_read_as_optuna_reads_them(url: str) -> None:
+    """A study's trials are those of `get_all_trials`, of every state and with all they have."""
+    driver = {"drivername": "postgresql+psycopg"} if url.startswith("postgres") else {}
+    storage = RDBStorage(sa.make_url(url).set(**driver).render_as_string(hide_password=False))
+    study = optuna.create_study(study_name="one", storage=storage, direction="maximize")
+    other = optuna.create_study(study_name="other", storage=storage)
+    other.enqueue_trial({"x": 0.5})
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        trial.suggest_categorical("kind", [None, "ä", 3])
+        trial.report(math.nan, 3)
+        trial.report(-math.inf, 1)
+        trial.set_user_attr("seen", {"λ": [1, None]})
+        if trial.number == 1:
+            raise optuna.TrialPruned
+        return math.inf if trial.number == 2 else x
+
+    study.optimize(objective, n_trials=3)
+    study.enqueue_trial({"x": 0.25})
+    study.ask()
+    study.enqueue_trial({"x": 0.75})
+    with storage.engine.connect() as connection:
+        found = optuna_bridge.frozen_trials(storage, connection, study._study_id)
+        with pytest.raises(KeyError):
+            optuna_bridge.frozen_trials(storage, connection, 99)
+    known = storage.get_all_trials(study._study_id)
+    for one in (*found, *known):  # which order a trial's reports have is not said
+        one.intermediate_values = dict(sorted(one.intermediate_values.items()))
+    assert list(map(repr, found)) == list(map(repr, known)), says(
+        "how its storage makes a trial of rows"
+    )
+    assert {one.state.name for one in found} == {"COMPLETE", "PRUNED", "RUNNING", "WAITING"}
+    storage.remove_session()
+    storage.engine.dispose()
