@@ -36,6 +36,13 @@ def imports(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation site, into site/; a warning is an error."""
+    install(session)
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "site")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """The whole suite; what is given after `--` goes to pytest."""
     install(session)

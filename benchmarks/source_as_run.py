@@ -217,7 +217,7 @@ def _overview(found: Found) -> str:
          "training 65.0 %, validation 52.6 %, test 51.4 %"),
     ]  # fmt: skip
     head = ("", "what its code ran", "ours, mean ± standard deviation over seeds",
-            "the report's table and pictures")  # fmt: skip
+            "the report's table and figures")  # fmt: skip
     return table(head, rows)
 
 

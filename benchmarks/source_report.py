@@ -116,7 +116,7 @@ def _origin(done: Sequence[Done], seconds: float) -> str:
         f"{len(done)} runs of {len({one.run.name for one in done})} study files, finished between "
         f"{times[0]} and {times[-1]}, with commit {commits}; "
         f"{sum(one.seconds for one in done) / 60:.0f} minutes of runs in all; the command that "
-        f"wrote this took {seconds / 60:.1f} minutes. Tables and pictures: {machine()}"
+        f"wrote this took {seconds / 60:.1f} minutes. Tables and figures: {machine()}"
     )
 
 

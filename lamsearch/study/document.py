@@ -39,8 +39,12 @@ class Study(Section):
 
     written = frozenset({"cohort", "network"})
 
-    name: str = Field(pattern=f"^{NAME_PATTERN}$", max_length=100)
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    name: str = Field(
+        pattern=f"^{NAME_PATTERN}$", max_length=100, description="the study's name, a file name"
+    )
+    seed: Annotated[
+        int, Field(ge=0, le=2**63 - 1, description="all that is random follows from it")
+    ]
     cohort: Annotated[int, Field(ge=1, le=512)] = Field(8, description="trials trained together")
     metric: Annotated[str, AfterValidator(_known_metric)] = Field(
         DEFAULT_METRIC.name,

@@ -135,7 +135,9 @@ class Training(Section):
     )
 
     batch_size: Positive = Field(100, description="images in a mini-batch")
-    schedule: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    schedule: Literal["triangular", "triangular2", "exp_range"] = Field(
+        "triangular", description="how the learning rate goes up and down (Smith 2015)"
+    )
     eta_min: Rate = Field(1e-5, description="the lowest learning rate")
     eta_max: Rate = Field(1e-1, description="the highest learning rate")
     gamma: float = Field(1.0, gt=0, le=1, description="decay per update, for exp_range")

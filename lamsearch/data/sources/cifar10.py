@@ -43,8 +43,12 @@ class Cifar10Data(Data):
     )
     has_test: ClassVar[bool] = True
 
-    train_batches: tuple[Batch, ...] | None = None
-    validation_batches: tuple[Batch, ...] | None = None
+    train_batches: tuple[Batch, ...] | None = Field(
+        None, description="published batches to train on, 1 to 5, whole and in their order"
+    )
+    validation_batches: tuple[Batch, ...] | None = Field(
+        None, description="published batches to select by, likewise"
+    )
 
     @property
     def assigned(self) -> Assigned | None:
