@@ -6,9 +6,8 @@ Refuses files that are no models of lamsearch's, and models that do not belong t
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
-from lamsearch.artifacts import metadata_of, model_from
+from lamsearch.api.raw_examples import Given, given, raw
+from lamsearch.artifacts import Inputs, ModelFacts, facts_from, metadata_of, model_from
 from lamsearch.data import normalise
-from lamsearch.data.images import Raw
 from lamsearch.errors import DataError, InputError
 from lamsearch.metrics.r2 import R2
 from lamsearch.results import Model
 from lamsearch.trainers.network import class_scores
 
 _FINAL = re.compile(r"final-\d+\.safetensors")  # those of cycle ends are beside them
+_VALUES = 1 << 22  # of a batch, in its widest layer: 32 MB
 Doubles = npt.NDArray[np.float64]
 
 
@@ -37,6 +37,7 @@ class Ensemble:
         models: one of each replicate.
         classes: the names of the classes, in the order of the columns of `predict_proba`; empty
             where a quantity is predicted.
+        inputs: what raw examples are: a table's columns, bytes of images.
 
     Example:
         >>> import lamsearch  # doctest: +SKIP
@@ -47,6 +48,7 @@ class Ensemble:
 
     models: tuple[Model, ...] = field(repr=False)
     classes: tuple[str, ...]
+    inputs: Inputs = field(repr=False, default=Inputs())
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -75,8 +77,11 @@ class Ensemble:
         """Each model alone."""
         return tuple(replace(self, models=(one,)) for one in self.models)
 
-    def predict_proba(self, X: npt.ArrayLike) -> Doubles:
-        """Return the probabilities (n, classes) of raw examples X (n, …), as the data had them.
+    def predict_proba(self, X: Any) -> Doubles:
+        """Return the probabilities (n, classes) of raw examples X, as the data had them.
+
+        X is an array (n, …); or, of models of a table, a data frame or a mapping of names to
+        values: its columns are told by their names, and those that no model knows are left out.
 
         Raises:
             InputError: The models predict a quantity.
@@ -84,11 +89,12 @@ class Ensemble:
         """
         if not self.classes:
             raise InputError("predict_proba: these models predict a quantity: use predict")
-        parts = [softmax(one, axis=1) for one in self._outputs(X)]
-        return np.asarray(np.mean(parts, axis=0), np.float64)
+        return self._mean(X, lambda outputs: np.asarray(softmax(outputs, axis=1)))
 
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the names of the most probable classes (n,), or the predicted quantities (n,).
+
+        X is as `predict_proba` takes it.
 
         Raises:
             DataError: X is not of the features that the models were trained on.
@@ -96,9 +102,9 @@ class Ensemble:
         if self.classes:
             names: npt.NDArray[Any] = np.asarray(self.classes)
             return np.asarray(names[self.predict_proba(X).argmax(axis=1)])
-        return np.asarray(np.mean([one[:, 0] for one in self._outputs(X)], axis=0), np.float64)
+        return self._mean(X, lambda outputs: outputs)[:, 0]
 
-    def score(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    def score(self, X: Any, y: npt.ArrayLike) -> float:
         """Return the accuracy on examples and their labels; of quantities R².
 
         Labels are compared by their names: 7 and "7" are the same class.
@@ -113,10 +119,24 @@ class Ensemble:
         values = targets.astype(np.float64)
         return float(R2.per_example(predicted, values).mean())
 
-    def _outputs(self, X: npt.ArrayLike) -> list[Doubles]:
-        """Each model's outputs (n, classes), in float64: the same for an example in any company."""
-        given = np.asarray(X)
-        return [_doubled(one, given) for one in self.models]
+    def _mean(self, X: Any, link: Callable[[Doubles], Doubles]) -> Doubles:
+        """The models' mean of what ``link`` makes of their outputs, batch by batch."""
+        examples = given(X, self.inputs, self.features)
+        widest = max(self.features, *(len(b) for _, b in self.models[0].layers))
+        rows = max(1, _VALUES // widest)
+        parts = [
+            self._of_batch(examples, start, rows, link)
+            for start in range(0, max(1, examples.count), rows)
+        ]
+        return np.concatenate(parts)
+
+    def _of_batch(
+        self, examples: Given, start: int, rows: int, link: Callable[[Doubles], Doubles]
+    ) -> Doubles:
+        """The mean for some of the examples, in float64: the same for one in any company."""
+        part = examples.rows(slice(start, start + rows))
+        parts = [link(_doubled(one, part, start, self.inputs)) for one in self.models]
+        return np.asarray(np.mean(parts, axis=0), np.float64)
 
 
 def load_models(path: str | Path) -> Ensemble:
@@ -147,18 +167,27 @@ def ensemble_of(contents: Mapping[str, bytes], *, where: str) -> Ensemble:
     if not contents:
         rule = "must hold models (final-*.safetensors), as a finished study's report does"
         raise InputError(f"{where}: {rule}")
-    models, classes = [], set[tuple[str, ...]]()
+    models, facts = [], set[ModelFacts]()
     for name, content in contents.items():
         try:
             models.append(model_from(content))
-            classes.add(_classes(metadata_of(content)))
+            facts.add(_facts(models[-1], content))
         except ValueError as error:
             raise InputError(f"{name}: {error}") from error
-    if len(classes) > 1:
-        raise InputError(
-            f"{where}: models must be of one study, got {len(classes)} sets of classes"
-        )
-    return Ensemble(models=tuple(models), classes=classes.pop())
+    if len(facts) > 1:
+        classes = {one.classes for one in facts}
+        what = "sets of classes" if len(classes) > 1 else "kinds of inputs"
+        raise InputError(f"{where}: models must be of one study, got {len(facts)} {what}")
+    (found,) = facts
+    return Ensemble(models=tuple(models), classes=found.classes, inputs=found.inputs)
+
+
+def _facts(model: Model, content: bytes) -> ModelFacts:
+    """What a model's metadata say, where that is of this model."""
+    found = facts_from(metadata_of(content), len(model.mean))
+    if model.task == "regression" and found.classes:
+        raise ValueError("a model of a quantity must have no classes")
+    return found
 
 
 def final_models(names: Iterable[str]) -> list[str]:
@@ -183,42 +212,15 @@ def _content(file: Path) -> bytes:
         raise InputError(f"{file}: cannot be read: {error.strerror or error}") from error
 
 
-def _classes(metadata: Mapping[str, str]) -> tuple[str, ...]:
-    """The names of the classes as a model's file has them."""
-    try:
-        found = json.loads(metadata["classes"])
-    except (KeyError, ValueError):
-        found = None
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise ValueError("a model's metadata must name its classes, as those of a report do")
-    return tuple(found)
-
-
-def _doubled(model: Model, given: npt.NDArray[Any]) -> Doubles:
+def _doubled(model: Model, part: npt.NDArray[Any], start: int, inputs: Inputs) -> Doubles:
     """One model's outputs: normalised as in training, then in float64."""
     mean, std = model.mean, model.std
-    raw = _raw(given, len(mean), double=np.float64 in (mean.dtype, std.dtype))
-    if raw.dtype == np.float64:  # what float32 holds exactly is float32 in a model's file
+    x = raw(part, start, inputs, double=np.float64 in (mean.dtype, std.dtype))
+    if x.dtype == np.float64:  # what float32 holds exactly is float32 in a model's file
         mean, std = mean.astype(np.float64), std.astype(np.float64)
-    x = normalise(raw, mean, std)
+    z = normalise(x, mean, std)
     layers = tuple((W.astype(np.float64), b.astype(np.float64)) for W, b in model.layers)
-    return np.asarray(class_scores(replace(model, layers=layers), x.astype(np.float64)))
-
-
-def _raw(given: npt.NDArray[Any], features: int, *, double: bool) -> Raw:
-    """Examples as rows: bytes of models of bytes as they are, anything else in float64."""
-    if given.dtype.kind not in "fiub":
-        raise DataError(f"X: must be numbers, got {given.dtype}")
-    if given.ndim < 2 or given[:1].size != features * len(given[:1]):
-        rule = f"must be examples of {features} features, shape (n, {features})"
-        raise DataError(f"X: {rule}, got the shape {given.shape}")
-    rows = given.reshape(len(given), features)
-    if rows.dtype == np.uint8 and not double:
-        return np.ascontiguousarray(rows, np.uint8)
-    if rows.dtype.kind == "f" and np.isnan(rows).any():
-        row, feature = np.argwhere(np.isnan(rows))[0]
-        raise DataError(f"X: row {row}: feature {feature}: must be a number, got nan")
-    return np.ascontiguousarray(rows, np.float64)
+    return np.asarray(class_scores(replace(model, layers=layers), z.astype(np.float64)))
 
 
 def _name(label: object) -> str:

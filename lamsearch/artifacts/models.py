@@ -23,6 +23,7 @@ from lamsearch.results import Activation, Model, TrialRecord, TrialState
 
 _USUAL: Activation = "relu"
 _USUAL_TASK: Task = "classification"
+_ALIGNED = 8  # bytes: where the arrays begin, as the format asks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,8 @@ def files_of(trials: Iterable[TrialRecord]) -> dict[str, ModelFile]:
 def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
     """Return a model as safetensors bytes; values of the metadata are written as text or JSON.
 
+    The same model and metadata give the same bytes in every process.
+
     All is float32, but for ``mean`` and ``std`` of features that float32 cannot centre. The
     metadata name the ``activation`` where it is not relu, and the ``task`` where it is regression.
     """
@@ -81,7 +84,19 @@ def model_bytes(model: Model, metadata: Mapping[str, object]) -> bytes:
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in {**metadata, **unusual}.items()
     }
-    return save_tensors(tensors, metadata=text)
+    return _in_order(save_tensors(tensors, metadata=text))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its header in one order: safetensors writes metadata in a random one."""
+    length = int.from_bytes(content[:8], "little")
+    header: dict[str, Any] = json.loads(content[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    tensors = dict(sorted(header.items(), key=lambda item: item[1]["data_offsets"]))
+    known = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
+    text = json.dumps(known | tensors, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNED)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def digest_of(content: bytes) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from lamsearch.data.images import Contents
 from lamsearch.results import columns_document, columns_from
 from lamsearch.study import ImageShape
@@ -27,12 +29,14 @@ def outline(contents: Contents) -> dict[str, Any]:
         "test": None if contents.test is None else len(contents.test),
         "image": None if contents.image is None else asdict(contents.image),
         "columns": columns_document(contents.columns),
+        "bytes": contents.pool.x.dtype == np.uint8,
     }
 
 
 def is_outline(found: Mapping[str, Any]) -> bool:
     """Whether what a cache remembers has the form of `outline`."""
-    kinds = {"name": str, "fingerprint": str, "classes": list, "features": int, "images": int}
+    kinds = {"name": str, "fingerprint": str, "classes": list, "features": int, "images": int,
+             "bytes": bool}  # fmt: skip
     return (
         found.keys() == {*kinds, "test", "image", "columns"}
         and all(type(found[key]) is kind for key, kind in kinds.items())

@@ -123,15 +123,17 @@ def contents_of(
     )
 
 
-def encoded(columns: Sequence[Column], cells: Sequence[Cells]) -> Features:
+def encoded(columns: Sequence[Column], cells: Sequence[Cells], *, double: bool = False) -> Features:
     """Return rows as features (n, features): float32, or float64 where that would lose values.
+
+    With ``double`` they are float64 whatever they hold.
 
     ``cells`` are in the order of ``columns``. A category that its column does not know makes zeros,
     as a missing one does; a missing number is NaN.
     """
-    numbers = [one.values for one in cells if one.texts is None]
+    numbers = [] if double else [one.values for one in cells if one.texts is None]
     bounds = np.array([_bounds(values) for values in numbers]).reshape(-1, 2)
-    double = needs_float64(bounds[:, 0], bounds[:, 1], whole=False)
+    double = double or needs_float64(bounds[:, 0], bounds[:, 1], whole=False)
     width = sum(column.width for column in columns)
     x = np.zeros((len(cells[0].values), width), np.float64 if double else np.float32)
     start = 0

@@ -72,7 +72,8 @@ class TrainingData:
     ``study`` has whole numbers where it was loaded with shares. ``fingerprint`` is the SHA-256 over
     all that the source holds, test set included; of the test set itself only the number of its
     images is kept. ``image`` is how features make an image, None where they make none; ``columns``
-    are the table's that they come from, if it is one. ``seen`` is what bears on the answer, where
+    are the table's that they come from, if it is one. ``of_bytes`` says that raw values are bytes,
+    which are divided by 255. ``seen`` is what bears on the answer, where
     `load` was asked to look. The last split is kept in memory. With a cache, splits are mapped from
     files, and the pool is read only where one is not there yet.
     """
@@ -84,6 +85,7 @@ class TrainingData:
     test_images: int
     image: ImageShape | None
     columns: tuple[Column, ...]
+    of_bytes: bool
     study: Study = field(repr=False)
     source: _Pool = field(repr=False)
     cache: Cache | None = field(repr=False, default=None)
@@ -221,6 +223,7 @@ def load(
         features=facts["features"],
         image=image,
         columns=columns,
+        of_bytes=facts["bytes"],
         images=facts["images"] - (test if facts["test"] is None else 0),
         test_images=test,
         study=study,

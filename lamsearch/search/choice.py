@@ -166,5 +166,13 @@ def _edge_warnings(stage: StageRecord, chosen: Point, space: Space) -> Iterator[
             continue
         yield (
             f"the chosen {dimension.plain_label} {at:.4g} lies at the edge of {stage.name}, which "
-            f"tried nothing {word} {edge:.4g}: the best may lie outside"
+            f"tried nothing {word} {edge:.4g}: the best may lie outside; {_remedy(stage, index)}"
         )
+
+
+def _remedy(stage: StageRecord, index: int) -> str:
+    """What a study file can say so that a search looks further in a dimension: λ is the first."""
+    bounds = f"wider bounds of coarse.{'space' if index else 'log10_lambda'}"
+    if stage.name == "coarse":
+        return f"{bounds} look there"
+    return f"extend = true in [{stage.name}] looks there within the bounds, {bounds} beyond them"

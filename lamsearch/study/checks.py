@@ -9,7 +9,7 @@ from typing import Any
 from lamsearch.errors import Issue
 from lamsearch.results import STAGES
 from lamsearch.study.data import Data
-from lamsearch.study.sections import MOST
+from lamsearch.study.sections import MOST, Training
 from lamsearch.study.settings import StageSettings, stage_settings
 from lamsearch.study.shares import numbered
 from lamsearch.study.stages import LEAST_SNAPSHOTS, MOST_SNAPSHOTS, Coarse, Final, Fine, Stage
@@ -103,11 +103,14 @@ def _training_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
     training, data = sections["training"], sections["data"]
     if training is None:
         return
+    inherited: dict[str, StageSettings] = {}
     for name in STAGES:
         stage = sections[name]
         if stage is None:
             continue
         settings = stage_settings(training, data, stage)
+        if stage.batch_size is None:
+            inherited[name] = settings
         if settings.training.eta_min > settings.training.eta_max and (
             training.eta_min <= training.eta_max
         ):
@@ -116,6 +119,7 @@ def _training_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:
         yield from _schedule_issues(name, stage, settings)
         if isinstance(stage, Final):
             yield from _snapshot_issues(stage, settings.training.cycles)
+    yield from _batch_issues(training, inherited)
 
 
 def _snapshot_issues(final: Final, cycles: int) -> Iterator[Issue]:
@@ -141,10 +145,22 @@ def _schedule_issues(name: str, stage: Stage, settings: StageSettings) -> Iterat
         where = f"{name if stage.step_size or stage.cycles else 'training'}.step_size"
         rule = f"2 * step_size * cycles must be at most {MOST} updates"
         yield Issue(where=where, rule=rule, value=training.step_size)
-    if size is not None and training.batch_size > size:
-        where = f"{name if stage.batch_size else 'training'}.batch_size"
+    if stage.batch_size is not None and size is not None and training.batch_size > size:
         rule = f"must be at most the {size} training images of {name}"
-        yield Issue(where=where, rule=rule, value=training.batch_size)
+        yield Issue(where=f"{name}.batch_size", rule=rule, value=training.batch_size)
+
+
+def _batch_issues(training: Training, settings: Mapping[str, StageSettings]) -> Iterator[Issue]:
+    """Yield that a mini-batch is beyond the smallest of the splits that it is drawn from: once."""
+    sizes = {name: one.train_examples for name, one in settings.items()}
+    known = {name: size for name, size in sizes.items() if size is not None}
+    least = min(known, key=lambda name: known[name], default=None)
+    if least is None or training.batch_size <= known[least]:
+        return
+    rule = f"must be at most the {known[least]} training images of {least}"
+    if "batch_size" not in training.model_fields_set:
+        rule = f"{rule}; where it is not given it is {training.batch_size}"
+    yield Issue(where="training.batch_size", rule=rule, value=training.batch_size)
 
 
 def _batch_norm_issues(sections: Mapping[str, Any]) -> Iterator[Issue]:

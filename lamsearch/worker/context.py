@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamsearch import data as datasets
-from lamsearch.artifacts import Files
+from lamsearch import environment
+from lamsearch.artifacts import CONVENTION, PIXELS, Files, Inputs, inputs_metadata
 from lamsearch.data import LabelledImages, TrainingData
+from lamsearch.environment import INSTALLED
 from lamsearch.errors import DataError
 from lamsearch.metrics import ACCURACY, Metric, metric_of
 from lamsearch.results import FloatArray, Model, StageName, TargetArray, columns_document
@@ -131,16 +133,30 @@ class Context:
 
         Returns the file's content.
         """
+        study, data = self.study, self.data
+        inputs = Inputs(
+            fills=getattr(study.data, "missing", None) == "mean",
+            divisor=PIXELS if data.of_bytes else 1,
+            image=data.image,
+        )
         metadata: dict[str, object] = {
-            **self.study.space.parameters(point),
-            "study": self.study.name,
+            **study.space.parameters(point),
+            "log10_lambda": float(point[0]),
+            "lambda_convention": CONVENTION,
+            "study": study.name,
+            "seed": study.seed,
             "replicate": replicate,
+            "task": study.task,
+            "metric": study.metric,
             "classes": list(self.stored.classes),
-            "study_fingerprint": self.study.fingerprint,
+            "study_fingerprint": study.fingerprint,
             "data_fingerprint": self.stored.data_fingerprint,
+            "versions": {name: getattr(environment.here(), name) for name in INSTALLED},
+            **inputs_metadata(inputs),
         }
-        if self.data.columns:
-            metadata["columns"] = columns_document(self.data.columns)
+        if data.columns:
+            metadata["columns"] = columns_document(data.columns)
+            metadata["target"] = getattr(study.data, "target", "")
         if cycle is not None:
             metadata["cycle"] = cycle
         return self.files.save_model(replicate, model, metadata, cycle)

@@ -220,7 +220,7 @@ def test_a_winner_at_the_edge_of_a_stage_is_said(best: float, said: str | None) 
     else:
         assert warnings == (
             f"the chosen log10 λ {best:.4g} lies at the edge of coarse, which tried nothing "
-            f"{said}: the best may lie outside",
+            f"{said}: the best may lie outside; wider bounds of coarse.log10_lambda look there",
         )
 
 
@@ -242,6 +242,7 @@ def test_two_drawn_candidates_have_no_inside_to_warn_about() -> None:
         stage(rows, None, "finalists"), [stage(rows)], examples=100
     ).warnings  # fmt: skip
     assert "lies at the edge of finalists, which tried nothing above -3" in warning
+    assert "extend = true in [finalists] looks there within the bounds, wider bounds of " in warning
 
 
 def test_where_all_failed_there_is_nothing_to_select() -> None:

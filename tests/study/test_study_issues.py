@@ -315,12 +315,27 @@ def test_a_refused_file_is_named_by_its_path(study_file: Callable[..., Path]) ->
     assert caught.value.exit_code == 2
 
 
-def test_a_batch_beyond_the_images_is_said_of_each_stage_it_breaks() -> None:
-    """A mini-batch larger than a stage's training images is said for that stage only."""
+def test_a_batch_beyond_the_images_is_said_once() -> None:
+    """A mini-batch larger than some stages' training images is one line, of the fewest images."""
     rule = "must be at most the 300 training images of"
     assert lines_of({"training": {"batch_size": 301}, "final": {"train": 301}}) == [
-        f"my.toml: training.batch_size: {rule} {stage}, got 301"
-        for stage in ("coarse", "fine", "finalists")
+        f"my.toml: training.batch_size: {rule} coarse, got 301"
+    ]
+    assert lines_of({"training": {"batch_size": 301}, "fine": {"batch_size": 302}}) == [
+        f"my.toml: fine.batch_size: {rule} fine, got 302",
+        f"my.toml: training.batch_size: {rule} coarse, got 301",
+    ]
+
+
+def test_a_batch_that_nobody_asked_for_is_said_with_its_default() -> None:
+    """Where the file has no batch size, the one issue says what it is then."""
+    changes = {
+        "data": {"train": 60}, "training": {"batch_size": None},
+        "final": {"train": None, "validation": None},
+    }  # fmt: skip
+    assert lines_of(changes) == [
+        "my.toml: training.batch_size: must be at most the 60 training images of coarse; where it "
+        "is not given it is 100, got 100"
     ]
 
 

@@ -100,6 +100,20 @@ class Idx(Source):
         return [self.info(present=True, where=one) for one in found]
 
 
+def is_images(path: Path) -> bool:
+    """Whether a file is named as one of images in this format, gzip or not."""
+    return path.name.removesuffix(".gz").endswith(_KINDS["images"])
+
+
+def read_images(path: Path) -> Bytes:
+    """Return the images (n, height, width) of a file.
+
+    Raises:
+        DataError: It is none, or not whole.
+    """
+    return _array(path, 3)
+
+
 def _pair(images: Path, labels: Path) -> tuple[Bytes, Bytes]:
     return _array(images, 3), _array(labels, 1)
 

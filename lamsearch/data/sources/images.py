@@ -6,15 +6,20 @@ them, of formats without code or external programs; nothing is followed out of t
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 import numpy as np
 from pydantic import Field
 
+from lamsearch.data.image_files import (
+    MOST_FILES,
+    SUFFIXES,
+    check_within,
+    entries,
+    pixels,
+)
 from lamsearch.data.images import Contents, LabelledImages
 from lamsearch.data.labels import LONGEST, MOST_CLASSES, is_name
 from lamsearch.data.paths import resolved_directory
@@ -22,17 +27,6 @@ from lamsearch.data.source import Source, SourceInfo
 from lamsearch.errors import DataError, shown
 from lamsearch.study import Data, ImageShape
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-_SUFFIXES = {
-    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP",
-    ".ppm": "PPM", ".pgm": "PPM",
-}  # fmt: skip
-_FORMATS = tuple(sorted(set(_SUFFIXES.values())))
-_DEEP = ("I", "F")  # modes of more than 8 bits, which bytes would cut
-_MOST_PIXELS = 100_000_000  # of one image, before it is scaled
-_MOST_FILES = 10_000_000
 _MOST_VALUES = 2**32  # of all images at their size
 Side = Annotated[int, Field(ge=1, le=4096)]
 Found = list[tuple[str, list[Path]]]
@@ -88,73 +82,59 @@ class Images(Source):
         return [
             SourceInfo(name=one.name, description=self.description, present=True, where=one)
             for one in found
-            if any(file.suffix.lower() in _SUFFIXES for file in one.glob("*/*"))
+            if any(file.suffix.lower() in SUFFIXES for file in one.glob("*/*"))
         ]
 
 
 def _parts(root: Path) -> list[Found]:
     """The classes and their files; of train, then of test, where these two hold the classes."""
-    folders = _folders(root, root)
-    if {one.name for one in folders} != {"train", "test"}:
-        return [_classes(root, folders)]
-    below = {one.name: _folders(root, one) for one in folders}
+    directories = _directories(root, root)
+    if {one.name for one in directories} != {"train", "test"}:
+        return [_classes(root, directories)]
+    below = {one.name: _directories(root, one) for one in directories}
     if not any(below.values()):
-        return [_classes(root, folders)]
+        return [_classes(root, directories)]
     return [_classes(root, below[name]) for name in ("train", "test")]
 
 
-def _folders(root: Path, directory: Path) -> list[Path]:
+def _directories(root: Path, directory: Path) -> list[Path]:
     """The directories in a directory; images beside them are of no class."""
     found = []
-    for entry in _entries(directory):
+    for entry in entries(directory):
         if entry.is_dir():
-            _check_within(root, entry)
+            check_within(root, entry)
             found.append(entry)
-        elif entry.suffix.lower() in _SUFFIXES and directory == root:
+        elif entry.suffix.lower() in SUFFIXES and directory == root:
             raise DataError(f"{entry}: must be in the directory of its class")
     return found
 
 
-def _classes(root: Path, folders: Sequence[Path]) -> Found:
-    if not folders or len(folders) > MOST_CLASSES:
+def _classes(root: Path, directories: Sequence[Path]) -> Found:
+    if not directories or len(directories) > MOST_CLASSES:
         rule = f"must hold a directory for each of 1 to {MOST_CLASSES} classes"
-        raise DataError(f"{root}: {rule}, got {len(folders)}")
+        raise DataError(f"{root}: {rule}, got {len(directories)}")
     found, count = [], 0
-    for folder in folders:
-        if not is_name(folder.name):
+    for directory in directories:
+        if not is_name(directory.name):
             rule = f"a class must be named by 1 to {LONGEST} printable characters"
-            raise DataError(f"{root}: {rule}, got {shown(folder.name)}")
-        files = list(_files(root, folder))
+            raise DataError(f"{root}: {rule}, got {shown(directory.name)}")
+        files = list(_files(root, directory))
         count += len(files)
-        if not files or count > _MOST_FILES:
-            rule = "must hold an image" if not files else f"at most {_MOST_FILES:,} are read"
-            raise DataError(f"{folder}: {rule}")
-        found.append((folder.name, files))
+        if not files or count > MOST_FILES:
+            rule = "must hold an image" if not files else f"at most {MOST_FILES:,} are read"
+            raise DataError(f"{directory}: {rule}")
+        found.append((directory.name, files))
     return found
 
 
-def _files(root: Path, folder: Path) -> Iterator[Path]:
-    for entry in _entries(folder):
-        _check_within(root, entry)
-        if not entry.is_file() or entry.suffix.lower() not in _SUFFIXES:
-            known = ", ".join(_SUFFIXES)
-            raise DataError(f"{folder}: must hold image files alone ({known}), got {entry.name!r}")
+def _files(root: Path, directory: Path) -> Iterator[Path]:
+    for entry in entries(directory):
+        check_within(root, entry)
+        if not entry.is_file() or entry.suffix.lower() not in SUFFIXES:
+            known = ", ".join(SUFFIXES)
+            rule = f"must hold image files alone ({known})"
+            raise DataError(f"{directory}: {rule}, got {entry.name!r}")
         yield entry
-
-
-def _entries(directory: Path) -> list[Path]:
-    """What a directory holds, sorted; hidden files such as .DS_Store are nobody's images."""
-    try:
-        with os.scandir(directory) as found:
-            names = sorted(entry.name for entry in found if not entry.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{directory}: cannot be read: {error.strerror or error}") from error
-    return [directory / name for name in names]
-
-
-def _check_within(root: Path, entry: Path) -> None:
-    if entry.is_symlink() and not entry.resolve().is_relative_to(root.resolve()):
-        raise DataError(f"{entry}: must not lead out of {root}")
 
 
 def _examples(
@@ -170,39 +150,9 @@ def _examples(
     for name, files in classes:
         label = names.index(name)
         for file in files:
-            x[row], y[row] = _pixels(file, table), label
+            x[row], y[row] = pixels(file, table.image), label
             row += 1
     return LabelledImages(x=x, y=y)
-
-
-def _pixels(path: Path, table: ImagesData) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    """An image's values, row by row, its channels together."""
-    from PIL import Image
-
-    height, width = table.size
-    try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")  # of odd palettes; sizes are looked at here
-            with Image.open(file, formats=_FORMATS) as image:
-                _check(path, image)
-                plain = image.convert("RGB" if table.colour else "L")
-    except DataError:
-        raise
-    except Exception as error:  # its readers have a dozen ways to say "not readable"
-        reason = " ".join(str(error).split()).replace(str(path), "it")
-        raise DataError(f"{path}: must be a whole image: {reason[:200]}") from error
-    if plain.size != (width, height):
-        plain = plain.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(plain, np.uint8).reshape(-1)
-
-
-def _check(path: Path, image: Image.Image) -> None:
-    if image.width * image.height > _MOST_PIXELS:
-        rule = f"must have at most {_MOST_PIXELS:,} pixels"
-        raise DataError(f"{path}: {rule}, got {image.width} x {image.height}")
-    if image.mode.startswith(_DEEP):
-        rule = "must have 8 bits for each channel: save deeper images as an .npz file"
-        raise DataError(f"{path}: {rule}, got the mode {image.mode}")
 
 
 SOURCE = Images()

@@ -20,9 +20,8 @@ from lamsearch.data.tables import Cells, check_names, contents_of
 from lamsearch.errors import DataError, Issue
 from lamsearch.study import Data
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _ARROW = (".parquet", ".arrow", ".feather")
-_SUFFIXES = (*_SEPARATORS, *_ARROW)
+SUFFIXES = (*csv_files.SEPARATORS, *_ARROW)
 
 
 class TableData(Data):
@@ -45,8 +44,8 @@ class TableData(Data):
 
     def issues(self) -> Iterator[Issue]:
         """Check as every source, and the keys that only some formats have."""
-        if Path(self.path).suffix not in _SUFFIXES:
-            rule = f"must end in {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}"
+        if Path(self.path).suffix not in SUFFIXES:
+            rule = f"must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
             yield Issue(where="data.path", rule=rule, value=self.path)
         elif self.separator is not None and Path(self.path).suffix != ".csv":
             yield Issue(where="data.separator", rule="is only for .csv", value=self.separator)
@@ -86,7 +85,7 @@ class Table(Source):
 
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return a line per table in the directory of data."""
-        found = sorted(file for end in _SUFFIXES for file in directory.glob(f"*{end}"))
+        found = sorted(file for end in SUFFIXES for file in directory.glob(f"*{end}"))
         return [
             SourceInfo(name=file.name, description=self.description, present=True, where=file)
             for file in found
@@ -123,7 +122,7 @@ def read_cells(table: TableData, path: Path) -> list[Cells]:
     texts = table.categories if table.groups is None else (*table.categories, table.groups)
     if path.suffix in _ARROW:
         return arrow_files.read(path, wanted, texts)
-    separator = table.separator or _SEPARATORS[path.suffix]
+    separator = table.separator or csv_files.SEPARATORS[path.suffix]
     return csv_files.read(path, separator, wanted, texts)
 
 
