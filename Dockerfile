@@ -12,7 +12,7 @@ RUN python -m venv --without-pip /opt/build && python -m venv --without-pip /opt
         --require-hashes --only-binary :all: --requirement requirements-build.lock \
     && pip --python /opt/lamsearch/bin/python install \
         --require-hashes --only-binary :all: --requirement requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY lamsearch lamsearch
 RUN pip --python /opt/build/bin/python wheel \
         --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
@@ -37,7 +37,7 @@ STOPSIGNAL SIGTERM
 ARG LAMSEARCH_REVISION=
 LABEL org.opencontainers.image.title="lamsearch" \
       org.opencontainers.image.description="Finds the L2 penalty of a network honestly, fast, and on machines that may die" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.revision="${LAMSEARCH_REVISION}" \
       org.opencontainers.image.licenses="MIT"
 ENTRYPOINT ["lamsearch"]

@@ -6,6 +6,8 @@ tests of the house, and with them continuous integration.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
@@ -47,6 +49,19 @@ def tests(session: nox.Session) -> None:
     """The whole suite; what is given after `--` goes to pytest."""
     install(session)
     session.run("pytest", *(session.posargs or ["-n", "auto"]))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """The archives of a release in dist/, and what a package index would say of them."""
+    for old in Path("dist").glob("lamsearch-*"):
+        old.unlink()
+    if session.virtualenv.is_sandboxed:
+        session.install("build", "check-wheel-contents", "twine")
+    session.run("python", "-m", "build", "--outdir", "dist")
+    archives = sorted(map(str, Path("dist").glob("lamsearch-*")))
+    session.run("twine", "check", "--strict", *archives)
+    session.run("check-wheel-contents", "dist")
 
 
 @nox.session(python=PYTHONS)

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lamsearch.figures.undrawn import undrawn
 from lamsearch.report.answer import facts
 from lamsearch.report.rendering import figures
 from lamsearch.report.view import notes, status
@@ -72,7 +73,7 @@ def _status(result: Result) -> str:
 def _figure(result: Result) -> str:
     """The figure of all scores, inline; none where a report has lost its own."""
     if result.record is not None:
-        for one in islice(figures(result.record), 1):
+        for one in () if undrawn() else islice(figures(result.record), 1):
             return f"<img alt='{escape(one.alt)}' style='{_STYLE}' src='{one.data_uri}'>"
     found = None if result.directory is None else _drawn(result.directory)
     if found is None:

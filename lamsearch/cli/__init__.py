@@ -2,8 +2,8 @@
 
 Enters: arguments. Leaves: what a verb does. A verb is a click command in a module of its own,
 listed in `lamsearch.registries` or registered by another package under ``lamsearch.verbs``, and is
-loaded when it is asked for. Exit codes: 0 done, 1 the work failed, 2 bad input or usage, 130
-interrupted and resumable.
+loaded when it is asked for, not when all are listed. Exit codes: 0 done, 1 the work failed, 2 bad
+input or usage, 130 interrupted and resumable.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from lamsearch import __version__, registries
 from lamsearch.cli.echo import Visible, echo
 from lamsearch.cli.signals import leaving_at_once
+from lamsearch.cli.summaries import listed
 from lamsearch.errors import InputError, InterruptedWorkError, LamsearchError
+from lamsearch.installed import lacking, package_of
 from lamsearch.letters import speak_plainly
 from lamsearch.registries import BrokenEntryError, Registry, UnknownNameError
 
@@ -34,12 +39,38 @@ VERBS: Registry[click.Command] = Registry(
 class _Verbs(click.Group):
     """Finds verbs in the registry; turns errors into a sentence on stderr and an exit code."""
 
+    _listing = False  # whether verbs are wanted for their summaries alone
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all verbs; what a broken package registers is no verb."""
-        return sorted(name for name in VERBS.names if self.get_command(ctx, name) is not None)
+        foreign = (name for name in VERBS.names if name not in VERBS.builtin)
+        usable = (name for name in foreign if self.get_command(ctx, name) is not None)
+        return sorted((*VERBS.builtin, *usable))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List all verbs without loading lamsearch's own."""
+        with self._summaries():
+            super().format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a verb without loading lamsearch's own."""
+        with self._summaries():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _summaries(self) -> Iterator[None]:
+        self._listing = True
+        try:
+            yield
+        finally:
+            self._listing = False
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb, loaded now; None where there is none, or one that is broken."""
+        if self._listing and cmd_name in VERBS.builtin:
+            found = listed(cmd_name, registries.VERBS[cmd_name])
+            if found is not None:
+                return found
         try:
             with leaving_at_once():
                 return VERBS.get(cmd_name)
@@ -77,6 +108,12 @@ class _Verbs(click.Group):
                 raise
             rule = f"{os.strerror(error.errno)}: more must be allowed (ulimit -n)"
             _leave(rule, LamsearchError.exit_code)
+        except ModuleNotFoundError as error:
+            package = package_of(error)
+            if package is None:
+                raise
+            verb = ctx.invoked_subcommand or "lamsearch"
+            _leave(lacking(verb, package, install=package), InputError.exit_code)
         except KeyboardInterrupt:
             _leave("interrupted", InterruptedWorkError.exit_code)
         except Exception as error:

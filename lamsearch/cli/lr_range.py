@@ -191,7 +191,11 @@ def _pictures(
     ramp: RateRamp, suggested: RateRange, name: str, log10_lambda: float
 ) -> dict[str, bytes]:
     from lamsearch.figures import rate_range, render
+    from lamsearch.figures.undrawn import undrawn
 
+    if (why := undrawn()) is not None:
+        echo(why, err=True)
+        return {}
     at = SPACE.words((log10_lambda,), ".3g")
     figure = rate_range(ramp, suggested, name=name, at=at)
     drawn = {}
@@ -209,7 +213,8 @@ def _write(output: Path, text: str, figures: dict[str, bytes]) -> None:
             write_whole(path, content)
         except OSError as error:
             raise FilesError(f"{path}: cannot be written: {error.strerror or error}") from error
-    echo(f"figures: {output / 'figures'}", err=True)
+    if figures:
+        echo(f"figures: {output / 'figures'}", err=True)
 
 
 def _show(document: dict[str, Any], ramp: RateRamp, suggested: RateRange) -> None:

@@ -12,6 +12,7 @@ from lamsearch import report as reporting
 from lamsearch import storage as store
 from lamsearch.api import gathering
 from lamsearch.cli.echo import echo
+from lamsearch.figures.undrawn import undrawn
 from lamsearch.results import StudyRecord
 from lamsearch.storage import Database
 from lamsearch.terminal import print_json, print_text
@@ -34,6 +35,8 @@ def write_report(
             reporting.write(record, output, models)
     if output is not None:
         echo(f"report: {output}", err=True)
+        if (why := undrawn()) is not None:
+            echo(why, err=True)
     if as_json:
         print_json(text)
     else:

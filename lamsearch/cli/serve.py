@@ -13,7 +13,12 @@ from lamsearch.cli.echo import echo
 from lamsearch.cli.logging_options import Logging, logging_options
 from lamsearch.cli.older_names import older_name
 from lamsearch.errors import InputError
+from lamsearch.installed import needed
 
+_LIBRARIES = (
+    "a2wsgi", "fastapi", "fastapi_offline", "matplotlib", "optuna_dashboard", "prometheus_client",
+    "waitress",
+)  # fmt: skip
 _log = logging.getLogger(f"{logs.NAME}.serve")
 
 
@@ -77,6 +82,7 @@ def serve(
     Example:
       lamsearch serve --port 8080
     """
+    needed("serve", *_LIBRARIES, install="lamsearch")
     from lamsearch import web
     from lamsearch.storage import Mode
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from lamsearch.data.labels import MOST_CLASSES
 from lamsearch.data.tables import MOST_VALUES, Cells
 from lamsearch.errors import DataError, shown
+from lamsearch.installed import lacking
 
 Wanted = Callable[[Sequence[str]], Sequence[str]]
 _ROWS = 65_536  # of a batch
@@ -149,7 +150,7 @@ def _library(path: Path) -> Any:
         import pyarrow.ipc
     except ImportError as error:
         raise DataError(
-            f"{path}: needs pyarrow, which is not installed: pip install 'lamsearch[table]', or "
-            "save the table as .csv"
+            lacking(str(path), "pyarrow", install="'lamsearch[table]'")
+            + ", or save the table as .csv"
         ) from error
     return pa

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lamsearch import points
+from lamsearch.figures.undrawn import undrawn
 from lamsearch.report import answer, dimensions, snapshots, view
 from lamsearch.report.lines import one_line
 from lamsearch.report.rendering import RenderedFigure, figures
@@ -64,6 +65,7 @@ def page(
             ("Seed", str(record.seed)),
             *view.computing(record),
         ],
+        undrawn=undrawn(),
     )
 
 

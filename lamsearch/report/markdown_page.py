@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from lamsearch import points
+from lamsearch.figures.undrawn import undrawn
 from lamsearch.report import answer, dimensions, snapshots, view
 from lamsearch.report.fact import Fact
 from lamsearch.report.lines import one_line
@@ -55,6 +56,9 @@ def _fact(fact: Fact) -> str:
 
 
 def _figures(record: StudyRecord) -> Iterator[str]:
+    if (why := undrawn()) is not None:
+        yield escaped(why)
+        return
     title, first = record.metric.title, record.space.dimensions[0]
     if not record.space.several:
         yield f"## {record.metric.heading} over {first.symbol}"

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from lamsearch.errors import FilesError
+from lamsearch.figures.undrawn import undrawn
 from lamsearch.file_locks import LockHeldError, lock
 from lamsearch.report.directory import RESULTS, SUBDIRECTORIES, left_behind, report_files
 from lamsearch.report.html_page import page
@@ -64,7 +65,7 @@ def write(
 
 
 def _contents(record: StudyRecord, models: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    drawn = list(figures(record))
+    drawn = [] if undrawn() else list(figures(record))
     for figure in drawn:
         yield f"figures/{figure.name}.png", figure.png
         yield f"figures/{figure.name}.svg", figure.svg

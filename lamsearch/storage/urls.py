@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from lamsearch import installed
 from lamsearch.errors import StorageError
 
 _HIDDEN = "what was given is not shown, it may hold a password"
@@ -54,6 +55,8 @@ def parse_url(text: str) -> URL:
         raise StorageError(f"storage: must be sqlite or postgresql, got {backend!r}")
     if _stray_at(rest):
         raise StorageError(f"storage: {_EXAMPLES}, {_ENCODED}; {_HIDDEN}")
+    if not installed.is_installed("psycopg"):
+        raise StorageError(installed.lacking("storage", "psycopg", install="'psycopg[binary]'"))
     return url.set(drivername="postgresql+psycopg")
 
 

@@ -26,6 +26,7 @@ from lamsearch.study.tasks import task_issues
 
 _MOST_BYTES = 1_000_000
 _PATIENCE_SECONDS = 10.0
+_SCHEMA_ID = "urn:lamsearch:study"  # a name, no address: what it names lies in the wheel
 
 
 def read_study(path: str | Path) -> Study:
@@ -159,10 +160,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a study file, for editors."""
+    """Return the JSON Schema of a study file, for editors; the wheel has it as a file, too."""
     schema = Study.model_json_schema()
     schema["$defs"]["Data"]["properties"] = properties()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": _SCHEMA_ID, **schema}
 
 
 def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

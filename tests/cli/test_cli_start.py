@@ -1,4 +1,4 @@
-"""The first moments of the command line."""
+"""The first moments of the command line and of `import lamsearch`: what they load, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,6 +6,60 @@ import signal
 import subprocess
 import sys
 import time
+
+import click
+import pytest
+from click.shell_completion import ShellComplete
+
+from lamsearch import registries
+from lamsearch.cli import VERBS, cli
+from lamsearch.cli.summaries import listed
+
+HEAVY = (
+    "numpy", "scipy", "optuna", "sqlalchemy", "alembic", "pydantic", "matplotlib", "sklearn",
+    "pandas", "fsspec", "rich", "jinja2", "fastapi", "starlette", "waitress", "joblib", "psycopg",
+    "safetensors", "PIL", "prometheus_client", "pyarrow", "distributed", "yaml", "asyncio",
+)  # fmt: skip
+HELP = "from lamsearch.cli import cli; cli(['--help'], standalone_mode=False)"
+
+
+def loaded(code: str) -> set[str]:
+    """Return the top-level modules that a new interpreter has loaded after some code."""
+    shown = f"{code}\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+
+
+@pytest.mark.parametrize("code", ["import lamsearch; dir(lamsearch)", HELP])
+def test_the_first_moment_loads_no_library(code: str) -> None:
+    """`import lamsearch` and `lamsearch --help` load no array library, database or web server."""
+    assert loaded(code) & set(HEAVY) == set()
+
+
+def test_help_loads_no_verb() -> None:
+    """The list of all verbs imports none of lamsearch's own modules that carry one out."""
+    shown = f"{HELP}\nimport sys; print(*(n for n in sys.modules if n.startswith('lamsearch.')))"
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    modules = {entry.partition(":")[0] for entry in registries.VERBS.values()}
+    assert modules & set(done.stdout.splitlines()[-1].split()) == set()
+
+
+@pytest.mark.parametrize("name", sorted(VERBS.builtin))
+def test_a_listed_verb_says_what_it_says_when_loaded(name: str) -> None:
+    """A verb's line in the list of all, read from its source, is that of the verb itself."""
+    shown, verb = listed(name, registries.VERBS[name]), VERBS.get(name)
+    assert shown is not None
+    assert [shown.name, shown.hidden] == [verb.name, verb.hidden]
+    assert shown.get_short_help_str(60) == verb.get_short_help_str(60) != ""
+
+
+def test_a_verb_s_name_is_completed_without_loading_any() -> None:
+    """A shell is offered all verbs that begin so, each with its line."""
+    completer = ShellComplete(cli, {}, "lamsearch", "_LAMSEARCH_COMPLETE")
+    found = {item.value: item.help for item in completer.get_completions([], "re")}
+    assert set(found) == {"report", "resume"}
+    assert found["resume"] == VERBS.get("resume").get_short_help_str()
+    assert isinstance(cli.get_command(click.Context(cli), "resume"), click.Command)
 
 
 def test_ctrl_c_while_it_loads_is_one_sentence() -> None:

@@ -14,8 +14,6 @@ import pytest
 from docs_blocks import Block, blocks
 from docs_build import ROOT
 
-from lamsearch.cli import VERBS
-
 TUTORIAL = list(blocks(ROOT / "docs/tutorial.md"))
 TEN_MINUTES = 600
 
@@ -116,7 +114,6 @@ def test_the_mistake_that_it_quotes(directory: Path, wheel: Path, done: object) 
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.skipif("init" not in VERBS.names, reason="lamsearch init is not there yet")
 def test_one_s_own_table(directory: Path, wheel: Path, done: object) -> None:
     """Three commands lead from the table to a prediction for each new row."""
     steps = [block for block in TUTORIAL if block.marker == "own table"]

@@ -1,42 +1,43 @@
-"""A fresh environment in which lamsearch and the example package are installed."""
+"""A release as it is published, and a fresh environment in which it is installed."""
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
+from release import copied, fresh, tracked
 
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples/own-trainer"
-PARTS = ("lamsearch", "pyproject.toml", "README.md", "LICENSE")
+EXAMPLE = "examples/own-trainer/"
+REPOSITORY = "https://example.org/lamsearch"  # no address of ours: one of RFC 2606
 
 
 @pytest.fixture(scope="session")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install both from their sources by pip, without a network: what they depend on, and what
-    builds them, is found where the tests run."""
-    work = tmp_path_factory.mktemp("outside")
-    environment, sources = work / "environment", work / "sources"
-    venv.create(environment, symlinks=True)
-    (packages,) = environment.glob("lib/python*/site-packages")
-    found = [path for path in sys.path if Path(path).name == "site-packages"]
-    (packages / "dependencies.pth").write_text("\n".join(found), encoding="utf-8")
-    hidden = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
-    for part in PARTS:  # building writes beside what it builds
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        (sources / "lamsearch").mkdir(parents=True, exist_ok=True)
-        options = {"ignore": hidden} if copy is shutil.copytree else {}
-        copy(ROOT / part, sources / "lamsearch" / part, **options)
-    shutil.copytree(EXAMPLE, sources / "own-trainer", ignore=hidden)
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source archive, and the wheel built from that, as a release has them; no network."""
+    work = tmp_path_factory.mktemp("built")
+    source = copied(tracked(), work / "source")
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "--python", environment / "bin/python", "install", "--quiet",
-         "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation",
-         "--no-compile", "--ignore-installed", sources / "lamsearch", sources / "own-trainer"],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", work / "dist", source],
         capture_output=True, text=True, check=False,
+        env={**os.environ, "LAMSEARCH_REPOSITORY": REPOSITORY, "LAMSEARCH_REVISION": "v7"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return environment
+    assert done.returncode == 0, done.stdout + done.stderr
+    return work / "dist"
+
+
+@pytest.fixture(scope="session")
+def wheel(built: Path) -> Path:
+    """The wheel of the release."""
+    (found,) = built.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="session")
+def outside(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with lamsearch's wheel and the example package, built from its source."""
+    work = tmp_path_factory.mktemp("outside")
+    copied((name for name in tracked() if name.startswith(EXAMPLE)), work)
+    return fresh(work / "environment", wheel, work / EXAMPLE)

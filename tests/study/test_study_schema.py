@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import tomllib
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ FILES = sorted(STUDIES.glob("**/*.toml"))
 SCHEMA = STUDIES / "study.schema.json"
 
 
-def test_the_schema_file_is_the_code_s() -> None:
-    """`studies/study.schema.json` is what the code says, to the byte."""
+@pytest.mark.parametrize("path", [SCHEMA, resources.files("lamsearch.study") / SCHEMA.name])
+def test_the_schema_files_are_the_code_s(path: Traversable) -> None:
+    """The schema beside the studies, and that in the package, are what the code says, to the
+    byte."""
     expected = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-    assert SCHEMA.read_text(encoding="utf-8") == expected
+    assert path.read_text(encoding="utf-8") == expected
 
 
 @pytest.fixture(scope="module")
