@@ -1,4 +1,4 @@
-"""Registries: sources, metrics, samplers, verbs: what a name may mean, here or by a package.
+"""Registries: sources, metrics, verbs, …: what a name may mean, here or by a package.
 
 Enters: a name from a study file, a database or a command line. Leaves: what is registered under it,
 loaded when it is first asked for, or one sentence. A name is only ever looked up: nothing here
@@ -55,6 +55,11 @@ VERBS = {
     "storage": "lamsearch.cli.storage:storage",
     "submit": "lamsearch.cli.submit:submit",
     "worker": "lamsearch.cli.worker:worker",
+}
+EXPORTERS = {
+    "mlflow": "lamsearch.exports.mlflow_runs:EXPORTER",
+    "tensorboard": "lamsearch.exports.tensorboard_logs:EXPORTER",
+    "wandb": "lamsearch.exports.wandb_runs:EXPORTER",
 }
 
 

@@ -160,3 +160,6 @@ def lamsearch(tmp_path: Path) -> Lamsearch:
         )  # fmt: skip
 
     return call
+
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime would call its makers once it is loaded

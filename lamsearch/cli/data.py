@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TypedDict
 
 import click
 
 from lamsearch import data as datasets
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
+from lamsearch.data import SourceInfo
 from lamsearch.errors import LamsearchError
-from lamsearch.terminal import Transfer, print_table
+from lamsearch.terminal import Transfer, print_json, print_table
+
+
+class SourceDocument(TypedDict):
+    """A data set as ``data list --json`` has it; ``path`` is where it is, if that is known."""
+
+    name: str
+    present: bool
+    description: str
+    path: str | None
 
 
 @click.group()
@@ -20,14 +32,28 @@ def data() -> None:
 
 @data.command("list")
 @options.data_dir
-def list_sources(data_dir: Path | None) -> None:
+@options.json_document
+def list_sources(data_dir: Path | None, as_json: bool) -> None:
     """List the data sets, and which of them are here."""
     found = datasets.sources(options.data_directory(data_dir))
+    if as_json:
+        listed = {"sources": [_document(one) for one in found]}
+        print_json(json.dumps(listed, indent=1, ensure_ascii=False))
+        return
     rows = [
         [one.name, "yes" if one.present else "no", one.description, str(one.where or "")]
         for one in found
     ]
     print_table(["name", "here", "what it is", "where"], rows)
+
+
+def _document(one: SourceInfo) -> SourceDocument:
+    return {
+        "name": one.name,
+        "present": one.present,
+        "description": one.description,
+        "path": None if one.where is None else str(one.where),
+    }
 
 
 @data.command()

@@ -18,6 +18,7 @@ from lamsearch import open_files, trainers
 from lamsearch import report as reporting
 from lamsearch.artifacts import Files
 from lamsearch.cli import options, sources
+from lamsearch.cli.exporting import Exports, exports
 from lamsearch.cli.planning import planned
 from lamsearch.cli.reports import gathered, write_report
 from lamsearch.cli.signals import leaving
@@ -48,6 +49,7 @@ _SECONDS = 4.8  # to leave gracefully in
 @options.files
 @options.output
 @options.json_document
+@exports
 @options.mixed_versions
 @options.timing
 def run(
@@ -59,6 +61,7 @@ def run(
     files: str | None,
     output: Path | None,
     as_json: bool,
+    exports: Exports,
     mixed_versions: bool,
     checkpoint_seconds: float,
     lease_seconds: float,
@@ -75,6 +78,7 @@ def run(
     if too_few := open_files.lacking(open_files.START + open_files.EACH_WORKER * _count(workers)):
         raise InputError(too_few)
     study = trainers.check(read_study(study_file), str(study_file))
+    exports.check(study.name)
     output = output or Path("lamsearch-report") / study.name
     # an output that cannot be, and a scheduler that does not answer, before anything is planned
     reporting.check_output(output)
@@ -87,7 +91,9 @@ def run(
             environment=options.environment(storage, files, everywhere=client is not None),
         )  # fmt: skip
         record, models = _finished(setup, client, workers, files)
+    models = exports.models_or_line(models)
     write_report(record, models, output, as_json=as_json)
+    exports.send(record, models, output)
     if record.failure is not None:
         raise WorkFailedError(record.failure)
     if record.state is StudyState.CANCELLED:

@@ -126,6 +126,16 @@ def bounds_document(space: Space, bounds: Bounds) -> dict[str, list[Any]]:
     return {one.name: _ends(one, low, high) for one, (low, high) in pairs}
 
 
+def ranges_document(space: Space, bounds: Bounds) -> dict[str, dict[str, Any]]:
+    """Return bounds by name as objects: ``low`` and ``high``, or the ``choices`` between."""
+    pairs = zip(space.dimensions, bounds, strict=True)
+    ends = {one.name: (one, _ends(one, low, high)) for one, (low, high) in pairs}
+    return {
+        name: dict(zip(("low", "high"), found, strict=True)) if one.ordered else {"choices": found}
+        for name, (one, found) in ends.items()
+    }
+
+
 def _ends(dimension: Dimension, low: float, high: float) -> list[Any]:
     if dimension.ordered:
         return [dimension.named(low), dimension.named(high)]

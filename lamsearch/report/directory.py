@@ -26,6 +26,7 @@ _KEYS = {
     "lr_range.json": {"study", "seed", "fingerprint", "points", "suggested"},
 }
 _REPORT = re.compile(
+    r"models/(final-\d+|ensemble)\.onnx|"
     r"results\.json|report\.md|trials\.csv|index\.html"
     r"|figures/([a-z0-9_]+_over_[a-z_]+|learning_curves)\.(png|svg)"
     r"|models/final-\d+(-cycle-\d+)?\.safetensors"

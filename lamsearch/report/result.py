@@ -14,7 +14,7 @@ from typing import Any
 from lamsearch.findings import baseline, nearest_trained, uncertainty, versions, warnings
 from lamsearch.report import accuracy, dimensions, snapshots
 from lamsearch.report.numbers import finite
-from lamsearch.report.updates import stage_updates
+from lamsearch.report.updates import stage_updates, updates_document
 from lamsearch.results import (
     STAGES,
     FinalScore,
@@ -95,16 +95,19 @@ def _stage(name: StageName, record: StudyRecord) -> dict[str, Any]:
     stage, updates = record.stages.get(name), stage_updates(record, name)
     interval = None if stage is None or stage.bounds is None else stage.bounds[0]
     count = (lambda state: 0) if stage is None else stage.count
+    trained = None if updates is None else updates_document(updates)
     found: dict[str, Any] = {
         "name": name,
         "interval": None if interval is None else [float(end) for end in interval],
+        "search_space": None
+        if stage is None or stage.bounds is None
+        else dimensions.ranges_document(record.space, stage.bounds),
         "planned": 0 if stage is None else stage.planned,
         "complete": count(TrialState.COMPLETE),
         "failed": count(TrialState.FAIL),
         "pruned": count(TrialState.PRUNED),
-        "updates": None
-        if updates is None
-        else {"planned": updates.planned, "trained": updates.trained},
+        "updates": trained,  # of models, under the name that it had first
+        "model_updates": trained,
         "trials": [_trial(record, trial) for trial in sorted_trials(stage)],
     }
     if record.space.several and stage is not None and stage.bounds is not None:
@@ -148,6 +151,7 @@ def _selected(record: StudyRecord, selected: Selected) -> dict[str, Any]:
     values: dict[str, Any] = {
         "log10_lambda": float(selected.point[0]),
         "lambda": record.space.values(selected.point)[0],
+        "weight_decay": 2.0 * record.space.values(selected.point)[0],
         "params": record.space.named(selected.point),
         "rule": selected.rule,
         "score": None if score is None else _score(score),

@@ -19,10 +19,13 @@ from lamsearch.storage import Scored, Status
 def status_document(status: Status) -> dict[str, Any]:
     """Return a study at a glance; scores are under the names of their metric as well."""
     accuracies = metric_of(status.metric).is_accuracy
-    found, space = asdict(status), status.space
+    found, space = {**asdict(status), "best_candidate": None}, status.space
     del found["space"]
     chosen = status.selected
     found["selected"] = None if chosen is None else _selected(chosen, space, accuracies)
+    if status.best is not None:
+        at, score = status.best
+        found["best_candidate"] = {space.dimensions[0].name: at, "score": score}
     found["points"] = [_point(one, space, accuracies) for one in status.points]
     return {key: _finite(value) for key, value in found.items()}
 

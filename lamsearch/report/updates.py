@@ -1,7 +1,8 @@
 """What a stage's training took. Enters: a study's record. Leaves: updates planned and trained.
 
-Refuses to guess: what the settings or the trials do not tell is None. An update here is one
-mini-batch for one model, so that a cohort counts as many as it has models in training.
+Refuses to guess: what the settings or the trials do not tell is None. What is counted here are
+model updates: one mini-batch for one model, so that a cohort's update is as many as it has models
+in training. Everywhere else an update is one mini-batch, for all models of its cohort at once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from lamsearch.study import recorded_settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updates:
-    """A stage's updates: planned of all its trials, trained in those that have ended.
+    """A stage's model updates: planned of all its trials, trained in those that have ended.
 
     ``spared`` are those that halving saved.
     """
@@ -40,6 +41,11 @@ def stage_updates(record: StudyRecord, name: StageName) -> Updates | None:
         trained=sum(known),
         spared=sum(full - count for trial, count in zip(ended, known, strict=True) if trial.halved),
     )
+
+
+def updates_document(updates: Updates) -> dict[str, int]:
+    """Return planned and trained model updates as plain JSON values."""
+    return {"planned": updates.planned, "trained": updates.trained}
 
 
 def _trained(trial: TrialRecord, full: int) -> int | None:

@@ -137,6 +137,9 @@ class StudyDocument(BaseModel):
     takeovers: int = Field(description="how often a lease ran out and another worker went on")
     recovered: list[Resumed] = Field(description="the latest cohorts that were resumed")
     best: list[float | None] | None = Field(description="log10 λ and score of the best so far")
+    best_candidate: dict[str, float | None] | None = Field(
+        None, description="the same by name: its coordinate, such as log10_lambda, and its score"
+    )
     failure: str | None
     selected: Choice | None
     elapsed: float | None = Field(description="seconds since it was submitted, or that it took")

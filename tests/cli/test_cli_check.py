@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from lamsearch.cli import check, cli
+from lamsearch.cli import check_plan, cli
 
 Refused = Callable[..., list[str]]
 
@@ -87,7 +87,7 @@ def test_check_accepts_or_refuses_whatever_it_is_given(
 ) -> None:
     """`check` of any document exits with 0 or with 2 and sentences, and never with a traceback;
     a small study that it accepts can be planned."""
-    monkeypatch.setattr(check, "_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(check_plan, "_seconds", lambda *_: 1.0)
     path = desk.directory / "fuzz.toml"
     path.write_text(edited(edits), encoding="utf-8")
     result = CliRunner().invoke(cli, ["check", str(path), "--data-dir", str(desk.directory)])

@@ -37,6 +37,7 @@ RUN_BY = {
     "docs/estimators.md": ("readme/test_python_pages.py", {"python"}),
     "docs/extending.md": ("docs/test_docs_blocks.py", {"python"}),
     "docs/metrics.md": ("readme/test_docs.py", {"python"}),
+    "docs/exports.md": ("readme/test_exports_page.py", {"python", "sh"}),
     "docs/operating.md": ("readme/test_readme_service.py", {"pool", "serve"}),
     "docs/own-model.md": ("trainers/test_trainers_own_model.py", {"python"}),
     "docs/predict.md": ("readme/test_predict_page.py", {"run"}),

@@ -54,10 +54,13 @@ def test_document_of_a_finished_study() -> None:
     """A finished study's numbers stand where the interface says."""
     found = document(made.finished())
     assert found["stages"][0]["interval"] == [-5.0, -1.0]
+    assert found["stages"][0]["search_space"] == {"log10_lambda": {"low": -5.0, "high": -1.0}}
+    assert found["stages"][0]["model_updates"] == found["stages"][0]["updates"]
     counts = [(s["planned"], s["complete"], s["failed"], s["pruned"]) for s in found["stages"]]
     assert counts == [(15, 13, 1, 1), (15, 15, 0, 0), (20, 20, 0, 0), (5, 5, 0, 0)]
     assert found["selected"] == {
-        "log10_lambda": -2.5, "lambda": 10**-2.5, "params": {"log10_lambda": -2.5},
+        "log10_lambda": -2.5, "lambda": 10**-2.5, "weight_decay": 2 * 10**-2.5,
+        "params": {"log10_lambda": -2.5},
         "score": {"mean": 0.5383, "se": 0.0013, "n": 5, "kind": "measured"},
         "rule": "highest mean validation accuracy of the finalists over 5 replicates",
         "validation_accuracy": {"mean": 0.5383, "se": 0.0013, "n": 5, "kind": "measured"},
@@ -78,7 +81,7 @@ def test_what_is_not_known_is_null() -> None:
     assert found["final"] is None
     assert found["stages"][3] == {
         "name": "final", "interval": None, "planned": 0, "complete": 0, "failed": 0, "pruned": 0,
-        "updates": None, "trials": [],
+        "updates": None, "model_updates": None, "search_space": None, "trials": [],
     }  # fmt: skip
     waiting = found["stages"][1]["trials"][-1]
     assert (waiting["state"], waiting["log10_lambda"]) == ("WAITING", None)
