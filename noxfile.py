@@ -25,9 +25,12 @@ def style(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, by mypy --strict; of programs that no test runs, too."""
+    """Types, by mypy --strict; of programs that no test runs, too, and as Windows has them."""
     install(session)
     session.run("mypy")
+    session.run(
+        "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/windows", "lamsearch"
+    )  # fmt: skip
 
 
 @nox.session
@@ -68,6 +71,14 @@ def build(session: nox.Session) -> None:
 def pythons(session: nox.Session) -> None:
     """The whole suite on each supported Python."""
     tests(session)
+
+
+@nox.session
+def elsewhere(session: nox.Session) -> None:
+    """What of the suite says something of macOS and Windows, in minutes."""
+    install(session)
+    rooms = [f"--ignore=tests/{room}" for room in ("compose", "house", "pool", "readme", "worker")]
+    session.run("pytest", "-m", "not postgresql", *rooms, *(session.posargs or ["-n", "auto"]))
 
 
 @nox.session(venv_backend="uv", python=PYTHONS[0])

@@ -24,10 +24,11 @@ import scipy.linalg.blas  # noqa: F401 - loads SciPy's BLAS, for its version to 
 from threadpoolctl import threadpool_info
 
 from lamsearch.cli.options import data_directory
+from lamsearch.pool import cores
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
-CORES = len(os.sched_getaffinity(0))
+CORES = cores()
 MISSING = "not installed"
 Kept = TypeVar("Kept")
 

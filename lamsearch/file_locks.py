@@ -1,20 +1,25 @@
 """Locks on files between processes: waited for with a word and an end.
 
 Enters: an open file, how long to wait, and who is told of the wait. Leaves: the lock, which the
-kernel frees when its process dies, or a refusal that names the holder. A process that was stopped
+system frees when its process dies, or a refusal that names the holder. A process that was stopped
 dies not: whoever waits for it without an end waits as long. Refuses to know what is guarded.
+
+POSIX locks a file with `flock`, Windows its first byte with `msvcrt.locking`.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
+import importlib
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+_LOCK = ".lock"
 _POLL_SECONDS = 0.05
 _QUIET_SECONDS = 2.0  # of a wait that nobody is told of
 
@@ -46,13 +51,44 @@ def lock(handle: int, *, seconds: float, say: Callable[[str], None]) -> None:
         time.sleep(_POLL_SECONDS)
 
 
+def open_directory(path: Path) -> int:
+    """Open what stands for a directory in `lock`; on Windows, which opens none, a file in it."""
+    try:
+        return os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+
+
 def _try(handle: int) -> bool:
+    if not _take(handle):
+        return False
+    with suppress(OSError, TypeError):  # for who waits: when it was taken; Windows asks for a path
+        os.utime(handle)
+    return True
+
+
+def _take(handle: int) -> bool:
+    try:
+        fcntl: Any = importlib.import_module("fcntl")
+    except ModuleNotFoundError:
+        return _take_first_byte(handle)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    with suppress(OSError):  # for who waits: when it was taken
-        os.utime(handle)
+    return True
+
+
+def _take_first_byte(handle: int) -> bool:
+    """Lock as Windows does: a byte from where the file is at, which need not be there."""
+    msvcrt: Any = importlib.import_module("msvcrt")
+    os.lseek(handle, 0, os.SEEK_SET)
+    try:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EDEADLK):
+            return False
+        raise
     return True
 
 

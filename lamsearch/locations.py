@@ -17,6 +17,8 @@ from lamsearch.redaction import shown
 PROTOCOLS_VARIABLE = "LAMSEARCH_FILES_PROTOCOLS"
 _LOCAL = ("file", "local")
 _KNOWN = frozenset({*_LOCAL, "s3", "s3a"})
+_DRIVE = re.compile(r"/[A-Za-z]:[\\/]")  # as in file:///C:/x
+_WINDOWS = os.name == "nt"
 _PROTOCOL = re.compile(r"(data(?=:)|.*?(?=://))", re.DOTALL)
 _REMOTE = re.compile(r"(?P<store>[^:]+://[^/?#]+)(?P<path>[^?#]*)", re.DOTALL)
 
@@ -34,7 +36,12 @@ def is_local(url: str) -> bool:
 
 def local_path(url: str) -> Path:
     """Return the path that a local URL names."""
-    return Path(url.partition("://")[2] if "://" in url else url)
+    return path_in_url(url.partition("://")[2]) if "://" in url else Path(url)
+
+
+def path_in_url(path: str) -> Path:
+    """Return the path that stands in a URL; on Windows the slash before a drive is none of it."""
+    return Path(path[1:] if _WINDOWS and _DRIVE.match(path) else path)
 
 
 def check_protocol(url: str) -> None:

@@ -17,11 +17,22 @@ import pytest
 from small_study import document_of
 
 from benchmarks.postgres import Server, new_database
+from lamsearch.pool import cores
 from lamsearch.study import Study, parse_study
 
+POSIX = hasattr(os, "fork")
+PROC = Path("/proc/self/status").exists()
 DISTRIBUTED = "PYTEST_XDIST_WORKER" in os.environ  # this is one of several processes of pytest
 # Rooms whose files take longest begin first, so that none of them is left over at the end.
 LONGEST = ("worker", "pool", "readme", "web", "cli", "storage", "artifacts")
+
+# Files that cannot even be imported, or whose every test needs signals, users or pseudo-terminals.
+NEED_POSIX = frozenset({
+    "cli/test_cli_hostile_writer.py", "cli/test_cli_only_reading.py", "cli/test_cli_open_files.py",
+    "cli/test_cli_run_halted.py", "compose", "house/test_house_forked.py", "pool",
+    "terminal",
+    "web/test_web_attacks.py", "web/test_web_attempts.py", "web/test_web_connections.py", "worker",
+})  # fmt: skip
 
 
 def toml_of(document: dict[str, Any]) -> str:
@@ -43,11 +54,27 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
     More than eight would find the longest files taken.
     """
-    return min(len(os.sched_getaffinity(0)) + 1, 8)
+    return min(cores() + 1, 8)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave files alone whose imports this system does not have."""
+    path = collection_path.relative_to(Path(__file__).parent).as_posix()
+    return True if not POSIX and path in NEED_POSIX else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the rooms by how long they take where processes share them; else nothing changes."""
+    """Mark what needs a server; skip what this system cannot do; order the rooms by how long they
+    take where processes share them."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        params = getattr(getattr(item, "callspec", None), "params", {}).values()
+        words = {one for one in params if isinstance(one, str)}
+        if {"postgres", "postgres_url", "postgresql"} & {*names, *words}:
+            item.add_marker(pytest.mark.postgresql)
+        for name, there in (("posix", POSIX), ("linux", PROC)):
+            if not there and item.get_closest_marker(name) is not None:
+                item.add_marker(pytest.mark.skip(reason=f"needs {name}"))
     rank = {room: number for number, room in enumerate(LONGEST)}
     if DISTRIBUTED:
         items.sort(key=lambda item: rank.get(item.path.parent.name, len(rank)))

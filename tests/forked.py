@@ -122,6 +122,8 @@ def run(
 
 def _is_plain(options: dict[str, Any]) -> bool:
     env = options.get("env")
+    if not hasattr(os, "fork"):
+        return False
     return options.keys() <= _OPTIONS and (env is None or _settled(env) == _settled(os.environ))
 
 

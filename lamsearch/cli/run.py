@@ -5,7 +5,6 @@ Enters: a study file. Leaves: its report. After an interruption it goes on where
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from lamsearch.cli.planning import planned
 from lamsearch.cli.reports import gathered, write_report
 from lamsearch.cli.signals import leaving
 from lamsearch.errors import InputError, WorkFailedError
-from lamsearch.pool import Cluster, LocalPool, Watch, connect
+from lamsearch.pool import Cluster, LocalPool, Watch, connect, cores
 from lamsearch.results import StudyRecord, StudyState
 from lamsearch.storage import Database, PlannedStudy
 from lamsearch.study import read_study
@@ -131,7 +130,7 @@ def _finished(
 
 def _count(workers: int | None) -> int:
     """How many local workers are meant."""
-    return workers or len(os.sched_getaffinity(0))
+    return workers or cores()
 
 
 def _local_pool(setup: _Setup, workers: int | None, screen: Screen) -> LocalPool:

@@ -1,4 +1,4 @@
-"""Leaving: what SIGINT and SIGTERM do to a verb that works.
+"""Leaving: what SIGINT and SIGTERM do to a verb that works, and on Windows Ctrl-Break.
 
 Enters: seconds to leave in. Leaves: an event that is set when the user wants to leave.
 """
@@ -15,7 +15,8 @@ from types import FrameType
 
 from lamsearch.errors import InterruptedWorkError
 
-_LEAVE = (signal.SIGINT, signal.SIGTERM)
+_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last of Windows alone
+_LEAVE: tuple[int, ...] = tuple(getattr(signal, one) for one in _NAMES if hasattr(signal, one))
 
 
 @contextmanager

@@ -6,8 +6,11 @@ Refuses to know who will train: workers may be elsewhere.
 
 from __future__ import annotations
 
+import math
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise, product
 from pathlib import Path
 from typing import TypeVar
@@ -105,13 +108,25 @@ def _tables(study: Study, table: Table, *keys: str) -> list[Table]:
     return [laid_over(table, dict(zip(searched, values, strict=True))) for values in ends]
 
 
-def _here() -> int:
-    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def _here() -> float:
+    """The memory of this machine, or less where a container has a limit."""
+    physical = _physical()
     try:
-        return min(physical, int(_CONTROL_GROUP.read_text()))
+        return min(physical, int(_CONTROL_GROUP.read_text(encoding="ascii")))
     except (OSError, ValueError):  # none, or "max"
         return physical
 
 
-def _gigabytes(count: int) -> str:
+def _physical() -> float:
+    """What is built into this machine; infinite where nobody tells."""
+    if sys.platform != "win32" and hasattr(os, "sysconf"):
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    with suppress(ImportError):
+        import psutil  # of Windows alone
+
+        return float(psutil.virtual_memory().total)
+    return math.inf
+
+
+def _gigabytes(count: float) -> str:
     return f"{count / 1e9:,.0f}" if count >= 1e10 else f"{count / 1e9:.1f}"

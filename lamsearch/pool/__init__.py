@@ -5,7 +5,7 @@ workers cannot go on.
 """
 
 from lamsearch.pool.cluster import Cluster, connect
-from lamsearch.pool.local import LocalPool
+from lamsearch.pool.local import LocalPool, cores
 from lamsearch.pool.supervision import StandingWatch, Watch
 
-__all__ = ["Cluster", "LocalPool", "StandingWatch", "Watch", "connect"]
+__all__ = ["Cluster", "LocalPool", "StandingWatch", "Watch", "connect", "cores"]

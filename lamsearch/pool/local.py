@@ -6,6 +6,7 @@ Refuses to know how a worker works.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,13 @@ from lamsearch.storage import Database, Status
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 4.5  # a worker leaves by itself before that
+
+
+def cores() -> int:
+    """Return how many cores this process may use, or how many there are where that is not told."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class LocalPool:

@@ -6,11 +6,13 @@ works on and whether another takes its place.
 
 It is a process of its own group with a pipe as standard input: Ctrl-C reaches only whoever started
 it, who passes it on once; and when they are killed the pipe closes, at which it leaves by itself.
+On Windows, where one process cannot ask another to leave, it is asked so too.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +24,8 @@ from lamsearch.visible import visible
 _LAST_WORDS_SECONDS = 1.0
 _LINES = 20  # of the last that are kept
 _ERROR = "Error: "
+_SIGNALS = hasattr(signal, "SIGKILL")  # else to terminate a process is to kill it
+_OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # of Windows, for Ctrl-C
 
 
 class WorkerProcess:
@@ -52,6 +56,7 @@ class WorkerProcess:
             encoding="utf-8",
             errors="backslashreplace",
             start_new_session=True,
+            creationflags=_OWN_GROUP,
         )
         assert self._process.stderr is not None  # noqa: S101 - it is a pipe
         self._say, self._secrets = say, tuple(environment.values())
@@ -83,8 +88,11 @@ class WorkerProcess:
         return last if self.error is None else self.error
 
     def ask_to_leave(self) -> None:
-        """Send it SIGTERM."""
-        self._process.terminate()
+        """Send it SIGTERM, or close the pipe at whose end it leaves."""
+        if _SIGNALS:
+            self._process.terminate()
+        else:
+            self._close_pipe()
 
     def kill(self) -> None:
         """End it at once."""
@@ -108,9 +116,12 @@ class WorkerProcess:
 
     def reap(self) -> None:
         """Hear a dead one out and close its pipes; a child of its own may still hold one."""
+        self._close_pipe()
+        self._listener.join(_LAST_WORDS_SECONDS)
+
+    def _close_pipe(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._listener.join(_LAST_WORDS_SECONDS)
 
     def _listen(self, pipe: IO[str]) -> None:
         with pipe:

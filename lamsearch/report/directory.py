@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lamsearch.errors import OutputError
 
@@ -148,5 +148,5 @@ def _is_hidden(name: str) -> bool:
 def _temporary_of(name: str) -> str | None:
     """The file that a temporary one is to become, None where it is not a report's."""
     found = _TEMPORARY.fullmatch(Path(name).name)
-    final = None if found is None else str(Path(name).with_name(found[1]))
+    final = None if found is None else str(PurePosixPath(name).with_name(found[1]))
     return final if final is not None and _REPORT.fullmatch(final) else None

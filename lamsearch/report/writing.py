@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from lamsearch.errors import FilesError
 from lamsearch.figures.undrawn import undrawn
-from lamsearch.file_locks import LockHeldError, lock
+from lamsearch.file_locks import LockHeldError, lock, open_directory
 from lamsearch.report.directory import RESULTS, SUBDIRECTORIES, left_behind, report_files
 from lamsearch.report.html_page import page
 from lamsearch.report.markdown_page import markdown
@@ -126,7 +126,7 @@ def _alone(output: Path) -> Iterator[bool]:
     def say(line: str) -> None:
         _log.warning("output: %s: %s", output, line)
 
-    handle = os.open(output, os.O_RDONLY)
+    handle = open_directory(output)
     try:
         try:
             lock(handle, seconds=_LOCK_SECONDS, say=say)
@@ -155,7 +155,10 @@ def _remove(output: Path, paths: Iterable[Path]) -> None:
 def _sync(directories: Iterable[Path]) -> None:
     """Make the new names themselves survive a power cut, where the file system can."""
     for directory in directories:
-        handle = os.open(directory, os.O_RDONLY)
+        try:
+            handle = os.open(directory, os.O_RDONLY)
+        except PermissionError:  # Windows opens none
+            continue
         try:
             with suppress(OSError):
                 os.fsync(handle)

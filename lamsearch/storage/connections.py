@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ from sqlalchemy.exc import OperationalError
 from lamsearch.errors import StorageError
 from lamsearch.storage.header import Header
 from lamsearch.storage.transactions import ALONE, SHARED
-from lamsearch.storage.urls import SQLITE_OPTIONS, sqlite_file
+from lamsearch.storage.urls import SQLITE_OPTIONS, sqlite_file, sqlite_uri
 from lamsearch.storage.waits import beginning
 
 BUSY_SECONDS = 60
@@ -241,6 +242,9 @@ def _may_lock(file: Path) -> bool:
 
 def _owns(file: Path) -> bool:
     """Whether files that we make beside it are its owner's; SQLite gives him those of root."""
+    # Windows, where a directory's rights are those of its files
+    if sys.platform == "win32" or not hasattr(os, "geteuid"):
+        return True
     user = os.geteuid()
     return user == 0 or user == file.stat().st_uid
 
@@ -266,7 +270,7 @@ def _connect(file: Path, given: dict[str, str], **asked: str) -> _Connection:
     wanted = {key: given[key] for key in SQLITE_OPTIONS if key in given} | asked
     query = "&".join(f"{key}={quote(value, safe='')}" for key, value in wanted.items())
     return sqlite3.connect(
-        f"file:{quote(str(file.absolute()))}?{query}",
+        f"{sqlite_uri(file)}?{query}",
         uri=True,
         timeout=float(given["timeout"]),
         detect_types=int(given.get("detect_types", "0")),

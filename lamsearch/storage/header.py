@@ -19,11 +19,11 @@ import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy.engine import Connection
 
 from lamsearch.errors import StorageGoneError
+from lamsearch.storage.urls import sqlite_uri
 
 _LARGEST = 2**31 - 1  # SQLite's numbers are signed
 
@@ -129,8 +129,7 @@ def leave_alone(raw: Any) -> None:
 
 def _numbers_in(file: Path) -> tuple[int, int]:
     """The two numbers in the file itself, past its log; no lock is taken, and none let go."""
-    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
-    connection = sqlite3.connect(uri, uri=True)
+    connection = sqlite3.connect(f"{sqlite_uri(file)}?mode=ro&immutable=1", uri=True)
     try:
         return _numbers(connection)
     finally:

@@ -7,14 +7,15 @@ Refuses to show what cannot be taken apart: it may hold a password.
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from urllib.parse import unquote
+from pathlib import Path, PurePath
+from urllib.parse import quote, unquote
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from lamsearch import installed
 from lamsearch.errors import StorageError
+from lamsearch.locations import path_in_url
 
 _HIDDEN = "what was given is not shown, it may hold a password"
 _EXAMPLES = "must be a URL such as sqlite:///lamsearch.db or postgresql://user@host/database"
@@ -70,7 +71,13 @@ def sqlite_file(url: URL) -> Path | None:
     path = name.removeprefix("file:")
     if path.startswith("//"):  # an authority, which is empty or localhost
         path = "/" + path[2:].partition("/")[2]
-    return Path(unquote(path))
+    return path_in_url(unquote(path))
+
+
+def sqlite_uri(file: PurePath) -> str:
+    """Return the URI that SQLite opens a file by, without options; a drive follows a slash."""
+    path = (file.absolute() if isinstance(file, Path) else file).as_posix()
+    return f"file://{'' if path.startswith('/') else '/'}{quote(path, safe='/:')}"
 
 
 def _reason(rest: str) -> str:

@@ -65,6 +65,9 @@ def parse_file(content: bytes, *, where: str) -> Study:
 
 def _content(path: Path) -> bytes:
     """The file's bytes, no more of them than a study file has; a pipe is read to its end."""
+    if not hasattr(os, "O_NONBLOCK"):  # Windows, whose select waits for sockets alone
+        with path.open("rb") as whole:
+            return whole.read(_MOST_BYTES + 1)
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer would block
     with os.fdopen(handle, "rb", buffering=0) as file:
         content = b""

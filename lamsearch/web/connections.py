@@ -6,7 +6,6 @@ connections, or sends and reads slowly, takes room from itself alone. Refuses to
 
 from __future__ import annotations
 
-import resource
 import socket
 import time
 from collections import Counter
@@ -21,6 +20,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.utilities import RequestEntityTooLarge
 
+from lamsearch import open_files
 from lamsearch.web.attempts import client_address
 
 _SPARE = 64  # files and sockets for all else, such as the database's
@@ -141,7 +141,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
         limits: Limits | None = None,
     ) -> None:
         self.limits, self.may_send = limits or Limits(), may_send
-        self._room = max(_SPARE, min(self.limits.connections, _open_files() - _SPARE))
+        self._room = max(_SPARE, min(self.limits.connections, open_files.most() - _SPARE))
         adjustments = Adjustments(
             sockets=[listening],
             threads=threads,
@@ -188,9 +188,3 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
             return False
         max(waiting, key=lambda one: (share[one.client], -one.since)).end()
         return True
-
-
-def _open_files() -> int:
-    """How many files and sockets this process may have open."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 1 << 20 if soft == resource.RLIM_INFINITY else soft

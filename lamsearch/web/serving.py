@@ -1,7 +1,7 @@
 """Serving: an address, who may do what, a production server, and a quick end.
 
-Enters: a database and what the command line said. Leaves: nothing; it serves until SIGINT or
-SIGTERM. Refuses to listen beyond this machine without a password.
+Enters: a database and what the command line said. Leaves: nothing; it serves until SIGINT,
+SIGTERM or Ctrl-Break. Refuses to listen beyond this machine without a password.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ from lamsearch.web.credentials import PASSWORD_VARIABLE, Credentials
 from lamsearch.web.studies import Studies
 
 _THREADS = 4
+_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last of Windows alone
+_LEAVE: tuple[int, ...] = tuple(getattr(signal, one) for one in _NAMES if hasattr(signal, one))
+# Windows lets others take an address that may be reused while it is still in use.
+_ADDRESS_OPTION: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -119,7 +123,7 @@ def _check_far(address: Address, password: bytes | None, say: Callable[[str], No
 def _bind(address: Address) -> socket.socket:
     listening = socket.socket(address.family, socket.SOCK_STREAM)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, _ADDRESS_OPTION, 1)
         listening.bind((address.name, address.port))
         # two that are bound and do not listen yet would both go on; the later one fails here
         listening.listen(128)
@@ -171,7 +175,7 @@ def _run(door: AccessControl, listening: socket.socket, announce: Callable[[], N
 
     # a page loads a dozen things at once: that some of them wait is no news
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    before = {number: signal.signal(number, _leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, _leave) for number in _LEAVE}
     try:
         server = Server(door, listening, may_send=door.may_send, threads=_THREADS)
         announce()

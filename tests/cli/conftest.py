@@ -53,7 +53,9 @@ class Desk:
 
     def listing(self) -> list[str]:
         """All that lies in the directory."""
-        return sorted(str(path.relative_to(self.directory)) for path in self.directory.rglob("*"))
+        return sorted(
+            path.relative_to(self.directory).as_posix() for path in self.directory.rglob("*")
+        )
 
 
 _DRAWN: dict[bytes, list[rendering.RenderedFigure]] = {}

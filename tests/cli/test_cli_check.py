@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -116,6 +118,15 @@ def test_what_needs_more_memory_than_there_is_is_warned_of(desk: Any) -> None:
     assert "Warning: coarse needs about 4," in line
     assert " GB of memory in each worker; this machine has " in line
     assert "of training on one core" not in result.stdout
+
+
+def test_memory_is_known_on_windows_too(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python does not tell how much memory there is, psutil does."""
+    told = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(total=3_000))
+    monkeypatch.delattr("os.sysconf", raising=False)
+    monkeypatch.setitem(sys.modules, "psutil", told)
+    result = desk("check", desk.write())
+    assert "Warning: coarse needs about 0.0 GB of memory in each worker" in result.stdout
 
 
 def test_splits_of_replicates_are_counted(desk: Any) -> None:

@@ -40,7 +40,7 @@ def victim(tmp_path: Path) -> Path:
 
 def names(directory: Path) -> list[str]:
     """All that is below a directory."""
-    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
+    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*"))
 
 
 @pytest.mark.parametrize("arguments", VERBS)

@@ -33,7 +33,7 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> Witness:
 
 def names(directory: Path) -> list[str]:
     """All that is below a directory."""
-    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
+    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*"))
 
 
 @pytest.mark.parametrize("part", range(4))

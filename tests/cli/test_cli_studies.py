@@ -119,7 +119,7 @@ def output(done_desk: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_output_directory_holds_all_it_promises(output: Path) -> None:
     """results.json, report.md, store.csv, index.html, figures and models are there, no more."""
-    names = {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()}
+    names = {p.relative_to(output).as_posix() for p in output.rglob("*") if p.is_file()}
     figures = {name for name in names if name.startswith("figures/")}
     assert names - figures == OUTPUT
     pngs = [name for name in figures if name.endswith(".png")]

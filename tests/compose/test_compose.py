@@ -235,7 +235,7 @@ class Secrets:
         for path in sorted(self.directory.rglob("*")):
             if path.is_file():
                 assert path.stat().st_mode & 0o777 == 0o400
-                found[str(path.relative_to(self.directory))] = path.read_text("utf-8")
+                found[path.relative_to(self.directory).as_posix()] = path.read_text("utf-8")
         return found
 
 

@@ -135,6 +135,8 @@ _STOPPED = (
 )
 
 
+@pytest.mark.posix
+@pytest.mark.linux
 def test_a_stopped_process_with_the_lock_hangs_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

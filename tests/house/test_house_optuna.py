@@ -79,7 +79,7 @@ def test_no_other_module_takes_what_optuna_does_not_promise() -> None:
     """Names of Optuna's that begin with an underscore, its tables and its dashboard's attributes
     are in the bridges alone."""
     found = {
-        str(file.relative_to(ROOM)): offences(ast.parse(file.read_bytes()))
+        file.relative_to(ROOM).as_posix(): offences(ast.parse(file.read_bytes()))
         for file in ROOM.rglob("*.py")
         if file not in BRIDGES
     }

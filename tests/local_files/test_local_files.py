@@ -1,4 +1,4 @@
-"""Files below a directory in which somebody else lays links."""
+"""Files below a directory in which somebody else lays links, by handles and by paths."""
 
 from __future__ import annotations
 
@@ -7,21 +7,44 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from lamsearch.artifacts import Files
 from lamsearch.errors import FilesError
-from lamsearch.local_files import list_below, read_below, remove_below, write_below, write_whole
+from lamsearch.local_files import (
+    by_path,
+    list_below,
+    read_below,
+    remove_below,
+    write_below,
+    write_whole,
+)
+
+if os.open in os.supports_dir_fd:
+    from lamsearch.local_files import by_handle
+
+    WAYS = [by_handle, by_path]
+else:
+    WAYS = [by_path]
 
 SECRET = b"what others must not read"
-Use = Callable[[Path, str], object]
+Use = Callable[[ModuleType, Path, str], object]
 USES: list[Use] = [
-    read_below,
-    lambda base, path: write_below(base, path, b"mine"),
-    remove_below,
+    lambda way, base, path: way.read_below(base, path),
+    lambda way, base, path: way.write_below(base, path, b"mine"),
+    lambda way, base, path: way.remove_below(base, path),
 ]
+
+
+@pytest.fixture(params=WAYS, ids=[way.__name__.rpartition(".")[2] for way in WAYS])
+def way(request: pytest.FixtureRequest) -> ModuleType:
+    """How files are found: by handles of directories, or by paths."""
+    found = request.param
+    assert isinstance(found, ModuleType)
+    return found
 
 
 @pytest.fixture
@@ -41,25 +64,27 @@ def untouched(base: Path) -> bool:
     ).read_bytes() == SECRET
 
 
-def test_what_is_written_is_read(base: Path) -> None:
+def test_what_is_written_is_read(way: ModuleType, base: Path) -> None:
     """A file is written in directories that are made, read, listed and removed; nothing temporary
     stays."""
-    write_below(base, "a/b/c", b"one")
-    write_below(base, "a/b/c", b"two")
-    write_below(base, "a/d", b"")
-    assert read_below(base, "a/b/c") == b"two"
-    assert sorted(list_below(base, "a")) == ["b", "d"]
-    remove_below(base, "a/d")
-    remove_below(base, "a/b")
-    assert list_below(base, "a") == []
-    for use in (read_below, list_below, remove_below):
+    way.write_below(base, "a/b/c", b"one")
+    way.write_below(base, "a/b/c", b"two")
+    way.write_below(base, "a/d", b"")
+    assert way.read_below(base, "a/b/c") == b"two"
+    assert sorted(way.list_below(base, "a")) == ["b", "d"]
+    way.remove_below(base, "a/d")
+    way.remove_below(base, "a/b")
+    assert way.list_below(base, "a") == []
+    for use in (way.read_below, way.list_below, way.remove_below):
         with pytest.raises(FileNotFoundError):
             use(base, "a/b/c")
 
 
 @pytest.mark.parametrize("use", USES, ids=["read", "write", "remove"])
 @pytest.mark.parametrize("target", ["../outside", "outside", "absolute"])
-def test_a_link_in_place_of_a_directory_is_not_followed(use: Use, target: str, base: Path) -> None:
+def test_a_link_in_place_of_a_directory_is_not_followed(
+    way: ModuleType, use: Use, target: str, base: Path
+) -> None:
     """Where a directory on the way is a link, out of the base or within it, nothing is done."""
     outside = base.parent / "outside"
     if target == "outside":
@@ -67,61 +92,114 @@ def test_a_link_in_place_of_a_directory_is_not_followed(use: Use, target: str, b
         (base / "outside/secret").write_bytes(b"inside")
     (base / "id").symlink_to(outside if target == "absolute" else target)
     with pytest.raises(OSError, match="symbolic links are not followed"):
-        use(base, "id/secret")
+        use(way, base, "id/secret")
     assert untouched(base)
 
 
-def test_a_link_in_place_of_a_file_is_not_followed(base: Path) -> None:
+def test_a_link_in_place_of_a_file_is_not_followed(way: ModuleType, base: Path) -> None:
     """A file that is a link is not read; writing and removing replace the link itself."""
     link = base / "id"
     link.symlink_to("../outside/secret")
     with pytest.raises(OSError, match="symbolic links are not followed"):
-        read_below(base, "id")
-    write_below(base, "id", b"mine")
+        way.read_below(base, "id")
+    way.write_below(base, "id", b"mine")
     assert (link.read_bytes(), link.is_symlink()) == (b"mine", False)
     link.unlink()
     for target in ("../outside/secret", "../outside", "nowhere"):
         link.symlink_to(target)
-        remove_below(base, "id")
+        way.remove_below(base, "id")
         assert not link.is_symlink()
     assert untouched(base)
 
 
-def test_links_within_what_is_removed_are_not_followed(base: Path) -> None:
+def test_links_within_what_is_removed_are_not_followed(way: ModuleType, base: Path) -> None:
     """A directory is removed with the links in it, and not with what they lead to."""
-    write_below(base, "id/models/one", b"")
+    way.write_below(base, "id/models/one", b"")
     (base / "id/models/two").symlink_to("../../../outside", target_is_directory=True)
-    remove_below(base, "id")
-    assert list_below(base, ".") == []
+    way.remove_below(base, "id")
+    assert way.list_below(base, ".") == []
     assert untouched(base)
 
 
 @pytest.mark.parametrize("use", USES, ids=["read", "write", "remove"])
 @pytest.mark.parametrize("path", ["../outside/secret", "id/../../outside/secret", "ABSOLUTE", ".."])
-def test_no_path_leads_outside(use: Use, path: str, base: Path) -> None:
+def test_no_path_leads_outside(way: ModuleType, use: Use, path: str, base: Path) -> None:
     """A path that would climb out, or is absolute, is refused."""
     (base / "id").mkdir()
     with pytest.raises(OSError, match="not below the directory of files"):
-        use(base, path.replace("ABSOLUTE", str(base.parent / "outside/secret")))
+        use(way, base, path.replace("ABSOLUTE", str(base.parent / "outside/secret")))
     assert untouched(base)
 
 
-def test_the_base_itself_may_be_a_link(base: Path) -> None:
+def test_the_base_itself_may_be_a_link(way: ModuleType, base: Path) -> None:
     """Where whoever runs lamsearch made the directory a link, that is followed."""
     (base.parent / "link").symlink_to("base")
-    write_below(base.parent / "link", "id/x", b"mine")
-    assert read_below(base, "id/x") == b"mine"
+    way.write_below(base.parent / "link", "id/x", b"mine")
+    assert way.read_below(base, "id/x") == b"mine"
 
 
-def test_a_named_pipe_keeps_nobody_waiting(base: Path) -> None:
+@pytest.mark.posix
+def test_a_named_pipe_keeps_nobody_waiting(way: ModuleType, base: Path) -> None:
     """A pipe in place of a file is refused at once, and so is a directory."""
     os.mkfifo(base / "pipe")
     (base / "directory").mkdir()
     for name in ("pipe", "directory"):
         with pytest.raises(OSError, match=r"regular file|Is a directory"):
-            read_below(base, name)
+            way.read_below(base, name)
 
 
+def test_a_link_is_found_and_not_entered(way: ModuleType, base: Path) -> None:
+    """What lies below a directory is found by its path, a link as one; empty directories are
+    removed up to what holds something."""
+    way.write_below(base, "id/a/b", b"")
+    (base / "id/empty/er").mkdir(parents=True)
+    (base / "id/link").symlink_to("../../outside", target_is_directory=True)
+    assert sorted(way.find_below(base, "id")) == ["a/b", "link"]
+    assert way.find_below(base, "id/link") == [""]
+    way.remove_empty_below(base, "id")
+    assert sorted(way.list_below(base, "id")) == ["a", "link"]
+    assert untouched(base)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["id\\..\\..\\outside\\secret", "C:secret", "id/x:stream", "id/.. ", "id/...", "id/a.", "NUL",
+     "id/com1.npz", ""],
+)  # fmt: skip
+@pytest.mark.parametrize("use", USES, ids=["read", "write", "remove"])
+def test_no_name_means_another_place_on_windows(use: Use, path: str, base: Path) -> None:
+    """By paths, what Windows takes for another directory, a drive, a stream of a file, a device or
+    a name without its end is refused on every system."""
+    (base / "id").mkdir()
+    with pytest.raises(OSError, match="not below the directory of files"):
+        use(by_path, base, path)
+    assert sorted(one.name for one in base.rglob("*")) == ["id"]
+
+
+def test_what_somebody_reads_is_replaced_once_it_is_closed(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By paths, a file that may not be replaced just now is tried again for a while, not for
+    ever, and nothing temporary stays."""
+    write_below(base, "a", b"one")
+    replace, refusals = Path.replace, [PermissionError(), PermissionError()]
+
+    def refused(path: Path, target: Path) -> Path:
+        if refusals:
+            raise refusals.pop()
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    by_path.write_below(base, "a", b"two")
+    assert read_below(base, "a") == b"two"
+    monkeypatch.setattr(by_path, "_RELEASE_SECONDS", 0.05)
+    refusals += [PermissionError() for _ in range(1000)]
+    with pytest.raises(PermissionError):
+        by_path.write_below(base, "a", b"three")
+    assert (read_below(base, "a"), list_below(base, ".")) == (b"two", ["a"])
+
+
+@pytest.mark.skipif(len(WAYS) == 1, reason="needs handles of directories")
 def test_a_link_that_is_laid_meanwhile_is_not_followed(base: Path) -> None:
     """While somebody changes a directory into a link and back, what is outside is never read,
     written or removed."""

@@ -240,11 +240,28 @@ def test_kill_ends_the_workers_at_once(hall: Hall) -> None:
     pool = hall.pool("mark('ready')\nwhile True: time.sleep(1)\n")
     thread, _ = in_background(pool, hall.stop)
     hall.until_marked("ready")
+    while not pool._processes:  # a worker may be quicker than the pool's own list
+        time.sleep(0.01)
     process = pool._processes[0]
     pool.kill()
     assert process.wait(promised(5)) == -9
     hall.stop.set()
     thread.join(60)
+
+
+def test_a_worker_is_asked_by_its_pipe_where_there_are_no_signals(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where terminating is killing, a pool that is stopped closes the pipe that its worker reads;
+    the worker leaves by itself, and nobody is killed."""
+    monkeypatch.setattr("lamsearch.pool.process._SIGNALS", False)
+    pool = hall.pool("mark('ready')\nsys.stdin.read()\nmark('left')\n")
+    thread, raised = in_background(pool, hall.stop)
+    hall.until_marked("ready")
+    hall.stop.set()
+    thread.join(60)
+    assert isinstance(raised[0], InterruptedWorkError)
+    assert (hall.directory / "left").exists()
 
 
 def test_secrets_go_by_the_environment(hall: Hall) -> None:

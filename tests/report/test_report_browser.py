@@ -354,7 +354,9 @@ def test_hostile_text_adds_no_element(
 def test_another_process_writes_the_same_bytes(desk: Path) -> None:
     """Page, tables and figures, SVG beside PNG, are the same bytes from another process."""
     lamsearch(desk, "report", "page", "--output", "again", PYTHONHASHSEED="12345", TZ="Asia/Tokyo")
-    names = {str(p.relative_to(desk / "real")) for p in (desk / "real").rglob("*") if p.is_file()}
+    names = {
+        p.relative_to(desk / "real").as_posix() for p in (desk / "real").rglob("*") if p.is_file()
+    }
     assert {f"figures/{n}.{form}" for n in ("accuracy_over_lambda", "learning_curves")
             for form in ("png", "svg")} <= names  # fmt: skip
     for name in sorted(names):

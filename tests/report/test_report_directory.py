@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("drawn_once")
 def contents(directory: Path) -> dict[str, bytes]:
     """Return every file below ``directory`` with what it holds."""
     return {
-        str(path.relative_to(directory)): path.read_bytes()
+        path.relative_to(directory).as_posix(): path.read_bytes()
         for path in directory.rglob("*")
         if path.is_file()
     }

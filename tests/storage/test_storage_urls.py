@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 
 from lamsearch.errors import StorageError, StorageFailedError
+from lamsearch.locations import local_path
 from lamsearch.storage import Database, parse_url, sqlite_file
+from lamsearch.storage.urls import sqlite_uri
 
 SECRET = "s3cr3t"  # noqa: S105 - made up
 
@@ -115,3 +117,25 @@ def test_options_of_sqlite_are_kept(tmp_path: Path) -> None:
     with pytest.raises(StorageFailedError, match="readonly"), database.write() as transaction:
         transaction.connection.exec_driver_sql("DELETE FROM lamsearch_study")
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        (PurePosixPath("/data/a b?.db"), "file:///data/a%20b%3F.db"),
+        (PureWindowsPath(r"C:\Users\ana\a#1.db"), "file:///C:/Users/ana/a%231.db"),
+        (PureWindowsPath(r"\\server\share\x.db"), "file:////server/share/x.db"),
+    ],
+)
+def test_sqlite_finds_a_file_on_every_system(path: PurePath, uri: str) -> None:
+    """A path is the URI that SQLite reads on its system: a drive follows three slashes, a server
+    four."""
+    assert sqlite_uri(path) == uri
+
+
+def test_a_drive_in_a_uri_is_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows the slash before a drive's letter is none of the path; elsewhere it is a name."""
+    url = parse_url("sqlite:///file:///C:/studies.db?uri=true")
+    for windows, path in ((True, "C:/studies.db"), (False, "/C:/studies.db")):
+        monkeypatch.setattr("lamsearch.locations._WINDOWS", windows)
+        assert sqlite_file(url) == local_path("file:///C:/studies.db") == Path(path)

@@ -55,12 +55,14 @@ def test_what_is_no_study_file_is_said(kind: str, tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.posix
 def test_a_device_without_end_is_refused() -> None:
     """/dev/zero is not read to its end."""
     with pytest.raises(InputError, match="it has more than"):
         read_study("/dev/zero")
 
 
+@pytest.mark.posix
 def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     """A named pipe that somebody writes a study into, as shells do, is read."""
     path = tmp_path / "pipe"
@@ -71,6 +73,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.join()
 
 
+@pytest.mark.posix
 def test_a_pipe_that_nobody_writes_to_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

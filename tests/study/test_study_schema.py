@@ -34,7 +34,7 @@ def validator() -> Any:
     return jsonschema.Draft202012Validator(schema)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(STUDIES)))
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(STUDIES).as_posix())
 def test_every_shipped_study_fits_the_schema(path: Path, validator: Any) -> None:
     """An editor that knows the schema finds nothing wrong with the shipped studies."""
     document = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Local files: written whole or not at all, and found below a directory without following links.
+"""Local files by handles of directories, as Linux and macOS have them.
 
 Enters: a directory, a path below it, bytes. Leaves: the bytes, or the system's error. Refuses to
 leave the directory, whoever may write in it and whatever they put in the way: each step is opened
@@ -11,10 +11,13 @@ import errno
 import os
 import shutil
 import stat
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+
+assert sys.platform != "win32"  # noqa: S101 - for who checks types: it has none of these
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without waiting for whoever should write to a named pipe that was put there.
@@ -22,18 +25,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all, and survives a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    directory = os.open(path.parent, _DIRECTORY)
-    try:
-        _write(directory, path.name, content)
-    finally:
-        os.close(directory)
-
-
 def write_below(base: Path, path: str, content: bytes) -> None:
-    """Do as `write_whole` does with a path below ``base``, whose directories are made."""
+    """Make a file below ``base`` appear whole, in directories that are made."""
     with _parent(base, path, make=True) as (directory, name):
         _write(directory, name, content)
 
