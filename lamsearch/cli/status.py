@@ -15,8 +15,14 @@ from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.cli.locks import until_free
 from lamsearch.cli.watching import watch_queue, watch_study
+from lamsearch.defaults import STORAGE
 from lamsearch.storage import Database
 from lamsearch.terminal import print_json, print_queue, print_status
+
+_NO_STUDIES = (
+    "no studies yet; to start one: lamsearch run STUDY.toml; "
+    "for a study file of your own data: lamsearch init DATA"
+)
 
 
 @click.command()
@@ -31,9 +37,12 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
     Example:
       lamsearch status digits --watch
     """
-    database = options.open_storage(storage)
     if watch and as_json:
         raise click.UsageError("--watch and --json do not go together")
+    if name is None and _nothing_planned(storage):
+        _say_none(as_json=as_json)
+        return
+    database = options.open_storage(storage)
     if name is None:
         _queue(database, watch=watch, as_json=as_json)
         return
@@ -62,6 +71,22 @@ def _queue(database: Database, *, watch: bool, as_json: bool) -> None:
     print_queue(found)
     if not found:
         echo("no studies", err=True)
+
+
+def _nothing_planned(storage: str | None) -> bool:
+    """Whether no storage was named and there is none where it is looked for then."""
+    if storage is not None or options.storage_url(storage) != STORAGE:
+        return False
+    file = store.sqlite_file(store.parse_url(STORAGE))
+    return file is not None and not file.exists()
+
+
+def _say_none(*, as_json: bool) -> None:
+    """Say that there are no studies, and how one comes to be; as a document: none."""
+    if as_json:
+        _print([])
+    else:
+        echo(_NO_STUDIES, err=True)
 
 
 def _print(document: Any) -> None:

@@ -77,7 +77,7 @@ def worker(
         log.configure(options.storage_url(storage))
     if dask is not None:
         if names or exit_when_idle:
-            raise click.UsageError("--dask serves every study until it is told to leave: "
+            raise click.UsageError("--dask serves every study until it is asked to leave: "
                                    "it takes neither NAME nor --exit-when-idle")  # fmt: skip
         timing = options.timing_arguments(checkpoint_seconds, lease_seconds, mixed=mixed_versions)
         with log.erring():

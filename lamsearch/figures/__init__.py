@@ -5,17 +5,23 @@ figure, by its object interface alone: no window system, no global state left ch
 """
 
 from lamsearch.figures.candidates import scores_over_space
+from lamsearch.figures.confusion import confusion_matrix
 from lamsearch.figures.contour import contour, is_contour, is_drawn, what
 from lamsearch.figures.curves import SHOWN, has_curves, learning_curves
+from lamsearch.figures.decision import decision
 from lamsearch.figures.importance import importance_bars
 from lamsearch.figures.plotly import stage_figure, stages_figure
 from lamsearch.figures.rates import rate_range
-from lamsearch.figures.style import Format, render
+from lamsearch.figures.style import NARROW, Format, drawn_on, render
 from lamsearch.statistics import CandidateScore, candidate_scores, validation_images
 
 __all__ = [
     "scores_over_space",
+    "confusion_matrix",
     "contour",
+    "decision",
+    "drawn_on",
+    "NARROW",
     "is_contour",
     "is_drawn",
     "what",

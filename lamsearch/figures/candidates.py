@@ -16,10 +16,12 @@ from lamsearch.figures.style import (
     GREY,
     INK,
     VERMILION,
+    is_narrow,
     new_figure,
-    shortened,
     styled,
+    titled,
 )
+from lamsearch.figures.units import score_axis
 from lamsearch.metrics import least_range, size_of
 from lamsearch.results import STAGES, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores
@@ -68,16 +70,12 @@ def scores_over_space(record: StudyRecord) -> Figure:
 
 def _title(record: StudyRecord) -> str:
     what = f"Validation {record.metric.title} of each {record.space.symbol} tried"
-    return f"{what}: {shortened(record.name)}"
+    return titled(what, record.name)
 
 
 def _x_label(record: StudyRecord) -> str:
     first = record.space.dimensions[0]
-    return f"{first.label}  ({first.symbol}: {first.about})"
-
-
-def _y_label(record: StudyRecord) -> str:
-    return f"validation {record.metric.label}"
+    return first.label if is_narrow() else f"{first.label}  ({first.symbol}: {first.about})"
 
 
 def _at(score: CandidateScore) -> float:
@@ -101,7 +99,7 @@ def _draw(
 ) -> None:
     axes.set_xlim(window.left, window.right)
     axes.set_ylim(window.bottom, window.top)
-    axes.set_ylabel(_y_label(record))
+    axes.set_ylabel(score_axis(record.metric))
     _shade_fine(axes, record)
     for name in STAGES:
         if scores[name]:
@@ -168,9 +166,14 @@ def _mark_value(axes: Axes, record: StudyRecord, window: _Window) -> None:
     word = "given" if record.selected.score is None else "chosen"
     share = (at - window.left) / (window.right - window.left)
     side = "left" if share < 0.25 else "right" if share > 0.75 else "center"
+    transform = axes.get_xaxis_transform()
+    if is_narrow():  # as wide as the frame
+        share, side, transform = 0.0, "left", axes.transAxes
+    text = f"{word}: {_value(record, at)}  ({_coordinate(record, at)})"
+    size = 8.5 if is_narrow() else 10.5
     axes.text(
-        at, 1.02, f"{word}: {_value(record, at)}  ({_coordinate(record, at)})".replace("-", "−"),
-        transform=axes.get_xaxis_transform(), ha=side, va="bottom", fontsize=10.5, color=INK,
+        share if is_narrow() else at, 1.02, text.replace("-", "−"),
+        transform=transform, ha=side, va="bottom", fontsize=size, color=INK,
     )  # fmt: skip
 
 

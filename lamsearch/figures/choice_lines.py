@@ -20,10 +20,13 @@ from lamsearch.figures.style import (
     INK,
     PURPLE,
     VERMILION,
+    columns,
+    is_narrow,
     new_figure,
     shortened,
     styled,
     verbatim,
+    wrapped,
 )
 from lamsearch.results import StudyRecord
 from lamsearch.statistics import Searched
@@ -145,6 +148,6 @@ def _line_legend(
         texts[-1] = texts[-1].replace("below", "above")
     handles, names = axes.get_legend_handles_labels()
     figure.legend(
-        handles, names, loc="outside lower center", ncols=min(len(handles), 3),
-        title="\n".join(texts), title_fontsize=9.5,
+        handles, names, loc="outside lower center", ncols=columns(min(len(handles), 3)),
+        title=wrapped("\n".join(texts)), title_fontsize=8.5 if is_narrow() else 9.5,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Learning curves of one stage. Enters: a study's record. Leaves: a figure.
 
-Refuses to know the schedule: it draws the learning rate that the curves carry.
+Refuses to know what the learning rates below them follow.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from lamsearch.figures.learning_rates import draw_rates, mark_cycles
 from lamsearch.figures.style import (
     BLUE,
     GREEN,
@@ -17,15 +18,18 @@ from lamsearch.figures.style import (
     INK,
     PURPLE,
     VERMILION,
+    is_narrow,
     new_figure,
-    shortened,
     styled,
+    titled,
+    titled_lines,
     verbatim,
+    wrapped,
 )
 from lamsearch.figures.units import loss_unit
 from lamsearch.points import nouns
 from lamsearch.results import Curve, FloatArray, StageName, StudyRecord
-from lamsearch.statistics import CandidateScore, candidate_scores, cycle_length
+from lamsearch.statistics import CandidateScore, candidate_scores
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -82,8 +86,9 @@ def learning_curves(record: StudyRecord, stage: StageName) -> Figure:
                 _draw_candidate(axes, _curves(score), quantity, index, factor)
             if factor == 1.0:
                 _log_if_wide(axes, label)
-        _draw_rate(panels[-1], shown)
-        _mark_cycles(panels, record, stage, shown)
+        pairs = [(_curves(one)[0], one.point) for one in shown]
+        draw_rates(panels[-1], record, stage, pairs, [colour for colour, _ in _LOOKS])
+        mark_cycles(panels, record, stage, [one for one, _ in pairs])
         panels[0].set_title(_title(record, stage, len(found)), parse_math=False)
         _finish(figure, panels, record, shown)
     return figure
@@ -114,12 +119,10 @@ def _curves(score: CandidateScore) -> list[Curve]:
 
 
 def _title(record: StudyRecord, stage: StageName, count: int) -> str:
-    title = f"Learning curves of {_WORDS[stage]}: {shortened(record.name)}"
+    title = titled(f"Learning curves of {_WORDS[stage]}", record.name)
     if count > SHOWN:
-        title += (
-            f"\nthe best {SHOWN} of {count} {_many(record)} by mean validation "
-            f"{record.metric.title}"
-        )
+        best = f"the best {SHOWN} of {count} {_many(record)} by mean validation"
+        title += f"\n{titled_lines(f'{best} {record.metric.title}')}"
     return title
 
 
@@ -180,38 +183,6 @@ def _log_if_wide(axes: Axes, label: str) -> None:
         axes.set_ylabel(label.replace(")", ", log scale)"))
 
 
-def _draw_rate(axes: Axes, shown: Sequence[CandidateScore]) -> None:
-    axes.set_ylabel("learning rate η\n(no unit)", fontsize=9.5, labelpad=8)
-    axes.set_xlabel("updates (mini-batches)")
-    for score in shown[:1]:  # one schedule holds for a whole stage
-        curve = _curves(score)[0]
-        marker = "." if len(curve.updates) < 12 else "None"
-        axes.plot(
-            curve.updates,
-            curve.learning_rate,
-            color=INK,
-            linewidth=1.3,
-            marker=marker,
-            label="_rate",
-        )
-        axes.set_ylim(bottom=0.0)
-
-
-def _mark_cycles(
-    panels: Sequence[Axes], record: StudyRecord, stage: StageName, shown: Sequence[CandidateScore]
-) -> None:
-    length = cycle_length(record, stage)
-    if length is None or not shown:
-        return
-    last = int(max(curve.updates[-1] for score in shown for curve in _curves(score)))
-    if last // length > 20:
-        return
-    panels[-1].set_xlabel("updates (mini-batches); upright lines: ends of cycles")
-    for axes in panels:
-        for end in range(length, last + 1, length):
-            axes.axvline(end, color=GREY, linewidth=0.7, alpha=0.6, zorder=1)
-
-
 def _finish(
     figure: Figure, panels: Sequence[Axes], record: StudyRecord, shown: Sequence[CandidateScore]
 ) -> None:
@@ -224,8 +195,8 @@ def _finish(
     for axes in panels:
         axes.margins(x=0.015)
     figure.align_ylabels(panels)
-    columns = 1 if record.space.several else 2
-    figure.legend(handles=_handles(record, shown), loc="outside lower center", ncols=columns)
+    count = 1 if record.space.several or is_narrow() else 2
+    figure.legend(handles=_handles(record, shown), loc="outside lower center", ncols=count)
 
 
 def _handles(record: StudyRecord, shown: Sequence[CandidateScore]) -> list[Artist]:
@@ -250,7 +221,7 @@ def _label(record: StudyRecord, score: CandidateScore) -> str:
     values = record.space.named_values(score.point, ".3g")
     if not record.space.several:
         values = f"{values} ({record.space.words(score.point, '.3f')})"
-    label = verbatim(values).replace("-", "−")
+    label = verbatim(wrapped(values) if record.space.several else values).replace("-", "−")
     if score.n > 1:
         label += f", mean of {score.n}"
     selected = record.selected

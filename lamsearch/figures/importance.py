@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lamsearch.figures.style import BLUE, VERMILION, new_figure, shortened, styled
+from lamsearch.figures.style import (
+    BLUE,
+    VERMILION,
+    is_narrow,
+    new_figure,
+    shortened,
+    styled,
+    titled_lines,
+    wrapped,
+)
 from lamsearch.points import listed
 from lamsearch.results import StudyRecord
 from lamsearch.statistics import Importances
@@ -47,14 +56,16 @@ def importance_bars(record: StudyRecord, found: Importances) -> Figure | None:
         axes.set_xlim(0, 100)
         axes.set_xlabel("importance (share, %)")
         axes.set_title(
-            f"Which dimension matters: {shortened(record.name)}, "
-            f"{found.trials} trials of {listed(found.stages)}",
-            fontsize=12, parse_math=False,
+            titled_lines(
+                f"Which dimension matters: {shortened(record.name)}, "
+                f"{found.trials} trials of {listed(found.stages)}"
+            ),
+            fontsize=10 if is_narrow() else 12, parse_math=False,
         )  # fmt: skip
         handles, labels = axes.get_legend_handles_labels()
         pairs = sorted(zip(labels, handles, strict=True), key=lambda pair: "shuffled" in pair[0])
         figure.legend(
-            [handle for _, handle in pairs], [text for text, _ in pairs],
+            [handle for _, handle in pairs], [wrapped(text) for text, _ in pairs],
             loc="outside lower center", ncols=1,
         )  # fmt: skip
     return figure

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamsearch.figures.style import BLUE, GREEN, GREY, INK, PURPLE, VERMILION, shortened
+from lamsearch.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    PURPLE,
+    VERMILION,
+    columns,
+    is_narrow,
+    titled,
+    wrapped,
+)
 from lamsearch.points import listed
 from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
 from lamsearch.space import Bounds, Dimension, Scale, span
@@ -136,18 +147,19 @@ def legend(figure: Figure, axes: Axes, title: str) -> None:
         return
     opening = [*STAGES, "interval", *(word for _, _, word in LOST.values())]
     entries = zip(labels, handles, strict=True)
+    most = 3 if len(handles) in (5, 6) else min(len(handles), 4)
     ordered = sorted(entries, key=lambda entry: opening.index(entry[0].split()[0]))
     figure.legend(
         [handle for _, handle in ordered], [text for text, _ in ordered],
-        loc="outside lower center", ncols=3 if len(handles) in (5, 6) else min(len(handles), 4),
-        title=title, title_fontsize=9.5,
+        loc="outside lower center", ncols=columns(most),
+        title=wrapped(title), title_fontsize=8.5 if is_narrow() else 9.5,
     )  # fmt: skip
 
 
 def title(record: StudyRecord, across: int, up: int) -> str:
     """Return the title of a figure over two dimensions."""
     names = listed([record.space.dimensions[index].symbol for index in (across, up)])
-    return f"Validation {record.metric.title} over {names}: {shortened(record.name)}"
+    return titled(f"Validation {record.metric.title} over {names}", record.name)
 
 
 def through(found: Searched) -> str:

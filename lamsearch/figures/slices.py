@@ -6,12 +6,20 @@ the other dimensions do is seen as spread.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lamsearch.figures.marks import LOOKS, LOST, apart, legend, place, set_axis, whole
-from lamsearch.figures.style import GREY, INK, VERMILION, new_figure, shortened, styled
+from lamsearch.figures.style import (
+    GREY,
+    INK,
+    VERMILION,
+    is_narrow,
+    new_figure,
+    styled,
+    titled,
+    titled_lines,
+)
 from lamsearch.metrics import least_range
 from lamsearch.results import STAGES, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores
@@ -25,7 +33,6 @@ _ROW, _MANY_ROWS, _HEAD, _FOOT = 2.35, 1.95, 0.75, 0.75  # inches
 _FLAT = 0.4  # of the whole height, below which the best are enlarged
 _GOOD = 0.5  # of all candidates, the share that is enlarged where no later stage says what is good
 _BESIDE = 0.19  # of a choice's column, between the marks of two stages
-_LINE = 76  # letters of the figure's width
 
 
 def slices(record: StudyRecord) -> Figure:
@@ -41,38 +48,43 @@ def slices(record: StudyRecord) -> Figure:
     heights = _whole_heights(record, scores)
     close = _close_heights(record, scores, heights)
     count = len(record.space.dimensions)
-    rows = count if close is not None else -(-count // 2)
+    windows = [window for window in (heights, close) if window is not None]
+    if is_narrow():  # one below the other, and of each dimension what is worth enlarging
+        windows = windows[-1:]
+    across = 1 if is_narrow() else 2
+    rows = -(-count * len(windows) // across)
     head, ends = _title(record), whole(record)
     with styled():
         row = _ROW if rows <= 3 else _MANY_ROWS
         figure = new_figure(_HEAD + 0.2 * head.count("\n") + _FOOT + row * rows)
-        grid = figure.subplots(rows, 2, squeeze=False)
-        panels = [
-            (grid[index][column] if close else grid[index // 2][index % 2], index, window)
-            for index in range(count)
-            for column, window in enumerate((heights, close) if close else (heights,))
-        ]
+        grid = figure.subplots(rows, across, squeeze=False)
+        places = iter(grid.ravel())
+        panels = [(next(places), index, window) for index in range(count) for window in windows]
         for axes, index, window in panels:
             set_axis(axes, axes.xaxis, record.space.dimensions[index], ends[index])
             _draw(axes, record, scores, index, window)
         for axes in grid[:, 0]:
             axes.set_ylabel(f"validation {record.metric.label}")
         if close:
-            grid[0][0].set_title("all", fontsize=10.5)
-            grid[0][1].set_title("enlarged: the good ones", fontsize=10.5)
-        elif count % 2:
-            grid[-1][1].set_visible(False)
-        figure.suptitle(head, x=0.015, ha="left", fontsize=12, fontweight="bold", parse_math=False)
+            if len(windows) > 1:
+                grid[0][0].set_title("all", fontsize=10.5)
+            grid[0][-1].set_title("enlarged: the good ones", fontsize=10.5)
+        for unused in places:
+            unused.set_visible(False)
+        figure.suptitle(
+            head, x=0.015, ha="left", fontsize=10 if is_narrow() else 12, fontweight="bold",
+            parse_math=False,
+        )  # fmt: skip
         legend(figure, panels[0][0], "Mark: mean over replicates. Bar: ± 1 standard error.")
     return figure
 
 
 def _title(record: StudyRecord) -> str:
-    lines = [f"Validation {record.metric.title} over each dimension: {shortened(record.name)}"]
+    lines = [titled(f"Validation {record.metric.title} over each dimension", record.name)]
     if record.selected is not None:
         word = "given" if record.selected.score is None else "chosen"
         values = record.space.named_values(record.selected.point, ".3g").replace("-", "−")
-        lines += textwrap.wrap(f"{word}: {values}", _LINE)
+        lines.append(titled_lines(f"{word}: {values}"))
     return "\n".join(lines)
 
 

@@ -5,9 +5,12 @@ Refuses to know what is drawn.
 
 from __future__ import annotations
 
+import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -20,7 +23,6 @@ Format = Literal["png", "svg"]
 # (https://jfly.uni-koeln.de/color/); its yellows are left out: too pale for lines on white.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, GREY = "#1a1a1a", "#5c5c5c"
-WIDTH = 7.5  # inches; 1,440 pixels in a PNG
 DPI = 192  # twice a browser's 96
 
 _STYLE: dict[str, Any] = {
@@ -51,6 +53,67 @@ _STYLE: dict[str, Any] = {
 _GATE = threading.RLock()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """What a figure is drawn for: its ``width`` in inches, and what fits into that.
+
+    ``letters`` fit in a line below the axes, ``title`` in one above them, and ``columns`` are the
+    most of a legend.
+    """
+
+    width: float
+    letters: int
+    title: int
+    columns: int
+    style: dict[str, Any] = field(default_factory=dict)
+
+
+WIDE = Sheet(width=7.5, letters=76, title=76, columns=4)  # 1,440 pixels in a PNG
+NARROW = Sheet(
+    width=3.75, letters=46, title=36, columns=2,
+    style={"font.size": 9.5, "axes.titlesize": 10, "legend.fontsize": 8.5,
+           "legend.columnspacing": 1.2, "legend.handletextpad": 0.5},
+)  # fmt: skip
+_SHEET: ContextVar[Sheet] = ContextVar("sheet", default=WIDE)
+
+
+@contextmanager
+def drawn_on(sheet: Sheet) -> Iterator[None]:
+    """Draw figures for another width until the block ends."""
+    token = _SHEET.set(sheet)
+    try:
+        yield
+    finally:
+        _SHEET.reset(token)
+
+
+def is_narrow() -> bool:
+    """Whether figures are drawn for a phone."""
+    return _SHEET.get() is NARROW
+
+
+def columns(most: int) -> int:
+    """Return how many columns a legend has, of ``most``."""
+    return min(most, _SHEET.get().columns)
+
+
+def wrapped(text: str, letters: int | None = None) -> str:
+    """Return text in lines that fit below the axes, or of so many letters."""
+    width = letters or _SHEET.get().letters
+    lines = [textwrap.wrap(line, width) or [""] for line in text.split("\n")]
+    return "\n".join(one for line in lines for one in line)
+
+
+def titled_lines(text: str) -> str:
+    """Return a title's text in lines that fit above the axes."""
+    return wrapped(text, _SHEET.get().title)
+
+
+def titled(what: str, name: str) -> str:
+    """Return a title of what is drawn and of whose it is, where there is room for that."""
+    return titled_lines(what if is_narrow() else f"{what}: {shortened(name)}")
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw in the house's style whatever the user's matplotlibrc says; all is put back after.
@@ -59,15 +122,15 @@ def styled() -> Iterator[None]:
     """
     import matplotlib.style
 
-    with _GATE, matplotlib.style.context(["default", _STYLE]):
+    with _GATE, matplotlib.style.context(["default", _STYLE | _SHEET.get().style]):
         yield
 
 
 def new_figure(height: float) -> Figure:
-    """Return an empty white figure of the house's width and ``height`` inches."""
+    """Return an empty white figure of the sheet's width and ``height`` inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+    return Figure(figsize=(_SHEET.get().width, height), dpi=DPI, layout="constrained")
 
 
 def shortened(name: str) -> str:

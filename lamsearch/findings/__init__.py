@@ -4,7 +4,7 @@ Enters: a study's record. Leaves: facts and sentences of unescaped text. Refuses
 pages and storages: a report and a dashboard say the same because they ask here.
 """
 
-from lamsearch.findings import uncertainty, versions
+from lamsearch.findings import final_validation, uncertainty, versions
 from lamsearch.findings.baseline import Baseline, baseline, baseline_sentences
 from lamsearch.findings.choice import chosen_score, nearest_trained, score_words
 from lamsearch.findings.stages import deciding, finished
@@ -16,6 +16,7 @@ __all__ = [
     "baseline_sentences",
     "chosen_score",
     "deciding",
+    "final_validation",
     "finished",
     "nearest_trained",
     "score_words",

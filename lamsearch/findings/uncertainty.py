@@ -222,10 +222,11 @@ def _selection_bias(record: StudyRecord) -> Iterator[str]:
     noun = points.noun(record.space)
     fresh = "seeds" if resplit(record, "finalists") is None else "seeds and splits"
     who = f"the {found.count} {noun}s" if found.count > 1 else f"the one {noun}"
+    words = ("more", "less") if record.metric.sign > 0 else ("better", "worse")
+    scored = f"{record.metric.gain(abs(gain))[1:]} {record.metric.points}".rstrip()
     what = (
-        f"{who} picked from {name} scored {record.metric.gain(abs(gain))[1:]} "
-        f"{record.metric.points} "
-        f"{'more' if gain > 0 else 'less'} on fresh {fresh}{', on average' * (found.count > 1)}"
+        f"{who} picked from {name} scored {scored} {words[gain <= 0]} "
+        f"on fresh {fresh}{', on average' * (found.count > 1)}"
     )
     interval = found.interval95
     if interval is not None:

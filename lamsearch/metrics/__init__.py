@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lamsearch.errors import InputError, LamsearchError
 from lamsearch.metrics.accuracy import ACCURACY
-from lamsearch.metrics.axis import is_open, least_range, size_of
+from lamsearch.metrics.axis import is_open, least_range, mattering, size_of
 from lamsearch.metrics.constant import constant_of, constant_scores
 from lamsearch.metrics.log_loss import LOG_LOSS
 from lamsearch.metrics.metric import (
@@ -37,6 +37,7 @@ __all__ = [
     "constant_scores",
     "is_open",
     "least_range",
+    "mattering",
     "metric_of",
     "score_error",
     "score_title_of",

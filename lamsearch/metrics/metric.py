@@ -139,8 +139,8 @@ class Metric:
 
     @property
     def points(self) -> str:
-        """What differences are counted in: percentage points, or the metric's own unit."""
-        return "points" if self.unit == " %" else (self.unit.strip() or "units of the score")
+        """What differences are counted in: percentage points, the metric's unit, or nothing."""
+        return "points" if self.unit == " %" else self.unit.strip()
 
     def _text(self, number: float, like: float | None = None) -> str:
         """A quoted number, with the decimals that one ``like`` another has."""

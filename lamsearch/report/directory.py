@@ -28,7 +28,7 @@ _KEYS = {
 _REPORT = re.compile(
     r"models/(final-\d+|ensemble)\.onnx|"
     r"results\.json|report\.md|trials\.csv|index\.html"
-    r"|figures/([a-z0-9_]+_over_[a-z_]+|learning_curves)\.(png|svg)"
+    r"|figures/([a-z0-9_]+_over_[a-z_]+|learning_curves|confusion_matrix)\.(png|svg)"
     r"|models/final-\d+(-cycle-\d+)?\.safetensors"
 )
 _RANGE_TEST = re.compile(r"lr_range\.json|figures/lr_range\.(png|svg)")  # stay with a new report

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from lamsearch import points
 from lamsearch.figures.undrawn import undrawn
-from lamsearch.report import answer, dimensions, snapshots, view
+from lamsearch.report import answer, dimensions, provenance, snapshots, view
 from lamsearch.report.lines import one_line
 from lamsearch.report.rendering import RenderedFigure, figures
 from lamsearch.report.settings import settings_toml
+from lamsearch.report.titles import CONFUSION
 from lamsearch.results import STAGES, StudyRecord
 
 if TYPE_CHECKING:
@@ -37,14 +38,17 @@ def page(
         drawn: its figures, where they are at hand.
         links: text and address of what a server has beside the page.
     """
+    shown = list(figures(record)) if drawn is None else drawn
     return _template().render(
         title=points.title(record.space, one_line(record.name)),
         status=view.status(record),
+        made=provenance.made(record),
         failed=record.failure is not None,
         facts=answer.facts(record),
         notes=view.notes(record),
         links=links,
-        figures=list(figures(record)) if drawn is None else drawn,
+        figures=[one for one in shown if one.name != CONFUSION],
+        shades=next((one for one in shown if one.name == CONFUSION), None),
         averages=snapshots.averages_table(record),
         members=snapshots.members_table(record),
         snapshots=list(snapshots.sentences(record)),

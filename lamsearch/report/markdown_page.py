@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 
 from lamsearch import points
 from lamsearch.figures.undrawn import undrawn
-from lamsearch.report import answer, dimensions, snapshots, view
+from lamsearch.report import answer, dimensions, provenance, snapshots, view
 from lamsearch.report.fact import Fact
 from lamsearch.report.lines import one_line
 from lamsearch.report.settings import settings_toml
 from lamsearch.report.tables import Table
-from lamsearch.report.titles import titles
+from lamsearch.report.titles import confusion_title, titles
 from lamsearch.results import STAGES, StudyRecord
 
 _SHOWN = 10  # rows of a stage's table; the rest is in trials.csv
@@ -28,6 +28,7 @@ def markdown(record: StudyRecord) -> str:
     blocks = [
         f"# {_title(record)}",
         escaped(view.status(record)),
+        escaped(provenance.made(record)),
         "\n".join(_fact(fact) for fact in answer.facts(record)),
         "\n>\n".join(f"> {escaped(note)}" for note in view.notes(record)),
         *_figures(record),
@@ -107,9 +108,12 @@ def _tables(record: StudyRecord) -> Iterator[str]:
     if comparison is not None:
         yield f"## {comparison.title}"
         yield _table(comparison)
-    confusion = view.confusion(record)
+    matrix, confusion = confusion_title(record), view.confusion(record)
+    if matrix is not None:
+        yield f"## {matrix.title}"
+        if undrawn() is None:
+            yield f"![{matrix.alt}](figures/{matrix.name}.png)"
     if confusion is not None:
-        yield f"## {confusion.title}"
         yield _table(confusion)
 
 
@@ -127,7 +131,7 @@ def _stage(table: Table) -> Iterator[str]:
 def _provenance(record: StudyRecord) -> Iterator[str]:
     openings = view.openings(record)
     yield f"## {openings.title}"
-    yield _table(openings) if openings.rows else "The test set has not been opened."
+    yield _table(openings) if openings.rows else "The test set has been held out so far."
     yield "## Settings"
     yield escaped(view.repeatability(record))
     yield f"```toml\n{settings_toml(record.settings)}\n```"

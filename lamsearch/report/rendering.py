@@ -12,63 +12,96 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lamsearch.figures import (
+    NARROW,
     Format,
+    confusion_matrix,
     contour,
+    decision,
+    drawn_on,
     importance_bars,
     learning_curves,
     render,
     scores_over_space,
 )
-from lamsearch.report.titles import titles
-from lamsearch.report.view import curve_stage, scores_name
+from lamsearch.report.titles import Title, confusion_title, titles
+from lamsearch.report.view import class_names, curve_stage, scores_name
 from lamsearch.results import StudyRecord
-from lamsearch.statistics import importances
+from lamsearch.statistics import deciding_curve, importances
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_LIGHT = 200_000  # bytes of an SVG for a phone; of a heavier one the smaller form is taken
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedFigure:
-    """One figure in both forms; ``alt`` says what it shows to those who cannot see it."""
+    """One figure in both forms; ``alt`` says what it shows to those who cannot see it.
+
+    ``narrow_uri`` is the same drawn for a phone.
+    """
 
     name: str
     title: str
     alt: str
     png: bytes
     svg: bytes
+    narrow_uri: str
 
     @property
     def data_uri(self) -> str:
         """The smaller of the two forms, for a page that loads nothing."""
-        kind, content = min(
-            (("svg+xml", self.svg), ("png", self.png)), key=lambda form: len(form[1])
-        )
-        return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+        return _smaller(self.svg, self.png)
 
 
 def figures(record: StudyRecord) -> Iterator[RenderedFigure]:
-    """Draw scores over what is searched and, once there are any, learning curves."""
-    if record.space.several:
-        yield from _several(record)
-    else:
-        yield _scores(record)
+    """Draw scores over what is searched and, once there are any, learning curves and the rest."""
+    for one, draw in _all(record):
+        figure = draw()
+        if figure is None:
+            continue
+        with drawn_on(NARROW):
+            narrow = draw()
+        yield RenderedFigure(
+            name=one.name, title=one.title, alt=one.alt,
+            png=_bytes(figure, "png"), svg=_bytes(figure, "svg"),
+            narrow_uri="" if narrow is None else _uri(narrow),
+        )  # fmt: skip
+
+
+def _all(record: StudyRecord) -> Iterator[tuple[Title, Callable[[], Figure | None]]]:
+    """What is drawn, in the order of the page."""
+    if not record.space.several:
+        yield _scores(record), lambda: scores_over_space(record)
+    known = importances(record) if record.space.several else None
+    draw: dict[str, Callable[[], Figure | None]] = {} if known is None else {
+        scores_name(record): lambda: scores_over_space(record),
+        f"{record.metric.name}_over_two": lambda: contour(record, known.order),
+        "importance_over_parameters": lambda: importance_bars(record, known),
+    }  # fmt: skip
+    for one in titles(record):
+        yield one, draw.get(one.name, lambda: _decision(record))
     stage = curve_stage(record)
     if stage is not None:
-        yield _rendered(
-            learning_curves(record, stage),
-            name="learning_curves",
-            title="Learning curves",
-            alt=f"Learning curves and learning rate over updates of stage {stage}",
+        yield (
+            Title(
+                name="learning_curves",
+                title="Learning curves",
+                alt=f"Learning curves and learning rate over updates of stage {stage}",
+            ),
+            lambda: learning_curves(record, stage),
         )
+    matrix = confusion_title(record)
+    if matrix is not None:
+        yield matrix, lambda: _confusion(record)
 
 
-def _scores(record: StudyRecord) -> RenderedFigure:
+def _scores(record: StudyRecord) -> Title:
     metric, first = record.metric, record.space.dimensions[0]
     unit = "percent" if metric.unit == " %" else metric.unit.strip()
     what = f"{metric.title} in {unit}" if unit else metric.title
-    return _rendered(
-        scores_over_space(record),
+    return Title(
         name=scores_name(record),
         title=f"{metric.heading} over {first.symbol}",
         alt=f"Validation {what} over {first.label}, all stages, with standard errors; "
@@ -76,24 +109,25 @@ def _scores(record: StudyRecord) -> RenderedFigure:
     )
 
 
-def _several(record: StudyRecord) -> Iterator[RenderedFigure]:
-    """Draw the slices, what the two most important dimensions do together, and importances."""
-    known = importances(record)
-    draw: dict[str, Callable[[], Figure | None]] = {
-        scores_name(record): lambda: scores_over_space(record),
-        f"{record.metric.name}_over_two": lambda: contour(record, known.order),
-        "importance_over_parameters": lambda: importance_bars(record, known),
-    }
-    for one in titles(record):
-        figure = draw[one.name]()
-        if figure is not None:
-            yield _rendered(figure, name=one.name, title=one.title, alt=one.alt)
+def _decision(record: StudyRecord) -> Figure | None:
+    found = deciding_curve(record)
+    return None if found is None else decision(record, found)
 
 
-def _rendered(figure: Figure, *, name: str, title: str, alt: str) -> RenderedFigure:
-    return RenderedFigure(
-        name=name, title=title, alt=alt, png=_bytes(figure, "png"), svg=_bytes(figure, "svg")
-    )
+def _confusion(record: StudyRecord) -> Figure | None:
+    if record.final is None:
+        return None
+    return confusion_matrix(record.final.confusion, class_names(record), record.name)
+
+
+def _uri(figure: Figure) -> str:
+    svg = _bytes(figure, "svg")
+    return _smaller(svg, svg if len(svg) < _LIGHT else _bytes(figure, "png"))
+
+
+def _smaller(svg: bytes, png: bytes) -> str:
+    kind, content = min((("svg+xml", svg), ("png", png)), key=lambda form: len(form[1]))
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _bytes(figure: Figure, form: Format) -> bytes:

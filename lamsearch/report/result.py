@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lamsearch.findings import baseline, nearest_trained, uncertainty, versions, warnings
-from lamsearch.report import accuracy, dimensions, snapshots
+from lamsearch.report import accuracy, decision, dimensions, snapshots
 from lamsearch.report.numbers import finite
 from lamsearch.report.updates import stage_updates, updates_document
 from lamsearch.results import (
@@ -29,7 +29,7 @@ from lamsearch.results import (
     columns_document,
 )
 from lamsearch.space import Dimension, Point
-from lamsearch.statistics import CandidateScore, Dropped, differing
+from lamsearch.statistics import CandidateScore, Dropped, deciding_curve, differing
 from lamsearch.visible import cell
 
 COLUMNS = (
@@ -159,6 +159,9 @@ def _selected(record: StudyRecord, selected: Selected) -> dict[str, Any]:
     }
     if score is not None and score.kind is ScoreKind.PREDICTED:
         values["nearest_trained"] = _nearest(record, nearest_trained(record))
+    curve = deciding_curve(record)
+    if curve is not None:
+        values["model"] = decision.curve_document(record, curve)
     return values
 
 
@@ -258,6 +261,7 @@ def _final(record: StudyRecord, final: FinalScore) -> dict[str, Any]:
         "scores": [finite(one) for one in final.scores],
         "accuracies": None if shares is None else [finite(one) for one in shares.scores],
         "test_images": final.test_images,
+        "confusion_matrix": decision.confusion_document(record, final),
         "snapshots": snapshots.document(record),
     }
 

@@ -45,7 +45,8 @@ def averages_table(record: StudyRecord) -> Table | None:
     if final is None or final.snapshots is None:
         return None
     found = final.snapshots
-    head = ("what is averaged", f"test {metric.title}", "95 % interval", f"gain, {metric.points}",
+    gain = f"gain, {metric.points}".rstrip(", ")
+    head = ("what is averaged", f"test {metric.title}", "95 % interval",  gain,
             "trainings", "models")  # fmt: skip
     return Table(
         title=f"Test {metric.title} by what is averaged",
@@ -76,7 +77,7 @@ def sentences(record: StudyRecord) -> Iterator[str]:
     yield (
         f"The snapshots are the models at the ends of the last {len(found.updates)} cycles, at "
         f"updates {ends}. The study file fixed them before anything was trained; no score chose "
-        "among them, and all were evaluated in the one opening of the test set."
+        "among them, and all were evaluated in the one access to the test set."
     )
     yield (
         "Snapshots of one are those of one training, averaged; trainings are what a row costs. The "
@@ -133,7 +134,8 @@ def _rows(
 def _gain(record: StudyRecord, found: SnapshotScore) -> str:
     metric = record.metric
     better = "better" if found.gain >= 0 else "worse"
-    text = f"{metric.gain(abs(found.gain))[1:]} {metric.points} {better} than its last model alone"
+    size = f"{metric.gain(abs(found.gain))[1:]} {metric.points}".rstrip()
+    text = f"{size} {better} than its last model alone"
     if found.gain_interval95 is None:
         return f"{text}; 1 replicate shows no noise of seeds"
     low, high = (metric.gain(end) for end in found.gain_interval95)

@@ -1,4 +1,4 @@
-"""What the figures of several dimensions are called. Enters: a record. Leaves: names, titles.
+"""What further figures are called, by what they show. Enters: a record. Leaves: names, titles.
 
 Refuses to draw: a page that shows files needs no figure in memory.
 """
@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lamsearch import points
 from lamsearch.figures import is_contour, is_drawn, what
 from lamsearch.report import view
 from lamsearch.results import StudyRecord
-from lamsearch.statistics import importances, searched
+from lamsearch.statistics import deciding_curve, importances, searched
+
+CONFUSION = "confusion_matrix"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +27,40 @@ class Title:
 
 
 def titles(record: StudyRecord) -> Iterator[Title]:
-    """Return those of the figures that a record has beside its learning curves, in their order."""
-    if not record.space.several:
-        return
+    """Return the figures of several dimensions, and of the curve that decided, in their order."""
+    if record.space.several:
+        yield from _several(record)
+    curve = deciding_curve(record)
+    if curve is not None:
+        first = record.space.dimensions[0]
+        yield Title(
+            name=f"model_over_{'parameters' if record.space.several else first.parameter}",
+            title="The curve that decided",
+            alt=f"A Gaussian process through {len(curve.points)} means of {curve.stage} with a "
+            f"band of one standard deviation, over {points.listed(_symbols(record))}; "
+            "results.json has its numbers",
+        )
+
+
+def confusion_title(record: StudyRecord) -> Title | None:
+    """Return that of the confusion matrix, None where there is none."""
+    if record.final is None or not record.final.confusion:
+        return None
+    return Title(
+        name=CONFUSION,
+        title=view.CONFUSION,
+        alt=f"Confusion matrix of {len(record.final.confusion)} classes, a row for each true class "
+        "and a column for each predicted one, shaded by share; results.json has its numbers",
+    )
+
+
+def _symbols(record: StudyRecord) -> list[str]:
+    return [one.symbol for one in record.space.dimensions]
+
+
+def _several(record: StudyRecord) -> Iterator[Title]:
     title = record.metric.title
-    symbols = ", ".join(one.symbol for one in record.space.dimensions)
+    symbols = ", ".join(_symbols(record))
     yield Title(
         name=view.scores_name(record),
         title=f"{record.metric.heading} over each dimension",

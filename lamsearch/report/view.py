@@ -13,6 +13,7 @@ from lamsearch import points
 from lamsearch.figures import CandidateScore, candidate_scores, has_curves
 from lamsearch.findings import (
     baseline_sentences,
+    final_validation,
     score_words,
     uncertainty,
     versions,
@@ -24,6 +25,7 @@ from lamsearch.report.updates import stage_updates
 from lamsearch.results import SEARCHING, STAGES, StageName, StudyRecord, StudyState, TrialState
 from lamsearch.statistics import best_score, resplit
 
+CONFUSION = "Confusion matrix of the ensemble"
 _CLASSES_AT_MOST = 20  # a wider table is read by nobody
 
 
@@ -58,6 +60,7 @@ def notes(record: StudyRecord) -> tuple[str, ...]:
         *baseline_sentences(record),
         *uncertainty.sentences(record),
         *_optimism(record),
+        *final_validation.sentences(record),
         *_spared(record),
     )
 
@@ -98,21 +101,23 @@ def candidates(record: StudyRecord, name: StageName) -> Table:
 
 
 def confusion(record: StudyRecord) -> Table | None:
-    """Return how often the ensemble took a class (row) for another (column), None if unknown."""
+    """Return how often the ensemble predicted a class (column) for one (row), None if unknown."""
     final = record.final
     if final is None or not 0 < len(final.confusion) <= _CLASSES_AT_MOST:
         return None
-    size = len(final.confusion)
-    names = [one_line(name) for name in record.classes]
-    names = names if len(names) == size else [str(index) for index in range(size)]
+    names = class_names(record)
     rows = tuple(
         (name, *map(str, counts), percent(counts[i] / sum(counts) if sum(counts) else None, 1))
         for i, (name, counts) in enumerate(zip(names, final.confusion, strict=True))
     )
-    return Table(
-        title="What the ensemble took for what",
-        head=("true class", *names, "right"), rows=rows,
-    )  # fmt: skip
+    return Table(title=CONFUSION, head=("true class", *names, "recall"), rows=rows)
+
+
+def class_names(record: StudyRecord) -> list[str]:
+    """Return the names of the classes of a confusion matrix, their numbers where it has none."""
+    size = 0 if record.final is None else len(record.final.confusion)
+    names = [one_line(name) for name in record.classes]
+    return names if len(names) == size else [str(index) for index in range(size)]
 
 
 def comparison(record: StudyRecord) -> Table | None:
@@ -120,7 +125,8 @@ def comparison(record: StudyRecord) -> Table | None:
     found = uncertainty.compared(record)
     if not found:
         return None
-    better = f"better than it by, {record.metric.points}"
+    unit = record.metric.points
+    better = f"better than it by{f', {unit}' if unit else ''}"
     head = (*points.heads(record.space), better, "95 % interval", "verdict")
     return Table(title=uncertainty.title(record), head=head, rows=uncertainty.rows(record, found))
 
@@ -128,7 +134,7 @@ def comparison(record: StudyRecord) -> Table | None:
 def openings(record: StudyRecord) -> Table:
     """Return the record of every opening of the test set."""
     rows = tuple((one_line(o.at), one_line(o.purpose), one_line(o.owner)) for o in record.openings)
-    return Table(title="Openings of the test set", head=("when", "what for", "by"), rows=rows)
+    return Table(title="Access to the test set", head=("when", "what for", "by"), rows=rows)
 
 
 def repeatability(record: StudyRecord) -> str:
@@ -192,7 +198,7 @@ def _optimism(record: StudyRecord) -> Iterator[str]:
     if record.selected is None or record.selected.score is None:
         return
     if "finalists" in record.stages and resplit(record, "finalists") is not None:
-        why = "The finalists' splits are of the same images as that of the search before them"
+        why = "The finalists' splits are of the same examples as that of the search before them"
     elif "finalists" in record.stages:
         why = "The finalists share their validation examples with the search before them"
     else:

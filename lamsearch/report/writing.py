@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from lamsearch.errors import FilesError
 from lamsearch.figures.undrawn import undrawn
@@ -25,6 +26,7 @@ from lamsearch.report.result import to_json, trials_csv
 from lamsearch.results import StudyRecord
 
 _NO_MODELS: Mapping[str, bytes] = {}
+_MODELS_LINKED = 10
 _LOCK_SECONDS = 60.0  # for another process to end its report in the same directory
 _log = logging.getLogger(__name__)
 
@@ -73,8 +75,18 @@ def _contents(record: StudyRecord, models: Mapping[str, bytes]) -> Iterator[tupl
         yield f"models/{name}", content
     yield "trials.csv", _utf8(trials_csv(record))
     yield "report.md", _utf8(markdown(record))
-    yield "index.html", _utf8(page(record, drawn))
+    yield "index.html", _utf8(page(record, drawn, list(_links(models))))
     yield RESULTS, _utf8(to_json(record))
+
+
+def _links(models: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """What lies beside the page."""
+    for name in (RESULTS, "trials.csv", "report.md"):
+        yield name, name
+    for name in list(models)[:_MODELS_LINKED]:
+        yield name.removesuffix(".safetensors"), f"models/{quote(name)}"
+    if len(models) > _MODELS_LINKED:
+        yield f"all {len(models)} models", "models/"
 
 
 def _utf8(text: str) -> bytes:

@@ -192,6 +192,7 @@ class StudyRecord:
 
     ``data`` is None where an earlier version planned the study, which looked at none of it;
     ``environment`` is where it was planned, None likewise; ``workers`` are in the order of joining.
+    ``planned_at`` is when (UTC), and ``seconds`` from then to the end; None outside a storage.
     """
 
     name: str
@@ -209,6 +210,7 @@ class StudyRecord:
     final: FinalScore | None = None
     failure: str | None = None
     seconds: float | None = None
+    planned_at: str | None = None
 
     finished: bool = False
     state: StudyState = StudyState.QUEUED

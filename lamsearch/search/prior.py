@@ -32,7 +32,7 @@ def seen_before(study: Study) -> tuple[model.Scores, ...]:
             "coarse.start_from: needs a storage that holds the study it names, got "
             f"{study.coarse.start_from!r} in a search without one"
         )
-    return tuple(map(_scores, study.coarse.prior))
+    return tuple(map(model.from_rows, study.coarse.prior))
 
 
 def observed(
@@ -53,8 +53,3 @@ def _rows(stage: StageRecord, examples: int) -> Rows:
     found = model.scores(stage, examples)
     columns = np.column_stack([found.points, found.means, found.variances])
     return tuple(tuple(map(float, row)) for row in columns)
-
-
-def _scores(rows: Rows) -> model.Scores:
-    columns = np.array(rows, np.float64)
-    return model.Scores(points=columns[:, :-2], means=columns[:, -2], variances=columns[:, -1])

@@ -17,6 +17,7 @@ from lamsearch.statistics.constant import (
     gain_over_splits,
     unpaired_better,
 )
+from lamsearch.statistics.deciding_curve import DecidingCurve, deciding_curve
 from lamsearch.statistics.differences import (
     Bias,
     Difference,
@@ -50,6 +51,7 @@ __all__ = [
     "Bias",
     "Candidate",
     "CandidateScore",
+    "DecidingCurve",
     "Difference",
     "Drop",
     "Dropped",
@@ -63,6 +65,7 @@ __all__ = [
     "best_score",
     "candidate_scores",
     "cycle_length",
+    "deciding_curve",
     "differences",
     "differing",
     "dropped",

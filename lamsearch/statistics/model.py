@@ -20,16 +20,15 @@ from lamsearch.results import StageRecord
 from lamsearch.space import SPACE, Bounds, Dimension, Interval, Point, Space, are_apart, span
 from lamsearch.statistics.candidates import complete_replicates, mean_error, score_of
 from lamsearch.statistics.errors import binomial_error
+from lamsearch.statistics.grid import filled
 from lamsearch.statistics.size import score_size
 
 # In units of a dimension:
-_GRID = 0.01
 _APART = 0.1  # between proposed points
 _LENGTHS = (0.3, 3.0)  # over which the score changes
 _LONGER = (0.3, 12.0)  # the same where dimensions are several: one of them may not matter
 _DIGITS = 3  # of a proposed coordinate
 _ANYWHERE = (-math.inf, math.inf)
-_MANY = 12  # 2^12 points of a Sobol sequence take the grid's place where dimensions are several
 _EXPLORE = 1.0  # standard deviations above the mean that make a point worth a look
 _JITTER = 1e-8  # the least variance of a mean, of scores of size 1: a numerically safe matrix
 
@@ -87,6 +86,12 @@ def scores(stage: StageRecord, examples: int) -> Scores:
         variances=np.maximum(variances, _JITTER * size**2),
         size=size,
     )
+
+
+def from_rows(rows: Sequence[Sequence[float]]) -> Scores:
+    """Return scores of rows of coordinates, the mean and its variance."""
+    columns = np.array(rows, np.float64)
+    return Scores(points=columns[:, :-2], means=columns[:, -2], variances=columns[:, -1])
 
 
 def ended_well(stage: StageRecord) -> int:
@@ -153,13 +158,23 @@ def fit(
     carried over, as far as later scores do not object; the standard deviation is that of the last
     process.
     """
-    stack = _stack((*prior, found), space)
-    grid = _grid(within, space, found.points)
-    parts = [one.at(_features(grid, space)) for one in stack]
+    grid = filled(within, space, found.points)
+    mean, sd = predict(found, grid, space, prior)
+    return Fitted(grid=grid, mean=mean, sd=sd)
+
+
+def predict(
+    found: Scores,
+    points: npt.NDArray[np.float64],
+    space: Space = SPACE,
+    prior: Sequence[Scores] = (),
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return mean and standard deviation (points,) of `fit`'s model at points of one's own."""
+    parts = [one.at(_features(points, space)) for one in _stack((*prior, found), space)]
     mean, sd = parts[-1]
     for below, _ in parts[:-1]:
         mean = mean + below
-    return Fitted(grid=grid, mean=mean, sd=sd)
+    return mean, sd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,27 +275,6 @@ def _features(points: npt.NDArray[np.float64], space: Space) -> npt.NDArray[np.f
         values = np.arange(len(dimension.choices), dtype=np.float64)
         columns.append(column[:, None] if dimension.ordered else column[:, None] == values)
     return np.concatenate(columns, axis=1, dtype=np.float64)
-
-
-def _grid(within: Bounds, space: Space, tried: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Points (points, dimensions) that fill the bounds evenly, of the choices that were tried."""
-    if len(within) == 1:
-        (low, high), (dimension,) = within[0], space.dimensions
-        steps = round((high - low) / (_GRID * dimension.unit))
-        return np.linspace(low, high, max(2, steps + 1))[:, None]
-    from scipy.stats import qmc
-
-    shares = qmc.Sobol(len(within), scramble=False).random_base2(_MANY)
-    columns: list[Any] = []
-    for index, (dimension, interval) in enumerate(zip(space.dimensions, within, strict=True)):
-        if dimension.ordered:
-            columns.append([dimension.at_share(interval, float(one)) for one in shares[:, index]])
-        else:
-            choices = np.unique(tried[:, index])
-            columns.append(choices[(shares[:, index] * len(choices)).astype(np.intp)])
-    lows, highs = np.array(within).T
-    inside = ((lows <= tried) & (tried <= highs)).all(axis=1)
-    return np.concatenate([np.stack(columns, axis=1), tried[inside]])
 
 
 def _share(stage: StageRecord) -> bool:

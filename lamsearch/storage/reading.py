@@ -33,6 +33,7 @@ from lamsearch.storage.study_json import (
     elapsed,
     facts_from,
     final_from,
+    moment,
     restated_choice,
     selected_from,
 )
@@ -86,6 +87,7 @@ def study_record(
         final=final_from(row["final"]),
         failure=row["failure"],
         seconds=None if finished is None else elapsed(created, finished),
+        planned_at=moment(created),
         finished=finished is not None,
         state=state_of(row, leased=False),
         search_ended=row["search_ended"],

@@ -98,7 +98,8 @@ class Status:
     that has one. ``recovered`` are the latest few cohorts that were resumed, the newest first.
     ``points`` are in the order of the stages, then of that coordinate. ``search_ended`` is why
     searching ended before its stages did; ``unable`` has a sentence for each host that cannot
-    serve it.
+    serve it. ``expected_updates`` are those of all stages as the study file has them, 0 in studies
+    of earlier versions.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Status:
     search_ended: str | None = None
     unable: tuple[str, ...] = ()
     space: Space = SPACE
+    expected_updates: float = 0.0
 
     @property
     def over(self) -> bool:
@@ -162,6 +164,7 @@ def read_status(database: Database, name: str) -> Status:
             search_ended=row["search_ended"],
             unable=reasons,
             space=space_of(row["document"]),
+            expected_updates=row["expected_updates"] or 0.0,
         )
     )
 

@@ -7,6 +7,7 @@ where they do not. Knows what earlier versions wrote.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from lamsearch.results import (
@@ -83,6 +84,14 @@ def final_from(value: dict[str, Any] | None) -> FinalScore | None:
 def elapsed(then: float, now: float) -> float:
     """Return the seconds between two times of the database's clock, which may be set back."""
     return max(0.0, now - then)
+
+
+def moment(then: float) -> str | None:
+    """Return a time of the database's clock as ISO 8601 in UTC, None where there is no such day."""
+    try:
+        return datetime.fromtimestamp(then, UTC).isoformat(timespec="seconds")
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def _score(value: dict[str, Any], rule: str) -> Score:

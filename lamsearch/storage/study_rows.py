@@ -11,6 +11,8 @@ from lamsearch.errors import UnknownStudyError
 from lamsearch.storage.engine import Transaction
 from lamsearch.storage.tables import studies
 
+_NAMED = 10
+
 
 def find_study_row(
     transaction: Transaction, name: str, *, lock: bool = False
@@ -24,12 +26,19 @@ def study_row(transaction: Transaction, name: str, *, lock: bool = False) -> sa.
     """Return a study's row; ``lock`` keeps it until the end.
 
     Raises:
-        UnknownStudyError: There is none of that name.
+        UnknownStudyError: There is none of that name; the message has those that there are.
     """
     row = find_study_row(transaction, name, lock=lock)
     if row is None:
-        raise UnknownStudyError(f"study: no study {name!r}")
+        raise UnknownStudyError(f"study: no study {name!r}; known: {_known(transaction)}")
     return row
+
+
+def _known(transaction: Transaction) -> str:
+    """The latest studies by name, as many as a sentence holds."""
+    query = sa.select(studies.c.name).order_by(studies.c.created.desc()).limit(_NAMED + 1)
+    names = [str(name) for name in transaction.connection.scalars(query)]
+    return ", ".join([*names[:_NAMED], *["…"] * (len(names) > _NAMED)]) or "none"
 
 
 def planned_study_row(transaction: Transaction, name: str, *, lock: bool = False) -> sa.RowMapping:

@@ -17,11 +17,12 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection, ExceptionContext
 
+from lamsearch.errors import StorageError
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import STAGES, StageName
-from lamsearch.space import SPACE, Bounds, Space, space_of
+from lamsearch.space import SPACE, Bounds, Point, Space, space_of
 from lamsearch.storage.connections import engine_options, prepare
-from lamsearch.storage.documents import bounds_from, metric_name
+from lamsearch.storage.documents import bounds_from, chosen_point, metric_name
 from lamsearch.storage.engine import Database
 from lamsearch.storage.optuna_bridge import STUDIES, TRIALS, storage_over
 from lamsearch.storage.planned import (
@@ -39,7 +40,8 @@ _BUSY_SECONDS = 20
 class PlannedStage:
     """One stage as the list of studies shows it; ``number`` is Optuna's id of it.
 
-    ``best`` is its best validation score so far, ``over`` whether the whole study is.
+    ``best`` is its best validation score so far, ``over`` whether the whole study is; ``chosen`` is
+    the study's choice.
     """
 
     study: str
@@ -54,6 +56,7 @@ class PlannedStage:
     failure: str | None
     metric: str
     space: Space = SPACE
+    chosen: Point | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,7 @@ class View:
                 failure=row.failure,
                 metric=_metric_in(row.document),
                 space=_space_in(row.document),
+                chosen=_chosen_in(row.selected, row.document),
             )
             for row in rows
         ]  # fmt: skip
@@ -208,6 +212,14 @@ def _space_in(document: str) -> Space:
         return SPACE
 
 
+def _chosen_in(selected: str | None, document: str) -> Point | None:
+    """The point that a study chose; a damaged one is said where the study is read."""
+    try:
+        return None if selected is None else chosen_point(json.loads(selected), _space_in(document))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, StorageError):
+        return None
+
+
 def _bounds_in(text: str | None) -> Bounds | None:
     """A stage's bounds; damaged ones are said where the study is read."""
     try:
@@ -232,6 +244,7 @@ def _planned_query() -> sa.Select[Any]:
         sa.select(
             stages.c.study, stages.c.name, stages.c.optuna_study,
             sa.cast(stages.c.bounds, sa.Text).label("bounds"),
+            sa.cast(studies.c.selected, sa.Text).label("selected"),
             studies.c.id, studies.c.finished.label("over"), studies.c.failure,
             studies.c.halted, sa.cast(studies.c.document, sa.Text).label("document"),
             totals.c.planned, totals.c.finished, totals.c.best,

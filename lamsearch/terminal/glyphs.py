@@ -15,13 +15,16 @@ from lamsearch.space import LAMBDA
 class Glyphs:
     """Signs of one cell each: marks by stage, the best, and the parts of an axis.
 
-    ``lam`` is how λ is written and ``more`` stands for what is left out.
+    ``lam`` is how λ is written, ``more`` stands for what is left out, and ``down`` and ``up`` are
+    marks beyond an axis's ends.
     """
 
     marks: Mapping[str, str]
     best: str
     lam: str
     more: str
+    down: str
+    up: str
     side: str
     tick: str
     corner: str
@@ -35,10 +38,10 @@ class Glyphs:
 
 
 UNICODE = Glyphs(
-    marks={"coarse": "·", "fine": "○", "finalists": "●", "final": "◆"}, best="★", lam="λ", more="…",
-    side="│", tick="┤", corner="└", floor="─", notch="┬",
+    marks={"coarse": "·", "fine": "○", "finalists": "●", "final": "◆"}, best="★",
+    lam="λ", more="…", down="↓", up="↑", side="│", tick="┤", corner="└", floor="─", notch="┬",
 )  # fmt: skip
 ASCII = Glyphs(
     marks={"coarse": ".", "fine": "o", "finalists": "@", "final": "#"}, best="*", lam="lambda",
-    more="...", side="|", tick="+", corner="+", floor="-", notch="+",
+    more="...", down="v", up="^", side="|", tick="+", corner="+", floor="-", notch="+",
 )  # fmt: skip

@@ -20,7 +20,7 @@ from rich.text import Text
 from lamsearch.letters import plain
 from lamsearch.metrics import metric_of
 from lamsearch.results import ScoreKind, StudyState
-from lamsearch.storage import Recovery, Scored, Status, WorkerStatus
+from lamsearch.storage import Recovery, Scored, StageStatus, Status, WorkerStatus
 from lamsearch.terminal.glyphs import ASCII, UNICODE, Glyphs
 from lamsearch.terminal.plot import plot
 from lamsearch.visible import visible
@@ -144,7 +144,7 @@ def best_of(status: Status, glyphs: Glyphs) -> str:
 def left_of(seconds: float | None) -> str:
     """Return the time left as the end of a line."""
     known = seconds is not None and math.isfinite(seconds)
-    return f"  {clock(seconds or 0.0)} left in stage" if known else ""
+    return f"  {clock(seconds or 0.0)} left" if known else ""
 
 
 def timing(rate: float | None) -> str:
@@ -160,6 +160,17 @@ def number(rate: float) -> str:
 def percent(done: int, total: int) -> str:
     """Return a share that is 100 % only where all is done."""
     return f"{100 * done // total if total else 0:3} %"
+
+
+def progress(stage: StageStatus) -> tuple[int, int]:
+    """Return how much of a stage is done, of how much: updates, all of them where trials ended."""
+    over = 0 < stage.planned == stage.finished
+    return (stage.total if over else stage.updates), stage.total
+
+
+def trials_of(stage: StageStatus) -> str:
+    """Return what a stage's share is a share of."""
+    return f"of {stage.planned} trial{'' if stage.planned == 1 else 's'}"
 
 
 def clock(seconds: float) -> str:
@@ -199,15 +210,12 @@ def _spoken(value: object, encoding: str) -> object:
 def _stages(status: Status, shown: int) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for stage in status.stages[-shown:]:
-        share = stage.updates / stage.total if stage.total else 0.0
-        count = f"{stage.finished}/{stage.planned}" if stage.planned else ""
-        if stage.total:
-            bar = ProgressBar(total=1.0, completed=share, width=_BAR_WIDTH)
-            table.add_row(Text(stage.name), bar, percent(stage.updates, stage.total), count)
+        done, total = progress(stage)
+        if total:
+            bar = ProgressBar(total=1.0, completed=done / total, width=_BAR_WIDTH)
+            table.add_row(Text(stage.name), bar, Text(f"{percent(done, total)} {trials_of(stage)}"))
         else:  # the test makes no updates
-            table.add_row(
-                Text(stage.name), Text("scored" if status.state == "done" else ""), "", ""
-            )
+            table.add_row(Text(stage.name), Text("scored" if status.state == "done" else ""), "")
     return table
 
 
@@ -246,7 +254,7 @@ def _workers_table(workers: Sequence[WorkerStatus]) -> Table:
 
 def _recovered(one: Recovery) -> str:
     host, pid = _host(one.taken_from or "")
-    whose = f", taken over from {host[:_HOST_WIDTH]} {pid}" if one.taken_from else ""
+    whose = f", reclaimed from {host[:_HOST_WIDTH]} {pid}" if one.taken_from else ""
     return f"recovered: {one.stage} {one.cohort} at update {one.updates} of {one.total}{whose}"
 
 

@@ -18,7 +18,16 @@ from rich.text import Text
 
 from lamsearch.results import QueuedStudy
 from lamsearch.storage import StageStatus, Status
-from lamsearch.terminal.layout import Layout, best_of, chosen_of, glyphs_of, left_of, percent
+from lamsearch.terminal.layout import (
+    Layout,
+    best_of,
+    chosen_of,
+    glyphs_of,
+    left_of,
+    percent,
+    progress,
+    trials_of,
+)
 from lamsearch.terminal.overview import Overview
 from lamsearch.visible import visible
 
@@ -81,8 +90,7 @@ class Screen:
                 continue
             self._queued[study.name] = seen
             share = percent(int(1e6 * study.progress), 1_000_000).lstrip()
-            trials = f"{study.finished_trials}/{study.planned_trials} trials"
-            self.say(f"{study.name}: {study.state}, {trials}, {share}")
+            self.say(f"{study.name}: {study.state}, {share}")
 
     def _tell(self, status: Status, stage: StageStatus, left: float | None) -> None:
         when, finished = self._told.get((status.name, stage.name), (float("-inf"), -1))
@@ -92,15 +100,14 @@ class Screen:
             return
         self._told[status.name, stage.name] = (time.monotonic(), stage.finished)
         if stage.total:
-            share = percent(stage.updates, stage.total).lstrip()
-            line = f"{stage.name}: {stage.finished}/{stage.planned} trials, {share}"
+            line = f"{stage.name}: {percent(*progress(stage)).lstrip()} {trials_of(stage)}"
             score_of = chosen_of if stage.name == "final" else best_of
             best = score_of(status, glyphs_of(self._console.options))
             self.say(f"{line}{'  ' if best else ''}{best}{'' if over else left_of(left)}")
 
 
 class _Speed:
-    """Updates per second over the last half minute, and what they leave of the present stage."""
+    """Updates per second over the last half minute, and how long the study takes at that."""
 
     def __init__(self) -> None:
         self._seen: list[tuple[float, int]] = []
@@ -115,9 +122,10 @@ class _Speed:
         return self._measured() or rate_of(status)
 
     def seconds_left(self, status: Status) -> float | None:
-        """Seconds that the planned stages still need; None before there is a rate."""
+        """Seconds that all stages still need, as far as the study file says; None without rate."""
         rate = self._measured()
-        todo = sum(stage.total - stage.updates for stage in status.stages)
+        done, planned = map(sum, zip((0, 0), *map(progress, status.stages), strict=True))
+        todo = max(status.expected_updates, float(planned)) - done
         return None if rate is None else todo / rate
 
     def _measured(self) -> float | None:

@@ -67,7 +67,6 @@ def _row(one: QueuedStudy) -> tuple[str, ...]:
         name.plain,
         one.state,
         percent(int(1e6 * one.progress), 1_000_000),
-        f"{one.finished_trials}/{one.planned_trials} trials",
         clock(one.age),
         f"priority {one.priority}" if one.priority else "",
         workers,

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from lamsearch.metrics import DEFAULT_METRIC, Metric, is_open, least_range
+from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.storage import Scored
 from lamsearch.terminal.glyphs import UNICODE, Glyphs
+from lamsearch.terminal.scale import Heights, heights
 
 _LEAST_HEIGHT, _MOST_HEIGHT = 7, 12
 _LEAST_WIDTH, _MOST_WIDTH = 30, 100
 _AROUND = 3  # lines that are not the grid: what the marks mean, the axis, its numbers
 _MOST_DECIMALS = 12
+_SAME = 1e-6  # of a step
 _BEST_STYLE = "bold green"
 _STYLES = {"coarse": "cyan", "fine": "blue", "finalists": "magenta", "final": "yellow"}
 
@@ -34,39 +36,42 @@ def plot(
     """Return the points as lines: the score upwards, the coordinate to the right.
 
     A later stage's mark covers an earlier one's; the best means of the latest stage cover all.
+    Scores far below the good ones do not stretch the scale: an arrow at its end is one of them.
     """
     points = [p for p in points if math.isfinite(p.at + p.score)]
     if not points or height < _LEAST_HEIGHT or width < _LEAST_WIDTH:
         return []
     rows, width = min(height, _MOST_HEIGHT) - _AROUND, min(width, _MOST_WIDTH)
     left, right = _span([p.at for p in points], least=0.2)
-    numbers = [metric.number(p.score) for p in points]
-    low, high = _span(numbers, least=0.2 * least_range(metric, numbers))
-    decimals = _decimals(high - low, rows, metric)
-    scale = [
-        f"{high - (high - low) * row / (rows - 1):.{decimals}f}{metric.unit}" for row in range(rows)
-    ]
+    scaled = heights([point.score for point in points], rows, metric)
+    labelled = (0, rows // 2, rows - 1)
+    decimals = _decimals([scaled.rows[row] for row in labelled], scaled.step)
+    scale = [f"{value + 0.0:.{decimals}f}{metric.unit}" for value in scaled.rows]
     margin = max(map(len, scale)) + 2
     columns = width - margin
     grid: list[list[tuple[str, str]]] = [[(" ", "")] * columns for _ in range(rows)]
     for point, sign, style in _marks(points, glyphs):
         column = round((point.at - left) / (right - left) * (columns - 1))
-        row = round((high - metric.number(point.score)) / (high - low) * (rows - 1))
+        row, beyond = scaled.row(metric.number(point.score))
+        if beyond and sign != glyphs.best:
+            sign = glyphs.down if beyond < 0 else glyphs.up
         grid[row][column] = (sign, style)
-    lines = [_legend(points, glyphs, metric)]
+    lines = [_legend(points, glyphs, metric, scaled)]
     for row, cells in enumerate(grid):
-        labelled = row in (0, rows // 2, rows - 1)
-        side = glyphs.tick if labelled else glyphs.side
-        start = (f"{scale[row] if labelled else '':>{margin - 2}} {side}", "dim")
+        side = glyphs.tick if row in labelled else glyphs.side
+        start = (f"{scale[row] if row in labelled else '':>{margin - 2}} {side}", "dim")
         lines.append(Text.assemble(start, *cells))
     return lines + _axis(left, right, margin, columns, glyphs)
 
 
-def _decimals(length: float, rows: int, metric: Metric) -> int:
-    """How many decimals the numbers at an axis of that length have."""
-    if is_open(metric):
-        return min(max(0, 1 - math.floor(math.log10(length / rows))), _MOST_DECIMALS)
-    return 0 if length >= 2 * rows else 1 if length >= 0.2 * rows else 2
+def _decimals(values: Sequence[float], step: float) -> int:
+    """How many decimals it takes to write some multiples of a step as they are."""
+    found = (
+        decimals
+        for decimals in range(_MOST_DECIMALS)
+        if all(abs(round(one, decimals) - one) < _SAME * step for one in values)
+    )
+    return next(found, _MOST_DECIMALS)
 
 
 def _marks(points: Sequence[Scored], glyphs: Glyphs) -> list[tuple[Scored, str, str]]:
@@ -78,11 +83,14 @@ def _marks(points: Sequence[Scored], glyphs: Glyphs) -> list[tuple[Scored, str, 
     return [*marks, *((one, glyphs.best, _BEST_STYLE) for one in best)]
 
 
-def _legend(points: Sequence[Scored], glyphs: Glyphs, metric: Metric) -> Text:
+def _legend(points: Sequence[Scored], glyphs: Glyphs, metric: Metric, scaled: Heights) -> Text:
     line = Text(f"validation {metric.title} ", style="dim")
     for stage in dict.fromkeys(point.stage for point in points):
         line.append(f" {glyphs.marks[stage]}", style=_STYLES[stage]).append(f" {stage} ")
-    return line.append(f" {glyphs.best}", style=_BEST_STYLE).append(" best mean")
+    line.append(f" {glyphs.best}", style=_BEST_STYLE).append(" best mean")
+    beyond = {scaled.row(metric.number(point.score))[1] for point in points} - {0}
+    words = {-1: f"  {glyphs.down} low", 1: f"  {glyphs.up} high"}
+    return line.append("".join(words[one] for one in sorted(beyond)))
 
 
 def _span(values: Sequence[float], *, least: float) -> tuple[float, float]:

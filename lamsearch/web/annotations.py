@@ -23,7 +23,7 @@ _PURPOSE: dict[StageName, str] = {
     "finalists": "It scores the best {noun}s at the schedule that the final model is trained with, "
     "each over several replicates with seeds of their own. Means over replicates decide: the best "
     "single trial, which the dashboard calls out, may be another.",
-    "final": "It trains the chosen {noun} anew, once per replicate; the test set is opened once, "
+    "final": "It trains the chosen {noun} anew, once per replicate; the test set is scored once, "
     "after all of them.",
 }
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
@@ -34,7 +34,11 @@ class Annotations:
 
     def attributes(self, stage: PlannedStage) -> Mapping[str, object]:
         """Return what a study's page lists beside its figures."""
+        first = {}
+        if stage.chosen is not None:
+            first = {f"chosen {noun(stage.space)}": stage.space.named_values(stage.chosen, ".4g")}
         found: dict[str, object] = {
+            **first,
             "study": stage.study,
             "stage": stage.stage,
             "trials": f"{stage.finished} of {stage.planned} finished",
@@ -53,7 +57,8 @@ class Annotations:
         """Return what this stage is, what came of it, and where to go on, in Markdown."""
         order = [name for name in STAGES if name in numbers or record.settings.get(name)]
         place = f"Stage {order.index(stage) + 1} of {len(order)} of the study `{record.name}`."
-        lines = [f"## {stage.capitalize()}", "", f"{place} {_purpose(record, stage)}", ""]
+        lines = [*_first(record), f"## {stage.capitalize()}", ""]
+        lines += [f"{place} {_purpose(record, stage)}", ""]
         lines += _facts(record, stage)
         lines += ["", "### What came of it", "", *_outcome(record, stage), ""]
         if found := warnings(record):
@@ -70,6 +75,23 @@ class Annotations:
         if len(record.stages) > 1:
             found["through-the-stages"] = stages_figure(record)
         return found
+
+
+def _first(record: StudyRecord) -> Iterator[str]:
+    """The choice before all else: the dashboard itself calls out the best single trial."""
+    chosen, score = record.selected, chosen_score(record)
+    if chosen is None:
+        return
+    word = "Given" if chosen.score is None else "Chosen"
+    found = "" if score is None else f", {score.label[:1].lower()}{score.label[1:]} {score.value}"
+    yield f"# {word}: {_plain(record.space.named_values(chosen.point))}{found}"
+    yield ""
+    if score is not None:
+        yield (
+            "Means over replicates decide. The dashboard's *Best Trial* is the best single run of "
+            "this stage, helped by its seed."
+        )
+        yield ""
 
 
 def _purpose(record: StudyRecord, stage: StageName) -> str:
@@ -184,7 +206,7 @@ def _searched(space: Space, bounds: Bounds) -> str:
 def _tested(record: StudyRecord) -> Iterator[str]:
     final, metric = record.final, record.metric
     if final is None:
-        yield "All replicates are trained; the test set has not been opened yet."
+        yield "All replicates are trained; the test set has been held out so far."
         return
     interval = metric.interval_words(final.interval95)
     many = f"{final.n} replicate{'s' if final.n > 1 else ''}"

@@ -16,9 +16,10 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from lamsearch.metrics import metric_of
+from lamsearch.metrics import Metric, metric_of
 from lamsearch.points import noun
-from lamsearch.results import STAGES, QueuedStudy, StudyState
+from lamsearch.results import STAGES, QueuedStudy, Score, ScoreKind, StudyState
+from lamsearch.space import Point, Space
 from lamsearch.storage import Glance
 from lamsearch.visible import visible
 from lamsearch.web.documents import moment, report_path
@@ -46,6 +47,7 @@ class Line:
     chosen: str
     chosen_what: str
     score: str
+    score_what: str
     submitted: str
     age: str
     figure: Markup
@@ -86,7 +88,7 @@ def queue_page(studies: Studies, *, state: StudyState | None, number: int) -> st
 
 def _line(study: QueuedStudy, glance: Glance) -> Line:
     metric, selected = metric_of(study.metric), study.selected
-    score = None if selected is None or selected.score is None else selected.score.mean
+    score = None if selected is None else selected.score
     notes = (*((study.failure,) if study.failure else ()), *study.unable)
     return Line(
         name=study.name,
@@ -95,9 +97,10 @@ def _line(study: QueuedStudy, glance: Glance) -> Line:
         percent=int(100 * study.progress),
         trials=f"{study.finished_trials} of {study.planned_trials}",
         workers=study.workers,
-        chosen="–" if selected is None else study.space.value_words(selected.point),
+        chosen="–" if selected is None else _chosen(study.space, selected.point),
         chosen_what=noun(study.space),
-        score="" if score is None else metric.words(score),
+        score="" if score is None else metric.words(score.mean),
+        score_what=metric.title if score is None else _score_what(metric, score),
         submitted=moment(study.created),
         age=age_words(study.age),
         figure=small_figure(study, glance.points),
@@ -105,6 +108,15 @@ def _line(study: QueuedStudy, glance: Glance) -> Line:
         dashboard=dashboard_path(glance.numbers),
         notes=tuple(visible(note) for note in notes),
     )
+
+
+def _chosen(space: Space, point: Point) -> str:
+    """A chosen point as a line has room for: λ to three digits."""
+    return space.value_words(point) if space.several else f"{space.values(point)[0]:.3g}"
+
+
+def _score_what(metric: Metric, score: Score) -> str:
+    return f"{'predicted' if score.kind is ScoreKind.PREDICTED else 'mean'} {metric.title}"
 
 
 def dashboard_path(numbers: Mapping[str, int]) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from lamsearch.metrics import metric_of
+from lamsearch.metrics import mattering, metric_of
 from lamsearch.results import QueuedStudy
 from lamsearch.storage import Scored
 
@@ -25,13 +25,9 @@ def small_figure(study: QueuedStudy, points: Sequence[Scored]) -> Markup:
         return Markup("")
     chosen = None if study.selected is None else study.selected.point[0]
     xs = [one.at for one in drawn] + ([] if chosen is None else [chosen])
-    across, up = _Axis(xs, _WIDTH), _Axis([one.score for one in drawn], _HEIGHT)
-    parts = [
-        Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="2.5"/>').format(
-            one.stage, across(one.at), _HEIGHT - up(one.score)
-        )
-        for one in drawn
-    ]
+    shown = mattering(metric_of(study.metric), [one.score for one in drawn])
+    across, up = _Axis(xs, _WIDTH), _Axis(shown, _HEIGHT)
+    parts = [_mark(one, across(one.at), _HEIGHT - up(one.score), min(shown)) for one in drawn]
     if chosen is not None:
         x = across(chosen)
         line = Markup('<line class="chosen" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1:.0f}"/>')
@@ -42,6 +38,18 @@ def small_figure(study: QueuedStudy, points: Sequence[Scored]) -> Markup:
     return head + Markup("<title>{}</title>").format(_words(study, drawn)) + Markup("").join(
         parts
     ) + Markup("</svg>")  # fmt: skip
+
+
+def _mark(one: Scored, x: float, y: float, least: float) -> Markup:
+    """A circle, or at the lower edge an arrow for what lies below it."""
+    if one.score >= least:
+        return Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="2.5"/>').format(
+            one.stage, x, y
+        )
+    low = _HEIGHT - 1.0
+    return Markup('<path class="{}" d="M{:.1f} {:.0f}h5l-2.5 5z"/>').format(
+        one.stage, x - 2.5, low - 5.0
+    )
 
 
 def _words(study: QueuedStudy, drawn: Sequence[Scored]) -> str:

@@ -58,8 +58,8 @@ def test_run_prints_one_document_and_nothing_else(lamsearch: Any, study_file: An
     assert [stage["name"] for stage in document["stages"]] == list(STAGES)
     assert document["final"]["test_accuracy"]["n"] == 2
     lines = result.stderr.splitlines()
-    assert lines[0] == "coarse: 0/5 trials, 0 %"
-    assert any(line.startswith("coarse: 5/5 trials, 100 %  best ") for line in lines)
+    assert lines[0] == "coarse: 0 % of 5 trials"
+    assert any(line.startswith("coarse: 100 % of 5 trials  best ") for line in lines)
     assert lines[-1] == "report: lamsearch-report/small"
     assert "\x1b" not in result.stderr
     assert "died" not in result.stderr
@@ -92,7 +92,7 @@ def test_status_of_a_queued_study(desk: Any) -> None:
     desk.well("create", desk.write())
     result = desk.well("status", "small")
     assert "small  queued" in result.stdout
-    assert "0/5" in result.stdout
+    assert "0 % of 5 trials" in result.stdout
     document = json.loads(desk.well("status", "small", "--json").stdout)
     assert document["state"] == "queued"
     assert document["workers"] == []
@@ -141,6 +141,25 @@ def test_status_of_an_empty_storage_says_so(desk: Any) -> None:
     result = desk.well("status")
     assert (result.stdout, result.stderr) == ("", "no studies\n")
     assert json.loads(desk.well("status", "--json").stdout) == []
+
+
+def test_status_where_no_study_was_ever_planned_says_what_to_type(desk: Any) -> None:
+    """Without a name, and without a storage named, there are none yet, and nothing is made."""
+    result = desk("status")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("no studies yet; to start one: lamsearch run STUDY.toml; ")
+    assert json.loads(desk("status", "--json").stdout) == []
+    assert desk.listing() == []
+    assert desk("status", "--storage", "sqlite:///other.db").exit_code == 2
+
+
+def test_status_of_an_unknown_study_lists_those_there_are(desk: Any) -> None:
+    """The error names the studies of the storage, the latest first."""
+    for name in ("one", "two"):
+        desk.well("create", desk.write(name))
+    result = desk("status", "nope", "--storage", desk.url)
+    assert result.exit_code == 2
+    assert result.stderr == "Error: study: no study 'nope'; known: two, one\n"
 
 
 def test_watch_ends_with_the_study(claimed: Any) -> None:

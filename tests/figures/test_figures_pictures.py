@@ -13,7 +13,15 @@ import study_records as made
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lamsearch.figures import candidate_scores, learning_curves, render, scores_over_space
+from lamsearch.figures import (
+    NARROW,
+    candidate_scores,
+    drawn_on,
+    learning_curves,
+    render,
+    scores_over_space,
+)
+from lamsearch.figures.style import INK
 from lamsearch.results import STAGES, StudyRecord, TrialState
 
 RECORDS: dict[str, Callable[[], StudyRecord]] = {
@@ -239,6 +247,47 @@ def test_learning_rate_is_beneath() -> None:
     np.testing.assert_array_equal(line.get_xdata(), curve.updates)
     np.testing.assert_array_equal(line.get_ydata(), curve.learning_rate)
     assert all(panel.get_shared_x_axes().joined(panel, axes[3]) for panel in axes[:3])
+
+
+def test_the_schedule_is_drawn_with_its_peaks() -> None:
+    """Samples miss the peaks of the learning rate; its line reaches η_max in each cycle."""
+    record = made.finished()
+    curve = record.stages["finalists"].trials[0].curve
+    assert curve is not None
+    assert curve.learning_rate.max() < 0.0999
+    line = drawn(learning_curves(record, "finalists").axes[3], "_schedule")
+    rates = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    assert [rates[peak] for peak in (1960, 5880, 9800)] == [0.1] * 3
+    assert [rates[end] for end in (0, 3920, 7840, 11760)] == pytest.approx([1e-5] * 4)
+
+
+def test_rates_of_no_schedule_are_joined_as_they_were_sampled() -> None:
+    """Where the settings do not give a curve's learning rates there is no line but theirs."""
+    record = made.finished()
+    stage = record.stages["finalists"]
+    trials = tuple(
+        replace(one, curve=replace(one.curve, learning_rate=one.curve.learning_rate / 2))
+        for one in stage.trials
+        if one.curve is not None
+    )
+    stages = {**record.stages, "finalists": replace(stage, trials=trials)}
+    axes = learning_curves(replace(record, stages=stages), "finalists").axes[3]
+    assert [one.get_label() for one in axes.get_lines() if one.get_color() == INK] == ["_rate"]
+    assert drawn(axes, "_rate").get_linestyle() == "-"
+
+
+def test_a_figure_for_a_phone_is_half_as_wide() -> None:
+    """On the narrow sheet the same panels are 3.75 inches wide, and the chosen λ is named."""
+    record = made.finished()
+    with drawn_on(NARROW):
+        figure = scores_over_space(record)
+    assert figure.get_figwidth() == 3.75
+    assert scores_over_space(record).get_figwidth() == 7.5
+    figure.draw_without_rendering()
+    texts = [one for one in figure.axes[0].texts if one.get_text().startswith("chosen")]
+    ends = [one.get_window_extent() for one in texts]
+    assert len(ends) == 1
+    assert 0 <= ends[0].x0 < ends[0].x1 <= figure.bbox.x1
 
 
 def test_test_curves_only_where_there_are_some() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -173,12 +174,68 @@ def test_figures_are_drawn_sharply(opened: Opener, addresses: dict[str, str]) ->
             return [i.src.slice(0, 15), i.naturalWidth, room, i.alt];
         })"""
     )
-    assert len(found) == 2
+    assert len(found) == 3
     for kind, natural, room, alternative in found:
         assert natural > 0
         assert room > 600
         assert kind == "data:image/svg+" or natural >= 2 * room
         assert len(alternative) > 20
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_gets_figures_of_its_width(
+    opened: Opener, addresses: dict[str, str], name: str
+) -> None:
+    """At 360 pixels every figure is the one drawn for it, and lies whole within the page."""
+    page, _ = opened(addresses[name], width=360)
+    found = page.evaluate(
+        """[...document.images].map(i => {
+            const box = i.getBoundingClientRect();
+            return [i.currentSrc != i.src, i.complete && i.naturalWidth, box.left, box.right];
+        })"""
+    )
+    assert len(found) >= 2
+    for narrow, natural, left, right in found:
+        assert narrow
+        assert natural > 0
+        assert left >= 0
+        assert right <= 360
+    wide, _ = opened(addresses[name])
+    assert wide.evaluate("[...document.images].every(i => i.currentSrc == i.src)")
+
+
+@pytest.mark.parametrize(("scheme", "media", "dark"), [
+    ("light", "screen", False), ("dark", "screen", True), ("dark", "print", False),
+])  # fmt: skip
+def test_figures_are_dark_where_the_page_is(
+    opened: Opener, addresses: dict[str, str], scheme: str, media: str, dark: bool
+) -> None:
+    """In dark mode no figure is a white slab, and on paper all are white."""
+    from PIL import Image
+
+    page, _ = opened(addresses["real"], color_scheme=scheme)
+    page.emulate_media(media=media)
+    for image in page.locator("figure img").all():
+        shot = Image.open(io.BytesIO(image.screenshot())).convert("L")
+        histogram = shot.histogram()
+        common = max(range(256), key=lambda grey: histogram[grey])
+        assert common < 50 if dark else common > 240
+
+
+def test_what_lies_beside_the_page_is_linked(
+    opened: Opener, addresses: dict[str, str], desk: Path
+) -> None:
+    """Results, trials and every model are linked, and lie where the links lead."""
+    page, _ = opened(addresses["real"])
+    links = page.evaluate(
+        "[...document.querySelectorAll('nav a')].map(one => one.getAttribute('href'))"
+    )
+    assert {"results.json", "trials.csv", "models/final-0.safetensors",
+            "models/final-1.safetensors"} <= set(links)  # fmt: skip
+    assert all((desk / "real" / link).is_file() for link in links)
+    shown = page.locator("header").inner_text()
+    assert re.search(r"Planned \d{4}-\d\d-\d\d \d\d:\d\d UTC; finished after \d+ (s|min), ", shown)
+    assert "computed by lamsearch" in shown
 
 
 def test_answer_comes_first(opened: Opener, addresses: dict[str, str], results: Any) -> None:

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from pseudo_terminal import HEIGHT, POINTS, WIDTH, status
 from rich.console import Console
 
+from lamsearch.metrics import metric_of
 from lamsearch.results import Score, ScoreKind, Selected
 from lamsearch.storage import Scored, StageStatus
 from lamsearch.terminal import Layout, plot
+from lamsearch.terminal.scale import heights
 
 
 def rendered(width: int = WIDTH, height: int = HEIGHT, **rest: Any) -> list[str]:
@@ -40,11 +42,11 @@ def test_a_picture_names_stages_workers_best_and_time_left() -> None:
     """The figure of a study at work has its stages, workers, best so far, speed and time left."""
     lines = rendered(status=status(), left=125.0, rate=4400.4)
     assert lines[:2] == [
-        "digits  running  1:15  2:05 left in stage",
+        "digits  running  1:15  2:05 left",
         "best 96.52 % at log10 λ -2.500  4400 updates/s",
     ]
     assert [line.split()[0] for line in lines[2:4]] == ["coarse", "fine"]
-    assert lines[3].split()[-3:] == ["5", "%", "8/16"]
+    assert lines[3].split()[-5:] == ["5", "%", "of", "16", "trials"]
     assert lines[4].split() == ["host", "pid", "cohort", "updates", "per", "s", "renewed"]
     assert [line.split() for line in lines[5:7]] == [
         ["vm", "100", "fine", "0", "0/1380", "2200", "0", "s", "ago"],
@@ -52,8 +54,8 @@ def test_a_picture_names_stages_workers_best_and_time_left() -> None:
     ]
     assert lines[7:10] == [
         "reclaimed: 1",
-        "recovered: fine 0 at update 900 of 1380, taken over from vm 99",
-        "validation accuracy  · coarse  ○ fine  ★ best mean",
+        "recovered: fine 0 at update 900 of 1380, reclaimed from vm 99",
+        "validation accuracy  · coarse  ○ fine  ★ best mean  ↓ low",
     ]
     assert lines[-1].endswith("log10 λ")
 
@@ -101,7 +103,7 @@ def test_a_picture_fits_every_size(width: int, workers: int, failure: str | None
         assert max(map(len, lines)) <= width
         if width == WIDTH:
             parts = (
-                sum("━" in line or line.endswith("1/4") for line in lines),
+                sum("━" in line or line.endswith("of 4 trials") for line in lines),
                 sum(line.endswith(" s ago") for line in lines),
                 sum("★" in line for line in lines),
             )
@@ -132,7 +134,7 @@ def test_a_plot_of_one_candidate_is_one_star() -> None:
         grid = drawn(points)[1:-2]
         assert sum(line.count("★") for line in grid) == 1
         assert sum(line.count("·") for line in grid) == 0
-        assert "90.00 % ┤" in "\n".join(grid)
+        assert "90.0 % ┤" in "\n".join(grid)
 
 
 def test_equal_bests_are_all_starred() -> None:
@@ -159,6 +161,38 @@ def test_the_star_is_of_the_latest_stage() -> None:
     assert row.rstrip().endswith("★")
     assert "·" in grid[0]
     assert "○" in grid[-1]
+
+
+def test_one_bad_candidate_does_not_flatten_the_others() -> None:
+    """53.6 and 52 % are rows apart beside 10 %, which is an arrow at the lower edge."""
+    points = [point(-4.0, 0.520), point(-3.0, 0.536), point(-2.0, 0.525), point(-1.0, 0.1)]
+    lines = drawn(points, width=60, height=12)
+    rows = {
+        sign: [row for row, line in enumerate(lines[1:-2]) if sign in line[9:]] for sign in "★·↓"
+    }
+    assert rows["★"][0] <= rows["·"][0] - 3
+    assert rows["↓"] == [8]
+    assert lines[0].endswith("★ best mean  ↓ low")
+    labels = [line.split(" % ")[0].strip() for line in lines if " % ┤" in line]
+    assert [f"{round(float(one) * 5) / 5:.1f}" for one in labels] == labels
+    assert "↓" not in "".join(drawn(points[:3]))
+
+
+def test_a_high_error_is_an_arrow_at_the_upper_edge() -> None:
+    """Where lower is better the worst lies above."""
+    points = [point(-4.0, -43.0), point(-3.0, -43.6), point(-2.0, -44.1), point(-1.0, -900.0)]
+    lines = [one.plain for one in plot(points, width=60, height=12, metric=metric_of("mae"))]
+    assert "↑" in lines[1]
+    assert lines[0].endswith("↑ high")
+
+
+@pytest.mark.parametrize("scores", [[0.999, 1.0, 0.98], [0.97, 0.96, 0.99], [0.0, 0.01, 0.03]])
+@pytest.mark.parametrize("rows", [4, 5, 9])
+def test_no_row_is_a_score_that_there_cannot_be(scores: list[float], rows: int) -> None:
+    """The scale of accuracies lies between 0 and 100 %, and holds the scores."""
+    scaled = heights(scores, rows, metric_of("accuracy"))
+    assert 0 <= scaled.low <= 100 * min(scores) + 1e-9
+    assert 100 * max(scores) - 1e-9 <= scaled.high <= 100
 
 
 @given(

@@ -100,8 +100,8 @@ def test_no_drawing_where_none_is_wanted(
     text = shown(terminal, monkeypatch, draw)
     assert "\x1b" not in text
     assert text.split("\r\n") == [
-        "coarse: 16/16 trials, 100 %  best 96.52 % at log10 λ -2.500",
-        "fine: 8/16 trials, 5 %  best 96.52 % at log10 λ -2.500",
+        "coarse: 100 % of 16 trials  best 96.52 % at log10 λ -2.500",
+        "fine: 5 % of 16 trials  best 96.52 % at log10 λ -2.500",
         "a line",
         "",
     ]
@@ -231,9 +231,9 @@ def test_the_real_run_on_a_real_terminal(
     assert {(seen.scrolled, seen.wraps) for seen in live} == {(0, 0)}
     assert max(len(seen.rows) for seen in live) < height
     text = "\n".join("\n".join(seen.rows) for seen in live)
-    assert re.search(r"small  running  \d:\d\d  \d:\d\d left in stage", text)
+    assert re.search(r"small  running  \d:\d\d  \d:\d\d left$", text, re.MULTILINE)
     assert re.search(r"best \d+\.\d\d % at log10 λ -\d\.\d\d\d  \d+ updates/s", text)
-    assert re.search(r"coarse +━+.* \d/6", text)
+    assert re.search(r"coarse +━+.* \d+ % of 6 trials", text)
     assert re.search(r"\S+ +\d+ +coarse \d +\d+/16000 +\d+ +\d s ago", text)
     assert re.search(r"validation accuracy  · coarse  ★ best mean\n(?:.*[┤│].*\n)*.*[┤│].*★", text)
     assert re.search(r"-\d.* log10 λ$", text, re.MULTILINE)

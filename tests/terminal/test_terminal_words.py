@@ -15,7 +15,7 @@ from lamsearch.results import QueuedStudy, Selected, StudyState
 from lamsearch.space import LAMBDA, Dimension, Scale, Space
 from lamsearch.terminal.glyphs import ASCII, UNICODE
 from lamsearch.terminal.layout import Layout, chosen_of, clock, left_of, timing
-from lamsearch.terminal.live import Screen
+from lamsearch.terminal.live import Screen, _Speed
 from lamsearch.terminal.overview import Overview
 
 
@@ -45,7 +45,23 @@ def test_what_takes_for_ever_is_not_said_to_be_left() -> None:
     """Where the rate is next to nothing there is no time left to tell."""
     assert left_of(math.inf) == ""
     assert left_of(None) == ""
-    assert left_of(61.0) == "  1:01 left in stage"
+    assert left_of(61.0) == "  1:01 left"
+
+
+def test_the_time_left_is_the_studys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What later stages still need is in it, though they are not planned yet."""
+    now = [0.0]
+    monkeypatch.setattr("lamsearch.terminal.live.time.monotonic", lambda: now[0])
+    speed, first = _Speed(), status(0, done=0)
+    whole = sum(stage.total for stage in first.stages) + 50_000
+    for seconds, done in ((0.0, 0), (10.0, 1000)):
+        now[0] = seconds
+        shown = dataclasses.replace(status(0, done=done), expected_updates=float(whole))
+        speed.look(shown)
+    rest = whole - sum(stage.updates for stage in shown.stages)
+    assert speed.seconds_left(shown) == pytest.approx(rest / 100)
+    older = dataclasses.replace(shown, expected_updates=0.0)
+    assert speed.seconds_left(older) == pytest.approx((rest - 50_000) / 100)
 
 
 def test_a_stage_that_is_not_over_is_not_at_100_percent() -> None:
@@ -55,7 +71,7 @@ def test_a_stage_that_is_not_over_is_not_at_100_percent() -> None:
     console = Console(file=stream, width=80, height=24)
     Screen(console).show(shown)
     console.print(Layout(status=shown))
-    assert "fine: 8/16 trials, 99 %" in stream.getvalue()
+    assert "fine: 99 % of 16 trials" in stream.getvalue()
     assert stream.getvalue().count("100 %") == 2  # coarse's
 
 
@@ -91,7 +107,7 @@ def test_an_overview_of_many_studies_fits(height: int) -> None:
 
 
 def test_a_study_of_the_queue_says_what_people_ask_of_it() -> None:
-    """Name, state, progress, trials, age, priority, workers and the chosen λ; what none of them
+    """Name, state, progress, age, priority, workers and the chosen λ; what none of them
     has takes no room."""
     chosen = Selected(point=(-2.5,), rule="best", score=None)
     lines = drawn(Overview([
@@ -99,11 +115,11 @@ def test_a_study_of_the_queue_says_what_people_ask_of_it() -> None:
         queued("cifar10", StudyState.DONE, finished_trials=12, progress=1.0, selected=chosen),
     ]))  # fmt: skip
     assert lines == [
-        "digits   running   99 %  3/12 trials   1:01  priority 5  2 workers",
-        "cifar10  done     100 %  12/12 trials  1:01                         λ = 0.00316",
+        "digits   running   99 %  1:01  priority 5  2 workers",
+        "cifar10  done     100 %  1:01                         λ = 0.00316",
     ]
     (line,) = drawn(Overview([queued("digits", StudyState.QUEUED)]))
-    assert line == "digits  queued   25 %  3/12 trials  1:01"
+    assert line == "digits  queued   25 %  1:01"
 
 
 def test_a_chosen_point_is_named_by_all_its_values() -> None:

@@ -192,3 +192,19 @@ def test_a_figure_has_a_panel_for_each_dimension() -> None:
     assert layout["xaxis3"]["categoryarray"] == ["[50]", "[100, 50]"]
     assert [one["x0"] for one in layout["shapes"]] == [0.01, 60.0, "[100, 50]"]
     assert [one["showlegend"] for one in found["data"]] == [True, False, False]
+
+
+def test_the_choice_comes_first() -> None:
+    """Note and attributes begin with the chosen λ, before the single run that Optuna calls best."""
+    score = Score(mean=0.5285, se=0.003, n=5)
+    chosen = Selected(point=(-2.5,), rule="best mean", score=score)
+    note = Annotations().note(record(trial(1), selected=chosen), "coarse", {"coarse": 1})
+    assert note.startswith("# Chosen: λ = 0.003162, validation accuracy 52.85 ± 0.30 %\n")
+    assert note.index("*Best Trial*") < note.index("## Coarse")
+    assert Annotations().note(record(trial(1)), "coarse", {"coarse": 1}).startswith("## Coarse")
+    stage = PlannedStage(
+        study="s", study_id="0", stage="coarse", number=1, bounds=None, planned=1, finished=1,
+        best=0.6, over=True, failure=None, metric="accuracy", chosen=(-2.5,),
+    )  # fmt: skip
+    assert next(iter(Annotations().attributes(stage).items())) == ("chosen λ", "λ = 0.003162")
+    assert "chosen λ" not in Annotations().attributes(replace(stage, chosen=None))
