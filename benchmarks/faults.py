@@ -83,10 +83,10 @@ POINTS = {
     "reporting": Point(where=f"{_LEASES}.report", often=True),
     # a checkpoint: written under its temporary name; under its own; and the oldest one removed
     "checkpoint-writing": Point(
-        where="lamsearch.local_files:_rename", when="before", only=_checkpoint, often=True
+        where="lamsearch.local_files.by_handle:_rename", when="before", only=_checkpoint, often=True
     ),
     "checkpoint-renamed": Point(
-        where="lamsearch.local_files:_rename", only=_checkpoint, often=True
+        where="lamsearch.local_files.by_handle:_rename", only=_checkpoint, often=True
     ),
     "checkpoint-saved": Point(where=_SAVE, often=True),
     "giving-back": Point(where=f"{_LEASES}.give_back", leaving=True),

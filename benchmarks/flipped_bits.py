@@ -20,7 +20,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,10 @@ def reach(study: Desk, state: str) -> None:
         pass
     finally:
         setattr(Leases, name, real)
-    with sqlite3.connect(study.work / "x.db") as connection:  # its worker is gone
+    with (
+        closing(sqlite3.connect(study.work / "x.db")) as connection,
+        connection,
+    ):  # its worker is gone
         connection.execute("UPDATE lamsearch_cohort SET expires = 0 WHERE state = 1")
     connection.close()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import forked
 import pytest
+from chromium import ARGUMENTS, CHROMIUM
 from small_study import document_of
 
 from benchmarks.postgres import Server, new_database
@@ -187,6 +188,17 @@ def lamsearch(tmp_path: Path) -> Lamsearch:
         )  # fmt: skip
 
     return call
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window, of a file's own: an event loop runs as long as it is there."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime would call its makers once it is loaded

@@ -164,10 +164,22 @@ def by_name(columns: Sequence[Column], cells: Sequence[Cells], where: str) -> li
             lines.append(f"{where}: {_where(column.name)}: is required")
         elif (one.texts is None) != (column.categories is None):
             kind = "numbers" if column.categories is None else "categories"
-            lines.append(f"{where}: {_where(column.name)}: must hold {kind}, as in training")
+            rule = f"must hold {kind}, as in training"
+            lines.append(f"{where}: {_where(column.name)}: {rule}, got {shown(_odd(one))}")
     if lines:
         raise DataError("\n".join(lines))
     return [there[column.name] for column in columns]
+
+
+def _odd(cells: Cells) -> object:
+    """A value by which a column is seen to be of another kind: its first text that is no number."""
+    for text in cells.texts or ():
+        try:
+            float(text)
+        except ValueError:
+            return text
+    values = cells.texts or cells.values.tolist()
+    return values[0] if values else None
 
 
 def _numbered(values: npt.NDArray[Any]) -> Groups:

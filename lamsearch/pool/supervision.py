@@ -94,7 +94,7 @@ class Watch:
 
 
 class StandingWatch:
-    """Watches a pool that serves all studies until it is told to leave.
+    """Watches a pool that serves all studies until it is asked to leave.
 
     There is no one study whose progress would tell a crash loop from bad luck, so their rate does.
     """

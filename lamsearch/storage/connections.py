@@ -123,12 +123,14 @@ def _prepare_sqlite(engine: Engine, header: Header, *, write: bool) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the begin event below says how to begin
-        if not write:
-            connection.execute("PRAGMA query_only = ON")
-        else:
-            # Readers such as the dashboard then neither wait for writers nor hold them up.
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+        # Readers such as the dashboard then neither wait for writers nor hold them up.
+        asked = ("journal_mode = WAL", "synchronous = FULL") if write else ("query_only = ON",)
+        try:
+            for words in asked:
+                connection.execute(f"PRAGMA {words}")
+        except sqlite3.Error:
+            connection.close()  # nobody else has it yet
+            raise
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -207,9 +209,9 @@ def _reader(file: Path, given: dict[str, str]) -> Callable[[], sqlite3.Connectio
             try:
                 connection.execute("PRAGMA schema_version").fetchone()  # the first look at it
                 return connection
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 connection.close()
-                settles = error.sqlite_errorcode & 0xFF in (
+                settles = getattr(error, "sqlite_errorcode", 0) & 0xFF in (
                     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
                 )  # fmt: skip
                 if not settles or not file.exists() or time.monotonic() > deadline:

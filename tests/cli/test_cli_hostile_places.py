@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ VERBS = [("worker", "small"), ("delete", "small", "--yes")]
 
 def record(desk: Any, column: str, value: object) -> None:
     """Write a value into the study's row."""
-    with sqlite3.connect(desk.database_file) as connection:
+    with closing(sqlite3.connect(desk.database_file)) as connection, connection:
         connection.execute(f"UPDATE lamsearch_study SET {column} = ?", (value,))  # noqa: S608
     connection.close()
 
 
 def study_id(desk: Any) -> str:
     """Return the study's id."""
-    with sqlite3.connect(desk.database_file) as connection:
+    with closing(sqlite3.connect(desk.database_file)) as connection, connection:
         (found,) = connection.execute("SELECT id FROM lamsearch_study").fetchone()
     connection.close()
     return str(found)

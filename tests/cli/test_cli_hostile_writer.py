@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_nothing_that_is_written_is_obeyed(
 def test_an_origin_that_is_no_path_is_no_traceback(done_desk: Any, desk: Any, origin: str) -> None:
     """A study file's directory that can be none ends in a sentence, or plays no part."""
     shutil.copy(done_desk.database_file, desk.database_file)
-    with sqlite3.connect(desk.database_file) as connection:
+    with closing(sqlite3.connect(desk.database_file)) as connection, connection:
         connection.execute("UPDATE lamsearch_study SET origin = ?", (origin,))
     connection.close()
     for verb in VERBS:
@@ -94,7 +95,7 @@ def test_a_schema_version_that_never_was_is_refused(
 ) -> None:
     """Tables of a version that no lamsearch wrote are refused in a sentence, and stay so."""
     shutil.copy(done_desk.database_file, desk.database_file)
-    with sqlite3.connect(desk.database_file) as connection:
+    with closing(sqlite3.connect(desk.database_file)) as connection, connection:
         connection.execute("DROP TABLE lamsearch_schema")
         connection.execute("CREATE TABLE lamsearch_schema (version)")
         connection.execute("INSERT INTO lamsearch_schema VALUES (?)", (version,))

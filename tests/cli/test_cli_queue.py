@@ -44,7 +44,7 @@ def test_a_verb_of_no_study_is_exit_code_2(desk: Any, verb: str) -> None:
     more = [1] if verb == "prioritize" else []
     result = desk(verb, "nobody", *more, "--storage", desk.url)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "Error: study: no study 'nobody'\n"
+    assert result.stderr == "Error: study: no study 'nobody'; known: none\n"
 
 
 def test_a_priority_beyond_all_bounds_plans_nothing(desk: Any) -> None:

@@ -7,6 +7,7 @@ import math
 import sqlite3
 import tomllib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +56,14 @@ def own_study(directory: Path, source: str) -> Path:
 
 def record(desk: Any, expression: str, *values: object) -> None:
     """Change the study's row."""
-    with sqlite3.connect(desk.database_file) as connection:
+    with closing(sqlite3.connect(desk.database_file)) as connection, connection:
         connection.execute(f"UPDATE lamsearch_study SET {expression}", values)  # noqa: S608
     connection.close()
 
 
 def fingerprint(desk: Any) -> str:
     """Return the fingerprint of the study's row as it is, as somebody who knows of it writes it."""
-    with sqlite3.connect(desk.database_file) as connection:
+    with closing(sqlite3.connect(desk.database_file)) as connection, connection:
         (document,) = connection.execute("SELECT document FROM lamsearch_study").fetchone()
     connection.close()
     return parse_study(json.loads(document)).fingerprint

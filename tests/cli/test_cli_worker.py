@@ -72,14 +72,14 @@ def test_a_paused_study_alone_is_left_when_idle(desk: Any) -> None:
     desk.well("submit", desk.write("one"))
     desk.well("pause", "one")
     desk.well("worker", "one", "--exit-when-idle")
-    assert "0/" in desk.well("status", "one").stdout
+    assert "0 % of 5 trials" in desk.well("status", "one").stdout
 
 
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
         (("--verbose", "--quiet"), "--verbose and --quiet exclude each other"),
-        (("one", "--dask", "tcp://127.0.0.1:9"), "--dask serves every study until it is told to"),
+        (("one", "--dask", "tcp://127.0.0.1:9"), "--dask serves every study until it is asked"),
         (("--log-format", "xml"), "Invalid value for '--log-format'"),
     ],
 )

@@ -335,6 +335,8 @@ def test_the_locks_fit_the_project() -> None:
     ):
         found = locked(name)
         for requirement in map(Requirement, wanted):
+            if requirement.marker is not None and not requirement.marker.evaluate():
+                continue  # another system's: the image is of Linux
             version, _ = found[canonicalize_name(requirement.name)]
             assert requirement.specifier.contains(version), (str(requirement), version)
         for package, (_, hashes) in found.items():

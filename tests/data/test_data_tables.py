@@ -21,7 +21,7 @@ from lamsearch.data.moments import UNSEEN
 from lamsearch.data.sources import read
 from lamsearch.data.sources.table import SOURCE
 from lamsearch.data.splits import normalise
-from lamsearch.data.tables import by_name, encoded
+from lamsearch.data.tables import Cells, by_name, encoded
 from lamsearch.errors import DataError, StudyFileError
 from lamsearch.results import Column, columns_document, columns_from
 from lamsearch.study import Study
@@ -41,6 +41,11 @@ def table(tmp_path: Path, study: MakeStudy) -> Callable[..., Contents]:
         return read(study(source="table", **asked).data, tmp_path, None)
 
     return read_it
+
+
+def odd_cells(name: str, *texts: str) -> Cells:
+    """A column of texts."""
+    return Cells(name=name, values=np.arange(len(texts)), texts=texts)
 
 
 def test_numbers_and_categories(table: Callable[..., Contents]) -> None:
@@ -343,6 +348,8 @@ def test_columns_can_be_read_back(table: Callable[..., Contents]) -> None:
     path = Path(further.name)
     cells = by_name(columns, read_csv(path, ",", lambda names: names, ["c"]), "a.csv")
     assert encoded(columns, cells).tolist() == [[5, 0, 0], [6, 0, 1]]
+    with pytest.raises(DataError, match=r"'n': must hold numbers, as in training, got 'p'$"):
+        by_name(columns, [odd_cells("n", "1", "p", "q"), odd_cells("c", "b")], "a.csv")
     with pytest.raises(DataError, match=r"a\.csv: column 'n': must hold numbers, as in training"):
         by_name(columns, read_csv(path, ",", lambda names: names, ["c", "n"]), "a.csv")
     with pytest.raises(DataError, match=r"a\.csv: column 'n': is required"):

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urldefrag
 
 import click
 import pytest
+from chromium import needs_chromium
 from docs_build import ROOT, built
 from sphinx.util.inventory import InventoryFile
 
@@ -24,7 +25,6 @@ from lamsearch import trainers
 from lamsearch.cli import cli
 from lamsearch.study import json_schema
 
-CHROMIUM = shutil.which("chromium")
 Entries = dict[str, set[str]]
 LINK = re.compile(r'<(?:a|link|img|script)\b[^>]*?\b(?:href|src)="([^"]+)"')
 LOADED = re.compile(r'<(?:link|img|script|iframe)\b[^>]*?\b(?:href|src)="([^"]+)"')
@@ -66,32 +66,26 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
         assert not re.search(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//", path.read_text("utf-8"))
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_in_a_browser_without_a_network(site: Path) -> None:
+@needs_chromium
+def test_in_a_browser_without_a_network(site: Path, browser: Any) -> None:
     """Opened as files, pages fit 360 px in light and dark, ask nobody for anything, and the search
     finds a key's entry."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+    for scheme in ("light", "dark"):
+        page = browser.new_page(
+            viewport={"width": 360, "height": 740},
+            color_scheme=scheme,  # type: ignore[arg-type]
         )
-        for scheme in ("light", "dark"):
-            page = browser.new_page(
-                viewport={"width": 360, "height": 740},
-                color_scheme=scheme,  # type: ignore[arg-type]
-            )
-            asked: list[str] = []
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
-            for name in ("index", "study-file", "reference/cli", "reference/trainers"):
-                page.goto((site / f"{name}.html").as_uri())
-                assert page.evaluate("document.documentElement.scrollWidth") == 360, name
-            colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
-            assert (sum(map(int, re.findall(r"\d+", colour))) < 300) == (scheme == "dark")
-            page.goto((site / "search.html").as_uri() + "?q=input_dropout")
-            page.wait_for_selector("#search-results a[href*='study-keys']")
-            assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-        browser.close()
+        asked: list[str] = []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        for name in ("index", "study-file", "reference/cli", "reference/trainers"):
+            page.goto((site / f"{name}.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") == 360, name
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, re.findall(r"\d+", colour))) < 300) == (scheme == "dark")
+        page.goto((site / "search.html").as_uri() + "?q=input_dropout")
+        page.wait_for_selector("#search-results a[href*='study-keys']")
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        page.close()
 
 
 def test_files_of_the_repository_are_pages_too(site: Path) -> None:

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,16 +16,12 @@ import forked
 import pytest
 import several_records as several
 import study_records as made
+from chromium import needs_chromium
 
 from lamsearch.report import write
 from lamsearch.results import StudyRecord
 from lamsearch.study import parse_study
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PAPER = 688  # CSS pixels between the margins of A4: (210 − 2·14) mm
 PAGES = ("real", "hostile", "several")
 
@@ -61,7 +56,7 @@ validation = 50
 replicates = 2
 """
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium")
+pytestmark = needs_chromium
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,17 +108,6 @@ def addresses(desk: Path) -> dict[str, str]:
 def results(desk: Path) -> Any:
     """What the real study's results.json says."""
     return json.loads((desk / "real/results.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A Chromium without a window."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 Opener = Callable[..., tuple[Any, Seen]]

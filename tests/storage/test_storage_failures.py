@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -116,7 +117,7 @@ def test_what_sqlite_says_is_known_by_its_code(fails: Fails, tmp_path: Path) -> 
     """A lock passes; a full, read-only or foreign file and a missing table last; a broken
     constraint is neither."""
     url = f"sqlite:///{tmp_path / 'database is locked.db'}"
-    with sqlite3.connect(tmp_path / "database is locked.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "database is locked.db")) as connection, connection:
         connection.execute("CREATE TABLE t (a PRIMARY KEY)")
     connection.close()
     (tmp_path / "other.db").write_bytes(b"connection refused" * 100)

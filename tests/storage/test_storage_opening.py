@@ -4,6 +4,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_a_new_sqlite_file_gets_its_tables(tmp_path: Path) -> None:
     Database(url).close()
     tables = Window(url).tables()
     assert {"lamsearch_study", "lamsearch_cohort", "studies", "trials"} <= tables.keys()
-    with sqlite3.connect(tmp_path / "new.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection, connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
 

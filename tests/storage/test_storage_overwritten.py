@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import forked
@@ -186,7 +187,7 @@ def test_what_others_do_to_a_file_that_is_used_is_no_overwriting(
         finish(leases, claimed(leases))
         plain.execute(statement)
         finish(other, claimed(other))
-        with sqlite3.connect(path.with_name("copy.db")) as copy:
+        with closing(sqlite3.connect(path.with_name("copy.db"))) as copy, copy:
             plain.backup(copy)
         copy.close()
         assert names(reading) == ["small"]
@@ -218,7 +219,7 @@ def test_a_file_of_an_earlier_version_gets_its_number_with_the_first_change(
     path: Path, small_study: Callable[..., Study]
 ) -> None:
     """A database that has no number of its own is used as it is, and has one from then on."""
-    with sqlite3.connect(path) as plain:
+    with closing(sqlite3.connect(path)) as plain, plain:
         plain.execute("PRAGMA application_id = 0")
     plain.close()
     database = Database(f"sqlite:///{path}")

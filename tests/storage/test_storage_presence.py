@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,10 @@ def test_a_file_that_was_moved_is_named_and_holds_all_that_was_completed(
     alone.parent.mkdir()
     shutil.copy(moved, alone)
     assert finished(alone) == finished(moved) == 3
-    with sqlite3.connect(moved) as connection:  # the lease of who was cut off runs out
+    with (
+        closing(sqlite3.connect(moved)) as connection,
+        connection,
+    ):  # the lease of who was cut off runs out
         connection.execute("UPDATE lamsearch_cohort SET expires = expires - 1000")
     connection.close()
     database = Database(f"sqlite:///{moved}", Mode.WORK)
@@ -125,7 +129,8 @@ def test_another_file_under_the_same_name_is_noticed_and_left_alone(
         leases.renew(claim, BEAT)
     leases._database.close()
     assert path.read_bytes() == before
-    assert sqlite3.connect(path).execute("SELECT count(*) FROM lamsearch_study").fetchone() == (0,)
+    with closing(sqlite3.connect(path)) as plain:
+        assert plain.execute("SELECT count(*) FROM lamsearch_study").fetchone() == (0,)
 
 
 def test_a_plain_copy_holds_every_stage_that_was_completed(path: Path, leases: Leases) -> None:

@@ -358,7 +358,7 @@ def test_finish_after_the_choice_is_said(database: Database, small_study: Build)
 @pytest.mark.parametrize("move", sorted(MOVES))
 def test_a_move_of_no_study_is_said(database: Database, move: str) -> None:
     """A name that no study has is one sentence, by which callers can tell it from others."""
-    with pytest.raises(UnknownStudyError, match=r"^study: no study 'small'$"):
+    with pytest.raises(UnknownStudyError, match=r"^study: no study 'small'; known: none$"):
         MOVES[move](database)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import needs_chromium
 from storage_stub import planned, work
-from test_web_browser import CHROMIUM, Seen, browser, page, quiet
+from test_web_browser import Seen, page, quiet
 from web_process import Dashboard
 from web_stack import TOKEN
 
@@ -17,8 +18,8 @@ from lamsearch import storage as store
 from lamsearch.storage import Database, Leases
 from lamsearch.study import Study
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium")
-__all__ = ["browser", "page"]  # fixtures
+pytestmark = needs_chromium
+__all__ = ["page"]  # a fixture
 
 
 class Server(Dashboard):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_web_browser import CHROMIUM, Seen, browser, page, quiet
+from chromium import needs_chromium
+from test_web_browser import Seen, page, quiet
 from web_process import Dashboard
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium")
-__all__ = ["browser", "page"]  # fixtures
+pytestmark = needs_chromium
+__all__ = ["page"]  # a fixture
 SHEET = "**/assets/read-only.css"
 # What there is to click, by the page that has it.
 WRITES = {

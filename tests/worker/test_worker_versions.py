@@ -6,6 +6,7 @@ import json
 import platform
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -46,7 +47,10 @@ def test_a_worker_with_another_kernel_is_refused_or_admitted_by_a_word(
     rest = ("--storage", f"sqlite:///{place}")
     path = study_file(name="mixed", coarse={"trials": 4}, cohort=2, fine=None, finalists=None)
     assert lamsearch("create", path, *rest).returncode == 0
-    with sqlite3.connect(place) as base:  # a first worker that did one cohort and went
+    with (
+        closing(sqlite3.connect(place)) as base,
+        base,
+    ):  # a first worker that did one cohort and went
         first = base.execute("SELECT environment FROM lamsearch_study").fetchone()[0]
         base.execute(
             "INSERT INTO lamsearch_environment SELECT id, 1, environment, 0, 0 FROM lamsearch_study"
@@ -79,7 +83,7 @@ def test_ones_own_study_after_an_upgrade_has_a_way_out(
     path = study_file(name="own", fine=None, finalists=None)
     rest = ("--storage", f"sqlite:///{place}", "--workers", "1")
     assert lamsearch("create", path, *rest[:2]).returncode == 0
-    with sqlite3.connect(place) as base:
+    with closing(sqlite3.connect(place)) as base, base:
         base.execute(
             "UPDATE lamsearch_study SET environment = json_set(environment, '$.lamsearch', '0.0.9')"
         )

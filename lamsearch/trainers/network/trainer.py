@@ -241,9 +241,7 @@ class NetworkTrainer:
         updates = self._state.updates
         rates, reason = self._rates(updates - 1), f"{what} no longer finite at update {updates}"
         self._take_out(
-            finite,
-            TrialState.FAIL,
-            lambda model: f"{reason} (learning rate {rates[model]:.4g})",
+            finite, TrialState.FAIL, lambda model: f"{reason} (learning rate {rates[model]:.4g})"
         )
 
     def _take_out(
