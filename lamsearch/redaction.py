@@ -148,7 +148,8 @@ def _split(rest: str) -> tuple[str, str, str]:
 def _forms(secret: str) -> Iterator[str]:
     """A secret, and the parts that a library may take it for, as they may stand in a text."""
     plain = {secret, unquote(secret), unquote_plus(secret)}
-    words = {word for one in plain for word in re.split(r"[\s:/?#@&=,;]+", one)}
+    # what stands in brackets is taken for an address, and a % in it for what begins its zone
+    words = {word for one in plain for word in re.split(r"[\s:/?#@&=,;%[\]]+", one)}
     for one in plain | {word for word in words if len(word) >= _WORD}:
         yield from (one, quote(one, safe=""), quote(one), quote_plus(one))
         for escaped in (repr(one)[1:-1], ascii(one)[1:-1], json.dumps(one)[1:-1]):

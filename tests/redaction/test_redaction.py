@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 import fsspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
@@ -132,6 +132,8 @@ def test_no_secret_is_in_what_libraries_say(secret: str, place: str, form: str) 
 
 
 @given(SECRETS, st.sampled_from(PLACES))
+@example("[Q7jZ9x]W3kY8v", "ftp://user:{}@host/x")
+@example("[Q7jZ9x%W3kY8v]", "ftp://user:{}@host/x")
 @settings(max_examples=500, deadline=None)
 def test_no_secret_is_in_what_parsers_really_say(secret: str, place: str) -> None:
     """What the parsers of Python, SQLAlchemy and fsspec raise about a URL holds no end of its
