@@ -158,6 +158,11 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def weight_decay(lam: float) -> float:
+    """Return λ as optimisers of other libraries have it: the factor of W in the gradient, 2λ."""
+    return 2.0 * lam
+
+
 LAMBDA = Dimension(
     name="log10_lambda",
     symbol="λ",

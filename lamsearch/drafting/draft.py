@@ -100,9 +100,8 @@ def _examined(asked: Asked, written: str) -> Examined:
         raise InputError(f"--task: the targets of {path} are classes")
     if path.is_file() and idx.is_images(path):
         directory = written.rpartition("/")[0] or "."
-        prefix = path.name.partition("train-images")[0]
-        return other_data.of_idx_set(path.parent, prefix, written=directory)
-    if path.is_dir() and any(path.glob("*train-images*idx3-ubyte*")):
+        return other_data.of_idx_set(path.parent, other_data.prefix_of(path), written=directory)
+    if path.is_dir() and idx.training_images(path):
         return other_data.of_idx(path, written=written)
     if path.is_dir():
         _check_not_published(path)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from lamsearch.data import arrays
 from lamsearch.data.image_files import images_below, size_of
-from lamsearch.data.sources import read
+from lamsearch.data.sources import idx, read
 from lamsearch.drafting.examined import Decided, Entry, Examined, decided
 from lamsearch.errors import DataError
 from lamsearch.metrics import Task
@@ -46,13 +46,16 @@ def of_idx(path: Path, *, written: str) -> Examined:
     Raises:
         DataError: Several sets of them are there, or one is damaged.
     """
-    prefixes = sorted(
-        {one.name.partition("train-images")[0] for one in path.glob("*train-images*idx3-ubyte*")}
-    )
+    prefixes = sorted({prefix_of(one) for one in idx.training_images(path)})
     if len(prefixes) > 1:
         names = ", ".join(prefixes)
         raise DataError(f"{path}: name one file of images: there are sets that begin {names}")
     return of_idx_set(path, prefixes[0] if prefixes else "", written=written)
+
+
+def prefix_of(images: Path) -> str:
+    """Return what the names of a set of idx files begin with, by its file of training images."""
+    return images.name.partition("train-images")[0]
 
 
 def of_idx_set(path: Path, prefix: str, *, written: str) -> Examined:

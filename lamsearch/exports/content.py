@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lamsearch.dimensions import weight_decay
 from lamsearch.results import STAGES, Curve, StudyRecord, TrialRecord
 from lamsearch.space import Point
 
@@ -129,7 +130,9 @@ def _params(record: StudyRecord, point: Point) -> dict[str, Value]:
     """λ in its forms, then what else was searched."""
     value, log = record.space.values(point)[0], float(point[0])
     others = {k: v for k, v in record.space.named(point).items() if k != "log10_lambda"}
-    first: dict[str, Value] = {"lambda": value, "log10_lambda": log, "weight_decay": 2.0 * value}
+    first: dict[str, Value] = {
+        "lambda": value, "log10_lambda": log, "weight_decay": weight_decay(value)
+    }  # fmt: skip
     return {**first, **{name: _value(one) for name, one in others.items()}}
 
 

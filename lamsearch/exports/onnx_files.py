@@ -21,6 +21,7 @@ import numpy as np
 
 from lamsearch import __version__
 from lamsearch.artifacts import metadata_of, model_from
+from lamsearch.dimensions import weight_decay
 from lamsearch.errors import InputError
 from lamsearch.exports.packages import loaded, needed
 from lamsearch.results import FloatArray, Model
@@ -187,5 +188,5 @@ def _metadata(facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """What the safetensors file says of a model, and λ as other libraries have it."""
     known = dict(facts)
     if "lambda" in known:
-        known["weight_decay"] = json.dumps(2.0 * json.loads(known["lambda"]))
+        known["weight_decay"] = json.dumps(weight_decay(json.loads(known["lambda"])))
     yield from sorted(known.items())

@@ -21,7 +21,7 @@ from lamsearch.figures.style import (
     styled,
     titled,
 )
-from lamsearch.figures.units import score_axis
+from lamsearch.figures.units import dimension_axis, score_axis
 from lamsearch.metrics import least_range, size_of
 from lamsearch.results import STAGES, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores
@@ -63,7 +63,7 @@ def scores_over_space(record: StudyRecord) -> Figure:
         panels[0].set_title(_title(record), pad=22, parse_math=False)
         if close is not None:
             panels[1].set_title("Enlarged: where the best are", fontsize=11)
-        panels[-1].set_xlabel(_x_label(record))
+        panels[-1].set_xlabel(dimension_axis(record.space.dimensions[0]))
         legend(figure, panels[0], "Mark: mean over replicates. Bar: ± 1 standard error.")
     return figure
 
@@ -71,11 +71,6 @@ def scores_over_space(record: StudyRecord) -> Figure:
 def _title(record: StudyRecord) -> str:
     what = f"Validation {record.metric.title} of each {record.space.symbol} tried"
     return titled(what, record.name)
-
-
-def _x_label(record: StudyRecord) -> str:
-    first = record.space.dimensions[0]
-    return first.label if is_narrow() else f"{first.label}  ({first.symbol}: {first.about})"
 
 
 def _at(score: CandidateScore) -> float:

@@ -21,13 +21,13 @@ from lamsearch.figures.style import (
     PURPLE,
     VERMILION,
     columns,
-    is_narrow,
     new_figure,
     shortened,
     styled,
     verbatim,
     wrapped,
 )
+from lamsearch.figures.units import score_axis
 from lamsearch.results import StudyRecord
 from lamsearch.statistics import Searched
 from lamsearch.statistics.surface import MOST, floor_of, surface
@@ -56,7 +56,7 @@ def lines(record: StudyRecord, found: Searched, across: int, up: int) -> Figure:
         ends = [record.metric.number(one) for one in (min(floors), max(found.scores))]
         air = 0.08 * (max(ends) - min(ends)) or 0.02
         axes.set_ylim(min(ends) - air, max(ends) + air)
-        axes.set_ylabel(f"validation {record.metric.label}")
+        axes.set_ylabel(score_axis(record.metric))
         if record.selected is not None:
             axes.axvline(
                 place(space.dimensions[across], record.selected.point[across]), color=INK,
@@ -149,5 +149,5 @@ def _line_legend(
     handles, names = axes.get_legend_handles_labels()
     figure.legend(
         handles, names, loc="outside lower center", ncols=columns(min(len(handles), 3)),
-        title=wrapped("\n".join(texts)), title_fontsize=8.5 if is_narrow() else 9.5,
+        title=wrapped("\n".join(texts)),
     )  # fmt: skip

@@ -19,7 +19,7 @@ from lamsearch.figures.style import (
     titled,
     wrapped,
 )
-from lamsearch.figures.units import score_axis
+from lamsearch.figures.units import dimension_axis, score_axis
 from lamsearch.metrics import least_range
 from lamsearch.results import ScoreKind, StudyRecord
 from lamsearch.statistics.deciding_curve import DecidingCurve, Section
@@ -53,8 +53,7 @@ def _axis(axes: Axes, record: StudyRecord, found: DecidingCurve, section: Sectio
     if record.space.several:
         set_axis(axes, axes.xaxis, dimension, whole(record)[section.dimension])
     else:
-        words = f"{dimension.label}  ({dimension.symbol}: {dimension.about})"
-        axes.set_xlabel(dimension.label if is_narrow() else words)
+        axes.set_xlabel(dimension_axis(dimension))
 
 
 def _draw(axes: Axes, record: StudyRecord, found: DecidingCurve, section: Section) -> None:
@@ -138,5 +137,4 @@ def _legend(figure: Figure, axes: Axes, record: StudyRecord, found: DecidingCurv
     figure.legend(
         handles, [wrapped(one) for one in labels], loc="outside lower center",
         ncols=1 if is_narrow() else 2, title="\n".join(map(wrapped, texts)),
-        title_fontsize=8.5 if is_narrow() else 9.5,
     )  # fmt: skip

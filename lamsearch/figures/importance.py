@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from lamsearch.figures.style import (
     BLUE,
     VERMILION,
-    is_narrow,
     new_figure,
     shortened,
     styled,
@@ -60,7 +59,7 @@ def importance_bars(record: StudyRecord, found: Importances) -> Figure | None:
                 f"Which dimension matters: {shortened(record.name)}, "
                 f"{found.trials} trials of {listed(found.stages)}"
             ),
-            fontsize=10 if is_narrow() else 12, parse_math=False,
+            parse_math=False,
         )  # fmt: skip
         handles, labels = axes.get_legend_handles_labels()
         pairs = sorted(zip(labels, handles, strict=True), key=lambda pair: "shuffled" in pair[0])

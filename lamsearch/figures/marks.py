@@ -18,7 +18,6 @@ from lamsearch.figures.style import (
     PURPLE,
     VERMILION,
     columns,
-    is_narrow,
     titled,
     wrapped,
 )
@@ -152,7 +151,7 @@ def legend(figure: Figure, axes: Axes, title: str) -> None:
     figure.legend(
         [handle for _, handle in ordered], [text for text, _ in ordered],
         loc="outside lower center", ncols=columns(most),
-        title=wrapped(title), title_fontsize=8.5 if is_narrow() else 9.5,
+        title=wrapped(title),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from lamsearch.figures.style import (
     titled,
     titled_lines,
 )
+from lamsearch.figures.units import score_axis
 from lamsearch.metrics import least_range
 from lamsearch.results import STAGES, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores
@@ -64,17 +65,14 @@ def slices(record: StudyRecord) -> Figure:
             set_axis(axes, axes.xaxis, record.space.dimensions[index], ends[index])
             _draw(axes, record, scores, index, window)
         for axes in grid[:, 0]:
-            axes.set_ylabel(f"validation {record.metric.label}")
+            axes.set_ylabel(score_axis(record.metric))
         if close:
             if len(windows) > 1:
                 grid[0][0].set_title("all", fontsize=10.5)
             grid[0][-1].set_title("enlarged: the good ones", fontsize=10.5)
         for unused in places:
             unused.set_visible(False)
-        figure.suptitle(
-            head, x=0.015, ha="left", fontsize=10 if is_narrow() else 12, fontweight="bold",
-            parse_math=False,
-        )  # fmt: skip
+        figure.suptitle(head, x=0.015, ha="left", parse_math=False)
         legend(figure, panels[0][0], "Mark: mean over replicates. Bar: ± 1 standard error.")
     return figure
 

@@ -43,6 +43,9 @@ _STYLE: dict[str, Any] = {
     "ytick.color": INK,
     "legend.frameon": False,
     "legend.fontsize": 9.5,
+    "legend.title_fontsize": 9.5,
+    "figure.titlesize": 12,
+    "figure.titleweight": "bold",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "savefig.bbox": None,
@@ -72,6 +75,7 @@ WIDE = Sheet(width=7.5, letters=76, title=76, columns=4)  # 1,440 pixels in a PN
 NARROW = Sheet(
     width=3.75, letters=46, title=36, columns=2,
     style={"font.size": 9.5, "axes.titlesize": 10, "legend.fontsize": 8.5,
+           "legend.title_fontsize": 8.5, "figure.titlesize": 10,
            "legend.columnspacing": 1.2, "legend.handletextpad": 0.5},
 )  # fmt: skip
 _SHEET: ContextVar[Sheet] = ContextVar("sheet", default=WIDE)

@@ -1,8 +1,17 @@
-"""Names of axes with their units. Enters: a metric. Leaves: words for an axis."""
+"""Names of axes with their units. Enters: a metric, or a dimension. Leaves: words for an axis."""
 
 from __future__ import annotations
 
+from lamsearch.figures.style import is_narrow
 from lamsearch.metrics import Metric
+from lamsearch.space import Dimension
+
+
+def dimension_axis(dimension: Dimension) -> str:
+    """Return the name of an axis of a dimension, with what that is where there is room."""
+    if is_narrow():
+        return dimension.label
+    return f"{dimension.label}  ({dimension.symbol}: {dimension.about})"
 
 
 def score_axis(metric: Metric) -> str:

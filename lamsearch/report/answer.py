@@ -8,22 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lamsearch import points
+from lamsearch.dimensions import weight_decay
 from lamsearch.findings import chosen_score
 from lamsearch.report import accuracy, snapshots
 from lamsearch.report.fact import Fact
 from lamsearch.report.lines import one_line, predictions
 from lamsearch.results import FinalScore, StudyRecord
-from lamsearch.space import Point
 
 
 def facts(record: StudyRecord) -> tuple[Fact, ...]:
     """Return the answer: the chosen point, its validation score, test score, ensemble."""
     return (_point(record), _validation(record), *_test(record))
-
-
-def weight_decay(record: StudyRecord, point: Point) -> float:
-    """Return λ as optimisers of other libraries have it: the factor of W in the gradient."""
-    return 2.0 * float(record.space.values(point)[0])
 
 
 def _unknown(record: StudyRecord) -> str:
@@ -36,7 +31,7 @@ def _point(record: StudyRecord) -> Fact:
         return Fact(label=f"Chosen {points.noun(space)}", value=_unknown(record))
     label = f"{'Given' if selected.score is None else 'Chosen'} {points.noun(space)}"
     one, rule = not space.several, f"rule: {one_line(selected.rule)}"
-    rule = f"{rule}; weight_decay = 2λ = {weight_decay(record, selected.point):.4g}"
+    rule = f"{rule}; weight_decay = 2λ = {weight_decay(space.values(selected.point)[0]):.4g}"
     detail = f"{space.words(selected.point)}; {rule}" if one else rule
     value = space.value_words(selected.point)
     return Fact(label=label, value=value, detail=detail, wide=not one)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamsearch.report.numbers import finite
+from lamsearch.report.view import confusion_classes
 from lamsearch.results import FinalScore, StudyRecord
 from lamsearch.statistics import DecidingCurve
 
@@ -49,6 +50,5 @@ def confusion_document(record: StudyRecord, final: FinalScore) -> dict[str, Any]
     """Return the ensemble's confusion matrix: a row for each true class; None without classes."""
     if not final.confusion:
         return None
-    size = len(final.confusion)
-    names = list(record.classes) if len(record.classes) == size else list(map(str, range(size)))
-    return {"classes": names, "counts": [list(row) for row in final.confusion]}
+    counts = [list(row) for row in final.confusion]
+    return {"classes": confusion_classes(record), "counts": counts}

@@ -9,6 +9,7 @@ import base64
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from lamsearch.figures import (
@@ -26,7 +27,7 @@ from lamsearch.figures import (
 from lamsearch.report.titles import Title, confusion_title, titles
 from lamsearch.report.view import class_names, curve_stage, scores_name
 from lamsearch.results import StudyRecord
-from lamsearch.statistics import deciding_curve, importances
+from lamsearch.statistics import DecidingCurve, deciding_curve, importances
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,8 +81,9 @@ def _all(record: StudyRecord) -> Iterator[tuple[Title, Callable[[], Figure | Non
         f"{record.metric.name}_over_two": lambda: contour(record, known.order),
         "importance_over_parameters": lambda: importance_bars(record, known),
     }  # fmt: skip
+    curve = cache(lambda: deciding_curve(record))  # of one fit, for both widths
     for one in titles(record):
-        yield one, draw.get(one.name, lambda: _decision(record))
+        yield one, draw.get(one.name, lambda: _decision(record, curve()))
     stage = curve_stage(record)
     if stage is not None:
         yield (
@@ -109,8 +111,7 @@ def _scores(record: StudyRecord) -> Title:
     )
 
 
-def _decision(record: StudyRecord) -> Figure | None:
-    found = deciding_curve(record)
+def _decision(record: StudyRecord, found: DecidingCurve | None) -> Figure | None:
     return None if found is None else decision(record, found)
 
 

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from lamsearch.dimensions import weight_decay
 from lamsearch.findings import baseline, nearest_trained, uncertainty, versions, warnings
 from lamsearch.report import accuracy, decision, dimensions, snapshots
 from lamsearch.report.numbers import finite
@@ -151,7 +152,7 @@ def _selected(record: StudyRecord, selected: Selected) -> dict[str, Any]:
     values: dict[str, Any] = {
         "log10_lambda": float(selected.point[0]),
         "lambda": record.space.values(selected.point)[0],
-        "weight_decay": 2.0 * record.space.values(selected.point)[0],
+        "weight_decay": weight_decay(record.space.values(selected.point)[0]),
         "params": record.space.named(selected.point),
         "rule": selected.rule,
         "score": None if score is None else _score(score),

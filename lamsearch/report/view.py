@@ -115,9 +115,14 @@ def confusion(record: StudyRecord) -> Table | None:
 
 def class_names(record: StudyRecord) -> list[str]:
     """Return the names of the classes of a confusion matrix, their numbers where it has none."""
+    return [one_line(name) for name in confusion_classes(record)]
+
+
+def confusion_classes(record: StudyRecord) -> list[str]:
+    """Return the same as they are in the data, of more than a line perhaps."""
     size = 0 if record.final is None else len(record.final.confusion)
-    names = [one_line(name) for name in record.classes]
-    return names if len(names) == size else [str(index) for index in range(size)]
+    known = len(record.classes) == size
+    return list(record.classes) if known else [str(index) for index in range(size)]
 
 
 def comparison(record: StudyRecord) -> Table | None:

@@ -94,7 +94,7 @@ class Idx(Source):
     def listed(self, directory: Path) -> list[SourceInfo]:
         """Return a line per directory of data that holds such files, or one that says: none."""
         places = [directory, *sorted(one for one in directory.glob("*") if one.is_dir())]
-        found = [one for one in places if any(one.glob("*train-images*idx3-ubyte*"))]
+        found = [one for one in places if training_images(one)]
         if not found:
             return [self.info(present=False)]
         return [self.info(present=True, where=one) for one in found]
@@ -103,6 +103,11 @@ class Idx(Source):
 def is_images(path: Path) -> bool:
     """Whether a file is named as one of images in this format, gzip or not."""
     return path.name.removesuffix(".gz").endswith(_KINDS["images"])
+
+
+def training_images(directory: Path) -> list[Path]:
+    """Return the files of training images in a directory, one for each set, sorted."""
+    return sorted(directory.glob(f"*train-images*{_KINDS['images']}*"))
 
 
 def read_images(path: Path) -> Bytes:
