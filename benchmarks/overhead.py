@@ -1,8 +1,9 @@
-"""What of a whole run's time is not training, and how far the run is from the machine's sgemm.
+"""What of a whole run's time is not training, and how far the run is from sgemm and PyTorch.
 
 A run of the real command, nothing added to it. Its database says when every cohort began and
 ended, by whom, and how many updates it did; what an update and an evaluation of a cohort of that
-width cost with all cores busy is measured before and after, in turn with the machine's sgemm.
+width cost with all cores busy is measured before and after, in turn with the machine's sgemm, and
+with PyTorch's updates of the same networks where it is installed.
 """
 
 from __future__ import annotations
@@ -20,13 +21,23 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import contenders as of
-from benchmarks import runs
-from benchmarks.common import CORES, Options, Spread, publish, read_options, spread, table, verdict
+from benchmarks import runs, wide_contenders
+from benchmarks.common import (
+    CORES,
+    Options,
+    Spread,
+    installed,
+    publish,
+    read_options,
+    spread,
+    table,
+    verdict,
+)
 from benchmarks.fleet import Fleet, Setup
 from lamsearch.results import StageName
 from lamsearch.study import Study, Training
 
-MOST_OVERHEAD, MOST_TIMES_SGEMM = 0.15, 1.8
+MOST_OVERHEAD, MOST_TIMES_SGEMM, LEAST_TIMES_TORCH = 0.08, 1.45, 2.5
 _ROWS = 20_000
 _PRODUCTS = (Setup(batch=0), Setup(batch=1))  # a process per core; one with all threads
 
@@ -57,11 +68,13 @@ class Run:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """Seconds with all cores busy, a value per round: of one update of a cohort, of `EVALUATED`
-    images through it, and of one product of the machine's sgemm on all cores."""
+    images through it, and of one product of the machine's sgemm on all cores; of an update of one
+    network by each way of PyTorch, with all cores busy, its time over all of them."""
 
     update: dict[Setup, list[float]]
     evaluation: dict[Setup, list[float]]
     product: list[float]
+    torch: dict[str, list[float]]
 
 
 def main() -> None:
@@ -101,6 +114,11 @@ class _Gauge:
         self._turns = [(fleets[one], one, s) for s in setups for one in ("update", "evaluation")]
         self._turns += [(fleets["product"], "product", _PRODUCTS[0])]
         self._turns += [(whole, "product", _PRODUCTS[1])]
+        self._torch = dict[str, tuple[Fleet, Setup]]()
+        if installed("torch"):
+            (batch,) = batches  # one way of the peers per study
+            self._torch = _torch_ways(stack, directory, batch, study.cohort)
+            self._turns += [(fleet, name, setup) for name, (fleet, setup) in self._torch.items()]
         self._found: dict[tuple[str, Setup], list[float]] = defaultdict(list)
         for fleet, _, setup in self._turns:
             fleet.prepare(setup)
@@ -110,7 +128,7 @@ class _Gauge:
         for _ in range(self._rounds):
             for fleet, name, setup in self._turns:
                 # per process: all of them work at once, each for itself
-                each = CORES if name != "product" else 1
+                each = CORES if name in ("update", "evaluation") else 1
                 self._found[name, setup].append(each * fleet.time(setup, self._block))
 
     def costs(self) -> Costs:
@@ -121,7 +139,29 @@ class _Gauge:
             for name in ("update", "evaluation")
         }
         best = min(products, key=lambda times: float(np.median(times)))
-        return Costs(update=pick["update"], evaluation=pick["evaluation"], product=best)
+        torch = {
+            name: [one / setup.cohort for one in self._found[name, setup]]
+            for name, (_, setup) in self._torch.items()
+        }
+        return Costs(
+            update=pick["update"], evaluation=pick["evaluation"], product=best, torch=torch
+        )
+
+
+def _torch_ways(
+    stack: ExitStack, directory: Path, batch: int, cohort: int
+) -> dict[str, tuple[Fleet, Setup]]:
+    """PyTorch's ways of doing the updates: networks one by one or stacked, on one core or all."""
+    kinds = (("one by one", of.torch_eager, 1), ("stacked", wide_contenders.torch_stacked, cohort))
+    cores = (("a process per core", CORES, 1), ("one process, all threads", 1, CORES))
+    return {
+        f"{kind}, {spread_over}": (
+            stack.enter_context(Fleet(way, directory, processes=processes, threads=threads)),
+            Setup(batch=batch, cohort=count),
+        )
+        for kind, way, count in kinds
+        for spread_over, processes, threads in cores
+    }
 
 
 def _run(study: Study, path: Path, directory: Path, options: Options) -> Run:
@@ -164,6 +204,7 @@ def _text(name: str, run: Run, costs: Costs, features: int) -> str:
     verdicts = table(
         ["", "measured", "target"],
         [
+            *_torch_row(run, costs),
             ["not training, share of wall × cores", overhead.text(3),
              verdict(overhead.median, "≤", MOST_OVERHEAD)],
             ["wall ÷ the time sgemm needs on all cores", times.text(),
@@ -181,6 +222,19 @@ def _text(name: str, run: Run, costs: Costs, features: int) -> str:
         f"\n\n{verdicts}\n\n{table(['core-seconds', 's', '% of wall × cores'], rows)}"
         f"\n\n{_stages(run, costs)}"
     )
+
+
+def _torch_row(run: Run, costs: Costs) -> list[list[str]]:
+    """What PyTorch's best way would take for the updates alone, against the whole run."""
+    if not costs.torch:
+        return []
+    way = min(costs.torch, key=lambda name: float(np.median(costs.torch[name])))
+    nets = sum(one.width * one.updates for one in run.cohorts)
+    times = spread(nets * one / run.wall for one in costs.torch[way])
+    return [
+        [f"PyTorch's time for the updates alone ({way}) ÷ wall", times.text(),
+         verdict(times.median, "≥", LEAST_TIMES_TORCH)]
+    ]  # fmt: skip
 
 
 def _rate(costs: Costs) -> Spread:
@@ -218,12 +272,12 @@ def _shares(run: Run, costs: Costs, turn: int) -> dict[str, float]:
     return {
         "training": training,
         "evaluation": evaluation,
-        "the rest of a cohort (initial weights, checkpoints, beats, slower updates)": leased
+        "the rest of a cohort (initial weights, checkpoints, renewals, slower updates)": leased
         - training - evaluation,
-        "telling results": sum(one.end - one.begin for one in run.cohorts) - leased,
+        "reporting results": sum(one.end - one.begin for one in run.cohorts) - leased,
         "start-up, until a worker's first claim": start,
         "idle at the ends of stages": ends,
-        "claims and passages between cohorts": waits - ends,
+        "claims and stage transitions between cohorts": waits - ends,
         "the test": (run.finished - last) * CORES,
         "report and leaving": (run.wall - run.finished) * CORES,
         "cores without a cohort": (CORES - len(owners)) * last,

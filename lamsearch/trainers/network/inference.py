@@ -10,6 +10,7 @@ from lamsearch.results import FloatArray
 from lamsearch.trainers.network.activations import activation_of
 from lamsearch.trainers.network.batch_norm import folded
 from lamsearch.trainers.network.layers import apply_scale, by_model, linear_scores, output_scores
+from lamsearch.trainers.network.products import FirstProducts
 from lamsearch.trainers.network.weights import Weights
 
 
@@ -17,7 +18,7 @@ class Inference:
     """Class scores of K models for a fixed number of examples at once, in buffers made once."""
 
     def __init__(self, weights: Weights, examples: int) -> None:
-        self._weights = weights
+        self._weights, self._products = weights, FirstProducts(weights.V, examples)
         count, classes = weights.b[-1].shape
         hidden = max(weights.depth - 1, 1)  # the only layer of linear models needs its buffer too
         self._z = [np.empty((examples, b.size), weights.dtype) for b in weights.b[:hidden]]
@@ -27,7 +28,7 @@ class Inference:
     def forward(self, x: FloatArray) -> FloatArray:
         """Return the class scores (K, C, n) of examples x (n, F); the array is used again."""
         weights, z = self._weights, self._z[0]
-        np.matmul(x, weights.V, out=z)
+        self._products.forward(x, z)
         for layer in range(weights.depth - 1):
             if layer > 0:
                 inputs = by_model(z, weights, layer - 1)

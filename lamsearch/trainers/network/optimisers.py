@@ -4,22 +4,21 @@ Enters: what products' gradients are made of, or gradients; rates and penalties.
 the optimiser's moments changed in place. Refuses to know how layers are computed.
 
 The SGD step on loss + λΣ‖W‖², W ← (1 − 2ηλ) W − η G, is scale ← (1 − 2ηλ) · scale and
-V ← V − Xᵀ (η / scale · ∂loss/∂Z), where W1 = V · scale: a single BLAS call that accumulates into V.
-The others need the gradient itself: it is made a block at a time, and each block is stepped while
-it is still in a processor's cache.
+V ← V − Xᵀ (η / scale · ∂loss/∂Z), where W1 = V · scale: BLAS accumulates into V, which needs no
+further pass. The others need the gradient itself: it is made a block at a time, and each block is
+stepped while it is still in a processor's cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import blas
 
 from lamsearch.results import FloatArray
+from lamsearch.trainers.network.products import FirstProducts
 from lamsearch.trainers.network.rules import Moments, Rates, Rule, Sgd
 from lamsearch.trainers.network.weights import Weights
 
@@ -29,9 +28,10 @@ _BLOCK = 2**18  # entries of a gradient that are made at once
 class Optimiser:
     """Steps the weights of K models by a rule, in buffers made once."""
 
-    def __init__(self, weights: Weights, rule: Rule, moments: Moments) -> None:
-        self._weights, self._rule = weights, rule
-        self._gemm: Any = blas.sgemm if weights.dtype == np.float32 else blas.dgemm
+    def __init__(
+        self, weights: Weights, rule: Rule, moments: Moments, products: FirstProducts
+    ) -> None:
+        self._weights, self._rule, self._products = weights, rule, products
         self._parameters = dict(weights.parameters())
         self._moments = {
             name: [moments[f"{kind}_{name}"] for kind in rule.moments] for name in self._parameters
@@ -72,7 +72,7 @@ class Optimiser:
             weights.decay(self._factor)
             deltas *= np.repeat((self._eta / weights.scale).astype(weights.dtype), width)
             if not own:
-                self._gemm(-1.0, deltas.T, x.T, trans_b=1, beta=1.0, c=weights.V.T, overwrite_c=1)
+                self._products.subtract(x, deltas)
                 return
         rates = self._rates.wide(width)
         for rows, gradient in self._blocks(x, deltas):

@@ -14,6 +14,7 @@ from lamsearch.trainers.network.dropout import Dropout, Masks, masks_of
 from lamsearch.trainers.network.layers import Hidden, linear_scores, output_scores
 from lamsearch.trainers.network.losses import CROSS_ENTROPY, Loss
 from lamsearch.trainers.network.optimisers import Optimiser
+from lamsearch.trainers.network.products import FirstProducts
 from lamsearch.trainers.network.rules import SGD, Moments, Rule
 from lamsearch.trainers.network.weights import Weights
 
@@ -32,7 +33,8 @@ class Pass:
         loss: Loss = CROSS_ENTROPY,
     ) -> None:
         self._weights, self._rows, self._loss = weights, np.arange(batch), loss
-        self._inputs = _Inputs(weights)
+        products = FirstProducts(weights.V, batch)
+        self._inputs = _Inputs(weights, products)
         hidden, masks = weights.depth - 1, list[Masks | None]()
         if dropout is not None and dropout.drops:
             sizes = (weights.features, *weights.sizes[:-1])
@@ -42,7 +44,7 @@ class Pass:
         self._hidden = [Hidden(weights, layer, batch, masks[layer]) for layer in range(hidden)]
         count, classes = weights.b[-1].shape
         self._scores = np.empty((count, classes, batch), weights.dtype)
-        self._optimiser = Optimiser(weights, rule, moments or {})
+        self._optimiser = Optimiser(weights, rule, moments or {}, products)
         self._update = 0
         if not self._hidden:  # the products of linear models, and their gradients
             self._linear = np.empty((batch, count * classes), weights.dtype)
@@ -125,8 +127,8 @@ class _Inputs:
     ``seen`` is (B, F), or (K, B, F) where each model drops inputs at a rate of its own.
     """
 
-    def __init__(self, weights: Weights) -> None:
-        self._weights = weights
+    def __init__(self, weights: Weights, products: FirstProducts) -> None:
+        self._weights, self._products = weights, products
         self.masks: Masks | None = None
         self.seen: FloatArray = np.empty((0, 0), weights.dtype)
 
@@ -138,7 +140,7 @@ class _Inputs:
         else:
             self._drop(x, self.masks.factors)
         if self.seen.ndim == x.ndim:
-            np.matmul(self.seen, weights.V, out=out)
+            self._products.forward(self.seen, out)
             return
         for model, own in enumerate(self.seen):
             columns = weights.columns(model)
