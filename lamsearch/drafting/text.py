@@ -95,6 +95,7 @@ def _tables(found: Examined, layout: Layout) -> Iterator[tuple[str, list[Entry]]
             Entry(key="train", value=layout.final_train, comment="λ is chosen: train on more"),
             Entry(key="validation", value=layout.final_validation),
             Entry(key="replicates", value=5, comment="models, which predict together"),
+            Entry(key="sample_every", value="epoch", comment="their whole learning curves"),
         ],
     )
 
@@ -118,6 +119,8 @@ def _training(layout: Layout) -> Iterator[Entry]:
     yield Entry(key="step_size", value=layout.step_size, comment="updates in half a cycle")
     epochs = f"{layout.epochs:.0f} epochs" if layout.epochs >= 2 else f"{layout.epochs:.1f} epochs"
     yield Entry(key="cycles", value=layout.cycles, comment=f"{epochs} in all")
+    why = "in search: each further point of a curve costs time"
+    yield Entry(key="sample_every", value="cycle", comment=why)
 
 
 def _coarse(layout: Layout) -> Iterator[Entry]:
