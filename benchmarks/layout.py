@@ -19,6 +19,7 @@ from scipy.linalg.blas import sgemm
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import Options, Spread, publish, read_options, spread, table
+from lamsearch.trainers.network.products import FirstProducts
 
 FEATURES, HIDDEN, BATCH, ROWS = 3072, 50, 100, 20_000
 SQUARE = 2048
@@ -47,14 +48,17 @@ def products(cohort: int) -> dict[str, tuple[Work, Work]]:
     def update_tall() -> object:
         return sgemm(-1, x.T, delta.T, trans_b=1, beta=1, c=tall.T, overwrite_c=1)
 
+    as_trained = FirstProducts(wide, BATCH)
     return {
-        "V (features, nets·hidden), NumPy: chosen": (
+        f"as trained, blocks of features: {as_trained.blocks}": (
+            lambda: as_trained.forward(x, z), lambda: as_trained.subtract(x, delta)),
+        "V (features, models·hidden), NumPy": (
             lambda: np.matmul(x, wide, out=z), update_wide),
-        "V (features, nets·hidden), SciPy": (
+        "V (features, models·hidden), SciPy": (
             lambda: sgemm(1, wide.T, x.T, beta=0, c=z.T, overwrite_c=1), update_wide),
-        "V (nets·hidden, features), NumPy": (
+        "V (models·hidden, features), NumPy": (
             lambda: np.matmul(x, tall.T, out=z), update_tall),
-        "V (nets·hidden, features), SciPy": (
+        "V (models·hidden, features), SciPy": (
             lambda: sgemm(1, tall.T, x.T, trans_a=1, beta=0, c=z.T, overwrite_c=1), update_tall),
     }  # fmt: skip
 
@@ -65,7 +69,7 @@ def product_table(options: Options) -> str:
     a, b = (np.asfortranarray(rng.random((SQUARE, SQUARE), dtype=np.float32)) for _ in range(2))
     c = np.asfortranarray(a)
     rows = []
-    for cohort in (1, 8):
+    for cohort in (1, 2, 4, 8):
         candidates = products(cohort)
         shares: dict[str, tuple[list[float], list[float]]] = {n: ([], []) for n in candidates}
         flop = 2 * BATCH * FEATURES * HIDDEN * cohort
