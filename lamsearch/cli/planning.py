@@ -6,6 +6,7 @@ on standard error, or a refusal before anything is changed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lamsearch import planning
@@ -24,8 +25,17 @@ def planned(
     files: str | None,
     *,
     priority: int = 0,
+    before: Callable[[], None] = lambda: None,
 ) -> tuple[Database, PlannedStudy]:
-    """Check the study's data, then plan it or find it planned; bad input changes nothing."""
+    """Check the study's data, then plan it or find it planned; bad input changes nothing.
+
+    ``before`` is called when the data are checked and no database is opened yet.
+    """
+
+    def opened() -> Database:
+        before()
+        return options.open_storage(storage, Mode.CREATE)
+
     settings = planning.Settings(
         data_directory=options.data_directory(data_dir),
         cache_directory=options.cache_directory(),
@@ -36,7 +46,7 @@ def planned(
     found = planning.plan(
         study,
         settings,
-        lambda: options.open_storage(storage, Mode.CREATE),
+        opened,
         attempt=until_free,
         warn=lambda line: echo(f"Warning: {line}", err=True),
         say=lambda line: echo(line, err=True),

@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lamsearch import open_files, trainers
+from lamsearch import environment, open_files, trainers
 from lamsearch import report as reporting
 from lamsearch.artifacts import Files
 from lamsearch.cli import options, sources
@@ -22,7 +23,7 @@ from lamsearch.cli.planning import planned
 from lamsearch.cli.reports import gathered, write_report
 from lamsearch.cli.signals import leaving
 from lamsearch.errors import InputError, WorkFailedError
-from lamsearch.pool import Cluster, LocalPool, Watch, connect, cores
+from lamsearch.pool import Cluster, LocalPool, WaitingForks, Watch, connect, cores
 from lamsearch.results import StudyRecord, StudyState
 from lamsearch.storage import Database, PlannedStudy
 from lamsearch.study import read_study
@@ -33,6 +34,8 @@ if TYPE_CHECKING:  # the extra; loaded where it is used
     from distributed import Client
 
 _SECONDS = 4.8  # to leave gracefully in
+# Of a worker's waits for the others to end a stage: together they ask the storage 50 times a second
+_LONGEST_WAIT, _WAIT_OF_EACH = 0.3, 0.02
 
 
 @click.command()
@@ -81,12 +84,14 @@ def run(
     output = output or Path("lamsearch-report") / study.name
     # an output that cannot be, and a scheduler that does not answer, before anything is planned
     reporting.check_output(output)
-    with nullcontext() if dask is None else connect(dask) as client:
-        database, stored = planned(study, study_file, storage, data_dir, files)
+    forks = WaitingForks(_load_worker, _be_worker)
+    with forks, nullcontext() if dask is None else connect(dask) as client:
+        before = partial(forks.make, 0 if dask else _count(workers))
+        database, stored = planned(study, study_file, storage, data_dir, files, before=before)
         timing = options.timing_arguments(checkpoint_seconds, lease_seconds, mixed=mixed_versions)
         timing += ["--data-origin", str(sources.given_by(study, study_file))]
         setup = _Setup(
-            database=database, stored=stored, data_dir=data_dir, options=timing,
+            database=database, stored=stored, data_dir=data_dir, options=timing, forks=forks,
             environment=options.environment(storage, files, everywhere=client is not None),
         )  # fmt: skip
         record, models = _finished(setup, client, workers, files)
@@ -108,6 +113,21 @@ class _Setup:
     data_dir: Path | None
     options: list[str]
     environment: dict[str, str]
+    forks: WaitingForks
+
+
+def _load_worker() -> None:
+    """Import what every worker does."""
+    import lamsearch.cli.worker
+    import lamsearch.worker.study_worker  # noqa: F401 - loaded alone
+
+    environment.here()  # is remembered
+
+
+def _be_worker(words: list[str]) -> None:
+    from lamsearch.cli import cli
+
+    cli(words, prog_name="lamsearch")
 
 
 def _finished(
@@ -135,18 +155,22 @@ def _count(workers: int | None) -> int:
 
 def _local_pool(setup: _Setup, workers: int | None, screen: Screen) -> LocalPool:
     name = setup.stored.study.name
+    longest = max(_LONGEST_WAIT, _WAIT_OF_EACH * _count(workers))
     return LocalPool(
         setup.database,
         name,
         _count(workers),
         command=[
             sys.executable, "-P", "-m", "lamsearch", "worker", name, "--supervised",
+            "--longest-wait", str(longest),
             "--data-dir", str(options.data_directory(setup.data_dir)), *setup.options,
         ],
         environment=setup.environment,
         say=screen.say,
         show=screen.show,
         files=Files(setup.stored.files, setup.stored.id),
+        forks=setup.forks,
+        meanwhile=reporting.prepare,
     )  # fmt: skip
 
 

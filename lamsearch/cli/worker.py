@@ -48,6 +48,7 @@ _log = logging.getLogger(f"{logs.NAME}.worker")
     help="Scheduler of a Dask cluster, each of whose workers then runs one that serves all.",
 )
 @click.option("--supervised", is_flag=True, hidden=True, help="Leave when standard input closes.")
+@click.option("--longest-wait", type=click.FloatRange(0.05, 60.0), default=1.8, hidden=True)
 @click.option("--data-origin", type=click.Path(path_type=Path), hidden=True)
 @options.mixed_versions
 @options.timing
@@ -60,6 +61,7 @@ def worker(
     exit_when_idle: bool,
     dask: str | None,
     supervised: bool,
+    longest_wait: float,
     data_origin: Path | None,
     mixed_versions: bool,
     checkpoint_seconds: float,
@@ -89,6 +91,7 @@ def worker(
         lease_seconds=lease_seconds,
         checkpoint_seconds=checkpoint_seconds,
         mixed_versions=mixed_versions,
+        longest_wait=longest_wait,
     )
     open_ = partial(options.open_storage, storage, Mode.WORK)
     admit = partial(_admitted, settings, options.files_given(files), data_origin, supervised)

@@ -10,9 +10,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import scipy
-from scipy.linalg import eigh
-from scipy.linalg.blas import ssyrk
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from lamsearch.data.images import Float32
@@ -34,6 +31,9 @@ def principal_components(x: Float32, count: int, *, whiten: bool = False) -> Flo
 
     Source: Jolliffe (2002), Principal Component Analysis, 2nd ed., Springer, chapter 3.
     """
+    from scipy.linalg import eigh  # of its own here: few studies have a projection
+    from scipy.linalg.blas import ssyrk
+
     features = x.shape[1]
     with threadpool_limits(limits=1, user_api="blas"):
         covariance = np.zeros((features, features), np.float32, order="F")
@@ -62,6 +62,8 @@ def principal_components(x: Float32, count: int, *, whiten: bool = False) -> Flo
 @cache
 def fitted_by() -> list[str]:
     """Return what a projection's last bits follow from besides the data: libraries, kernels."""
+    import scipy.linalg.blas  # its BLAS is loaded with it
+
     kernels = {
         f"{one['internal_api']} {one['version']} {one.get('architecture')}"
         for one in threadpool_info()

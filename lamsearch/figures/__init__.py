@@ -12,13 +12,14 @@ from lamsearch.figures.decision import decision
 from lamsearch.figures.importance import importance_bars
 from lamsearch.figures.plotly import stage_figure, stages_figure
 from lamsearch.figures.rates import rate_range
-from lamsearch.figures.style import NARROW, Format, drawn_on, render
+from lamsearch.figures.style import NARROW, Format, count_marks, drawn_on, prepare, render
 from lamsearch.statistics import CandidateScore, candidate_scores, validation_images
 
 __all__ = [
     "scores_over_space",
     "confusion_matrix",
     "contour",
+    "count_marks",
     "decision",
     "drawn_on",
     "NARROW",
@@ -28,6 +29,7 @@ __all__ = [
     "importance_bars",
     "learning_curves",
     "rate_range",
+    "prepare",
     "render",
     "Format",
     "candidate_scores",

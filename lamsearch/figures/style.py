@@ -137,6 +137,19 @@ def new_figure(height: float) -> Figure:
     return Figure(figsize=(_SHEET.get().width, height), dpi=DPI, layout="constrained")
 
 
+def prepare() -> None:
+    """Load all that draws and all that writes a figure, which takes as long as to draw one."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
+    import matplotlib.style  # noqa: F401 - loaded alone
+
+
+def count_marks(figure: Figure) -> int:
+    """Return how many bars, bands and shades a figure has: each is an element of an SVG."""
+    found = (one for axes in figure.axes for one in axes.collections)
+    return sum(len(one.get_paths()) for one in found)
+
+
 def shortened(name: str) -> str:
     """Return a study's name cut to what fits in a title; a name may have 100 characters."""
     return name if len(name) <= 22 else name[:21] + "…"
@@ -155,8 +168,9 @@ def render(figure: Figure, target: str | Path | IO[bytes], format: Format) -> No
     metadata = {"Software": None} if format == "png" else {"Date": None, "Creator": None}
     with styled():
         _lay_out(figure)
-        canvas = _canvas(figure, format)
+        canvas, dpi = _canvas(figure, format), figure.dpi
         (canvas.print_png if format == "png" else canvas.print_svg)(target, metadata=metadata)
+        figure.dpi = dpi  # an SVG leaves its own
 
 
 def _lay_out(figure: Figure) -> None:
@@ -164,8 +178,9 @@ def _lay_out(figure: Figure) -> None:
     long as to draw the figure, and `savefig` asks twice."""
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
-    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):  # of one laid out
-        figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):  # of one laid out
+        engine.execute(figure)
         figure.set_layout_engine("none")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lamsearch import points
 from lamsearch.findings.stages import deciding
-from lamsearch.results import Score, ScoreKind, StudyRecord
+from lamsearch.results import Score, ScoreKind, StudyRecord, once_per_record
 from lamsearch.statistics import CandidateScore, candidate_scores
 
 
@@ -37,6 +37,7 @@ def chosen_score(record: StudyRecord) -> Words | None:
     return Words(label=label, value=value, detail=detail)
 
 
+@once_per_record
 def nearest_trained(record: StudyRecord) -> CandidateScore | None:
     """Return the deciding stage's ranked candidate nearest to the chosen one."""
     stage, selected = deciding(record), record.selected

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lamsearch import points
 from lamsearch.findings.choice import far_words, nearest_trained
 from lamsearch.findings.stages import deciding, finished
-from lamsearch.results import StageName, StageRecord, StudyRecord, TrialState
+from lamsearch.results import StageName, StageRecord, StudyRecord, TrialState, once_per_record
 from lamsearch.space import Point
 from lamsearch.statistics import (
     Bias,
@@ -44,6 +44,7 @@ class NotCarried:
     pruned: int
 
 
+@once_per_record
 def compared(record: StudyRecord) -> tuple[Difference, ...]:
     """Return the choice's differences to the others of its stage; empty where none are known.
 
@@ -57,6 +58,7 @@ def compared(record: StudyRecord) -> tuple[Difference, ...]:
     return differences(stage, nearest.point, resplit=resplit(record, stage.name))
 
 
+@once_per_record
 def not_carried(record: StudyRecord) -> NotCarried | None:
     """Return what the search did not carry forward; None where that is not known (yet)."""
     final, chosen = deciding(record), record.selected
@@ -89,6 +91,7 @@ def not_carried(record: StudyRecord) -> NotCarried | None:
     )
 
 
+@once_per_record
 def selection_bias(record: StudyRecord) -> tuple[StageName, Bias] | None:
     """Return how much of the score by which the finalists were picked was bias, and in which stage.
 

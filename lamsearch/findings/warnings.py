@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from lamsearch.findings import no_better, reproducibility, versions
-from lamsearch.results import STAGES, StageRecord, StudyRecord, TrialState
+from lamsearch.results import STAGES, StageRecord, StudyRecord, TrialState, once_per_record
 
 
 def warnings(record: StudyRecord) -> list[str]:
     """Return the warnings of data, stages, selection and final, each once, in that order."""
+    return list(_warnings(record))
+
+
+@once_per_record
+def _warnings(record: StudyRecord) -> tuple[str, ...]:
     stages = [record.stages[name] for name in STAGES if name in record.stages]
     found = list(record.data.warnings) if record.data is not None else []
     for stage in stages:
@@ -18,7 +23,7 @@ def warnings(record: StudyRecord) -> list[str]:
         found += record.selected.warnings
     found += [*reproducibility.sentences(record), *versions.sentences(record)]
     found += [*_damaged(stages), *no_better.sentences(record)]
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def _damaged(stages: Iterable[StageRecord]) -> Iterator[str]:

@@ -18,7 +18,6 @@ from typing import TypeVar
 from lamsearch import data
 from lamsearch.results import StageName
 from lamsearch.study import Network, Study, Training, laid_over
-from lamsearch.trainers.network.rules import rule_of
 
 Table = TypeVar("Table", Network, Training)
 
@@ -94,6 +93,8 @@ def _further(study: Study, stage: StageName, features: int) -> int:
 
 def _of_cohort(network: Network, training: Training, models: int, sizes: tuple[int, ...]) -> int:
     """Weights, a copy, the optimiser's moments, a mini-batch with its activations: the least."""
+    from lamsearch.trainers.network.rules import rule_of  # with all of the network
+
     weights = sum(above * below for above, below in pairwise(sizes))
     copies = 2 + len(rule_of(training).moments)
     buffers = 3 if network.batch_norm else 2

@@ -5,7 +5,8 @@ workers cannot go on.
 """
 
 from lamsearch.pool.cluster import Cluster, connect
+from lamsearch.pool.forks import WaitingForks
 from lamsearch.pool.local import LocalPool, cores
 from lamsearch.pool.supervision import StandingWatch, Watch
 
-__all__ = ["Cluster", "LocalPool", "StandingWatch", "Watch", "connect", "cores"]
+__all__ = ["Cluster", "LocalPool", "StandingWatch", "WaitingForks", "Watch", "connect", "cores"]

@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lamsearch.artifacts import Files
 from lamsearch.errors import InputError, InterruptedWorkError
+from lamsearch.pool.forks import WaitingForks
 from lamsearch.pool.process import WorkerProcess
 from lamsearch.pool.supervision import Watch
 from lamsearch.storage import Database, Status
 
 _POLL_SECONDS = 0.2
+_GLANCES = 10  # at whether a worker has ended, from one look at the study to the next
 _GRACE_SECONDS = 4.5  # a worker leaves by itself before that
 
 
@@ -39,6 +41,8 @@ class LocalPool:
         say: takes one line per event worth telling.
         show: takes the study's status a few times a second.
         files: where its checkpoints are.
+        forks: of this process, which are taken for the first workers.
+        meanwhile: is called once, while a worker waits for the others to end a stage.
     """
 
     def __init__(
@@ -52,10 +56,13 @@ class LocalPool:
         say: Callable[[str], None],
         show: Callable[[Status], None],
         files: Files,
+        forks: WaitingForks | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
         self._watch, self._count = Watch(database, study, show, files, say), count
         self._command, self._environment = list(command), dict(environment)
         self._say = say
+        self._forks, self._meanwhile = forks, meanwhile
         self._processes: list[WorkerProcess] = []
 
     def run(self, stop: threading.Event) -> None:
@@ -70,8 +77,8 @@ class LocalPool:
             for _ in range(self._count):
                 self._start()
             while self._processes:
-                self._watch.look()
-                if stop.wait(_POLL_SECONDS):
+                self._use_waiting(self._watch.look())
+                if self._pause(stop):
                     raise InterruptedWorkError("interrupted; run again to go on")
                 self._look_after()
             self._watch.look()
@@ -84,7 +91,27 @@ class LocalPool:
             process.kill()
 
     def _start(self) -> None:
-        self._processes.append(WorkerProcess(self._command, self._environment, self._say))
+        self._processes.append(
+            WorkerProcess(self._command, self._environment, self._say, self._forks)
+        )
+
+    def _pause(self, stop: threading.Event) -> bool:
+        """Wait until the next look, no longer than all workers live; whether it is to be left."""
+        for _ in range(_GLANCES):
+            if stop.wait(_POLL_SECONDS / _GLANCES):
+                return True
+            if any(process.returncode is not None for process in self._processes):
+                return False
+        return False
+
+    def _use_waiting(self, status: Status | None) -> None:
+        """Do what can be done already, once a worker waits: this process has its core."""
+        if self._meanwhile is None or status is None:
+            return
+        begun = any(stage.finished for stage in status.stages)
+        if begun and len(status.workers) < self._count:
+            self._meanwhile()
+            self._meanwhile = None
 
     def _look_after(self) -> None:
         for process in list(self._processes):

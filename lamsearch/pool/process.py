@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
+from lamsearch.pool.forks import WaitingForks
 from lamsearch.redaction import scrub
 from lamsearch.visible import visible
 
@@ -35,6 +36,7 @@ class WorkerProcess:
         command: what starts it.
         environment: what it gets beside ours; secrets go there.
         say: takes each line it says, but for the error that it ends with.
+        forks: of this process, one of which is taken for it where one waits.
 
     Raises:
         OSError: It could not be started.
@@ -45,19 +47,12 @@ class WorkerProcess:
         command: Sequence[str],
         environment: Mapping[str, str],
         say: Callable[[str], None],
+        forks: WaitingForks | None = None,
     ) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            command,
-            # whatever our own terminal speaks: the pipe between us is UTF-8
-            env={**os.environ, **environment, "PYTHONIOENCODING": "utf-8"},
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="backslashreplace",
-            start_new_session=True,
-            creationflags=_OWN_GROUP,
-        )
+        # whatever our own terminal speaks: the pipe between us is UTF-8
+        whole = {**os.environ, **environment, "PYTHONIOENCODING": "utf-8"}
+        forked = None if forks is None else forks.begin(command, whole)
+        self._process = _started(command, whole) if forked is None else forked
         assert self._process.stderr is not None  # noqa: S101 - it is a pipe
         self._say, self._secrets = say, tuple(environment.values())
         self._words, self._error = list[str](), list[str]()
@@ -141,3 +136,17 @@ class WorkerProcess:
         for secret in self._secrets:
             line = scrub(line, secret)
         return visible(line)
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own command
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="backslashreplace",
+        start_new_session=True,
+        creationflags=_OWN_GROUP,
+    )

@@ -8,8 +8,9 @@ from lamsearch.report.html_page import page
 from lamsearch.report.markdown_page import markdown
 from lamsearch.report.result import document, to_json, trials_csv
 from lamsearch.report.terminal import summary
-from lamsearch.report.writing import write
+from lamsearch.report.writing import prepare, write
 
 __all__ = [
-    "document", "to_json", "trials_csv", "markdown", "page", "summary", "check_output", "write",
+    "document", "to_json", "trials_csv", "markdown", "page", "summary", "check_output", "prepare",
+    "write",
 ]  # fmt: skip

@@ -73,6 +73,11 @@ def page(
     )
 
 
+def load_page() -> None:
+    """Load what makes the page."""
+    _template()
+
+
 @cache  # a server renders many pages
 def _template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

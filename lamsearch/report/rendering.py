@@ -9,7 +9,7 @@ import base64
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from lamsearch.figures import (
@@ -17,13 +17,16 @@ from lamsearch.figures import (
     Format,
     confusion_matrix,
     contour,
+    count_marks,
     decision,
     drawn_on,
     importance_bars,
     learning_curves,
+    prepare,
     render,
     scores_over_space,
 )
+from lamsearch.report.parallel import Pieces
 from lamsearch.report.titles import Title, confusion_title, titles
 from lamsearch.report.view import class_names, curve_stage, scores_name
 from lamsearch.results import StudyRecord
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 
 _LIGHT = 200_000  # bytes of an SVG for a phone; of a heavier one the smaller form is taken
+_MARKS = 2_500  # of as many its SVG is several times heavier than that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +60,50 @@ class RenderedFigure:
         return _smaller(self.svg, self.png)
 
 
-def figures(record: StudyRecord) -> Iterator[RenderedFigure]:
+def figures(record: StudyRecord) -> list[RenderedFigure]:
     """Draw scores over what is searched and, once there are any, learning curves and the rest."""
-    for one, draw in _all(record):
+    return Drawing(record).finished()
+
+
+class Drawing:
+    """The figures of a record, on all cores where there are several: begun with this object.
+
+    `finished` must be called.
+    """
+
+    def __init__(self, record: StudyRecord) -> None:
+        prepare()
+        whole = list(_all(record))
+        self._titles = [title for title, _ in whole]
+        jobs: list[Callable[[], tuple[bytes, ...]]] = []
+        for _, draw in whole:
+            jobs += [partial(_wide, draw), partial(_narrow, draw)]
+        self._pieces = Pieces(jobs)
+
+    def finished(self) -> list[RenderedFigure]:
+        """Return the figures in the order of the page."""
+        found = self._pieces.finished()
+        return [
+            RenderedFigure(
+                name=one.name, title=one.title, alt=one.alt, png=wide[0], svg=wide[1],
+                narrow_uri=narrow[0].decode() if narrow else "",
+            )
+            for one, wide, narrow in zip(self._titles, found[::2], found[1::2], strict=True)
+            if wide
+        ]  # fmt: skip
+
+
+def _wide(draw: Callable[[], Figure | None]) -> tuple[bytes, ...]:
+    """A figure as PNG and SVG; nothing where there is none."""
+    figure = draw()
+    return () if figure is None else (_bytes(figure, "png"), _bytes(figure, "svg"))
+
+
+def _narrow(draw: Callable[[], Figure | None]) -> tuple[bytes, ...]:
+    """The same for a phone, as the address of itself."""
+    with drawn_on(NARROW):
         figure = draw()
-        if figure is None:
-            continue
-        with drawn_on(NARROW):
-            narrow = draw()
-        yield RenderedFigure(
-            name=one.name, title=one.title, alt=one.alt,
-            png=_bytes(figure, "png"), svg=_bytes(figure, "svg"),
-            narrow_uri="" if narrow is None else _uri(narrow),
-        )  # fmt: skip
+    return () if figure is None else (_uri(figure).encode(),)
 
 
 def _all(record: StudyRecord) -> Iterator[tuple[Title, Callable[[], Figure | None]]]:
@@ -122,12 +157,17 @@ def _confusion(record: StudyRecord) -> Figure | None:
 
 
 def _uri(figure: Figure) -> str:
+    if count_marks(figure) > _MARKS:
+        return _as_uri("png", _bytes(figure, "png"))
     svg = _bytes(figure, "svg")
     return _smaller(svg, svg if len(svg) < _LIGHT else _bytes(figure, "png"))
 
 
 def _smaller(svg: bytes, png: bytes) -> str:
-    kind, content = min((("svg+xml", svg), ("png", png)), key=lambda form: len(form[1]))
+    return _as_uri(*min((("svg+xml", svg), ("png", png)), key=lambda form: len(form[1])))
+
+
+def _as_uri(kind: str, content: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 

@@ -16,12 +16,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from lamsearch.errors import FilesError
+from lamsearch.figures import prepare as load_drawing
 from lamsearch.figures.undrawn import undrawn
 from lamsearch.file_locks import LockHeldError, lock, open_directory
 from lamsearch.report.directory import RESULTS, SUBDIRECTORIES, left_behind, report_files
-from lamsearch.report.html_page import page
+from lamsearch.report.html_page import load_page, page
 from lamsearch.report.markdown_page import markdown
-from lamsearch.report.rendering import figures
+from lamsearch.report.rendering import Drawing
 from lamsearch.report.result import to_json, trials_csv
 from lamsearch.results import StudyRecord
 
@@ -66,17 +67,28 @@ def write(
     return [output / name for name in temporary]
 
 
+def prepare() -> None:
+    """Load all that a report is made with, which takes as long as to make a small one."""
+    load_page()
+    if not undrawn():
+        load_drawing()
+
+
 def _contents(record: StudyRecord, models: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    drawn = [] if undrawn() else list(figures(record))
+    drawing = None if undrawn() else Drawing(record)
+    try:  # forks draw meanwhile
+        table, text, document = trials_csv(record), markdown(record), to_json(record)
+    finally:
+        drawn = [] if drawing is None else drawing.finished()
     for figure in drawn:
         yield f"figures/{figure.name}.png", figure.png
         yield f"figures/{figure.name}.svg", figure.svg
     for name, content in models.items():
         yield f"models/{name}", content
-    yield "trials.csv", _utf8(trials_csv(record))
-    yield "report.md", _utf8(markdown(record))
+    yield "trials.csv", _utf8(table)
+    yield "report.md", _utf8(text)
     yield "index.html", _utf8(page(record, drawn, list(_links(models))))
-    yield RESULTS, _utf8(to_json(record))
+    yield RESULTS, _utf8(document)
 
 
 def _links(models: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from lamsearch.results.decisions import (
     ScoreKind,
     Selected,
 )
+from lamsearch.results.once import once_per_record
 from lamsearch.results.packed_scores import packed, unpacked
 from lamsearch.results.ramps import RateRamp, RateRange
 from lamsearch.results.states import QueuedStudy, StudyState
@@ -80,6 +81,7 @@ __all__ = [
     "WAS_CANCELLED",
     "columns_document",
     "columns_from",
+    "once_per_record",
     "packed",
     "unpacked",
 ]

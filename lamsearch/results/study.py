@@ -186,7 +186,7 @@ class Joined:
     mixed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class StudyRecord:
     """A whole study as the storage knows it. ``settings`` is the study file's canonical form.
 

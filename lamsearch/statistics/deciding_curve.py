@@ -20,6 +20,7 @@ from lamsearch.results import (
     StageName,
     StageRecord,
     StudyRecord,
+    once_per_record,
 )
 from lamsearch.space import Point, span
 from lamsearch.statistics import model
@@ -64,6 +65,7 @@ class DecidingCurve:
     sections: tuple[Section, ...]
 
 
+@once_per_record
 def deciding_curve(record: StudyRecord) -> DecidingCurve | None:
     """Return the curve that chose, None where no model did or where its fit cannot be repeated."""
     chosen, stage = record.selected, _deciding(record)

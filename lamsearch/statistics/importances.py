@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lamsearch.results import StageName, StudyRecord
+from lamsearch.results import StageName, StudyRecord, once_per_record
 from lamsearch.space import Bounds, Space
 from lamsearch.statistics.searched import Searched, searched
 
@@ -71,6 +71,7 @@ class Importances:
         return tuple(sorted(range(len(shares)), key=lambda index: (-shares[index], index)))
 
 
+@once_per_record
 def importances(record: StudyRecord) -> Importances:
     """Return how much each dimension matters to the score, over what the search tried."""
     found, space = searched(record), record.space

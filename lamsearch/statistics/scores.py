@@ -5,7 +5,7 @@ Refuses to rank for selection: nothing is decided here.
 
 from __future__ import annotations
 
-from lamsearch.results import StageName, StudyRecord
+from lamsearch.results import StageName, StudyRecord, once_per_record
 from lamsearch.statistics.candidates import CandidateScore, score_candidates
 from lamsearch.study import recorded_settings
 
@@ -17,13 +17,18 @@ def candidate_scores(record: StudyRecord, name: StageName) -> list[CandidateScor
 
     A stage that the record does not have yields an empty list.
     """
+    return list(_candidate_scores(record, name))
+
+
+@once_per_record
+def _candidate_scores(record: StudyRecord, name: StageName) -> tuple[CandidateScore, ...]:
     stage = record.stages.get(name)
-    return [] if stage is None else score_candidates(stage, validation_images(record, name))
+    return () if stage is None else tuple(score_candidates(stage, validation_images(record, name)))
 
 
 def best_score(record: StudyRecord, name: StageName) -> CandidateScore | None:
     """Return the first of `candidate_scores` that has a mean: the stage's best, if it has one."""
-    return next((one for one in candidate_scores(record, name) if one.mean is not None), None)
+    return next((one for one in _candidate_scores(record, name) if one.mean is not None), None)
 
 
 def validation_images(record: StudyRecord, name: StageName) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lamsearch.results import SEARCHING, StageName, StudyRecord
+from lamsearch.results import SEARCHING, StageName, StudyRecord, once_per_record
 from lamsearch.space import Bounds, Point, span
 from lamsearch.statistics.scores import candidate_scores, differing
 
@@ -40,6 +40,7 @@ class Searched:
         )
 
 
+@once_per_record
 def searched(record: StudyRecord) -> Searched | None:
     """Return what the search tried; None as long as no trial is complete.
 

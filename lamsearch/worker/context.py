@@ -37,6 +37,8 @@ class Settings:
     """How a worker works; none of it changes results.
 
     ``mixed_versions`` admits what it computes with although numbers could differ by that.
+    ``longest_wait`` is the most seconds from one look at its one study to the next while there is
+    nothing to claim: what a stage may wait for it.
     """
 
     data_directory: Path
@@ -44,6 +46,7 @@ class Settings:
     lease_seconds: float = 20.0
     checkpoint_seconds: float = 30.0
     mixed_versions: bool = False
+    longest_wait: float = 1.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,17 +14,18 @@ class Idling:
 
     Args:
         stop: set when the worker is to leave; a wait ends at once then.
+        longest: the most seconds of one.
     """
 
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop, self._seconds = stop, _FIRST
+    def __init__(self, stop: threading.Event, longest: float = _LONGEST) -> None:
+        self._stop, self._seconds, self._longest = stop, _FIRST, longest
 
     def wait(self) -> None:
         """Wait a little longer than last time."""
         # apart from each other: workers that began to wait at once would all ask at once
         self._stop.wait(self._seconds * random.uniform(0.95, 1.0))  # noqa: S311 - no secret
         # never longer than half of what has been waited already
-        self._seconds = min(_GROWTH * self._seconds, _LONGEST)
+        self._seconds = min(_GROWTH * self._seconds, self._longest)
 
     def reset(self) -> None:
         """Begin with short waits again."""

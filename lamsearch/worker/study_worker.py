@@ -104,7 +104,7 @@ class StudyWorker:
         Raises:
             InterruptedWorkError: ``stop`` was set; what was leased is checkpointed and given back.
         """
-        idling = Idling(self._stop)
+        idling = Idling(self._stop, self._settings.longest_wait)
         # A column of a product changes its last bits with the thread count: it is part of the plan.
         with threadpool_limits(limits=1):
             while (claim := self.step()) is not None:

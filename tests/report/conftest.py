@@ -14,8 +14,16 @@ _DRAWN: dict[str, list[RenderedFigure]] = {}
 @pytest.fixture
 def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw each record's figures once: they are the same every time, and slow."""
-    monkeypatch.setattr(writing, "figures", lambda record: _drawn(to_json(record), record))
+    monkeypatch.setattr(writing, "Drawing", _Drawn)
+
+
+class _Drawn:
+    def __init__(self, record: StudyRecord) -> None:
+        self._record = record
+
+    def finished(self) -> list[RenderedFigure]:
+        return _drawn(to_json(self._record), self._record)
 
 
 def _drawn(key: str, record: StudyRecord) -> list[RenderedFigure]:
-    return _DRAWN[key] if key in _DRAWN else _DRAWN.setdefault(key, list(figures(record)))
+    return _DRAWN[key] if key in _DRAWN else _DRAWN.setdefault(key, figures(record))
