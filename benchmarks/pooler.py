@@ -34,6 +34,7 @@ listen_port = {listen}
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
+max_client_conn = {clients}
 default_pool_size = {pool}
 logfile = {directory}/log
 pidfile = {directory}/pid
@@ -46,10 +47,11 @@ class Pooler:
     Args:
         server: the URL of a database on the server.
         pool: how many connections to the server it keeps for each database.
+        clients: how many may be connected to it.
     """
 
-    def __init__(self, server: str, *, pool: int = 2) -> None:
-        self._server, self._pool = sa.make_url(server), pool
+    def __init__(self, server: str, *, pool: int = 2, clients: int = 100) -> None:
+        self._server, self._pool, self._clients = sa.make_url(server), pool, clients
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -60,7 +62,7 @@ class Pooler:
         directory, url = Path(self._directory.name), self._server
         settings = _SETTINGS.format(
             host=url.query.get("host") or url.host, port=url.port or 5432, user=url.username,
-            listen=self.port, pool=self._pool, directory=directory,
+            listen=self.port, pool=self._pool, clients=self._clients, directory=directory,
         )  # fmt: skip
         (directory / "settings").write_text(settings, encoding="utf-8")
         self._user = None if os.geteuid() else "nobody"

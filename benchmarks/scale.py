@@ -83,7 +83,7 @@ def _crowd(server: Server, directory: Path, workers: int, trials: int, cohort: i
         found: list[Measured] = [measured.get(timeout=900) for _ in processes]
     for process in processes:
         process.join()
-    wrong = _wrong(database, url, name, trials)
+    wrong = differences(database, url, name, trials)
     database.close()
     return Crowd(
         cohort=cohort, workers=workers, trials=trials, planning=planning, connections=most[0],
@@ -123,7 +123,7 @@ def _connections(url: str) -> Iterator[list[int]]:
         engine.dispose()
 
 
-def _wrong(database: Database, url: str, name: str, trials: int) -> str:
+def differences(database: Database, url: str, name: str, trials: int) -> str:
     """Say what is not as planned: every trial once, complete, with its own value."""
     record = read_study(database, name).stages["coarse"].trials
     engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))

@@ -129,7 +129,7 @@ def work(url: str, name: str, directory: Path, ready: Any, gate: Any) -> Measure
     database = Database(url)
     stored = load(database, name)
     splits = SimpleNamespace(validation_y=np.zeros(EXAMPLES, np.int64))
-    data: Any = SimpleNamespace(split=lambda stage: splits)
+    data: Any = SimpleNamespace(split=lambda stage, replicate=0: splits)
     worker = StudyWorker(
         database, stored, Settings(data_directory=directory), stop=threading.Event(),
         say=lambda line: None, data=data,

@@ -1,4 +1,4 @@
-"""Leases on cohorts: claim, renew, report, complete, give back.
+"""Leases on cohorts: claim, report, complete, give back; `keeping` has what renews them.
 
 Enters: a database, a study's name, an owner. Leaves: claims, each with a fencing token that grows
 with every claim of its cohort. Whatever a claim writes is written in a transaction that has first
@@ -7,17 +7,18 @@ found the token unchanged, so a worker that was given up can change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import sqlalchemy as sa
 
-from lamsearch.errors import StudyHaltedError
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import FinalScore, TestOpening, Trained, TrialRecord
 from lamsearch.space import Point, space_of
+from lamsearch.storage import turns
 from lamsearch.storage.claims import Claim, Heartbeat, Wait
 from lamsearch.storage.completion import end_trials, finite, write_curves
 from lamsearch.storage.damage import check_cohort, damage_is_said
@@ -25,25 +26,25 @@ from lamsearch.storage.digests import write_digests
 from lamsearch.storage.documents import chosen_point
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.held_out import open_test, write_final
+from lamsearch.storage.keeping import LeaseKeeping
 from lamsearch.storage.limits import end_search_if_due
 from lamsearch.storage.optuna_rows import set_intermediate_values
 from lamsearch.storage.planned import read_stage_row, settle
 from lamsearch.storage.queue import (
+    Present,
     check_states,
     first_cohort,
     keep_active,
-    lost,
     present,
-    same_claim,
+    standing,
     take,
     unfinished,
 )
 from lamsearch.storage.reading import trained_final
-from lamsearch.storage.states import PAUSED
 from lamsearch.storage.study_rows import planned_study_row
-from lamsearch.storage.tables import DONE, LEASED, OPEN, cohorts, studies
+from lamsearch.storage.tables import DONE, OPEN, cohorts
 from lamsearch.storage.transition import advance
-from lamsearch.storage.worker_transactions import Outages, WorkerTransactions
+from lamsearch.storage.worker_transactions import Outages
 from lamsearch.study import Limits
 
 _NO_MODELS: Mapping[int, str] = {}
@@ -51,7 +52,12 @@ _NO_SNAPSHOTS: Mapping[int, Mapping[int, str]] = {}
 _NO_LIMITS = Limits()
 
 
-class Leases(WorkerTransactions):
+class _Options(TypedDict):
+    now: float | None
+    own: str | None
+
+
+class Leases(LeaseKeeping):
     """One worker's leases on the cohorts of one study; it has one of them at a time.
 
     Every call may be repeated where its answer was lost on the way: what is done stays done once.
@@ -81,10 +87,12 @@ class Leases(WorkerTransactions):
         limits: Limits = _NO_LIMITS,
         study_id: str | None = None,
     ) -> None:
-        super().__init__(database, seconds, outages)
-        self._study, self._environment, self.owner = study, environment, owner
-        self._metric, self._limits, self._paused = metric, limits, False
-        self._study_id = study_id
+        super().__init__(
+            database, study, owner=owner, seconds=seconds, outages=outages, limits=limits
+        )
+        self._environment, self._metric, self._study_id = environment, metric, study_id
+        self._paused = False
+        self._turn: float | None = None  # until when this worker makes the stage's transition
 
     @damage_is_said()
     def claim(self) -> Claim | Wait | None:
@@ -96,6 +104,7 @@ class Leases(WorkerTransactions):
         if self._waiting and not self._has_work():
             return Wait(cohorts=self._waiting, paused=self._paused)
         while True:
+            begun = time.monotonic()
             with self._write() as transaction:
                 study = present(transaction, self._study, self._study_id)
                 if study.over:
@@ -107,40 +116,21 @@ class Leases(WorkerTransactions):
                 end_search_if_due(transaction, self._study, self._limits)
                 if not keep_active(transaction, self._study, study):
                     continue
-                row = self._first(transaction, study.now, lock=True)
+                options = self._options(transaction, study.now)
+                row = first_cohort(transaction, self._study, **options, lock=True)
                 if row is not None:
                     self._waiting = 0
+                    self._keep(begun)
                     return self._take(transaction, row, study.now)
                 self._waiting = unfinished(transaction, self._study)
                 if not self._waiting:
                     check_states(transaction, self._study)
+            if not self._waiting and not self._has_turn(study):
+                self._waiting = 1  # whatever another is planning now
             if self._waiting:
                 return Wait(cohorts=self._waiting)
             with self._outages.noticing():
                 advance(self._database, self._study)
-
-    @damage_is_said()
-    def renew(self, claim: Claim, heartbeat: Heartbeat) -> None:
-        """Hold a claim for another lease.
-
-        Raises:
-            LeaseLostError: The cohort was given to another worker, or the study deleted.
-            StudyHaltedError: The study is paused, and the lease holds; or was cancelled.
-        """
-        if self._limits:
-            with self._write() as transaction:
-                end_search_if_due(transaction, self._study, self._limits)
-        with self._write() as transaction:
-            now = transaction.now()
-            values = {**asdict(heartbeat), **self._until(now)}
-            renewed = sa.update(cohorts).where(*self._mine(claim)).values(**values)
-            if transaction.execute(renewed).rowcount != 1:
-                raise lost(transaction, claim)
-            halted = transaction.connection.scalar(
-                sa.select(studies.c.halted).where(studies.c.name == self._study)
-            )
-        if halted == PAUSED:
-            raise StudyHaltedError(f"study: {self._study!r} is paused", halted=PAUSED)
 
     @damage_is_said()
     def give_back(self, claim: Claim) -> None:
@@ -150,8 +140,16 @@ class Leases(WorkerTransactions):
             transaction.execute(sa.update(cohorts).where(*self._mine(claim)).values(**values))
 
     @damage_is_said()
-    def report(self, claim: Claim, cycle: int, scores: Sequence[float]) -> tuple[str, ...]:
+    def report(
+        self,
+        claim: Claim,
+        cycle: int,
+        scores: Sequence[float],
+        heartbeat: Heartbeat | None = None,
+    ) -> tuple[str, ...]:
         """Report each trial's validation score at a cycle end; NaN for a model taken out.
+
+        It renews the lease, and has the progress of a renewal where a heartbeat is given.
 
         Returns:
             A sentence for each trial that another program has ended, and that was planned anew.
@@ -159,14 +157,17 @@ class Leases(WorkerTransactions):
         Raises:
             LeaseLostError: The cohort was given to another worker.
         """
+        begun = time.monotonic()
         with self._write() as transaction:
             row = self._fence(transaction, claim)
             if row["state"] == DONE:
                 return ()
+            self._hold(transaction, claim, heartbeat, row["now"])
             _, entries, replanned = self._settle(transaction, claim, row)
             pairs = zip(entries, scores, strict=True)
             values = [(entry[0], cycle, float(one)) for entry, one in pairs if np.isfinite(one)]
             set_intermediate_values(transaction, values)
+        self._keep(begun)
         return replanned
 
     @damage_is_said()
@@ -245,30 +246,38 @@ class Leases(WorkerTransactions):
         with self._read() as transaction:
             study = present(transaction, self._study, self._study_id)
             self._paused = study.paused
+            self._count(transaction)
             if study.over or study.paused:
                 return study.over
-            return (
-                not unfinished(transaction, self._study)
-                or self._first(transaction, study.now) is not None
-            )
+            options = self._options(transaction, study.now)
+            left, found = standing(transaction, self._study, **options)
+            return found if left else self._may_have_turn(study)
 
-    def _first(
-        self, transaction: Transaction, now: float, *, lock: bool = False
-    ) -> sa.RowMapping | None:
-        """The first cohort that this worker may claim now.
+    def _may_have_turn(self, study: Present) -> bool:
+        """Whether a transition is nobody's yet, or this worker's."""
+        until = study.transition_until
+        return turns.is_free(until, study.now) or until == self._turn
+
+    def _has_turn(self, study: Present) -> bool:
+        """Whether the transition is this worker's to make."""
+        if not self._may_have_turn(study):
+            return False
+        with self._write() as transaction:
+            found = turns.take(transaction, self._study, self.seconds, self._turn)
+        self._turn = found or self._turn
+        return found is not None
+
+    def _options(self, transaction: Transaction, now: float) -> _Options:
+        """By what time leases have run out for this worker, and whose do not count.
 
         After an outage, one of its own is one whose claim was committed and never heard of.
         """
         own = self.owner if self._unacknowledged else None
-        late = None if self._lenient(transaction, now) else now
-        return first_cohort(transaction, self._study, now=late, own=own, lock=lock)
-
-    def _until(self, now: float) -> dict[str, float]:
-        """What a lease is from now on."""
-        return {"renewed": now, "expires": now + self.seconds, "lease_seconds": self.seconds}
+        return {"now": None if self._lenient(transaction, now) else now, "own": own}
 
     def _take(self, transaction: Transaction, row: sa.RowMapping, now: float) -> Claim:
         check_cohort(row)
+        self._count(transaction)
         unacknowledged = self._unacknowledged and row["owner"] == self.owner
         lease = {**self._until(now), "owner": self.owner}
         return take(transaction, self._study, row, lease, again=not unacknowledged)
@@ -280,20 +289,6 @@ class Leases(WorkerTransactions):
         stage_row = read_stage_row(transaction, self._study, claim.stage)
         entries, replanned = settle(transaction, stage_row, row, begun=True)
         return stage_row.study_id, entries, replanned
-
-    def _fence(self, transaction: Transaction, claim: Claim) -> sa.RowMapping:
-        """Lock the cohort's row and find the token unchanged, or refuse; return the row.
-
-        It is done where this very claim is complete: that was committed, and the answer lost.
-        """
-        query = sa.select(cohorts).where(*same_claim(claim, self.owner)).with_for_update()
-        row = transaction.execute(query).mappings().first()
-        if row is None or row["state"] not in (LEASED, DONE):
-            raise lost(transaction, claim)
-        return row
-
-    def _mine(self, claim: Claim) -> Iterable[sa.ColumnElement[bool]]:
-        return (*same_claim(claim, self.owner), cohorts.c.state == LEASED)
 
     def _finish(self, transaction: Transaction, claim: Claim, values: dict[str, object]) -> None:
         done = {**values, "state": DONE, "owner": self.owner, "expires": None}

@@ -18,9 +18,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lamsearch.storage.engine import Database
-from lamsearch.storage.expiry import holds
+from lamsearch.storage.expiry import has_ended, is_ahead
 from lamsearch.storage.states import CANCELLED
 from lamsearch.storage.tables import ACTIVE, LEASED, OPEN, cohorts, studies
+from lamsearch.storage.turns import free
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,11 @@ def _claimable(now: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
 
     Each is found by the first rows of an index, whatever the number of cohorts.
     """
+    now = sa.select(now).scalar_subquery()  # one time for all rows bounds an index
     of_it = sa.select(cohorts.c.number).where(cohorts.c.study == studies.c.name)
-    expired = of_it.where(cohorts.c.state == LEASED, sa.not_(holds(now)))
+    leased = of_it.where(cohorts.c.state == LEASED)
     left = of_it.where(cohorts.c.state.in_((OPEN, LEASED)))
     return sa.or_(
-        of_it.where(cohorts.c.state == OPEN).exists(), expired.exists(), sa.not_(left.exists())
-    )
+        of_it.where(cohorts.c.state == OPEN).exists(), leased.where(has_ended(now)).exists(),
+        leased.where(is_ahead(now)).exists(), sa.and_(sa.not_(left.exists()), free(now)),
+    )  # fmt: skip

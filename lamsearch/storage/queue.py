@@ -18,7 +18,7 @@ from lamsearch.results import SEARCHING, STAGES
 from lamsearch.storage.claims import Claim, LeasedTrial
 from lamsearch.storage.damage import check_points
 from lamsearch.storage.engine import Transaction
-from lamsearch.storage.expiry import holds
+from lamsearch.storage.expiry import has_ended, holds, is_ahead
 from lamsearch.storage.planned import StageRow, read_stage_row, sample, settle
 from lamsearch.storage.splitting import splitting_of
 from lamsearch.storage.states import CANCELLED, PAUSED
@@ -35,6 +35,7 @@ class Present:
     over: bool
     paused: bool
     started: bool
+    transition_until: float | None
 
 
 def present(transaction: Transaction, study: str, study_id: str | None = None) -> Present:
@@ -45,7 +46,8 @@ def present(transaction: Transaction, study: str, study_id: str | None = None) -
             since.
     """
     columns = (
-        studies.c.id, studies.c.finished, studies.c.failure, studies.c.halted, studies.c.started
+        studies.c.id, studies.c.finished, studies.c.failure, studies.c.halted, studies.c.started,
+        studies.c.transition_until,
     )  # fmt: skip
     query = sa.select(*columns, transaction.clock.label("now"))
     row = transaction.execute(query.where(studies.c.name == study)).first()
@@ -59,6 +61,7 @@ def present(transaction: Transaction, study: str, study_id: str | None = None) -
         over=ended or row.halted == CANCELLED,
         paused=row.halted == PAUSED,
         started=row.started is not None,
+        transition_until=row.transition_until,
     )
 
 
@@ -113,9 +116,11 @@ def first_cohort(
     own: str | None = None,
     lock: bool = False,
 ) -> sa.RowMapping | None:
-    """Return the first cohort whose lease has run out, else the first that is open.
+    """Return the cohort whose lease ran out first, else the first that is open, else one whose
+    lease is of a clock that was ahead.
 
-    Two queries: each walks an index no further than to its first row.
+    Each query but the last, which is seldom asked, walks an index no further than to its first row,
+    however many hold a lease.
 
     Args:
         transaction: the transaction.
@@ -124,17 +129,50 @@ def first_cohort(
         own: an owner whose leases do not count either.
         lock: whether the row is locked, past rows that others have locked.
     """
-    late = sa.false() if now is None else sa.not_(holds(now))
-    if own is not None:
-        late = sa.or_(late, cohorts.c.owner == own)
-    for where in (sa.and_(cohorts.c.state == LEASED, late), cohorts.c.state == OPEN):
+    number = cohorts.c.number
+    for where, order in _wanted(now, own):
         query = sa.select(cohorts).where(cohorts.c.study == study, where)
-        query = query.order_by(cohorts.c.number).limit(1)
+        query = query.order_by(order, number).limit(1)
         if lock:
             query = query.with_for_update(skip_locked=True)
         if (row := transaction.execute(query).mappings().first()) is not None:
             return row
     return None
+
+
+def standing(
+    transaction: Transaction, study: str, *, now: float | None, own: str | None = None
+) -> tuple[bool, bool]:
+    """Whether a cohort is not done, and whether there is one that `first_cohort` would return."""
+    of_it = sa.select(cohorts.c.number).where(cohorts.c.study == study)
+    left = of_it.where(cohorts.c.state.in_((OPEN, LEASED))).exists()
+    found = [of_it.where(where).exists() for where, _ in _wanted(now, own)]
+    row = transaction.execute(sa.select(left.label("left"), sa.or_(*found).label("any"))).one()
+    return bool(row.left), bool(row.any)
+
+
+def _wanted(
+    now: float | None, own: str | None
+) -> list[tuple[sa.ColumnElement[bool], sa.ColumnElement[Any]]]:
+    """What may be claimed, the first first, each with its order."""
+    leased, number = cohorts.c.state == LEASED, cohorts.c.number
+    wanted: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[Any]]] = [
+        (cohorts.c.state == OPEN, number)
+    ]
+    if own is not None:
+        wanted.insert(0, (sa.and_(leased, cohorts.c.owner == own), number))
+    if now is not None:
+        wanted.insert(0, (sa.and_(leased, has_ended(now)), cohorts.c.expires))
+        wanted.append((sa.and_(leased, is_ahead(now)), number))
+    return wanted
+
+
+def at_work(transaction: Transaction) -> int:
+    """Return how many cohorts somebody works on, in all studies."""
+    # a time that is known before the rows are looked at bounds an index
+    now = sa.select(transaction.clock).scalar_subquery()
+    held = sa.and_(cohorts.c.state == LEASED, cohorts.c.expires > now)
+    return int(transaction.connection.scalar(sa.select(sa.func.count()).where(held)) or 0)
 
 
 def same_claim(claim: Claim, owner: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -16,7 +16,7 @@ from lamsearch.errors import StorageError, shown
 from lamsearch.storage.migrations import migrate
 from lamsearch.storage.tables import metadata, studies, version
 
-VERSION = 6
+VERSION = 7
 _UPGRADE = "lamsearch storage upgrade"
 _LOCK = 5_201_314_159  # of PostgreSQL's advisory locks, the one for this
 

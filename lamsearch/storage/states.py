@@ -1,7 +1,7 @@
 """States of a study: paused, resumed, cancelled, told to search no more, moved in the queue.
 
 Enters: a study's name and what is asked of it. Leaves: the study in its new state, in one
-transaction, or a sentence why that makes no sense. Who works on it notices at its next renewal.
+transaction, or a sentence why that makes no sense. Who works on it notices when it next looks.
 Refuses to know how work is done and what comes next.
 """
 
@@ -34,7 +34,7 @@ MOST_PRIORITY = 1_000_000
 @retried
 @damage_is_said()
 def pause(database: Database, name: str) -> None:
-    """Let nothing of a study be started; what runs is saved and given back at its next renewal.
+    """Let nothing of a study be started; what runs is saved and given back soon.
 
     Raises:
         StudyStateError: There is none of that name, it is over, or it is paused.

@@ -50,6 +50,8 @@ studies = Table(
     Column("paused_at", Double),
     Column("paused_seconds", Double, nullable=False, server_default="0"),  # of pauses that are over
     Column("search_ended", Text),  # why searching ended before its stages did
+    # until when somebody computes what comes next, whom others leave it to
+    Column("transition_until", Double),
     Column("expected_updates", Double),  # of all stages; null in studies of earlier versions
     Column("selected", JSON),
     Column("openings", JSON, nullable=False),
@@ -107,6 +109,7 @@ cohorts = Table(
     Column("best_point", JSON(none_as_null=True), key="best_at"),  # coordinates of the best
     Column("seconds", Double),
     Index("lamsearch_cohort_state", "study", "state", "number"),
+    Index("lamsearch_cohort_expires", "state", "study", "expires"),
 )
 
 # Keyed by what a trial is: Optuna's trial ids are given out again by SQLite.

@@ -75,6 +75,7 @@ def advance(database: Database, name: str) -> None:
         failure = str(error)
     with database.write() as transaction:
         if _state(transaction, planned_study_row(transaction, name, lock=True)) == state:
+            _update(transaction, name, transition_until=None)
             for step in steps:
                 write_step(transaction, planned.study, step)
             if failure is not None:

@@ -30,6 +30,7 @@ _STAGES_SHOWN, _RECOVERIES_SHOWN, _WORKERS_SHOWN = 5, 3, 50
 _WORKERS_BESIDE_PLOT = 8
 _HOST_WIDTH, _BAR_WIDTH = 20, 24
 _SILENT_SECONDS = 5.0
+_TOLD_PER_SECOND = 8.0  # less than half of what all workers together write
 _ENDLESS = 10_000
 _MOST_HOURS = 100
 STATE_STYLES = {
@@ -227,10 +228,12 @@ def _workers(workers: Sequence[WorkerStatus], room: int, glyphs: Glyphs) -> list
     fit = len(workers) if len(workers) <= fit else max(1, min(fit, room - 2))
     more = len(workers) - fit
     rest = [Text(f"  {glyphs.more} {more} more workers")] if more and room > fit + 1 else []
-    return [_workers_table(workers[:fit]), *rest]
+    # many workers tell of themselves seldom
+    silent = max(_SILENT_SECONDS, len(workers) / _TOLD_PER_SECOND)
+    return [_workers_table(workers[:fit], silent), *rest]
 
 
-def _workers_table(workers: Sequence[WorkerStatus]) -> Table:
+def _workers_table(workers: Sequence[WorkerStatus], silent: float) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("host", max_width=_HOST_WIDTH, no_wrap=True)
     table.add_column("pid", justify="right", no_wrap=True)
@@ -239,7 +242,7 @@ def _workers_table(workers: Sequence[WorkerStatus]) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for worker in workers:
         host, pid = _host(worker.owner)
-        late = "yellow" if worker.expired or worker.renewed_ago > _SILENT_SECONDS else ""
+        late = "yellow" if worker.expired or worker.renewed_ago > silent else ""
         renewed = f"{max(0.0, worker.renewed_ago):.0f} s ago"
         table.add_row(
             Text(host),

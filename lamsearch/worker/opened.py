@@ -37,6 +37,11 @@ class Opened:
         self._workers[study.name] = worker
         return worker
 
+    @property
+    def workers(self) -> int:
+        """How many work in the storage, as far as those that are opened know."""
+        return max((one.workers for one in self._workers.values()), default=1)
+
     def drop(self, name: str) -> None:
         """Let go of a study."""
         self._workers.pop(name, None)

@@ -94,7 +94,7 @@ class PoolWorker:
                 if self._may_leave():
                     return
                 passed.clear()
-                idling.wait()
+                idling.wait(self._opened.workers)
             elif self._served(study):
                 passed.clear()
                 idling.reset()

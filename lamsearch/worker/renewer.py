@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,12 +31,13 @@ from lamsearch.storage import (
     passes,
     retry,
 )
+from lamsearch.worker import pace
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _READ_ONLY_SECONDS = 120.0  # longer than a failover takes
 _QUIET_CONFLICTS = 5  # in a row; one is nothing that anybody has to know of
-_LONGEST_HEARTBEAT, _RETRY_SECONDS = 2.0, 0.25
+_RETRY_SECONDS = 0.25
 
 
 class Retry:
@@ -142,9 +144,10 @@ def _for_good(error: Exception) -> Exception:
 class LeaseRenewer:
     """Renews one claim from a thread of its own until the block ends.
 
-    A renewal that fails is tried again soon: it is the first thing that a database hears when it
-    is back. Nobody else takes the cohort for one lease then, and if somebody does, the fence
-    decides.
+    Whatever is written under the lease renews it too; in between the thread looks by reading alone
+    whether the lease is lost or the study halted. A renewal that fails is tried again soon: it is
+    the first thing that a database hears when it is back. Nobody else takes the cohort for one
+    lease then, and if somebody does, the fence decides.
     """
 
     def __init__(self, leases: Leases, claim: Claim, retry: Retry) -> None:
@@ -155,6 +158,7 @@ class LeaseRenewer:
         self._thread = threading.Thread(
             target=about.run, args=(self._renew,), name="lease", daemon=True
         )
+        self._overdue = False  # whether a renewal comes before any look
         self.heartbeat = Heartbeat(updates=0, per_second=0.0)
         self.gone: StorageGoneError | None = None
         self.loss: LeaseLostError | None = None  # why the cohort is no longer this worker's
@@ -179,20 +183,39 @@ class LeaseRenewer:
         self._thread.join()
 
     @property
+    def _heartbeat_seconds(self) -> float:
+        return pace.heartbeat_seconds(self._leases.seconds, self._leases.workers)
+
+    @property
     def _seconds(self) -> float:
-        """Between two renewals."""
-        return min(self._leases.seconds / 4, _LONGEST_HEARTBEAT)
+        """Until the next heartbeat or look."""
+        look = pace.look_seconds(self._leases.seconds, self._leases.workers)
+        due = self._heartbeat_seconds - self._leases.unkept_seconds
+        return look if due <= 0 else min(look, due)
+
+    def _look(self) -> None:
+        """Renew the lease if it is time to, or if it is not what it was."""
+        due = self._overdue or self._leases.unkept_seconds >= self._heartbeat_seconds
+        self._overdue = True  # unless this gets through
+        if due or not self._leases.is_undisturbed(self._claim):
+            self._leases.renew(self._claim, self.heartbeat)
+        self._overdue = False
 
     def _renew(self) -> None:
-        # a heartbeat at once shows whoever watches what this worker has begun
-        wait = 0.0
+        lease = self._leases.seconds
+        # where few work, a heartbeat at once shows whoever watches what this worker has begun
+        self._overdue = self._heartbeat_seconds == pace.usual_seconds(lease)
+        wait = 0.0 if self._overdue else self._seconds
         while not self._ended.wait(wait):
-            wait = _RETRY_SECONDS
+            # apart from each other, for a database that is back is asked by all at once
+            apart = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            wait = apart * pace.retry_seconds(_RETRY_SECONDS, self._leases.workers)
             try:
                 with self._retry.noticing():
-                    self._leases.renew(self._claim, self.heartbeat)
+                    self._look()
                     wait, self.halted = self._seconds, None
             except StudyHaltedError as error:
+                self._overdue = False
                 wait, self.halted = self._seconds, error
                 if error.halted != "paused":  # the lease of a paused study goes on
                     return

@@ -98,6 +98,11 @@ class StudyWorker:
         """The study's id."""
         return self._context.stored.id
 
+    @property
+    def workers(self) -> int:
+        """How many work in its storage, as far as this one knows."""
+        return self._leases.workers
+
     def run(self, *, leaves_idle: bool = False) -> None:
         """Work until the study is over; with ``leaves_idle``, also no longer than until a pause.
 
@@ -114,7 +119,7 @@ class StudyWorker:
                     return
                 else:
                     self._say_paused(claim.paused)
-                    idling.wait()
+                    idling.wait(self.workers)
 
     def step(self) -> Claim | Wait | None:
         """Claim the next cohort and work on it; return what the claim came to.

@@ -178,7 +178,11 @@ class Training:
         _log.info("%s ends cycle %d", title(self._claim), progress.cycles)
         values = [float(value) for value in progress.scores]
         with self._context.retried.noticing():
-            self._say_all(self._context.leases.report(self._claim, progress.cycles, values))
+            self._say_all(
+                self._context.leases.report(
+                    self._claim, progress.cycles, values, self._renewer.heartbeat
+                )
+            )
 
     def _say_all(self, lines: Iterable[str]) -> None:
         for line in lines:
