@@ -109,7 +109,7 @@ class _Gauge:
         whole = stack.enter_context(Fleet(of.sgemm, directory, threads=CORES))
         batches = {study.training_of(stage).batch_size for stage in study.stages}
         # a stage that is extended may have any width up to the cohort's
-        widths = range(1, study.cohort + 1)
+        widths = range(1, study.cohort_size + 1)
         setups = [Setup(batch=batch, cohort=width) for batch in batches for width in widths]
         self._turns = [(fleets[one], one, s) for s in setups for one in ("update", "evaluation")]
         self._turns += [(fleets["product"], "product", _PRODUCTS[0])]

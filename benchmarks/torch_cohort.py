@@ -6,7 +6,9 @@ Enters: examples/torch-trainer, PyTorch. Leaves: seconds of both for several siz
 of the example's study, in RESULTS.md and docs/own-model.md. Both train the same modules on the same
 mini-batches for as many updates and score the same validation examples, in one process with the
 machine's cores as threads, in turns. One by one is plain PyTorch: a module, `torch.optim.SGD` with
-weight decay, autograd. The study is run after the example is installed, which needs setuptools.
+weight decay, autograd. Then cohorts of 8 to 256 on the device that LAMSEARCH_DEVICE names, else on
+what there is, beside the processor. The study is run after the example is installed, which needs
+setuptools.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +40,14 @@ from benchmarks.common import (
     table,
     verdict,
 )
+from lamsearch import defaults
 from lamsearch.trainers import Task, Training
 from lamsearch.trainers.conformance.case import DrawnSplits
 
 EXAMPLE = ROOT / "examples/torch-trainer"
 PAGE = ROOT / "docs/own-model.md"
 MODELS, ROUNDS, BOUND = 32, 7, 3.0
+COHORTS = (8, 32, 128, 256)
 _CLASSES, _EXAMPLES = 10, 4000
 
 
@@ -84,12 +89,13 @@ def main() -> None:
         first = first or ratio.median
         rows.append([size.name, *map(_text, (_each(size, alone), _each(size, together), ratio))])
     clock = f"wall time, {CORES} threads both; median (quartiles) of {rounds} rounds in turns"
+    sizes = sizes_text(options.quick, rounds)
     speed, report = speed_text(rows, clock), f"```text\n{_study()}```"
     if not options.quick:
         write_page(speed, report)
     target = f"Target of the first row's ratio {verdict(first, '≥', BOUND)}."
     study = f"`lamsearch run examples/torch-trainer/study.toml`:\n\n{report}"
-    publish("torch_cohort", f"{speed}\n\n{target}\n\n{study}", options)
+    publish("torch_cohort", f"{speed}\n\n{target}\n\n{sizes}\n\n{study}", options)
 
 
 def speed_text(rows: Sequence[Sequence[str]], clock: str) -> str:
@@ -100,6 +106,38 @@ def speed_text(rows: Sequence[Sequence[str]], clock: str) -> str:
         f"one in plain PyTorch; µs per model and update, everything included ({clock}):\n\n"
         f"{table(header, rows)}"
     )
+
+
+def sizes_text(quick: bool, rounds: int) -> str:
+    """Return the table of cohort sizes on each device, with how it was measured."""
+    from torch_trainer.devices import found
+
+    here = list(dict.fromkeys([found("cpu"), found(defaults.device())]))
+    cohorts = COHORTS[:2] if quick else COHORTS
+    rows = []
+    for size, device in product(SIZES[:1] if quick else (SIZES[0], SIZES[2], SIZES[4]), here):
+        row = [size.name, str(device)]
+        for models in cohorts:
+            task = replace(_task(size, models), device=device.name)
+            times = [_seconds(task) for _ in range(rounds)]
+            row.append(_text(spread(1e6 * one / size.updates / models for one in times)))
+        rows.append(row)
+    header = ["module, mini-batch", "device", *(f"cohort {models}, µs" for models in cohorts)]
+    return (
+        f"Cohorts of several sizes, µs per model and update; median (quartiles) of {rounds} "
+        f"rounds:\n\n{table(header, rows)}"
+    )
+
+
+def _seconds(task: Task) -> float:
+    """Seconds of all updates of a task, a device's own queue emptied by each update's losses."""
+    from torch_trainer.trainer import TorchTrainer
+
+    trainer = TorchTrainer(task)
+    begun = time.perf_counter()
+    for _ in trainer.run():
+        pass
+    return time.perf_counter() - begun
 
 
 def write_page(speed: str, report: str) -> None:
@@ -140,7 +178,7 @@ def _measured(size: Size, rounds: int) -> tuple[list[float], list[float]]:
     return together, alone
 
 
-def _task(size: Size) -> Task:
+def _task(size: Size, models: int = MODELS) -> Task:
     """Gaussian classes in as many features, and the cohort that is trained on them."""
     from torch_trainer.trainer import Options as TorchOptions
 
@@ -154,7 +192,7 @@ def _task(size: Size) -> Task:
         validation_y=y[_EXAMPLES:], mean=0 * ones, std=ones,
     )  # fmt: skip
     return Task(
-        points=tuple((float(one),) for one in np.linspace(-5, -1, MODELS)), splits=splits,
+        points=tuple((float(one),) for one in np.linspace(-5, -1, models)), splits=splits,
         training=Training(batch_size=size.batch_size, step_size=size.updates // 2),
         options=TorchOptions(hidden=size.hidden, threads=CORES), classes=_CLASSES, seed=(1, 0, 0),
     )  # fmt: skip

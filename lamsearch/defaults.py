@@ -12,7 +12,8 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 STORAGE_VARIABLE, DATA_VARIABLE = "LAMSEARCH_STORAGE", "LAMSEARCH_DATA"
-CACHE_VARIABLE = "LAMSEARCH_CACHE"
+CACHE_VARIABLE, DEVICE_VARIABLE = "LAMSEARCH_CACHE", "LAMSEARCH_DEVICE"
+AUTO = "auto"  # what there is
 STORAGE = "sqlite:///lamsearch.db"
 
 
@@ -28,6 +29,11 @@ def cache_directory() -> Path:
     """Return where this host's workers share normalised data."""
     named = os.environ.get(CACHE_VARIABLE)
     return Path(named) if named else user_cache_path("lamsearch")
+
+
+def device(given: str | None = None) -> str:
+    """Return which device trainers that know any train on here."""
+    return given or os.environ.get(DEVICE_VARIABLE) or AUTO
 
 
 def storage_url(given: str | None) -> str:

@@ -13,6 +13,8 @@ same order. So these count:
 - each BLAS: library, version, and the kernel that it chose for this processor. The order in which
   a kernel sums differs from the next one's. A library that names no kernel is taken to have one for
   each processor;
+- the device that a trainer computes on, where that is not the processor: its library sums in
+  another order there, and in another one on the next model of it;
 - the C library: Python's and NumPy's pow, exp and log are its own, and λ is 10 ** log10 λ.
 
 These are recorded, and do not count: the processor itself (what of it bears on bits is the kernel
@@ -26,19 +28,21 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lamsearch import __version__
 
 _NAMES = {
     "lamsearch": "lamsearch", "numpy": "NumPy", "scipy": "SciPy", "blas": "BLAS",
-    "simd": "NumPy's SIMD extensions", "c_library": "C library",
+    "simd": "NumPy's SIMD extensions", "c_library": "C library", "device": "device",
 }  # fmt: skip
+CPU = "cpu"  # what is computed on where no trainer says otherwise
 # The first three are installed with lamsearch; the others also follow from the machine.
 INSTALLED = ("lamsearch", "numpy", "scipy")
-MACHINE = ("blas", "simd", "c_library")
+MACHINE = ("blas", "simd", "c_library", "device")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,17 @@ class Environment:
     simd: tuple[str, ...]
     c_library: str
     processor: str
+    device: str = CPU
+
+    def document(self) -> dict[str, Any]:
+        """Return the parts as plain values, the device where it is not the processor.
+
+        So an environment without one is what it was to versions that knew none.
+        """
+        values = asdict(self)
+        if self.device == CPU:
+            del values["device"]
+        return values
 
     def text_of(self, name: str) -> str:
         """Return a part as a sentence can hold it."""

@@ -19,7 +19,7 @@ from lamsearch.search import training_seed
 from lamsearch.space import LAMBDA, Bounds, Point
 from lamsearch.storage.distributions import suggested
 from lamsearch.study import Study, read_study
-from lamsearch.trainers import TrainerFailedError, check, trainer_for
+from lamsearch.trainers import TrainerFailedError, check, device_for, trainer_for
 
 
 class Objective:
@@ -66,6 +66,7 @@ class Objective:
         directory = defaults.data_directory(data_dir)
         data = datasets.load(self.study, directory, origin=origin)
         self.study = data.study  # whose shares of the examples are numbers
+        self._device = device_for(self.study, defaults.device())
         self._classes, self._splits = len(data.classes), data.split(stage)
 
     def __call__(self, trial: optuna.trial.Trial) -> float:
@@ -97,6 +98,7 @@ class Objective:
             splits=self._splits,
             classes=self._classes,
             seed=training_seed(self.study, self.stage, 0),
+            device=self._device,
         )
         for progress in trainer.run():
             if progress.cycle_end and progress.scores is not None:

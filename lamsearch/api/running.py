@@ -153,7 +153,10 @@ class _Work:
         return found.database, replace(found.stored, origin=str(self.origin))
 
     def _settings(self) -> Settings:
-        return Settings(data_directory=self.data_directory, cache_directory=self.cache)
+        return Settings(
+            data_directory=self.data_directory, cache_directory=self.cache,
+            device=defaults.device(),
+        )  # fmt: skip
 
     def _pool(
         self,

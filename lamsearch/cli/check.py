@@ -44,6 +44,7 @@ def _show(study: Study, found: CheckDocument) -> None:
     if found["estimated_seconds"] is not None:
         echo(f"about {_duration(found['estimated_seconds'])} of training on one core of this "
                    "machine, evaluation and start-up not counted")  # fmt: skip
+    echo(found["cohort"]["says"])
     for text in found["notes"]:
         echo(text)
     for text in found["warnings"]:

@@ -6,6 +6,7 @@ values. Refuses to plan anything, and to know how it is shown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,14 @@ from lamsearch import data as datasets
 from lamsearch import trainers
 from lamsearch.cli import options
 from lamsearch.errors import DataError
-from lamsearch.planning import lacking, redrawn
+from lamsearch.planning import (
+    Suited,
+    cohort_line,
+    lacking,
+    redrawn,
+    suited,
+    with_cohort_for,
+)
 from lamsearch.points import listed
 from lamsearch.results import StageName
 from lamsearch.search import CohortPlan, StagePlan, expected, halving
@@ -40,12 +48,32 @@ class StageDocument(TypedDict):
     candidates: str
 
 
+class CohortDocument(TypedDict):
+    """How many models are trained together, and how many would suit this machine.
+
+    ``chosen`` says that the study leaves the number to the machine that plans it. ``bytes`` are
+    what all ``workers`` would need then, ``memory_bytes`` what the machine has, ``time`` the
+    estimated time as a share of that with the study's own number; None where the trainer does not
+    declare what a cohort asks for. ``says`` is all of that in a sentence.
+    """
+
+    models: int
+    chosen: bool
+    suits: int
+    workers: int
+    bytes: float | None
+    memory_bytes: float | None
+    time: float | None
+    says: str
+
+
 class CheckDocument(TypedDict):
     """A study file that is right; ``estimated_seconds`` are of training on one core of this
     machine, None where that is not known."""
 
     study: str
     fingerprint: str
+    cohort: CohortDocument
     stages: list[StageDocument]
     estimated_seconds: float | None
     notes: list[str]
@@ -59,6 +87,9 @@ def checked(study: Study, data_dir: Path | None, origin: Path) -> tuple[Study, C
         DataError: The plan needs the data, which are not there or not right.
     """
     study, features, classes, seen = _seen(study, data_dir, origin)
+    suits = suited(study, features, classes)
+    line, chosen = cohort_line(study, suits), study.cohort == "auto"
+    study = with_cohort_for(study, features, classes)
     small = list(lacking(study, features, classes))
     known = not small and study.uses_network  # what others cost is not known
     stages, seconds = [], 0.0
@@ -74,6 +105,7 @@ def checked(study: Study, data_dir: Path | None, origin: Path) -> tuple[Study, C
     return study, {
         "study": study.name,
         "fingerprint": study.fingerprint,
+        "cohort": _cohort(study, suits, line, chosen=chosen),
         "stages": stages,
         "estimated_seconds": seconds if known else None,
         "notes": _notes(study, features, splitting),
@@ -101,6 +133,20 @@ def _notes(study: Study, features: int, splitting: Collection[str]) -> list[str]
     if growing := [name for name in study.stages if getattr(getattr(study, name), "extend", False)]:
         notes.append(f"more where {' or '.join(growing)} is extended")
     return notes
+
+
+def _cohort(study: Study, suits: Suited, line: str, *, chosen: bool) -> CohortDocument:
+    known = suits.memory is not None and math.isfinite(suits.memory)
+    return {
+        "models": study.cohort_size,
+        "chosen": chosen,
+        "suits": suits.cohort,
+        "workers": suits.workers,
+        "bytes": suits.bytes,
+        "memory_bytes": suits.memory if known else None,
+        "time": suits.time,
+        "says": line,
+    }
 
 
 def _stage(study: Study, planned: StagePlan, model_cycles: int) -> StageDocument:

@@ -25,8 +25,8 @@ from lamsearch.storage import Database, Mode, PlannedStudy, parse_url, sqlite_fi
 
 __all__ = [
     "FILES_VARIABLE", "STORAGE_VARIABLE", "STUDY_FILE", "cache_directory", "data_dir",
-    "data_dir_everywhere", "data_directory", "environment", "files", "files_default", "files_given",
-    "finite", "json_document", "mixed_versions", "open_storage", "output", "present",
+    "data_dir_everywhere", "data_directory", "device", "environment", "files", "files_default",
+    "files_given", "finite", "json_document", "mixed_versions", "open_storage", "output", "present",
     "present_or_beside", "storage", "storage_url", "storage_url_everywhere", "timing",
     "timing_arguments", "warn_of_sqlite",
 ]  # fmt: skip
@@ -88,6 +88,15 @@ def mixed_versions(command: F) -> F:
     )(command)  # fmt: skip
 
 
+def device(command: F) -> F:
+    """Add --device."""
+    return click.option(
+        "--device", metavar="NAME",
+        help="What trainers that know devices train on: cpu, cuda, cuda:1, mps …, or auto, what "
+        "there is; else $LAMSEARCH_DEVICE, else auto.",
+    )(command)  # fmt: skip
+
+
 def timing(command: F) -> F:
     """Add --checkpoint-seconds and --lease-seconds."""
     # a wait of more seconds than a machine's clock has would be no wait
@@ -103,15 +112,18 @@ def timing(command: F) -> F:
     )(command)  # fmt: skip
 
 
-def timing_arguments(checkpoint_seconds: float, lease_seconds: float, *, mixed: bool) -> list[str]:
-    """Return the arguments by which another worker is given the same timing and leave."""
+def timing_arguments(
+    checkpoint_seconds: float, lease_seconds: float, *, mixed: bool, device: str | None
+) -> list[str]:
+    """Return the arguments by which another worker is given the same timing, leave and device."""
     seconds = [
         "--checkpoint-seconds",
         str(checkpoint_seconds),
         "--lease-seconds",
         str(lease_seconds),
     ]
-    return [*seconds, *(["--mixed-versions"] if mixed else [])]
+    named = [] if device is None else ["--device", device]
+    return [*seconds, *(["--mixed-versions"] if mixed else []), *named]
 
 
 def storage_url_everywhere(given: str | None) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lamsearch import environment, open_files, trainers
+from lamsearch import defaults, environment, open_files, trainers
 from lamsearch import report as reporting
 from lamsearch.artifacts import Files
 from lamsearch.cli import options, sources
@@ -52,6 +52,7 @@ _LONGEST_WAIT, _WAIT_OF_EACH = 0.3, 0.02
 @options.output
 @options.json_document
 @exports
+@options.device
 @options.mixed_versions
 @options.timing
 def run(
@@ -64,6 +65,7 @@ def run(
     output: Path | None,
     as_json: bool,
     exports: Exports,
+    device: str | None,
     mixed_versions: bool,
     checkpoint_seconds: float,
     lease_seconds: float,
@@ -80,6 +82,8 @@ def run(
     if too_few := open_files.lacking(open_files.START + open_files.EACH_WORKER * _count(workers)):
         raise InputError(too_few)
     study = trainers.check(read_study(study_file), str(study_file))
+    if dask is None:  # its workers have devices of their own
+        trainers.device_for(study, defaults.device(device))
     exports.check(study.name)
     output = output or Path("lamsearch-report") / study.name
     # an output that cannot be, and a scheduler that does not answer, before anything is planned
@@ -88,7 +92,9 @@ def run(
     with forks, nullcontext() if dask is None else connect(dask) as client:
         before = partial(forks.make, 0 if dask else _count(workers))
         database, stored = planned(study, study_file, storage, data_dir, files, before=before)
-        timing = options.timing_arguments(checkpoint_seconds, lease_seconds, mixed=mixed_versions)
+        timing = options.timing_arguments(
+            checkpoint_seconds, lease_seconds, mixed=mixed_versions, device=device
+        )
         timing += ["--data-origin", str(sources.given_by(study, study_file))]
         setup = _Setup(
             database=database, stored=stored, data_dir=data_dir, options=timing, forks=forks,

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import click
 
-from lamsearch import logs
+from lamsearch import defaults, logs
 from lamsearch import storage as store
 from lamsearch.cli import options, sources
 from lamsearch.cli.dask_pool import serve_on_cluster
@@ -50,6 +50,7 @@ _log = logging.getLogger(f"{logs.NAME}.worker")
 @click.option("--supervised", is_flag=True, hidden=True, help="Leave when standard input closes.")
 @click.option("--longest-wait", type=click.FloatRange(0.05, 60.0), default=1.8, hidden=True)
 @click.option("--data-origin", type=click.Path(path_type=Path), hidden=True)
+@options.device
 @options.mixed_versions
 @options.timing
 @logging_options
@@ -63,6 +64,7 @@ def worker(
     supervised: bool,
     longest_wait: float,
     data_origin: Path | None,
+    device: str | None,
     mixed_versions: bool,
     checkpoint_seconds: float,
     lease_seconds: float,
@@ -81,7 +83,9 @@ def worker(
         if names or exit_when_idle:
             raise click.UsageError("--dask serves every study until it is asked to leave: "
                                    "it takes neither NAME nor --exit-when-idle")  # fmt: skip
-        timing = options.timing_arguments(checkpoint_seconds, lease_seconds, mixed=mixed_versions)
+        timing = options.timing_arguments(
+            checkpoint_seconds, lease_seconds, mixed=mixed_versions, device=device
+        )
         with log.erring():
             serve_on_cluster(dask, storage, data_dir, files, timing, _log.info)
         return
@@ -92,6 +96,7 @@ def worker(
         checkpoint_seconds=checkpoint_seconds,
         mixed_versions=mixed_versions,
         longest_wait=longest_wait,
+        device=defaults.device(device),
     )
     open_ = partial(options.open_storage, storage, Mode.WORK)
     admit = partial(_admitted, settings, options.files_given(files), data_origin, supervised)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from lamsearch.environment import Environment, differences
@@ -21,6 +20,13 @@ def is_mixed(record: StudyRecord) -> bool:
 def computing(record: StudyRecord) -> Environment | None:
     """Return what the study's first worker computed with, before that what planned it."""
     return record.workers[0].environment if record.workers else record.environment
+
+
+def devices(record: StudyRecord) -> tuple[str, ...]:
+    """Return what a study's trials were trained on, in the order in which that came about."""
+    counts = _counts(record)
+    found = (one.environment.device for one in record.workers if counts[one.number])
+    return tuple(dict.fromkeys(found))
 
 
 def document(record: StudyRecord) -> dict[str, Any] | None:
@@ -60,7 +66,7 @@ def sentences(record: StudyRecord) -> Iterator[str]:
 
 def _plain(environment: Environment) -> dict[str, Any]:
     """An environment as JSON has it."""
-    values = asdict(environment)
+    values = environment.document()
     return {key: list(one) if isinstance(one, tuple) else one for key, one in values.items()}
 
 

@@ -5,6 +5,7 @@ refusal before anything is changed. Refuses to know how an error or a warning is
 """
 
 from lamsearch.planning.attempts import Attempt, once
+from lamsearch.planning.cohorts import Suited, cohort_line, suited, with_cohort_for
 from lamsearch.planning.location import (
     FILES_VARIABLE,
     files_default,
@@ -18,7 +19,8 @@ from lamsearch.planning.plan import Places, Planned, Settings, check_given, plan
 from lamsearch.planning.removal import Removable, check_removable, remove
 
 __all__ = [
-    "Attempt", "FILES_VARIABLE", "Places", "Planned", "Removable", "Settings", "check_given",
-    "check_removable", "files_default", "files_given", "lacking", "once", "place_of", "plan",
-    "present", "present_or_beside", "redrawn", "remove",
+    "Attempt", "FILES_VARIABLE", "Places", "Planned", "Removable", "Settings", "Suited",
+    "check_given", "check_removable", "cohort_line", "files_default", "files_given", "lacking",
+    "once", "place_of", "plan", "present", "present_or_beside", "redrawn", "remove", "suited",
+    "with_cohort_for",
 ]  # fmt: skip

@@ -6,37 +6,34 @@ Refuses to know who will train: workers may be elsewhere.
 
 from __future__ import annotations
 
-import math
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import pairwise, product
-from pathlib import Path
+from itertools import product
 from typing import TypeVar
 
-from lamsearch import data
+from pydantic import BaseModel
+
+from lamsearch import data, machine, trainers
 from lamsearch.results import StageName
 from lamsearch.study import Network, Study, Training, laid_over
+from lamsearch.trainers import Demand, Shape
 
 Table = TypeVar("Table", Network, Training)
 
 _FLOAT32 = 4
 _LARGE = 10**8  # bytes of splits that are worth a word
-_CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")  # a container's own limit
 
 
 def lacking(study: Study, features: int, classes: int) -> Iterator[str]:
     """Yield a sentence per stage that this machine has too little memory for."""
-    if not study.uses_network:  # what others need is not known
+    if trainers.kind_of(study).demand is None:  # what it needs is not known
         return
-    have = _here()
+    have = machine.memory()
     for stage in study.stages:
-        need = _needed(study, stage, features, classes)
+        need = needed(study, stage, features, classes, study.cohort_size)
         if need > have:
             yield (
-                f"{stage} needs about {_gigabytes(need)} GB of memory in each worker; "
-                f"this machine has {_gigabytes(have)} GB"
+                f"{stage} needs about {gigabytes(need)} GB of memory in each worker; "
+                f"this machine has {gigabytes(have)} GB"
             )
 
 
@@ -64,21 +61,37 @@ def redrawn(study: Study, features: int) -> str | None:
 
 
 def _large(total: int) -> str:
-    return f", about {_gigabytes(total)} GB in the cache of each host" if total > _LARGE else ""
+    return f", about {gigabytes(total)} GB in the cache of each host" if total > _LARGE else ""
 
 
-def _needed(study: Study, stage: StageName, features: int, classes: int) -> int:
-    """The most that any cohort of a stage needs, whatever is searched."""
-    settings = study.settings_of(stage)
+def demands(study: Study, stage: StageName, features: int, classes: int) -> list[Demand]:
+    """Return what cohorts of a stage ask for, at both ends of what is searched.
+
+    Empty where the study's trainer does not declare it.
+    """
+    kind, settings = trainers.kind_of(study), study.settings_of(stage)
+    if kind.demand is None:
+        return []
+    options, training = trainers.settings(study, stage, [])
+    networks: list[BaseModel] = [options]
+    trainings = [training]
+    if study.uses_network:
+        networks = [*_tables(study, study.network, "hidden", "batch_norm")]
+        trainings = _tables(study, training, "batch_size", "optimiser")
     seen = settings.components or features
+    shape = Shape(examples=settings.train_examples, features=seen, classes=classes)
+    return [kind.demand(one, other, shape) for one, other in product(networks, trainings)]
+
+
+def needed(study: Study, stage: StageName, features: int, classes: int, models: int) -> float:
+    """Return the bytes that a worker of a stage needs at most for cohorts of so many models.
+
+    Its splits count as its own, though all workers of a host share them.
+    """
+    seen = study.settings_of(stage).components or features
     each = seen + _further(study, stage, features)  # numbers kept of an example
-    networks = _tables(study, study.network, "hidden", "batch_norm")
-    trainings = _tables(study, settings.training, "batch_size", "optimiser")
-    cohort = max(
-        _of_cohort(network, training, study.cohort, (seen, *network.units, classes or 1))
-        for network, training in product(networks, trainings)
-    )
-    return _FLOAT32 * (cohort + study.pool_size * each)
+    cohorts = (one.memory(models) for one in demands(study, stage, features, classes))
+    return max(cohorts, default=0.0) + _FLOAT32 * study.pool_size * each
 
 
 def _further(study: Study, stage: StageName, features: int) -> int:
@@ -91,17 +104,6 @@ def _further(study: Study, stage: StageName, features: int) -> int:
     return 0
 
 
-def _of_cohort(network: Network, training: Training, models: int, sizes: tuple[int, ...]) -> int:
-    """Weights, a copy, the optimiser's moments, a mini-batch with its activations: the least."""
-    from lamsearch.trainers.network.rules import rule_of  # with all of the network
-
-    weights = sum(above * below for above, below in pairwise(sizes))
-    copies = 2 + len(rule_of(training).moments)
-    buffers = 3 if network.batch_norm else 2
-    batch = sizes[0] + buffers * models * sum(sizes[1:])
-    return copies * models * weights + training.batch_size * batch
-
-
 def _tables(study: Study, table: Table, *keys: str) -> list[Table]:
     """A table with each of the values that are searched of these of its keys."""
     searched = {key: values for key in keys if (values := study.searched(key))}
@@ -109,25 +111,6 @@ def _tables(study: Study, table: Table, *keys: str) -> list[Table]:
     return [laid_over(table, dict(zip(searched, values, strict=True))) for values in ends]
 
 
-def _here() -> float:
-    """The memory of this machine, or less where a container has a limit."""
-    physical = _physical()
-    try:
-        return min(physical, int(_CONTROL_GROUP.read_text(encoding="ascii")))
-    except (OSError, ValueError):  # none, or "max"
-        return physical
-
-
-def _physical() -> float:
-    """What is built into this machine; infinite where nobody tells."""
-    if sys.platform != "win32" and hasattr(os, "sysconf"):
-        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    with suppress(ImportError):
-        import psutil  # of Windows alone
-
-        return float(psutil.virtual_memory().total)
-    return math.inf
-
-
-def _gigabytes(count: float) -> str:
+def gigabytes(count: float) -> str:
+    """Return bytes in GB, with as many digits as say something."""
     return f"{count / 1e9:,.0f}" if count >= 1e10 else f"{count / 1e9:.1f}"

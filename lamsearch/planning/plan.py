@@ -17,11 +17,12 @@ from lamsearch.artifacts import Files
 from lamsearch.data import TrainingData
 from lamsearch.errors import DataError, InputError
 from lamsearch.planning.attempts import Attempt
+from lamsearch.planning.cohorts import with_cohort_for
 from lamsearch.planning.location import present
 from lamsearch.planning.memory import lacking
 from lamsearch.redaction import shown
 from lamsearch.storage import Database, PlannedStudy
-from lamsearch.study import Study, cautions
+from lamsearch.study import Study, cautions, with_cohort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +72,21 @@ def plan(
 ) -> Planned:
     """Check the study's data, then plan it or find it planned; bad input changes nothing.
 
-    Shares of the examples are numbers in the study that is stored.
+    Shares of the examples are numbers in the study that is stored, and so is a cohort that is to
+    suit this machine: where the study is planned already, the number that is stored.
 
     Raises:
         InputError: Its data or its files cannot be used, or its name is another study's.
     """
     _check_recordable(str(settings.origin), settings.files)
-    found = _looked_at(study, settings, warn)
-    study = found.study
+    chosen = study.cohort == "auto"
+    found, study = _looked_at(study, settings, warn)
     Files(settings.files, "check").check()
     database = open_database()
     is_new = study.name not in attempt(lambda: store.names(database))
+    if chosen and not is_new:  # perhaps by another machine
+        name = study.name
+        study = with_cohort(study, attempt(lambda: store.load(database, name)).study.cohort_size)
     stored = attempt(
         lambda: store.create(
             database,
@@ -122,8 +127,14 @@ def check_given(study: Study, directory: Path) -> None:
         raise DataError(f"data: {rule}, got {shown(study.data.file)!r}")
 
 
-def _looked_at(study: Study, settings: Settings, warn: Callable[[str], None]) -> TrainingData:
-    """Load and look at a study's data; say what is hardly meant, or too large for this machine."""
+def _looked_at(
+    study: Study, settings: Settings, warn: Callable[[str], None]
+) -> tuple[TrainingData, Study]:
+    """Load and look at a study's data; say what is hardly meant, or too large for this machine.
+
+    Returns:
+        The data, and the study in numbers.
+    """
     found = datasets.load(
         study,
         settings.data_directory,
@@ -132,10 +143,11 @@ def _looked_at(study: Study, settings: Settings, warn: Callable[[str], None]) ->
         look=True,
     )
     study.check_features(found.features)
-    small = lacking(found.study, found.features, len(found.classes))
+    known = with_cohort_for(found.study, found.features, len(found.classes))
+    small = lacking(known, found.features, len(found.classes))
     for text in [*cautions(study), *small]:
         warn(text)
-    return found
+    return found, known
 
 
 def _check_recordable(*texts: str) -> None:

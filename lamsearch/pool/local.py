@@ -6,7 +6,6 @@ Refuses to know how a worker works.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lamsearch.artifacts import Files
 from lamsearch.errors import InputError, InterruptedWorkError
 from lamsearch.pool.forks import WaitingForks
+from lamsearch.pool.pinning import Cores, pin, places_here
 from lamsearch.pool.process import WorkerProcess
 from lamsearch.pool.supervision import Watch
 from lamsearch.storage import Database, Status
@@ -21,13 +21,6 @@ from lamsearch.storage import Database, Status
 _POLL_SECONDS = 0.2
 _GLANCES = 10  # at whether a worker has ended, from one look at the study to the next
 _GRACE_SECONDS = 4.5  # a worker leaves by itself before that
-
-
-def cores() -> int:
-    """Return how many cores this process may use, or how many there are where that is not told."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class LocalPool:
@@ -64,6 +57,7 @@ class LocalPool:
         self._say = say
         self._forks, self._meanwhile = forks, meanwhile
         self._processes: list[WorkerProcess] = []
+        self._cores: dict[WorkerProcess, Cores] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until the study is over.
@@ -74,8 +68,8 @@ class LocalPool:
             InputError: A worker found its input bad.
         """
         try:
-            for _ in range(self._count):
-                self._start()
+            for cores in places_here(self._count):
+                self._start(cores)
             while self._processes:
                 self._use_waiting(self._watch.look())
                 if self._pause(stop):
@@ -90,10 +84,11 @@ class LocalPool:
         for process in self._processes:
             process.kill()
 
-    def _start(self) -> None:
-        self._processes.append(
-            WorkerProcess(self._command, self._environment, self._say, self._forks)
-        )
+    def _start(self, cores: Cores) -> None:
+        process = WorkerProcess(self._command, self._environment, self._say, self._forks)
+        self._processes.append(process)
+        self._cores[process] = cores
+        pin(process.pid, cores)
 
     def _pause(self, stop: threading.Event) -> bool:
         """Wait until the next look, no longer than all workers live; whether it is to be left."""
@@ -119,6 +114,7 @@ class LocalPool:
             if code is None:
                 continue
             self._processes.remove(process)
+            cores = self._cores.pop(process)
             process.reap()
             if code == 0:
                 continue
@@ -127,7 +123,7 @@ class LocalPool:
             self._watch.count_death(self._count, f"exit code {code}", process.last_stderr)
             why = "" if process.error is None else f": {process.error}"
             self._say(f"worker {process.pid} died (exit code {code}){why}; another takes its place")
-            self._start()
+            self._start(cores)
 
     def _dismiss(self) -> None:
         """Ask those who still work to leave, and wait for them."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import IO, Generic, NoReturn, TypeVar
 
 from lamsearch.forking import fork, may_fork
+from lamsearch.machine import cores
 
 T = TypeVar("T")
 _MOST = 255  # pieces: a byte is one
@@ -39,7 +40,7 @@ class Pieces(Generic[T]):
 
     def __init__(self, jobs: Sequence[Callable[[], T]]) -> None:
         self._jobs, self._forks = jobs, list[_Fork]()
-        helpers = min(_cores(), len(jobs)) - 1
+        helpers = min(cores(), len(jobs)) - 1
         self._waiting: int | None = None  # a pipe with the numbers of those that nobody has taken
         if helpers > 0 and len(jobs) <= _MOST and may_fork():
             self._waiting, written = os.pipe()
@@ -92,7 +93,3 @@ class Pieces(Generic[T]):
             file.flush()
         finally:
             os._exit(0)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1

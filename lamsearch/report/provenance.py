@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from lamsearch.environment import CPU
 from lamsearch.findings import versions
 from lamsearch.report.lines import one_line
 from lamsearch.results import StudyRecord
@@ -21,8 +22,10 @@ def made(record: StudyRecord) -> str:
             parts.append(f"finished after {_duration(record.seconds)}, waiting included")
     found = versions.computing(record)
     if found is not None:
+        devices = versions.devices(record)
+        trained = "" if set(devices) <= {CPU} else f", trained on {' and '.join(devices)}"
         parts.append(one_line(f"computed by lamsearch {found.text_of('lamsearch')} on "
-                              f"{found.processor}"))  # fmt: skip
+                              f"{found.processor}{trained}"))  # fmt: skip
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 

@@ -83,7 +83,7 @@ def plan_search(
         seed = (study.seed, STAGES.index(stage), *part)
         drawn = draw(number, bounds, seed=seed, sampler=sampler.draw, space=study.space)
     groups = _groups(drawn, study.space, splitting)
-    cohorts = _cohorts(drawn, groups, 1, study.cohort, after)
+    cohorts = _cohorts(drawn, groups, 1, study.cohort_size, after)
     return StagePlan(stage=stage, bounds=bounds, cohorts=cohorts)
 
 
@@ -103,7 +103,7 @@ def plan_candidates(
     settings = getattr(study, stage)
     replicates = getattr(settings, "replicates", 1)
     groups = _groups(candidates, study.space, splitting)
-    cohorts = _cohorts(candidates, groups, replicates, study.cohort, after)
+    cohorts = _cohorts(candidates, groups, replicates, study.cohort_size, after)
     return StagePlan(stage=stage, bounds=None, cohorts=cohorts)
 
 

@@ -7,7 +7,6 @@ refusal. Refuses to know how an environment is found out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,7 +48,7 @@ def join(database: Database, study: str, environment: Environment, *, mixed: boo
                 return one.number
         number = max((one.number for one in known), default=0) + 1
         values = {
-            "study_id": row["id"], "number": number, "facts": asdict(environment),
+            "study_id": row["id"], "number": number, "facts": environment.document(),
             "mixed": int(bool(differing)), "joined": transaction.now(),
         }  # fmt: skip
         transaction.execute(sa.insert(environments).values(**values))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 import sqlalchemy as sa
 
@@ -78,7 +77,7 @@ def create(
                     "fingerprint": study.fingerprint, "data_fingerprint": data_fingerprint,
                     "validation_images": dict(validation_images), "classes": list(classes),
                     "data_facts": facts_document(facts),
-                    "environment": None if environment is None else asdict(environment),
+                    "environment": None if environment is None else environment.document(),
                     "origin": origin, "files": files, "created": transaction.now(), "openings": [],
                     "priority": priority, "expected_updates": expected_updates(study, splitting),
                 }  # fmt: skip

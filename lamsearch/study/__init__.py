@@ -8,7 +8,7 @@ from lamsearch.study.altered import issues_with, laid_over
 from lamsearch.study.augment import Augment
 from lamsearch.study.cautions import cautions
 from lamsearch.study.data import Assigned, Data, ImageShape, Sizes
-from lamsearch.study.document import Study
+from lamsearch.study.document import MOST_TOGETHER, Study
 from lamsearch.study.limits import Limits
 from lamsearch.study.reading import (
     differences,
@@ -20,14 +20,14 @@ from lamsearch.study.reading import (
 )
 from lamsearch.study.sections import NAME_PATTERN, Network, OptimiserName, Training
 from lamsearch.study.settings import StageSettings, recorded_settings
-from lamsearch.study.sizing import sized, with_sizes
+from lamsearch.study.sizing import sized, with_cohort, with_sizes
 from lamsearch.study.sources import SOURCES, source_of
 from lamsearch.study.stages import Coarse, Final, Finalists, Fine
 
 __all__ = [
-    "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN",
+    "read_study", "parse_file", "parse_study", "Study", "NAME_PATTERN", "MOST_TOGETHER",
     "cautions", "issues_with", "laid_over", "differences", "json_schema", "issues_of",
-    "StageSettings", "recorded_settings", "sized", "with_sizes",
+    "StageSettings", "recorded_settings", "sized", "with_cohort", "with_sizes",
     "OptimiserName", "Data", "Augment", "Network", "Training",
     "Coarse", "Fine", "Finalists", "Final", "Limits",
     "SOURCES", "source_of", "Assigned", "ImageShape", "Sizes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from itertools import chain
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
@@ -23,6 +23,8 @@ from lamsearch.study.settings import StageSettings, stage_settings
 from lamsearch.study.shares import has_shares
 from lamsearch.study.stages import Coarse, Final, Finalists, Fine
 from lamsearch.study.tasks import task_issues
+
+MOST_TOGETHER = 512  # trials of a cohort
 
 
 def _known_metric(name: str) -> str:
@@ -45,7 +47,9 @@ class Study(Section):
     seed: Annotated[
         int, Field(ge=0, le=2**63 - 1, description="all that is random follows from it")
     ]
-    cohort: Annotated[int, Field(ge=1, le=512)] = Field(8, description="trials trained together")
+    cohort: Annotated[int, Field(ge=1, le=MOST_TOGETHER)] | Literal["auto"] = Field(
+        8, description="trials trained together; 'auto' is made a number when the study is planned"
+    )
     metric: Annotated[str, AfterValidator(_known_metric)] = Field(
         DEFAULT_METRIC.name,
         description="what candidates are compared by, on validation",
@@ -96,6 +100,13 @@ class Study(Section):
         """Return the values of what is searched beside λ: all choices, or both ends; else none."""
         axes = {} if self.search is None else self.search.axes
         return tuple(chain(*axes.get(name, {}).values()))
+
+    @property
+    def cohort_size(self) -> int:
+        """How many trials are trained together at most."""
+        if self.cohort == "auto":
+            raise ValueError("cohort must be made a number first, by planning.with_cohort_for")
+        return self.cohort
 
     @property
     def unsized(self) -> bool:

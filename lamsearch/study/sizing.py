@@ -46,6 +46,18 @@ def with_sizes(study: Study, sizes: Mapping[str, Mapping[str, int]]) -> Study:
     )
 
 
+def with_cohort(study: Study, models: int) -> Study:
+    """Return the study with cohorts of so many models.
+
+    Raises:
+        StudyFileError: They break a rule.
+    """
+    sections = {key: getattr(study, key) for key in SECTIONS}
+    if found := list(all_issues(sections, cohort=models)):
+        raise StudyFileError(found)
+    return study.model_copy(update={"cohort": models})
+
+
 def _folded(study: Study, examples: int, own_test: bool) -> Study:
     """The study with the sizes of its folds, which are of all that is not the test set's."""
     folds, test = study.data.folds or 1, 0 if own_test else study.data.test

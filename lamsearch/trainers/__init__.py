@@ -12,13 +12,22 @@ from lamsearch.results import Curve, Model, Trained, TrialState
 from lamsearch.space import Point, Scale
 from lamsearch.study import Training
 from lamsearch.trainers.cohort import CohortTrainer
+from lamsearch.trainers.demand import Demand, Shape
 from lamsearch.trainers.failures import Guarded, TrainerFailedError
 from lamsearch.trainers.function import function_trainer
 from lamsearch.trainers.kind import TrainerKind
-from lamsearch.trainers.of_study import check, kind_of, settings, splitting, trainer_for
+from lamsearch.trainers.of_study import (
+    check,
+    device_for,
+    kind_of,
+    settings,
+    splitting,
+    trainer_for,
+)
 from lamsearch.trainers.outcomes import completed
 from lamsearch.trainers.protocol import (
     L2_PENALTY,
+    Device,
     Exporting,
     ImageSplits,
     NoOptions,
@@ -39,6 +48,8 @@ __all__ = [
     # what a trainer is made of
     "CohortTrainer",
     "Curve",
+    "Demand",
+    "Device",
     "Exporting",
     "ImageSplits",
     "L2_PENALTY",
@@ -51,6 +62,7 @@ __all__ = [
     "QuantitySplits",
     "Resumable",
     "Scale",
+    "Shape",
     "Snapshotting",
     "Splits",
     "State",
@@ -68,6 +80,7 @@ __all__ = [
     "Guarded",
     "TrainerFailedError",
     "check",
+    "device_for",
     "kind_named",
     "kind_of",
     "names",

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from lamsearch.errors import Issue
 from lamsearch.study import Augment, Study, Training
-from lamsearch.trainers.protocol import L2_PENALTY, NoOptions, Parameter, Task, Trainer
+from lamsearch.trainers.demand import Demand, Shape
+from lamsearch.trainers.protocol import L2_PENALTY, Device, NoOptions, Parameter, Task, Trainer
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
@@ -45,6 +46,10 @@ class TrainerKind:
         state_version: grows when a state's arrays, or what is computed from them, change.
         issues: a study and its checked options → what the trainer cannot do of what is asked for,
             such as keeping the models of some options.
+        demand: its options, a training and sizes → the memory and time of a cohort, by which
+            ``cohort = "auto"`` chooses; None where that is not known.
+        device: a device's name, or ``auto`` → the device that it trains on here; raises ValueError
+            where there is none such. None where it trains on the processor alone.
     """
 
     name: str
@@ -62,6 +67,8 @@ class TrainerKind:
     weights: bool = False
     state_version: int = 1
     issues: Callable[[Study, BaseModel], Iterable[Issue]] = _none
+    demand: Callable[[BaseModel, Training, Shape], Demand] | None = None
+    device: Callable[[str], Device] | None = None
 
     @property
     def searchable(self) -> dict[str, Parameter]:

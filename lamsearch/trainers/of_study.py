@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from lamsearch.errors import InputError, Issue, StudyFileError
+from lamsearch.defaults import AUTO
+from lamsearch.environment import CPU
+from lamsearch.errors import InputError, Issue, StudyFileError, shown
 from lamsearch.metrics import metric_of
 from lamsearch.results import FloatArray, StageName, TargetArray
 from lamsearch.space import Point
 from lamsearch.study import Study, Training, issues_of
 from lamsearch.trainers.failures import Guarded
 from lamsearch.trainers.kind import TrainerKind
-from lamsearch.trainers.protocol import Splits, Task
+from lamsearch.trainers.protocol import Device, Splits, Task
 from lamsearch.trainers.registry import kind_named
 from lamsearch.trainers.searched import options_of, searched_issues, settings_at
 from lamsearch.trainers.searched import splitting as splitting_of
@@ -75,6 +77,28 @@ def check(study: Study, where: str = "study") -> Study:
     return study
 
 
+def device_for(study: Study, wanted: str = AUTO) -> Device:
+    """Return what a study's trainer trains on here, of what is ``wanted``.
+
+    Raises:
+        InputError: There is none such, or its trainer knows none.
+    """
+    kind = kind_of(study)
+    if kind.device is None:
+        if wanted in (AUTO, CPU):
+            return Device()
+        rule = f"trainer {kind.name!r} trains on the processor alone: must be {CPU} or {AUTO}"
+        raise InputError(f"device: {rule}, got {shown(wanted)}")
+    try:
+        found = kind.device(wanted)
+    except ValueError as error:
+        raise InputError(f"device: {error}") from error
+    if not isinstance(found, Device):
+        rule = f"device of trainer {kind.name!r} must return a lamsearch.trainers.Device"
+        raise InputError(f"device: {rule}, got {type(found).__name__}")
+    return found
+
+
 def trainer_for(
     study: Study,
     stage: StageName,
@@ -84,8 +108,11 @@ def trainer_for(
     classes: int,
     seed: Sequence[int],
     test: tuple[FloatArray, TargetArray] | None = None,
+    device: Device | None = None,
 ) -> Guarded:
     """Return what trains ``points``, one for each trial, at a stage's settings.
+
+    It does so on the device given, else on what its trainer chooses.
 
     Raises:
         InputError: The study's trainer is not registered here, or cannot be loaded; or its points
@@ -105,6 +132,7 @@ def trainer_for(
         seed=tuple(seed),
         test=test,
         metric=metric_of(study.metric),
+        device=(device or device_for(study)).name,
     )
     return Guarded(kind, task)
 

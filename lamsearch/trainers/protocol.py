@@ -109,6 +109,24 @@ class NoOptions(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What a trainer computes on.
+
+    Args:
+        name: as its library has it, such as ``cpu`` or ``cuda:1``.
+        model: what it is, as far as numbers follow from it, such as its maker's name of it. Which
+            of several such a machine has does not count.
+    """
+
+    name: str = "cpu"
+    model: str = ""
+
+    def __str__(self) -> str:
+        kind = self.name.partition(":")[0]
+        return f"{kind} ({self.model})" if self.model else kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """All that the training of a cohort follows from.
 
@@ -126,6 +144,8 @@ class Task:
         test: test examples and targets, only for the curves of a study that selects nothing.
         metric: what scores a validation example.
         augment: how training images are varied; None where they are not.
+        device: what is trained on, as the kind's ``device`` has chosen it; ``cpu`` for a kind
+            without.
     """
 
     points: tuple[Point, ...]
@@ -138,6 +158,7 @@ class Task:
     metric: Metric = DEFAULT_METRIC
     augment: Augment | None = None
     per_model: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

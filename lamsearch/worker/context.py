@@ -15,6 +15,7 @@ from lamsearch import data as datasets
 from lamsearch import environment
 from lamsearch.artifacts import CONVENTION, PIXELS, Files, Inputs, inputs_metadata
 from lamsearch.data import LabelledImages, TrainingData
+from lamsearch.defaults import AUTO
 from lamsearch.environment import INSTALLED
 from lamsearch.errors import DataError
 from lamsearch.metrics import ACCURACY, Metric, metric_of
@@ -23,7 +24,7 @@ from lamsearch.search import training_seed
 from lamsearch.space import Point
 from lamsearch.storage import Claim, Leases, PlannedStudy
 from lamsearch.study import Study
-from lamsearch.trainers import Guarded, trainer_for
+from lamsearch.trainers import Device, Guarded, trainer_for
 from lamsearch.worker.renewer import Retry
 
 # What the test set is opened for, with the metric's title and that of accuracy beside it.
@@ -34,8 +35,9 @@ SNAPSHOTS_TEST = ", at the ends of {} cycles"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a worker works; none of it changes results.
+    """How a worker works; none of it changes results, but a device last digits.
 
+    ``device`` is what trainers that know devices train on, ``auto`` what they choose.
     ``mixed_versions`` admits what it computes with although numbers could differ by that.
     ``longest_wait`` is the most seconds from one look at its one study to the next while there is
     nothing to claim: what a stage may wait for it.
@@ -47,6 +49,7 @@ class Settings:
     checkpoint_seconds: float = 30.0
     mixed_versions: bool = False
     longest_wait: float = 1.8
+    device: str = AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,7 @@ class Context:
     files: Files
     leases: Leases
     retried: Retry
+    device: Device
     stop: threading.Event
     say: Callable[[str], None]
 
@@ -119,6 +123,7 @@ class Context:
             classes=len(self.stored.classes),
             seed=training_seed(self.study, stage, replicate),
             test=test,
+            device=self.device,
         )
 
     def open_test(self, claim: Claim) -> LabelledImages:

@@ -12,6 +12,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
 
@@ -27,7 +28,7 @@ from lamsearch.errors import (
     StudyHaltedError,
 )
 from lamsearch.storage import Claim, Database, Leases, Outages, PlannedStudy, Wait
-from lamsearch.trainers import check
+from lamsearch.trainers import check, device_for
 from lamsearch.worker.context import Context, Settings, loaded
 from lamsearch.worker.final_test import evaluate_final
 from lamsearch.worker.idling import Idling
@@ -58,8 +59,8 @@ class StudyWorker:
 
     Raises:
         InputError: The data are others than were planned with, the files cannot be written, other
-            versions than those of the workers before would compute here, or the study's trainer is
-            not registered here.
+            versions than those of the workers before would compute here, the study's trainer is not
+            registered here, or cannot train on the device that is asked for.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class StudyWorker:
         check(stored.study, f"study {stored.study.name}")
         self._study, self._settings, self._stop, self._say = stored.study, settings, stop, say
         self._paused = False
+        self._device = device_for(stored.study, settings.device)
         data = data or loaded(stored, settings)
         self._files = Files(stored.files, stored.id)
         self._files.check()
@@ -90,7 +92,7 @@ class StudyWorker:
         )  # fmt: skip
         self._context = Context(
             stored=stored, settings=settings, data=data, files=self._files, leases=self._leases,
-            retried=self._retried, stop=stop, say=say,
+            retried=self._retried, device=self._device, stop=stop, say=say,
         )  # fmt: skip
 
     @property
@@ -149,7 +151,8 @@ class StudyWorker:
 
     def _joined(self, database: Database) -> int:
         """Have recorded what computes here; refuse what could give other numbers."""
-        found, mixed = environment.here(), self._settings.mixed_versions
+        found = replace(environment.here(), device=str(self._device))
+        mixed = self._settings.mixed_versions
         name = self._study.name
         return self._retried(lambda: store.join(database, name, found, mixed=mixed))
 

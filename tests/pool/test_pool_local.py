@@ -16,7 +16,7 @@ from lamsearch import data as datasets
 from lamsearch import storage as store
 from lamsearch.artifacts import Files
 from lamsearch.errors import InputError, InterruptedWorkError, StudyStateError, WorkFailedError
-from lamsearch.pool import LocalPool
+from lamsearch.pool import LocalPool, local
 from lamsearch.storage import Database, Status
 from lamsearch.study import Study
 
@@ -107,6 +107,17 @@ def test_a_dead_worker_is_replaced(hall: Hall) -> None:
     assert (hall.directory / "successor").exists()
     assert len(hall.said) == 1
     assert hall.said[0].endswith("died (exit code -9); another takes its place")
+
+
+def test_a_worker_in_anothers_place_has_its_cores(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each worker is pinned to the cores of its place, and whoever replaces it to the same."""
+    place, pinned = frozenset({5}), list[object]()
+    monkeypatch.setattr(local, "places_here", lambda count: [place] * count)
+    monkeypatch.setattr(local, "pin", lambda _pid, cores: pinned.append(cores))
+    hall.pool("if not marked('died'): mark('died'); sys.exit(1)").run(hall.stop)
+    assert pinned == [place, place]
 
 
 def test_a_crash_loop_is_ended_with_the_last_words(hall: Hall) -> None:

@@ -25,7 +25,7 @@ ONE_LINE: dict[str, tuple[dict[str, Any], str]] = {
         {"training": {"batch-size": 5}},
         "training.batch-size: unknown key; did you mean batch_size?",
     ),
-    "float for an integer": ({"cohort": 1.5}, "cohort: must be a whole number, got 1.5"),
+    "float for an integer": ({"cohort": 1.5}, "cohort: must be a whole number, or 'auto', got 1.5"),
     "text for a number": (
         {"training": {"eta_max": "big"}}, "training.eta_max: must be a number, got 'big'"
     ),
@@ -124,7 +124,7 @@ ONE_LINE: dict[str, tuple[dict[str, Any], str]] = {
         f"name: {NAME} 'x\\n'",
     ),
     "seed negative": ({"seed": -1}, "seed: must be at least 0, got -1"),
-    "cohort of none": ({"cohort": 0}, "cohort: must be at least 1, got 0"),
+    "cohort of none": ({"cohort": 0}, "cohort: must be at least 1, or 'auto', got 0"),
     "learning rates reversed": (
         {"training": {"eta_min": 0.2}}, "training.eta_min: must be at most eta_max = 0.1, got 0.2"
     ),
@@ -310,7 +310,7 @@ def test_a_refused_file_is_named_by_its_path(study_file: Callable[..., Path]) ->
         read_study(path)
     assert str(caught.value).splitlines() == [
         f"{path}: seed: must be at least 0, got -1",
-        f"{path}: cohort: must be at least 1, got 0",
+        f"{path}: cohort: must be at least 1, or 'auto', got 0",
     ]
     assert caught.value.exit_code == 2
 

@@ -8,7 +8,7 @@ import pytest
 from study_documents import changed
 
 from lamsearch.errors import StudyFileError
-from lamsearch.planning.memory import _needed
+from lamsearch.planning.memory import needed
 from lamsearch.study import parse_study, recorded_settings
 
 
@@ -78,5 +78,5 @@ def test_moments_and_layers_count_in_the_memory_that_is_needed() -> None:
     sgd = parse_study(changed(document))
     adam = parse_study(changed(document | {"training": {"optimiser": "adam"}}))
     weights = 64 * 4000 + 4000 * 3000 + 3000 * 10
-    more = _needed(adam, "coarse", 64, 10) - _needed(sgd, "coarse", 64, 10)
+    more = needed(adam, "coarse", 64, 10, 8) - needed(sgd, "coarse", 64, 10, 8)
     assert more == 4 * 8 * 2 * weights

@@ -53,10 +53,10 @@ class Bench:
         self._end.cancel()
         self.database.close()
 
-    def worker(self) -> StudyWorker:
-        """Return a new worker."""
+    def worker(self, **how: Any) -> StudyWorker:
+        """Return a new worker, with further settings."""
         settings = Settings(
-            data_directory=self.directory, lease_seconds=1.0, checkpoint_seconds=0.05
+            data_directory=self.directory, lease_seconds=1.0, checkpoint_seconds=0.05, **how
         )
         return StudyWorker(
             self.database, self.stored, settings, stop=self.stop, say=self.said.append

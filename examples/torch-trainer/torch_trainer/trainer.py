@@ -6,6 +6,8 @@ cohort stands here; what the module is stands in `module`.
 
 from __future__ import annotations
 
+import warnings
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.nn import functional
 
-from lamsearch.trainers import CohortTrainer, Model, Task, TrainerKind
+from lamsearch.trainers import CohortTrainer, Demand, Model, Shape, Task, TrainerKind, Training
+from torch_trainer import devices
 from torch_trainer.module import build
 
 Array = npt.NDArray[Any]
 Parameters = dict[str, Tensor]
-_AT_ONCE = 2000  # examples that are predicted together
+_AT_ONCE = 64_000  # examples times models that are predicted together
 
 
 class Options(BaseModel):
@@ -36,15 +39,32 @@ class Options(BaseModel):
 class TorchTrainer(CohortTrainer):
     """cost = mean cross-entropy + λ·Σ‖W‖² over what has two dimensions or more, so not biases.
 
-    ``arrays`` are the module's parameters stacked, by their names: they are NumPy's, and PyTorch
-    sees them where they lie, so checkpoints need no further word.
+    The parameters are stacked on the task's device. ``arrays`` are the same as NumPy has them, by
+    their names: on the processor the very memory, from elsewhere copies, which are made where a
+    checkpoint or a model is saved and where a model leaves.
     """
 
     def __init__(self, task: Task) -> None:
         torch.set_num_threads(task.options.threads)  # type: ignore[attr-defined]  # Options
+        self._device = torch.device(task.device)
+        self._models: Parameters = {}
         super().__init__(task)
+        splits = task.splits
+        with warnings.catch_warnings():  # workers share them read-only, and nothing writes to them
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+            self._x = torch.from_numpy(splits.train_x).to(self._device)
+        self._y = torch.from_numpy(splits.train_y.astype(np.int64)).to(self._device)
         self._gradients = vmap(grad_and_value(self._loss), in_dims=(0, None, None))
         self._scores = vmap(self._forward, in_dims=(0, None))
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The parameters of the models in training (K', …), by their names."""
+        return {name: values.cpu().numpy() for name, values in self._models.items()}
+
+    @arrays.setter
+    def arrays(self, arrays: dict[str, Array]) -> None:
+        self._models = {k: torch.from_numpy(one).to(self._device) for k, one in arrays.items()}
 
     def begin(self) -> dict[str, Array]:
         """Build the module once, by the replicate's seed: all models begin as it does."""
@@ -57,40 +77,36 @@ class TorchTrainer(CohortTrainer):
 
     def step(self, update: int) -> Array:
         """W ← W − η(G + 2λW), that is (1 − 2ηλ)W − ηG; return each model's loss before it."""
-        rows, eta = self.rows(update), self.rate(update)
-        x = torch.from_numpy(self.task.splits.train_x[rows])
-        y = torch.from_numpy(self.task.splits.train_y[rows].astype(np.int64))
-        models = self._parameters()
-        gradients, losses = self._gradients(models, x, y)
-        decay = torch.tensor(1 - 2 * eta * self.lam, dtype=torch.float32)
+        rows, eta = torch.from_numpy(self.rows(update)).to(self._device), self.rate(update)
+        models = self._models
+        gradients, losses = self._gradients(models, self._x[rows], self._y[rows])
+        decay = torch.tensor(1 - 2 * eta * self.lam, dtype=torch.float32, device=self._device)
         for name, values in models.items():
             if values.ndim > 2:  # one of them is the model
                 values *= decay.view(-1, *[1] * (values.ndim - 1))
             values.sub_(gradients[name], alpha=eta)
-        return np.asarray(losses.numpy())
+        return np.asarray(losses.cpu().numpy())
 
     def predict(self, x: Array) -> Array:
         """Return class probabilities (K', n, C)."""
+        at_once, where = max(1, _AT_ONCE // len(self.alive)), self._device
         with torch.no_grad():
             parts = [
-                self._scores(self._parameters(), torch.tensor(x[start : start + _AT_ONCE]))
-                for start in range(0, len(x), _AT_ONCE)
+                self._scores(self._models, torch.tensor(x[start : start + at_once], device=where))
+                for start in range(0, len(x), at_once)
             ]
-            return np.asarray(torch.cat(parts, dim=1).softmax(dim=2).numpy())
+            return np.asarray(torch.cat(parts, dim=1).softmax(dim=2).cpu().numpy())
 
     def model(self, index: int) -> Model:
         """Return the chain of the linear layers, the first as it acts on all features."""
-        splits, layers = self.task.splits, []
+        splits, layers, arrays = self.task.splits, [], self.arrays
         for name, layer in self._module.named_children():
             if isinstance(layer, nn.Linear):
-                W, b = (self.arrays[f"{name}.{one}"][index].copy() for one in ("weight", "bias"))
+                W, b = (arrays[f"{name}.{one}"][index].copy() for one in ("weight", "bias"))
                 layers.append((W.T, b))
         if splits.projection is not None:
             layers[0] = (splits.projection @ layers[0][0], layers[0][1])
         return Model(layers=tuple(layers), mean=splits.mean, std=splits.std)
-
-    def _parameters(self) -> Parameters:
-        return {name: torch.from_numpy(array) for name, array in self.arrays.items()}
 
     def _forward(self, parameters: Parameters, x: Tensor) -> Tensor:
         return functional_call(self._module, parameters, (x,))
@@ -99,8 +115,24 @@ class TorchTrainer(CohortTrainer):
         return functional.cross_entropy(self._forward(parameters, x), y)
 
 
+def demand(options: BaseModel, training: Training, shape: Shape) -> Demand:
+    """Return what a cohort takes: weights and gradients, activations forward and back.
+
+    Seconds are those of one thread on a processor.
+    """
+    hidden, batch = Options.model_validate(options).hidden, training.batch_size
+    sizes = (shape.features, *hidden, shape.classes)
+    weights = sum(above * below for above, below in pairwise(sizes))
+    return Demand(
+        shared_bytes=4 * batch * shape.features,
+        model_bytes=4 * (2 * weights + 3 * batch * sum(sizes[1:])),
+        shared_seconds=500e-6 * len(sizes) / 3,
+        model_seconds=6 * batch * weights / 40e9 + 20e-9 * batch * sum(sizes[1:]),
+    )
+
+
 TORCH = TrainerKind(
     name="torch", make=TorchTrainer, options=Options,
     reads=("batch_size", "schedule", "eta_min", "eta_max", "gamma", "step_size", "cycles"),
-    resumable=True, prunes=True, exports=True, snapshots=True,
+    resumable=True, prunes=True, exports=True, snapshots=True, demand=demand, device=devices.found,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from lamsearch.space import Scale
 from lamsearch.study import Network
 from lamsearch.trainers.kind import TrainerKind
 from lamsearch.trainers.network.checkpoint import STATE_VERSION
+from lamsearch.trainers.network.demand import demand
 from lamsearch.trainers.network.trainer import NetworkTrainer
 from lamsearch.trainers.protocol import L2_PENALTY, Parameter, Table, Task
 
@@ -72,5 +73,5 @@ def _made(task: Task) -> NetworkTrainer:
 NETWORK = TrainerKind(
     name="network", make=_made, options=Network, table="network", parameters=PARAMETERS,
     resumable=True, prunes=True, exports=True, snapshots=True, augments=True, weights=True,
-    state_version=STATE_VERSION,
+    state_version=STATE_VERSION, demand=demand,
 )  # fmt: skip
