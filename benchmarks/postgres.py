@@ -20,6 +20,7 @@ from typing import Literal, Self
 import sqlalchemy as sa
 
 Stop = Literal["smart", "fast", "immediate"]
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 class Server:
@@ -28,10 +29,11 @@ class Server:
     Args:
         tcp: listen on loopback, as other servers do; else on a socket in its directory. What
             clients are told while it is away differs.
+        durable: what is committed survives a crash; where none is to come, it costs much.
     """
 
-    def __init__(self, *, tcp: bool = False) -> None:
-        self._tcp, self._port = tcp, 0
+    def __init__(self, *, tcp: bool = False, durable: bool = True) -> None:
+        self._tcp, self._port, self._durable = tcp, 0, durable
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="lamsearch-postgres-")
@@ -48,6 +50,10 @@ class Server:
             self.stop("fast")
             self._port = free_port()
             self.start()
+        if not self._durable:
+            for setting in _DURABLE:
+                _command(self.url, f"ALTER SYSTEM SET {setting} = off")
+            _command(self.url, "SELECT pg_reload_conf()")
         return self
 
     def __exit__(

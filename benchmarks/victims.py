@@ -214,9 +214,10 @@ def until(condition: Callable[[], Any], seconds: float = 150.0) -> Any:
 
 def _context() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["benchmarks.victims", "lamsearch.cli.worker", "lamsearch.worker.study_worker"]
-    )
+    context.set_forkserver_preload([
+        "benchmarks.victims", "lamsearch.cli.worker", "lamsearch.worker.study_worker",
+        "lamsearch.cli.submit", "lamsearch.trainers.network", "alembic",
+    ])  # fmt: skip
     return context
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -14,18 +15,22 @@ from typing import Any
 
 import forked
 import pytest
+import sqlalchemy as sa
 from chromium import ARGUMENTS, CHROMIUM
 from small_study import document_of
 
 from benchmarks.postgres import Server, new_database
 from lamsearch.pool import cores
+from lamsearch.storage import Database
 from lamsearch.study import Study, parse_study
 
 POSIX = hasattr(os, "fork")
 PROC = Path("/proc/self/status").exists()
 DISTRIBUTED = "PYTEST_XDIST_WORKER" in os.environ  # this is one of several processes of pytest
 # Rooms whose files take longest begin first, so that none of them is left over at the end.
-LONGEST = ("worker", "pool", "readme", "web", "cli", "storage", "artifacts")
+LONGEST = (
+    "worker", "pool", "readme", "docs", "house", "web", "cli", "exports", "storage", "artifacts",
+)  # fmt: skip
 
 # Files that cannot even be imported, or whose every test needs signals, users or pseudo-terminals.
 NEED_POSIX = frozenset({
@@ -94,6 +99,14 @@ def small_study() -> Callable[..., Study]:
     return lambda **changes: parse_study(document_of(**changes))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _forked_workers() -> Iterator[None]:
+    """Have the workers forked that a run in the tests' own process starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lamsearch.pool.process.subprocess", forked.SUBPROCESS)
+        yield
+
+
 @pytest.fixture
 def study_file(tmp_path: Path) -> Callable[..., Path]:
     """Write the small study, with changes, as a file; return its path."""
@@ -114,7 +127,7 @@ def postgres() -> Iterator[str]:
     if given:
         yield given
         return
-    with Server() as server:
+    with Server(durable=False) as server:
         yield server.url
 
 
@@ -126,11 +139,62 @@ def postgres_url(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new, empty storage of either kind."""
+def empty_storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new storage of either kind, which has no tables yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'studies.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with all tables and no study."""
+    path = tmp_path_factory.mktemp("template") / "studies.db"
+    Database(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def ready_sqlite(sqlite_template: Path) -> Callable[[Path], str]:
+    """Put a storage without a study at a path, and return its URL: to make tables takes longer."""
+    return lambda path: f"sqlite:///{shutil.copyfile(sqlite_template, path)}"
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> Iterator[tuple[sa.Engine, str]]:
+    """A PostgreSQL database with all tables and no study: the server's door and its name."""
+    url = sa.make_url(postgres).set(drivername="postgresql+psycopg")
+    server = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+    name = f"template{uuid.uuid4().hex}"
+    with server.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    Database(url.set(database=name).render_as_string(hide_password=False)).close()
+    yield server, name
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture
+def ready_postgres_url(postgres_template: tuple[sa.Engine, str]) -> Iterator[str]:
+    """A storage of its own on a real PostgreSQL, its tables in place."""
+    server, template = postgres_template
+    name = f"t{uuid.uuid4().hex}"
+    with server.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    url = server.url.set(drivername="postgresql", database=name)
+    yield url.render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new storage of either kind, its tables in place."""
+    if request.param == "sqlite":
+        ready: Callable[[Path], str] = request.getfixturevalue("ready_sqlite")
+        return ready(tmp_path / "studies.db")
+    return str(request.getfixturevalue("ready_postgres_url"))
 
 
 @pytest.fixture(scope="session")

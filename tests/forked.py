@@ -25,15 +25,17 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 COMMAND = [sys.executable, "-P", "-m", "lamsearch"]
 # What is settled as a process or a library begins.
 _AT_START = ("PYTHON", "LD_", "OPENBLAS_", "OMP_", "MKL_", "LC_", "LANG", "MPL", "TZ", "HOME")
 _OPTIONS = {"cwd", "env", "stdin", "stdout", "stderr", "text", "encoding", "errors",
-            "start_new_session"}  # fmt: skip
+            "start_new_session", "creationflags"}  # fmt: skip
+_STREAMS = "PYTHONIOENCODING"  # a forked process opens its streams anew
 _ALWAYS = ("lamsearch.__main__", "lamsearch.cli.run", "lamsearch.cli.worker",
-           "lamsearch.cli.submit", "lamsearch.cli.status", "lamsearch.cli.report",
+           "lamsearch.cli.submit", "lamsearch.cli.status", "lamsearch.cli.report", "lamsearch.pool",
            "lamsearch.worker.study_worker", "lamsearch.worker.pool_worker",
            "lamsearch.trainers.network", "alembic", "jinja2",
            "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")  # fmt: skip
@@ -98,6 +100,10 @@ class Popen(subprocess.Popen[Any]):
             return self.returncode
 
 
+# `subprocess`, for who starts workers with it.
+SUBPROCESS = SimpleNamespace(**{**vars(subprocess), "Popen": Popen})
+
+
 def run(
     args: Any, *, timeout: float | None = None, check: bool = False, capture_output: bool = False,
     **options: Any,
@@ -128,7 +134,8 @@ def _is_plain(options: dict[str, Any]) -> bool:
 
 
 def _settled(environment: Any) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(_AT_START)}
+    return {name: value for name, value in environment.items()
+            if name.startswith(_AT_START) and (name, value) != (_STREAMS, "utf-8")}  # fmt: skip
 
 
 _started: dict[tuple[int, str], socket.socket] = {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from lamsearch.drafting.examined import Entry, Examined
 from lamsearch.drafting.sizes import Layout
+from lamsearch.space import LAMBDA
 from lamsearch.study import json_schema
 from lamsearch.visible import visible
 
@@ -125,5 +126,5 @@ def _training(layout: Layout) -> Iterator[Entry]:
 
 def _coarse(layout: Layout) -> Iterator[Entry]:
     yield Entry(key="trials", value=layout.coarse)
-    yield Entry(key="log10_lambda", value=list(layout.interval), comment="bounds of log10 λ")
+    yield Entry(key=LAMBDA.name, value=list(layout.interval), comment="bounds of log10 λ")
     yield Entry(key="sampler", value="stratified")

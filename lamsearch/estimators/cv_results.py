@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lamsearch.estimators.evaluation import Evaluations, Scored
 from lamsearch.estimators.folds import blocks_of
 from lamsearch.search import SearchRecord
+from lamsearch.space import LAMBDA
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -41,7 +42,7 @@ def cv_results(evaluations: Evaluations, found: SearchRecord) -> Columns:
     return {
         "stage": np.array([stages[lam] for lam in tried]),
         "lambda": np.array(tried),
-        "log10_lambda": np.log10(tried),
+        LAMBDA.name: np.log10(tried),
         f"param_{problem.parameter.name}": np.array([problem.value(lam) for lam in tried]),
         "mean_test_score": means,
         "se_test_score": errors,

@@ -17,6 +17,7 @@ from lamsearch.data.splits import split
 from lamsearch.errors import WorkFailedError
 from lamsearch.results import Model
 from lamsearch.search import training_seed
+from lamsearch.space import LAMBDA
 from lamsearch.study import Study, parse_study
 from lamsearch.trainers import TrainerFailedError, trainer_for
 
@@ -24,24 +25,24 @@ from lamsearch.trainers import TrainerFailedError, trainer_for
 def trained_on_all(
     fit: Mapping[str, Any],
     contents: Contents,
-    log10_lambda: float,
+    coordinate: float,
     *,
     replicates: int,
     mapped: Processes,
 ) -> tuple[Model, ...]:
-    """Return the networks; replicates whose cost is no longer finite are left out.
+    """Return the networks at a coordinate of λ; those whose cost is no longer finite are left out.
 
     Raises:
         WorkFailedError: None is left.
     """
-    trained = _Final(_study(fit, contents, log10_lambda), contents.pool, len(contents.classes))
+    trained = _Final(_study(fit, contents, coordinate), contents.pool, len(contents.classes))
     models = [one for one in mapped(trained, range(replicates)) if one is not None]
     if not models:
         raise WorkFailedError("final: no replicate ended with a finite cost; λ or hidden is large")
     return tuple(models)
 
 
-def _study(fit: Mapping[str, Any], contents: Contents, log10_lambda: float) -> Study:
+def _study(fit: Mapping[str, Any], contents: Contents, coordinate: float) -> Study:
     """The study of the final alone, at the schedule of the finalists."""
     given.register()  # a process that was started for this has none of a search's
     # what is measured of one training example says nothing, and is not looked at
@@ -52,7 +53,7 @@ def _study(fit: Mapping[str, Any], contents: Contents, log10_lambda: float) -> S
             **kept,
             "metric": metric,
             "data": {"source": "given", "key": "all", "all": len(contents.pool)},
-            "final": {"log10_lambda": log10_lambda},
+            "final": {LAMBDA.name: coordinate},
         }
     )
 

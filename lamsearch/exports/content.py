@@ -19,7 +19,7 @@ from typing import Any
 
 from lamsearch.dimensions import weight_decay
 from lamsearch.results import STAGES, Curve, StudyRecord, TrialRecord
-from lamsearch.space import Point
+from lamsearch.space import LAMBDA, Point
 
 Value = str | int | float | bool
 _KEY_DIGITS = 16
@@ -129,9 +129,9 @@ def _tags(record: StudyRecord) -> dict[str, str]:
 def _params(record: StudyRecord, point: Point) -> dict[str, Value]:
     """λ in its forms, then what else was searched."""
     value, log = record.space.values(point)[0], float(point[0])
-    others = {k: v for k, v in record.space.named(point).items() if k != "log10_lambda"}
+    others = {k: v for k, v in record.space.named(point).items() if k != LAMBDA.name}
     first: dict[str, Value] = {
-        "lambda": value, "log10_lambda": log, "weight_decay": weight_decay(value)
+        "lambda": value, LAMBDA.name: log, "weight_decay": weight_decay(value)
     }  # fmt: skip
     return {**first, **{name: _value(one) for name, one in others.items()}}
 

@@ -174,8 +174,8 @@ def render(figure: Figure, target: str | Path | IO[bytes], format: Format) -> No
 
 
 def _lay_out(figure: Figure) -> None:
-    """Settle where everything stands, once for all forms: to ask each text for its size takes as
-    long as to draw the figure, and `savefig` asks twice."""
+    """Settle where everything stands, once for all forms and without drawing: to ask each text for
+    its size takes as long as to draw the figure, and `savefig` asks twice."""
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
     engine = figure.get_layout_engine()

@@ -14,7 +14,7 @@ from typing import Literal
 from lamsearch.metrics import DEFAULT_METRIC, Metric
 from lamsearch.results import MODEL_RULE, Score, ScoreKind, Selected, StageRecord
 from lamsearch.search.finalists import MODELLED, rank_or_fail
-from lamsearch.space import SPACE, Point, Space, span
+from lamsearch.space import LAMBDA, SPACE, Point, Space, span
 from lamsearch.statistics import Candidate, model, paired_differences, rank, standard_error
 
 Rule = Literal["best", "one_standard_error", "model"]
@@ -172,7 +172,7 @@ def _edge_warnings(stage: StageRecord, chosen: Point, space: Space) -> Iterator[
 
 def _remedy(stage: StageRecord, index: int) -> str:
     """What a study file can say so that a search looks further in a dimension: λ is the first."""
-    bounds = f"wider bounds of coarse.{'space' if index else 'log10_lambda'}"
+    bounds = f"wider bounds of coarse.{'space' if index else LAMBDA.name}"
     if stage.name == "coarse":
         return f"{bounds} look there"
     return f"extend = true in [{stage.name}] looks there within the bounds, {bounds} beyond them"

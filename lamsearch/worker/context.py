@@ -21,7 +21,7 @@ from lamsearch.errors import DataError
 from lamsearch.metrics import ACCURACY, Metric, metric_of
 from lamsearch.results import FloatArray, Model, StageName, TargetArray, columns_document
 from lamsearch.search import training_seed
-from lamsearch.space import Point
+from lamsearch.space import LAMBDA, Point
 from lamsearch.storage import Claim, Leases, PlannedStudy
 from lamsearch.study import Study
 from lamsearch.trainers import Device, Guarded, trainer_for
@@ -149,7 +149,7 @@ class Context:
         )
         metadata: dict[str, object] = {
             **study.space.parameters(point),
-            "log10_lambda": float(point[0]),
+            LAMBDA.name: float(point[0]),
             "lambda_convention": CONVENTION,
             "study": study.name,
             "seed": study.seed,

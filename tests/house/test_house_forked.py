@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import forked
 import pytest
+from study_processes import Place
 
 from benchmarks.victims import until
 from lamsearch.storage import Database
@@ -76,6 +77,24 @@ def test_a_killed_one_is_a_zombie_until_its_code_is_taken(waiting: forked.Popen)
     assert stat.exists()
     assert process.wait(60) == -signal.SIGKILL
     until(lambda: not stat.exists())
+
+
+def test_the_workers_of_a_run_are_forked_too(tmp_path: Path) -> None:
+    """They are children of the run that lead sessions of their own, and the run learns how each of
+    them ended."""
+    place = Place(tmp_path, f"sqlite:///{tmp_path / 'studies.db'}")
+    try:
+        run = place.run(workers=2)
+        first, second = until(lambda: len(found := run.children) == 2 and found)
+        assert {os.getsid(first), os.getsid(second)} == {first, second}
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (run.pid, first, second)]
+        assert commands[0] == commands[1] == commands[2]  # none is a program of its own
+        os.kill(first, signal.SIGKILL)
+        until(lambda: f"worker {first} died (exit code -9)" in run.said)
+        run.signal(signal.SIGINT)
+        assert run.wait() == 130, run.said
+    finally:
+        place.close()
 
 
 def test_what_settles_how_an_interpreter_begins_makes_a_start(tmp_path: Path) -> None:

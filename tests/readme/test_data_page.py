@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from page_commands import typed
 from PIL import Image
 
 PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
@@ -30,13 +31,6 @@ def run(command: list[str], directory: Path) -> str:
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
-
-
-def lamsearch(line: str, directory: Path) -> str:
-    """Run a line of the page that calls lamsearch."""
-    program, *arguments = line.split()
-    assert program == "lamsearch"
-    return run([sys.executable, "-m", "lamsearch", *arguments], directory)
 
 
 @pytest.fixture
@@ -70,11 +64,11 @@ def test_the_page_in_its_order(directory: Path) -> None:
             checked += 1
             study = directory / f"{checked}.toml"
             study.write_text(f'name = "s{checked}"\nseed = 1\n{text}{REST}', encoding="utf-8")
-            assert "coarse" in lamsearch(f"lamsearch check {study.name}", directory)
+            assert "coarse" in typed(f"lamsearch check {study.name}", directory)
         elif kind == "python":
             printed.append(run([sys.executable, "-c", text], directory))
         else:
-            printed += [lamsearch(line, directory) for line in text.splitlines()]
+            printed += [typed(line, directory) for line in text.splitlines()]
     assert checked == 4
     assert "Test" in printed[2]
     assert float(printed[3]) > 0.8  # the exported model, by NumPy alone

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from page_commands import environment, typed
 
 TEXT = (Path(__file__).parents[2] / "docs" / "regression.md").read_text(encoding="utf-8")
 
@@ -25,12 +25,12 @@ def test_the_worked_example(tmp_path: Path) -> None:
     made, used = blocks("python")
     (study,), (commands,) = blocks("toml"), blocks("sh")
     (tmp_path / "diabetes.toml").write_text(study, encoding="utf-8")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    for name, lines in (("python", made), ("bash", commands), ("python", used)):
-        strict = ["-euo", "pipefail"] if name == "bash" else []
+    for language, lines in (("python", made), ("sh", commands), ("python", used)):
+        if language == "sh":
+            typed(lines, tmp_path)
+            continue
         done = subprocess.run(
-            [name, *strict, "-c", lines], cwd=tmp_path, env=environment, check=False,
+            [sys.executable, "-c", lines], cwd=tmp_path, env=environment(), check=False,
             capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]

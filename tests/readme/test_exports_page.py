@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from page_commands import environment, typed
 
 TEXT = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(toml|sh|python)\n(.*?)```", TEXT, re.DOTALL)
@@ -14,17 +15,17 @@ BLOCKS = re.findall(r"```(toml|sh|python)\n(.*?)```", TEXT, re.DOTALL)
 
 def test_the_page_runs_as_written(tmp_path: Path) -> None:
     """Its study is exported by its commands and read back by its code, in an empty directory."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    environment["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true"}
     said = ""
     for language, lines in BLOCKS:
         if language == "toml":
             (tmp_path / "digits.toml").write_text(lines, encoding="utf-8")
             continue
-        command = ["python", "-c"] if language == "python" else ["bash", "-euo", "pipefail", "-c"]
+        if language == "sh":
+            said += typed(lines, tmp_path, **quiet)
+            continue
         done = subprocess.run(
-            [*command, lines], cwd=tmp_path, env=environment, check=False,
+            [sys.executable, "-c", lines], cwd=tmp_path, env=environment(**quiet), check=False,
             capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from page_commands import typed
 
 PAGE = (Path(__file__).parents[2] / "docs/predict.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"<!-- run -->\n```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL)
@@ -33,10 +34,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
         if block["kind"] == "python":
             found.append(run([sys.executable, "-c", block["text"]], directory))
             continue
-        for line in block["text"].splitlines():
-            program, *arguments = line.split()
-            assert program == "lamsearch"
-            found.append(run([sys.executable, "-m", "lamsearch", *arguments], directory))
+        cache = str(directory / "cache")
+        lines = block["text"].splitlines()
+        found += [typed(line, directory, LAMSEARCH_CACHE=cache) for line in lines]
     return directory, found
 
 

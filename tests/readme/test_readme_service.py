@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from page_commands import environment, typed
 from test_readme import command
 
 ROOT = Path(__file__).parents[2]
@@ -17,35 +19,32 @@ PAGE = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """What a user has in a shell at a checkout: its studies, and `lamsearch` on the path."""
-    (tmp_path / "studies").symlink_to(ROOT / "studies")
-    found = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
-    return {**found, "PATH": f"{Path(sys.executable).parent}:{found['PATH']}"}
+def checkout(tmp_path: Path, study_file: Callable[..., Path]) -> Path:
+    """A directory with `studies/digits.toml`, of which a small one will do."""
+    (tmp_path / "studies").mkdir()
+    study_file(name="digits").rename(tmp_path / "studies/digits.toml")
+    return tmp_path
 
 
 @pytest.mark.timeout(300)
-def test_the_pool_serves_what_was_submitted(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_pool_serves_what_was_submitted(checkout: Path) -> None:
     """A study that was submitted is done when the worker of the pool leaves, idle."""
-    done = subprocess.run(
-        ["sh", "-ec", command("pool", PAGE)], cwd=tmp_path, env=environment, check=True,
-        capture_output=True, text=True,
-    )  # fmt: skip
-    queue = done.stdout.splitlines()[-1].split()
-    assert queue[:4] == ["digits", "done", "100", "%"]
-    assert "priority 5" in done.stdout
+    said = typed(command("pool", PAGE), checkout)
+    assert said.splitlines()[-1].split()[:4] == ["digits", "done", "100", "%"]
+    assert "priority 5" in said
 
 
 @pytest.mark.timeout(300)
-def test_what_is_served_answers(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_what_is_served_answers(checkout: Path) -> None:
     """After `run`, `serve` says where it listens, and the queue, the report and the dashboard are
     there and have the study."""
     run, serve, browse = command("serve", PAGE).splitlines()
-    subprocess.run(run.split(), cwd=tmp_path, env=environment, check=True, capture_output=True)
+    typed(run, checkout)
     assert browse.split()[1] == "http://127.0.0.1:8080/"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     # the port that the page names may be taken on this machine
     process = subprocess.Popen(
-        [*serve.split(), "--port", "0"], cwd=tmp_path, env=environment,
+        [*serve.split(), "--port", "0"], cwd=checkout, env=environment(PATH=path),
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:

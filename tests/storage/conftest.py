@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,46 +15,10 @@ from storage_stub import Window
 from lamsearch.storage import Database, engine
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with all tables and no study."""
-    path = tmp_path_factory.mktemp("template") / "studies.db"
-    Database(f"sqlite:///{path}").close()
-    return path
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres: str) -> Iterator[tuple[sa.Engine, str]]:
-    """A PostgreSQL database with all tables and no study: the server's door and its name."""
-    url = sa.make_url(postgres).set(drivername="postgresql+psycopg")
-    server = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    name = f"template{uuid.uuid4().hex}"
-    with server.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    Database(url.set(database=name).render_as_string(hide_password=False)).close()
-    yield server, name
-    with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-
-
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(ready_sqlite: Callable[[Path], str], tmp_path: Path) -> str:
     """A storage of its own in an SQLite file."""
-    shutil.copy(sqlite_template, tmp_path / "ready.db")
-    return f"sqlite:///{tmp_path / 'ready.db'}"
-
-
-@pytest.fixture
-def ready_postgres_url(postgres_template: tuple[sa.Engine, str]) -> Iterator[str]:
-    """A storage of its own on a real PostgreSQL."""
-    server, template = postgres_template
-    name = f"t{uuid.uuid4().hex}"
-    with server.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    url = server.url.set(drivername="postgresql", database=name)
-    yield url.render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    return ready_sqlite(tmp_path / "ready.db")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -98,6 +63,14 @@ def prepared_url(
         with server.connect() as connection:
             for name in copies:
                 connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def prepared(
+    request: pytest.FixtureRequest, prepared_url: Callable[[str, str, Callable[[str], None]], str]
+) -> Callable[[str, Callable[[str], None]], str]:
+    """Copies of storages of either kind, by what they are to hold: name, how."""
+    return partial(prepared_url, str(request.param))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from lamsearch.storage import Database, Leases, read_counts, read_glances
 from lamsearch.study import Study
 
 Build = Callable[..., Study]
+Prepared = Callable[[str, Callable[[str], None]], str]
 
 
 def worker(database: Database, name: str, owner: str = "a") -> Leases:
@@ -120,12 +121,18 @@ def test_a_glance_shows_planned_trials_alone(
 @pytest.mark.usefixtures("long_up")
 @pytest.mark.parametrize("plan", ["7", '"abc"', '[7, "x", {"0": 1}]', '[["x", 0, null]]', "{}"])
 def test_a_damaged_plan_takes_no_other_study_from_the_page(
-    database: Database, window: Window, small_study: Build, plan: str
+    prepared: Prepared, open_database: Callable[[str], Database], small_study: Build, plan: str
 ) -> None:
     """A row of trials that is no list of entries has no marks; those of other studies stay."""
-    for name in ("hurt", "well"):
-        planned(database, small_study(name=name))
-        work(worker(database, name))
+
+    def make(url: str) -> None:
+        for name in ("hurt", "well"):
+            planned(made := open_database(url), small_study(name=name))
+            work(worker(made, name))
+            made.close()
+
+    url = prepared("two that are done", make)
+    database, window = open_database(url), Window(url)
     before = read_glances(database, ["well"])["well"]
     window.execute(f"UPDATE lamsearch_cohort SET trials = '{plan}' WHERE study = 'hurt'")  # noqa: S608 - a test's own
     found = read_glances(database, ["hurt", "well"])

@@ -19,6 +19,7 @@ from lamsearch.study import Study
 
 Open = Callable[[str], Database]
 Build = Callable[..., Study]
+Prepared = Callable[[str, Callable[[str], None]], str]
 STORAGES = Path(__file__).parent / "storages"
 # Written by the third version: `whole` is done, its first trial failed; of `half`, coarse and the
 # first batch of fine are done, and its extension was claimed by a worker that died.
@@ -177,12 +178,18 @@ def test_a_study_that_the_third_version_began_goes_on(
      '[{"kind": "first", "candidates": [0, 3], "interval": null, "inputs": {"coarse": 1}}]'],
 )  # fmt: skip
 def test_damaged_decisions_are_one_sentence(
-    value: str, database: Database, window: Window, small_study: Build
+    value: str, prepared: Prepared, open_database: Callable[[str], Database], small_study: Build
 ) -> None:
     """What lamsearch did not write where decisions are stored is said, and nothing goes on."""
-    planned(database, small_study(**FURTHER))
+
+    def make(url: str) -> None:
+        planned(made := open_database(url), small_study(**FURTHER))
+        work(worker(made), until="fine")
+        made.close()
+
+    url = prepared("until fine", make)
+    database, window = open_database(url), Window(url)
     leases = worker(database)
-    work(leases, until="fine")
     window.execute("UPDATE lamsearch_stage SET decisions = :value", value=value)
     with pytest.raises(StorageError, match="did not write"):
         read_study(database, "small")

@@ -61,35 +61,37 @@ def refusals(url: str, modes: tuple[Mode, ...] = OPENED) -> set[str]:
     return found
 
 
-def test_a_database_of_another_program_of_alembic_is_refused(storage_url: str) -> None:
+def test_a_database_of_another_program_of_alembic_is_refused(empty_storage_url: str) -> None:
     """A database whose alembic_version is another program's is refused in every mode, in one
     sentence, and stays as it was; so is one in which Optuna's tables stand beside it."""
-    made(storage_url, *MLFLOW)
+    made(empty_storage_url, *MLFLOW)
     for _ in range(2):
-        before = table_names(storage_url)
-        assert refusals(storage_url) == {
+        before = table_names(empty_storage_url)
+        assert refusals(empty_storage_url) == {
             "storage: alembic_version in this database belongs to another program; give lamsearch "
             "a database or schema of its own"
         }
-        assert table_names(storage_url) == before
+        assert table_names(empty_storage_url) == before
         optuna.storages._rdb.models.BaseModel.metadata.create_all(  # as an earlier version left it
-            sa.create_engine(Window(storage_url).url, poolclass=sa.NullPool)
+            sa.create_engine(Window(empty_storage_url).url, poolclass=sa.NullPool)
         )
 
 
 @pytest.mark.parametrize("statements", [APPLICATION, CLINIC], ids=["application", "clinic"])
 def test_a_database_of_an_application_is_refused(
-    storage_url: str, statements: tuple[str, ...]
+    empty_storage_url: str, statements: tuple[str, ...]
 ) -> None:
     """An application's database is refused in every mode and stays as it was, also where one of
     its tables is named like one of Optuna's."""
-    made(storage_url, *statements)
-    before = table_names(storage_url)
-    assert all("holds no lamsearch studies" in one for one in refusals(storage_url, OPENED[:2]))
-    (text,) = refusals(storage_url, (Mode.CREATE,))
+    made(empty_storage_url, *statements)
+    before = table_names(empty_storage_url)
+    assert all(
+        "holds no lamsearch studies" in one for one in refusals(empty_storage_url, OPENED[:2])
+    )
+    (text,) = refusals(empty_storage_url, (Mode.CREATE,))
     assert "holds tables of another program" in text
     assert "a database or schema of its own" in text
-    assert table_names(storage_url) == before
+    assert table_names(empty_storage_url) == before
 
 
 @pytest.mark.parametrize("statements", [APPLICATION, CLINIC, MLFLOW, ()])
@@ -105,35 +107,37 @@ def test_another_program_s_file_stays_byte_for_byte(
     assert lying(tmp_path) == before
 
 
-def test_an_empty_database_is_made_a_storage_by_planning_alone(storage_url: str) -> None:
+def test_an_empty_database_is_made_a_storage_by_planning_alone(empty_storage_url: str) -> None:
     """Reading and working find no studies in an empty database and make no table; planning makes
     them all, and then the others open it."""
-    if storage_url.startswith("sqlite"):
-        Path(storage_url.removeprefix("sqlite:///")).touch()
-    for text in refusals(storage_url, OPENED[:2]):
+    if empty_storage_url.startswith("sqlite"):
+        Path(empty_storage_url.removeprefix("sqlite:///")).touch()
+    for text in refusals(empty_storage_url, OPENED[:2]):
         assert "holds no lamsearch studies" in text
-    assert table_names(storage_url) == set()
-    Database(storage_url, Mode.CREATE).close()
+    assert table_names(empty_storage_url) == set()
+    Database(empty_storage_url, Mode.CREATE).close()
     for mode in OPENED[:2]:
-        Database(storage_url, mode).close()
+        Database(empty_storage_url, mode).close()
 
 
 def test_a_storage_of_optuna_alone_is_no_storage_of_ours_until_a_study_is_planned(
-    storage_url: str, small_study: Callable[..., Study]
+    empty_storage_url: str, small_study: Callable[..., Study]
 ) -> None:
     """Optuna's own storage holds no lamsearch studies and stays as it is; planning adds ours, and
     Optuna's studies stay."""
-    storage = optuna.storages.RDBStorage(Window(storage_url).url)
+    storage = optuna.storages.RDBStorage(Window(empty_storage_url).url)
     optuna.create_study(storage=storage, study_name="theirs")
     storage.remove_session()
     storage.engine.dispose()
-    before = table_names(storage_url)
-    assert all("holds no lamsearch studies" in one for one in refusals(storage_url, OPENED[:2]))
-    assert table_names(storage_url) == before
-    database = Database(storage_url)
+    before = table_names(empty_storage_url)
+    assert all(
+        "holds no lamsearch studies" in one for one in refusals(empty_storage_url, OPENED[:2])
+    )
+    assert table_names(empty_storage_url) == before
+    database = Database(empty_storage_url)
     planned(database, small_study())
     database.close()
-    assert "theirs" in Window(storage_url).trials()
+    assert "theirs" in Window(empty_storage_url).trials()
 
 
 def test_an_extension_s_tables_are_nobody_s(postgres_url: str) -> None:

@@ -14,7 +14,9 @@ WORKERS = 6
 
 
 def test_six_processes_plan_a_study_once_and_finish_every_trial_once(
-    storage_url: str, small_study: Callable[..., Study], open_database: Callable[[str], Database]
+    empty_storage_url: str,
+    small_study: Callable[..., Study],
+    open_database: Callable[[str], Database],
 ) -> None:
     """Six processes that open one empty storage, plan the same study and work on it, all at the
     same moment, leave every planned trial complete exactly once, no row too many and no error."""
@@ -24,7 +26,7 @@ def test_six_processes_plan_a_study_once_and_finish_every_trial_once(
     processes = [
         spawn.Process(
             target=work_in_a_process,
-            args=(storage_url, study.canonical(), f"worker-{number}", gate, reported),
+            args=(empty_storage_url, study.canonical(), f"worker-{number}", gate, reported),
         )
         for number in range(WORKERS)
     ]
@@ -36,7 +38,7 @@ def test_six_processes_plan_a_study_once_and_finish_every_trial_once(
     assert [error for *_, error in reports if error] == []
     assert len({study_id for _, study_id, _, _ in reports}) == 1
 
-    record = read_study(open_database(storage_url), "small")
+    record = read_study(open_database(empty_storage_url), "small")
     assert record.finished
     cohorts = Counter(cohort for _, _, done, _ in reports for cohort in done)
     assert set(cohorts.values()) == {1}
@@ -46,7 +48,7 @@ def test_six_processes_plan_a_study_once_and_finish_every_trial_once(
         "coarse": 12, "fine": 8, "final": 2, "finalists": record.stages["finalists"].planned,
     }  # fmt: skip
 
-    window = Window(storage_url)
+    window = Window(empty_storage_url)
     states = {f"small/{name}": {"COMPLETE": s.planned} for name, s in record.stages.items()}
     assert window.states() == states
     total = sum(stage.planned for stage in record.stages.values())

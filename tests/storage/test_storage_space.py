@@ -16,6 +16,7 @@ from lamsearch.storage import Database, Leases, read_queue, read_status, read_st
 from lamsearch.study import Study
 
 Build = Callable[..., Study]
+Prepared = Callable[[str, Callable[[str], None]], str]
 AXES: dict[str, Any] = {
     "eta_max": {"log": [0.02, 0.3]},
     "dropout": {"uniform": [0.0, 0.5]},
@@ -170,12 +171,19 @@ def test_a_coordinate_that_is_none_of_its_dimension_is_refused(
     ids=str,
 )  # fmt: skip
 def test_a_damaged_space_is_one_sentence(
-    space: object, database: Database, window: Window, small_study: Build
+    space: object, prepared: Prepared, open_database: Callable[[str], Database], small_study: Build
 ) -> None:
     """Who reads, lists, watches or works on a study whose table of parameters lamsearch did not
     write gets a sentence, and no traceback."""
-    planned(database, study := small_study(**SPACE))
-    work(worker(database))
+    study = small_study(**SPACE)
+
+    def make(url: str) -> None:
+        planned(made := open_database(url), study)
+        work(worker(made))
+        made.close()
+
+    url = prepared("a space that is searched", make)
+    database, window = open_database(url), Window(url)
     document = study.canonical()
     document["coarse"]["space"] = space
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))

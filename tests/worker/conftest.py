@@ -23,9 +23,9 @@ def place(tmp_path: Path, storage_url: str) -> Iterator[Place]:
 
 
 @pytest.fixture
-def sqlite_place(tmp_path: Path) -> Iterator[Place]:
+def sqlite_place(tmp_path: Path, ready_sqlite: Callable[[Path], str]) -> Iterator[Place]:
     """Return an empty place on SQLite."""
-    found = Place(tmp_path, f"sqlite:///{tmp_path / 'studies.db'}")
+    found = Place(tmp_path, ready_sqlite(tmp_path / "studies.db"))
     yield found
     found.close()
 
@@ -46,12 +46,14 @@ def right_answer(undisturbed: Place) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, small_study: Callable[..., Study]) -> Iterator[Callable[..., Bench]]:
+def bench(
+    tmp_path: Path, small_study: Callable[..., Study], ready_sqlite: Callable[[Path], str]
+) -> Iterator[Callable[..., Bench]]:
     """Plan the small study, with changes, on SQLite or where it is told."""
     made: list[Bench] = []
 
     def plan(url: str | None = None, **changes: Any) -> Bench:
-        url = url or f"sqlite:///{tmp_path / f'{len(made)}.db'}"
+        url = url or ready_sqlite(tmp_path / f"{len(made)}.db")
         directory = tmp_path / f"bench-{len(made)}"
         directory.mkdir()
         made.append(Bench(directory, url, small_study(**changes)))

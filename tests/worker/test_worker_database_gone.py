@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from study_processes import CALM, PACE, Place
 
-from benchmarks.victims import until
+from benchmarks.victims import Size, until
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved"])
@@ -52,6 +52,7 @@ def test_a_database_that_goes_ends_the_work_in_one_sentence(
 def test_a_finished_run_leaves_one_file_that_can_be_copied(sqlite_place: Place) -> None:
     """A run that is done leaves the SQLite file alone, with no log beside it that a copy would
     lack."""
+    sqlite_place.study_file.write_text(Size(step_size=50).text("lives"), encoding="utf-8")
     run = sqlite_place.run(workers=2, timing=CALM)
     assert run.wait() == 0, run.said
     assert [path.name for path in Path(sqlite_place.directory).glob("studies.db*")] == [

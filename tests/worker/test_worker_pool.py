@@ -40,9 +40,11 @@ def pool(tmp_path: Path, storage_url: str, small_study: Build) -> Iterator[PoolB
 
 
 @pytest.fixture
-def sqlite_pool(tmp_path: Path, small_study: Build) -> Iterator[PoolBench]:
+def sqlite_pool(
+    tmp_path: Path, small_study: Build, ready_sqlite: Callable[[Path], str]
+) -> Iterator[PoolBench]:
     """A storage in an SQLite file without a study."""
-    found = PoolBench(tmp_path, f"sqlite:///{tmp_path / 'studies.db'}", small_study)
+    found = PoolBench(tmp_path, ready_sqlite(tmp_path / "studies.db"), small_study)
     yield found
     found.close()
 

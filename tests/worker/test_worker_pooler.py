@@ -29,7 +29,7 @@ REQUIRED = "LAMSEARCH_TEST_PGBOUNCER"  # set where tests may not go without it
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A PostgreSQL that listens on loopback."""
-    with Server(tcp=True) as found:
+    with Server(tcp=True, durable=False) as found:
         yield found
 
 

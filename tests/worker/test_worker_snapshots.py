@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from benchmarks.victims import until
 from lamsearch import data as datasets
 from lamsearch.artifacts import Files, digest_of, files_of
 from lamsearch.results import SnapshotScore
-from lamsearch.study import read_study
+from lamsearch.study import parse_study
 from lamsearch.trainers import Progress, TrainerFailedError
 from lamsearch.trainers.network import NetworkTrainer
 from lamsearch.web.studies import model_files
@@ -174,6 +175,26 @@ def test_a_replicate_whose_snapshot_cannot_be_had_again_counts_without_it(
     assert snapshots(robbed).scores == snapshots(whole).scores[1:]
 
 
+# The search is short, for it is the final that is disturbed.
+HIT: dict[str, Any] = {
+    "network": {"hidden": [16, 12], "batch_norm": True, "dropout": 0.1},
+    "training": {"step_size": 400, "cycles": 3},
+    "coarse": {"trials": 2, "cycles": 1},
+    "final": {"replicates": 2, "snapshots": 3},
+}
+
+
+@pytest.fixture(scope="module")
+def right(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[dict[str, Any], object, list[Path]]:
+    """The answer, the curves and the models of a training that nobody disturbed."""
+    directory = tmp_path_factory.mktemp("right") / "undisturbed"
+    study = parse_study(tomllib.loads(study_file(HIT)))
+    answer, curves = undisturbed(directory, study)
+    return answer, curves, sorted(directory.glob("files/*/models/*.safetensors"))
+
+
 @pytest.fixture
 def killed(tmp_path: Path, storage_url: str) -> Iterator[Place]:
     """Return an empty place on a storage of either kind, whose workers are to be killed."""
@@ -185,32 +206,25 @@ def killed(tmp_path: Path, storage_url: str) -> Iterator[Place]:
 
 
 def test_workers_killed_after_a_snapshot_end_with_the_same_bits(
-    killed: Place, tmp_path: Path
+    killed: Place, right: tuple[dict[str, Any], object, list[Path]]
 ) -> None:
     """Workers killed once a snapshot is saved, and with batch norm and dropout, leave all scores
     and all models of a training that nobody disturbed."""
-    changes = {
-        "network": {"hidden": [16, 12], "batch_norm": True, "dropout": 0.1},
-        "training": {"step_size": 400, "cycles": 3},
-        "final": {"replicates": 2, "snapshots": 3},
-    }
-    killed.study_file.write_text(study_file(changes), encoding="utf-8")
+    killed.study_file.write_text(study_file(HIT), encoding="utf-8")
     run = killed.run(workers=2)
     until(lambda: list(killed.files.glob("*/models/*-cycle-1.safetensors")))
     victims = until(killed.holders)
     for victim in victims:
         os.kill(victim, signal.SIGKILL)
     assert run.wait() == 0, run.said
-    study = read_study(killed.study_file)
-    answer, curves = undisturbed(tmp_path / "undisturbed", study)
+    answer, curves, models = right
     assert killed.answer() == answer
     assert killed.curves() == curves
     assert answer["final"]["snapshots"]["updates"] == [800, 1600, 2400]
     written = sorted((killed.output / "models").iterdir())
-    right = sorted((tmp_path / "undisturbed/files").glob("*/models/*.safetensors"))
-    assert [one.name for one in written] == [one.name for one in right]
+    assert [one.name for one in written] == [one.name for one in models]
     assert len(written) == 6
-    for one, other in zip(written, right, strict=True):
+    for one, other in zip(written, models, strict=True):
         found, expected = load_file(one), load_file(other)
         assert {name: array.tobytes() for name, array in found.items()} == {
             name: array.tobytes() for name, array in expected.items()

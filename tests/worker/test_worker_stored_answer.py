@@ -6,11 +6,10 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 STUDY = Path(__file__).parents[2] / "studies" / "digits.toml"
@@ -49,10 +48,10 @@ def _forced(kernel: str) -> dict[str, str]:
 
 
 def _answer(directory: Path, environment: dict[str, str]) -> dict[str, Any]:
-    run = subprocess.run(
-        [sys.executable, "-P", "-m", "lamsearch", "run", str(STUDY), "--json", "--workers", "2",
+    run = forked.run(
+        [*forked.COMMAND, "run", str(STUDY), "--json", "--workers", "2",
          "--storage", f"sqlite:///{directory / 'digits.db'}", "--output", str(directory / "out")],
-        cwd=directory, env=environment, capture_output=True, text=True, check=False,
+        cwd=directory, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     return dict(json.loads(run.stdout))
