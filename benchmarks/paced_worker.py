@@ -111,9 +111,11 @@ def work(crew: Crew, ready: Any, gate: Any) -> Told:
     shared = Database(crew.url, connections=max(crew.connections, 1))
     stored = load(shared, crew.study)
     calls, commits = _metered()
+    # one after another: whoever opens a storage holds a lock for a moment
+    databases = [shared if crew.connections else Database(crew.url) for _ in range(crew.workers)]
     threads = [
-        threading.Thread(target=_one, args=(crew, stored, shared, ready, gate), daemon=True)
-        for _ in range(crew.workers)
+        threading.Thread(target=_one, args=(crew, stored, database, ready, gate), daemon=True)
+        for database in databases
     ]
     for thread in threads:
         thread.start()
@@ -123,8 +125,7 @@ def work(crew: Crew, ready: Any, gate: Any) -> Told:
     return Told(calls=calls, commits=commits["all"], processor_seconds=time.process_time())
 
 
-def _one(crew: Crew, stored: PlannedStudy, shared: Database, ready: Any, gate: Any) -> None:
-    database = shared if crew.connections else Database(crew.url)
+def _one(crew: Crew, stored: PlannedStudy, database: Database, ready: Any, gate: Any) -> None:
     splits = SimpleNamespace(validation_y=np.zeros(EXAMPLES, np.int64))
     data: Any = SimpleNamespace(split=lambda stage, replicate=0: splits)
     settings = Settings(data_directory=crew.directory, lease_seconds=crew.lease_seconds)
@@ -136,7 +137,7 @@ def _one(crew: Crew, stored: PlannedStudy, shared: Database, ready: Any, gate: A
     # as workers come that a scheduler starts: one after another
     time.sleep(random.uniform(0.0, crew.training_seconds))  # noqa: S311 - no secret
     worker.run()
-    if database is not shared:
+    if not crew.connections:
         database.close()
 
 

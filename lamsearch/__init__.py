@@ -23,7 +23,7 @@ __all__ = [
     "LambdaSearchClassifier", "LambdaSearchRegressor", "LambdaSearchCV", "Objective", "Client",
     "__version__",
 ]  # fmt: skip
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # Optuna and SciPy are loaded when they are wanted, not by `import lamsearch`.
 _HOMES = {

@@ -25,7 +25,7 @@ def fork() -> int:
     with warnings.catch_warnings():
         # of a library's own threads, which OpenBLAS ends before a fork and begins anew
         warnings.simplefilter("ignore", DeprecationWarning)
-        process = os.fork()
+        process: int = os.fork()  # type: ignore[attr-defined,unused-ignore]
     if process == 0:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.default_int_handler)

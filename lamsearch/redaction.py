@@ -152,8 +152,14 @@ def _forms(secret: str) -> Iterator[str]:
     words = {word for one in plain for word in re.split(r"[\s:/?#@&=,;%[\]]+", one)}
     for one in plain | {word for word in words if len(word) >= _WORD}:
         yield from (one, quote(one, safe=""), quote(one), quote_plus(one))
-        for escaped in (repr(one)[1:-1], ascii(one)[1:-1], json.dumps(one)[1:-1]):
-            yield from (escaped, repr(escaped)[1:-1])
+        # beside a double quote Python escapes a single one
+        for escaped in (*_escaped(one, ""), *_escaped(one, '"'), json.dumps(one)[1:-1]):
+            yield from (escaped, *_escaped(escaped, ""), *_escaped(escaped, '"'))
+
+
+def _escaped(text: str, beside: str) -> tuple[str, str]:
+    start = 1 + len(beside)
+    return repr(beside + text)[start:-1], ascii(beside + text)[start:-1]
 
 
 def _pattern(secret: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from html import escape
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +72,7 @@ def _status(result: Result) -> str:
 def _figure(result: Result) -> str:
     """The figure of all scores, inline; none where a report has lost its own."""
     if result.record is not None:
-        for one in () if undrawn() else islice(figures(result.record), 1):
+        for one in () if undrawn() else figures(result.record, 1):
             return f"<img alt='{escape(one.alt)}' style='{_STYLE}' src='{one.data_uri}'>"
     found = None if result.directory is None else _drawn(result.directory)
     if found is None:

@@ -50,13 +50,13 @@ def calibrate(
     *,
     optimiser: OptimiserName = "sgd",
     seconds: float = 1.0,
-    clock: Callable[[], float] = perf_counter,
+    clock: Callable[[], float] | None = None,
 ) -> float:
     """Return the mean seconds per update of ``cohort`` models, with one BLAS thread, in float32.
 
     ``network`` is one's settings, or a number of hidden units; ``classes`` are 0 where a quantity
     is predicted. Updates are counted for about ``seconds``, at least one of them, after a short
-    warm-up, as ``clock`` tells; the evaluations at sampling points are not in it.
+    warm-up, as ``clock`` tells, else wall time; the evaluations at sampling points are not in it.
     """
     training = Training(
         batch_size=batch_size, step_size=10**9, eta_min=1e-5, eta_max=1e-5, sample_every="cycle",
@@ -78,10 +78,11 @@ def calibrate(
         updates = trainer.run()
         for _ in range(_WARM_UP):
             next(updates)
-        start, elapsed = clock(), 0.0
+        now = clock or perf_counter
+        start, elapsed = now(), 0.0
         while elapsed < seconds or trainer.updates == _WARM_UP:
             next(updates)
-            elapsed = clock() - start
+            elapsed = now() - start
     return elapsed / (trainer.updates - _WARM_UP)
 
 

@@ -94,7 +94,7 @@ class WaitingForks:
         """Be a fork: wait for an order, then do it, and leave nothing of this process undone."""
         code = 1
         try:
-            os.setsid()
+            os.setsid()  # type: ignore[attr-defined,unused-ignore]
             with open(os.devnull, "wb") as nothing:  # noqa: PTH123  # the shortest way to a number
                 for number, stream in enumerate((given, nothing.fileno(), said)):
                     os.dup2(stream, number)
@@ -145,7 +145,7 @@ class ForkedProcess:
         """Return its exit code, or minus the signal that ended it; None while it lives."""
         if self.returncode is None:
             try:
-                ended, status = os.waitpid(self.pid, os.WNOHANG)
+                ended, status = os.waitpid(self.pid, os.WNOHANG)  # type: ignore[attr-defined,unused-ignore]
             except ChildProcessError:  # somebody waits for all children
                 self.returncode = 0
             else:
@@ -171,7 +171,7 @@ class ForkedProcess:
 
     def kill(self) -> None:
         """End it at once, if it lives."""
-        self._send(signal.SIGKILL)
+        self._send(signal.SIGKILL)  # type: ignore[attr-defined,unused-ignore]
 
     def _send(self, number: int) -> None:
         if self.poll() is None:

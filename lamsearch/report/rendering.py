@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lamsearch.figures import (
@@ -60,9 +61,12 @@ class RenderedFigure:
         return _smaller(self.svg, self.png)
 
 
-def figures(record: StudyRecord) -> list[RenderedFigure]:
-    """Draw scores over what is searched and, once there are any, learning curves and the rest."""
-    return Drawing(record).finished()
+def figures(record: StudyRecord, most: int | None = None) -> list[RenderedFigure]:
+    """Draw scores over what is searched and, once there are any, learning curves and the rest.
+
+    ``most`` is how many of them, the first ones, are wanted.
+    """
+    return Drawing(record, most).finished()
 
 
 class Drawing:
@@ -71,9 +75,9 @@ class Drawing:
     `finished` must be called.
     """
 
-    def __init__(self, record: StudyRecord) -> None:
+    def __init__(self, record: StudyRecord, most: int | None = None) -> None:
         prepare()
-        whole = list(_all(record))
+        whole = list(islice(_all(record), most))
         self._titles = [title for title, _ in whole]
         jobs: list[Callable[[], tuple[bytes, ...]]] = []
         for _, draw in whole:

@@ -12,6 +12,7 @@ import re
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,7 @@ from lamsearch.results import Curve, Trained
 
 _MOST_BYTES = 1 << 28  # of a trial's arrays, unpacked: beyond a point per update for a week
 _LENGTH_AT = 8  # where an array of version 1.0 has the length of its header, in two bytes
+_LOCAL_HEADER = struct.Struct("<4s2xH18xHH")  # before a member: signature, flags, two lengths
 _AXES = ("updates", "learning_rate")
 _VALUES = re.compile(r"(training|validation|test)_([a-z][a-z0-9_]{0,39})")
 # Scores per example: as bits and their number where each is 0 or 1, else as they are.
@@ -71,8 +73,29 @@ def _arrays(blob: bytes) -> dict[str, npt.NDArray[Any]]:
         if (size := sum(member.file_size for member in members)) > _MOST_BYTES:
             raise ValueError(f"must hold at most {_MOST_BYTES} bytes, got {size}")
         return {
-            member.filename.removesuffix(".npy"): _read(archive.read(member)) for member in members
+            member.filename.removesuffix(".npy"): _read(_content(blob, member))
+            for member in members
         }
+
+
+def _content(blob: bytes, member: zipfile.ZipInfo) -> bytes:
+    """A member's bytes, whole and as they were written.
+
+    `ZipFile.read` makes a file object for each of the ten arrays of each trial: most of the time
+    in which thousands are read.
+    """
+    start, size = member.header_offset, member.file_size
+    signature, flags, named, more = _LOCAL_HEADER.unpack_from(blob, start)
+    begun = start + _LOCAL_HEADER.size + named
+    name = blob[start + _LOCAL_HEADER.size : begun].decode("ascii")
+    if signature != b"PK\3\4" or flags & 1 or name != member.orig_filename:
+        raise ValueError("must be an archive as it was written")
+    content = blob[begun + more : begun + more + member.compress_size]
+    if member.compress_type == zipfile.ZIP_DEFLATED and size:  # of no size there is no bound
+        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, size)
+    if len(content) != size or zlib.crc32(content) != member.CRC:
+        raise ValueError(f"must hold {size} bytes in {name}, whole")
+    return content
 
 
 def _is_known(name: str) -> bool:

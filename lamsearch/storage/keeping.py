@@ -17,7 +17,7 @@ from lamsearch.errors import StudyHaltedError
 from lamsearch.storage.claims import Claim, Heartbeat
 from lamsearch.storage.damage import damage_is_said
 from lamsearch.storage.engine import Database, Transaction
-from lamsearch.storage.limits import end_search_if_due
+from lamsearch.storage.limits import end_search_if_due, is_due
 from lamsearch.storage.queue import at_work, lost, same_claim
 from lamsearch.storage.states import PAUSED
 from lamsearch.storage.tables import DONE, LEASED, cohorts, studies
@@ -84,10 +84,15 @@ class LeaseKeeping(WorkerTransactions):
 
     @damage_is_said()
     def is_undisturbed(self, claim: Claim) -> bool:
-        """Whether a claim is still this worker's, and nobody has halted the study.
+        """Whether a claim is still this worker's, nobody has halted the study, no limit is reached.
 
-        One statement that locks and writes nothing; what has changed, `renew` says.
+        One statement that locks and writes nothing, more where there are limits; what has changed,
+        `renew` says.
         """
+        if self._limits:
+            with self._read() as transaction:
+                if is_due(transaction, self._study, self._limits):
+                    return False
         mine = sa.select(cohorts.c.number).where(*self._mine(claim)).exists()
         query = sa.select(studies.c.name).where(
             studies.c.name == self._study, studies.c.halted.is_(None), mine

@@ -19,12 +19,19 @@ from lamsearch.study import Limits
 
 def end_search_if_due(transaction: Transaction, study: str, limits: Limits) -> None:
     """End the search of an active study where a limit is reached that nobody has acted on yet."""
-    if not limits or _due(transaction, find_study_row(transaction, study), limits) is None:
+    if not is_due(transaction, study, limits):
         return
     row = find_study_row(transaction, study, lock=True)  # others may have been quicker
     reason = _due(transaction, row, limits)
     if row is not None and reason is not None:
         end_search(transaction, row, reason)
+
+
+def is_due(transaction: Transaction, study: str, limits: Limits) -> bool:
+    """Whether a limit is reached that nobody has acted on yet."""
+    return (
+        bool(limits) and _due(transaction, find_study_row(transaction, study), limits) is not None
+    )
 
 
 def _due(transaction: Transaction, row: sa.RowMapping | None, limits: Limits) -> str | None:

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,10 +71,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, list[rendering.Rendere
         shown = replace(record, openings=(), seconds=None, workers=(), environment=None)
         key = pickle.dumps(shown)
         if key not in _DRAWN:
-            _DRAWN[key] = list(rendering.figures(record))
+            _DRAWN[key] = rendering.figures(record)
         return _DRAWN[key]
 
-    monkeypatch.setattr(writing, "figures", figures)
+    def drawing(record: StudyRecord) -> SimpleNamespace:
+        return SimpleNamespace(finished=lambda: figures(record))
+
+    monkeypatch.setattr(writing, "Drawing", drawing)
     return _DRAWN
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import forked
@@ -85,7 +85,8 @@ def test_the_workers_of_a_run_are_forked_too(tmp_path: Path) -> None:
     place = Place(tmp_path, f"sqlite:///{tmp_path / 'studies.db'}")
     try:
         run = place.run(workers=2)
-        first, second = until(lambda: len(found := run.children) == 2 and found)
+        first, second = until(lambda: len(set(found := place.holders())) == 2 and found)
+        assert {first, second} == set(run.children)
         assert {os.getsid(first), os.getsid(second)} == {first, second}
         commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (run.pid, first, second)]
         assert commands[0] == commands[1] == commands[2]  # none is a program of its own

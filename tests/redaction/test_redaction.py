@@ -134,6 +134,7 @@ def test_no_secret_is_in_what_libraries_say(secret: str, place: str, form: str) 
 @given(SECRETS, st.sampled_from(PLACES))
 @example("[Q7jZ9x]W3kY8v", "ftp://user:{}@host/x")
 @example("[Q7jZ9x%W3kY8v]", "ftp://user:{}@host/x")
+@example("Q7jZ9x'/W3kY8v", "ftp://user:{}@host/x")
 @settings(max_examples=500, deadline=None)
 def test_no_secret_is_in_what_parsers_really_say(secret: str, place: str) -> None:
     """What the parsers of Python, SQLAlchemy and fsspec raise about a URL holds no end of its

@@ -178,7 +178,7 @@ def test_a_directory_that_is_not_there_is_not_made_by_checking(tmp_path: Path) -
 
 
 KILLED = """
-import os, pathlib, shutil, signal, sys
+import os, pathlib, shutil, signal, sys, types
 import study_records as made
 from lamsearch import report
 from lamsearch.report import writing
@@ -195,8 +195,9 @@ root = pathlib.Path(sys.argv[1])
 old = {f"final-{n}.safetensors": b"old weights" for n in range(4)}
 new = {"final-0.safetensors": b"new weights"}
 report.write(made.finished(), root / "old", old)
-drawn = list(writing.figures(made.planned_only()))
-writing.figures = lambda record: drawn
+drawn = writing.Drawing(made.planned_only())
+drawn = types.SimpleNamespace(finished=lambda found=drawn.finished(): found)
+writing.Drawing = lambda record: drawn
 moment = 0
 while True:
     at = root / str(moment)

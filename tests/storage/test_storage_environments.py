@@ -41,6 +41,7 @@ COUNTS: dict[str, tuple[Any, str]] = {
     "blas": (HASWELL.blas, "BLAS openblas 0.3.30 (SkylakeX), got openblas 0.3.30 (Haswell)"),
     "simd": (("X86_V3",), "NumPy's SIMD extensions X86_V3 and X86_V4, got X86_V3"),
     "c_library": ("glibc 2.41", "C library glibc 2.36, got glibc 2.41"),
+    "device": ("cuda", "device cpu, got cuda"),
 }
 
 

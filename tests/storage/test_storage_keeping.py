@@ -94,6 +94,24 @@ def test_a_look_finds_a_study_that_is_halted(move: str, worker: Worker, database
     assert not leases.is_undisturbed(claim)
 
 
+def test_a_look_finds_that_a_limit_is_reached(
+    database: Database, small_study: Build, window: Window
+) -> None:
+    """Once the time limit is reached a look finds it, though reports put renewals off, and nothing
+    is written by that."""
+    study = small_study(time_limit="2h")
+    planned(database, study)
+    leases = Leases(database, "small", owner="a", seconds=60.0, limits=study.limits)
+    claim = claimed(leases)
+    assert leases.is_undisturbed(claim)
+    window.execute("UPDATE lamsearch_study SET started = started - 7201")
+    before = window.tables()
+    assert not leases.is_undisturbed(claim)
+    assert window.tables() == before
+    with pytest.raises(LeaseLostError, match="no longer wanted: the time limit"):
+        leases.renew(claim, BEAT)
+
+
 @pytest.mark.usefixtures("long_up")
 def test_a_look_finds_a_cohort_that_is_lost(
     worker: Worker, database: Database, window: Window

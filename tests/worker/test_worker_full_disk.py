@@ -173,7 +173,7 @@ def test_a_directory_that_becomes_read_only_loses_nothing(
 
 
 def test_nothing_is_planned_for_a_read_only_directory(disk: Disk, sqlite_place: Place) -> None:
-    """Create refuses a directory that cannot be written, or be made, before it plans anything."""
+    """Create refuses a directory that cannot be written, or be made, before it makes a storage."""
     if disk.mounted:
         disk.remount("ro")
     elif os.geteuid() == 0:
@@ -181,6 +181,7 @@ def test_nothing_is_planned_for_a_read_only_directory(disk: Disk, sqlite_place: 
     else:
         disk.directory.chmod(0o500)
     place = sqlite_place
+    (place.directory / "studies.db").unlink()
     for files in (disk.directory, disk.directory / "new" / "files"):
         create = place.start("create", place.study_file, "--files", files)
         assert create.wait() == 2
