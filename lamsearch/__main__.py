@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -20,7 +21,10 @@ def main() -> None:
     from lamsearch.cli import cli
 
     signal.signal(signal.SIGINT, before)
-    cli(prog_name="lamsearch")
+    try:
+        cli(prog_name="lamsearch")
+    finally:
+        gc.freeze()  # an interpreter that ends would walk all that is left, again and again
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
