@@ -35,7 +35,7 @@ _SECONDS = "LAMSEARCH_BENCHMARK_SECONDS"  # of a training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
+class Group:
     """What a process of many workers is told: how many, on what, for how long each training."""
 
     url: str
@@ -49,7 +49,7 @@ class Crew:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a crew's workers did: calls with begin and seconds, commits, processor time."""
+    """What a group's workers did: calls with begin and seconds, commits, processor time."""
 
     calls: dict[str, list[tuple[float, float]]]
     commits: int
@@ -104,17 +104,17 @@ PACED = TrainerKind(name="paced", make=PacedTrainer, resumable=True)
 register(PACED)
 
 
-def work(crew: Crew, ready: Any, gate: Any) -> Told:
-    """Have a crew work until the study is over; begin when all are ready."""
+def work(group: Group, ready: Any, gate: Any) -> Told:
+    """Have a group work until the study is over; begin when all are ready."""
     threading.stack_size(512 * 1024)
-    os.environ[_SECONDS] = str(crew.training_seconds)
-    shared = Database(crew.url, connections=max(crew.connections, 1))
-    stored = load(shared, crew.study)
+    os.environ[_SECONDS] = str(group.training_seconds)
+    shared = Database(group.url, connections=max(group.connections, 1))
+    stored = load(shared, group.study)
     calls, commits = _metered()
     # one after another: whoever opens a storage holds a lock for a moment
-    databases = [shared if crew.connections else Database(crew.url) for _ in range(crew.workers)]
+    databases = [shared if group.connections else Database(group.url) for _ in range(group.workers)]
     threads = [
-        threading.Thread(target=_one, args=(crew, stored, database, ready, gate), daemon=True)
+        threading.Thread(target=_one, args=(group, stored, database, ready, gate), daemon=True)
         for database in databases
     ]
     for thread in threads:
@@ -125,19 +125,19 @@ def work(crew: Crew, ready: Any, gate: Any) -> Told:
     return Told(calls=calls, commits=commits["all"], processor_seconds=time.process_time())
 
 
-def _one(crew: Crew, stored: PlannedStudy, database: Database, ready: Any, gate: Any) -> None:
+def _one(group: Group, stored: PlannedStudy, database: Database, ready: Any, gate: Any) -> None:
     splits = SimpleNamespace(validation_y=np.zeros(EXAMPLES, np.int64))
     data: Any = SimpleNamespace(split=lambda stage, replicate=0: splits)
-    settings = Settings(data_directory=crew.directory, lease_seconds=crew.lease_seconds)
+    settings = Settings(data_directory=group.directory, lease_seconds=group.lease_seconds)
     worker = StudyWorker(
         database, stored, settings, stop=threading.Event(), say=lambda line: None, data=data
     )
     ready.release()
     gate.wait()
     # as workers come that a scheduler starts: one after another
-    time.sleep(random.uniform(0.0, crew.training_seconds))  # noqa: S311 - no secret
+    time.sleep(random.uniform(0.0, group.training_seconds))  # noqa: S311 - no secret
     worker.run()
-    if not crew.connections:
+    if not group.connections:
         database.close()
 
 

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from benchmarks import paced_worker, stub_worker
 from benchmarks.common import CORES, publish, read_options, spread, table, verdict
-from benchmarks.paced_worker import CALLS, Crew, Told
+from benchmarks.paced_worker import CALLS, Group, Told
 from benchmarks.pooler import Pooler
 from benchmarks.postgres import Server
 from benchmarks.scale import differences
@@ -102,27 +102,27 @@ def run(
     database = Database(direct)
     stub_worker.plan(database, paced_worker.study(name, trials), directory)
     processes = min(PROCESSES, workers)
-    crew = Crew(
+    group = Group(
         url=direct if through is None else through(direct), study=name, directory=directory,
         workers=workers // processes, connections=CONNECTIONS if through is None else 0,
         training_seconds=size.seconds, lease_seconds=size.lease,
     )  # fmt: skip
     context = multiprocessing.get_context("spawn")
     ready, gate, told = context.Semaphore(0), context.Event(), context.Queue()
-    crews = [
-        context.Process(target=_work, args=(crew, ready, gate, told)) for _ in range(processes)
+    groups = [
+        context.Process(target=_work, args=(group, ready, gate, told)) for _ in range(processes)
     ]
-    for process in crews:
+    for process in groups:
         process.start()
     for _ in range(workers):
         assert ready.acquire(timeout=_READY_SECONDS), "a worker did not start"
     begun = time.monotonic()
     gate.set()
-    reclaimed = _strike(direct, crews[: processes // 2], workers) if kill else None
+    reclaimed = _strike(direct, groups[: processes // 2], workers) if kill else None
     left = processes - processes // 2 if kill else processes
     found = [told.get(timeout=_LONGEST_SECONDS) for _ in range(left)]
     seconds = time.monotonic() - begun
-    for process in crews:
+    for process in groups:
         process.join()
     wrong = differences(database, direct, name, trials)
     database.close()
@@ -132,14 +132,14 @@ def run(
     )  # fmt: skip
 
 
-def _work(crew: Crew, ready: Any, gate: Any, told: Any) -> None:
-    told.put(paced_worker.work(crew, ready, gate))
+def _work(group: Group, ready: Any, gate: Any, told: Any) -> None:
+    told.put(paced_worker.work(group, ready, gate))
 
 
-def _strike(url: str, crews: list[Any], workers: int) -> float:
-    """Kill crews once everybody works; return how long the last cohort of the dead stays theirs."""
+def _strike(url: str, groups: list[Any], workers: int) -> float:
+    """Kill groups once all work; return how long the last cohort of the dead stays theirs."""
     engine = sa.create_engine(parse_url(url), isolation_level="AUTOCOMMIT")
-    of_dead = " OR ".join(f"owner LIKE '%:{process.pid}:%'" for process in crews)
+    of_dead = " OR ".join(f"owner LIKE '%:{process.pid}:%'" for process in groups)
     held = sa.text(f"SELECT count(*) FROM lamsearch_cohort WHERE state = 1 AND ({of_dead})")  # noqa: S608
     begun = sa.text("SELECT count(*) FROM lamsearch_cohort WHERE token > 0")
     with engine.connect() as connection:
@@ -147,7 +147,7 @@ def _strike(url: str, crews: list[Any], workers: int) -> float:
         while int(connection.scalar(begun) or 0) < workers:
             assert time.monotonic() < deadline, "not all of them work"
             time.sleep(0.2)
-        for process in crews:
+        for process in groups:
             os.kill(process.pid, signal.SIGKILL)
         struck = time.monotonic()
         theirs = int(connection.scalar(held) or 0)
