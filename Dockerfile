@@ -37,7 +37,7 @@ STOPSIGNAL SIGTERM
 ARG LAMSEARCH_REVISION=
 LABEL org.opencontainers.image.title="lamsearch" \
       org.opencontainers.image.description="Finds the L2 penalty of a network honestly, fast, and on machines that may die" \
-      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.version="0.3.0" \
       org.opencontainers.image.revision="${LAMSEARCH_REVISION}" \
       org.opencontainers.image.licenses="MIT"
 ENTRYPOINT ["lamsearch"]

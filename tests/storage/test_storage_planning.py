@@ -167,11 +167,18 @@ def test_a_crash_while_planning_leaves_nothing(
     assert window.states() == {"small/coarse": {"WAITING": 5}}
 
 
+def let_the_turn_run_out(window: Window) -> None:
+    """Have the time pass in which a dead worker has the turn to make a transition."""
+    assert any(until is not None for until in window.column("transition_until", "lamsearch_study"))
+    window.execute("UPDATE lamsearch_study SET transition_until = 0")
+
+
 @pytest.mark.parametrize("statement", PLANNING)
 def test_a_crash_in_the_transition_leaves_nothing_of_the_stage(
     statement: str, database: Database, window: Window, small_study: Build
 ) -> None:
-    """A death in the transition from coarse to fine undoes it, and the next worker makes it."""
+    """A death in the transition from coarse to fine undoes it, and the next worker makes it, once
+    the dead one's turn is over."""
     planned(database, small_study())
     leases = worker(database)
     for _ in range(2):
@@ -180,6 +187,7 @@ def test_a_crash_in_the_transition_leaves_nothing_of_the_stage(
     with pytest.raises(KeyboardInterrupt), death_at(statement):
         leases.claim()
     assert window.tables() == before
+    let_the_turn_run_out(window)
     assert claimed(worker(database, "b")).stage == "fine"
     assert window.states()["small/fine"] == {"RUNNING": 2, "WAITING": 2}
 
@@ -552,6 +560,7 @@ def test_a_crash_as_fine_goes_on_leaves_nothing(
     with pytest.raises(KeyboardInterrupt), death_at("INSERT INTO trial_user_attributes "):
         leases.claim()
     assert window.tables() == before
+    let_the_turn_run_out(window)
     claims = [claimed(worker(database, "b", name)) for name in ("small", "twin")]
     for claim in claims:
         assert (claim.stage, claim.number) == ("fine", 2)
