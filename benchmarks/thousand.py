@@ -45,7 +45,7 @@ class Size:
     lease: float
 
 
-FULL = Size(few=64, many=1_000, pooled=500, planned=10_000, seconds=40.0, lease=60.0)
+FULL = Size(few=64, many=1_000, pooled=500, planned=10_000, seconds=120.0, lease=60.0)
 QUICK = Size(few=8, many=40, pooled=20, planned=1_000, seconds=3.0, lease=8.0)
 
 
@@ -80,7 +80,7 @@ def main() -> None:
         few, many, dying = (
             run(server, directory / title, workers, trials, size, kill=title == "dying")
             for title, workers, trials in (
-                ("few", size.few, 3 * size.few), ("many", size.many, 3 * size.many),
+                ("few", size.few, 2 * size.few), ("many", size.many, 2 * size.many),
                 ("dying", size.many, size.many),
             )
         )  # fmt: skip
