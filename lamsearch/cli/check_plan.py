@@ -22,12 +22,11 @@ from lamsearch.planning import (
     lacking,
     redrawn,
     suited,
-    with_cohort_for,
 )
 from lamsearch.points import listed
 from lamsearch.results import StageName
 from lamsearch.search import CohortPlan, StagePlan, expected, halving
-from lamsearch.study import Network, Sizes, Study, Training, cautions, sized
+from lamsearch.study import Network, Sizes, Study, Training, cautions, sized, with_cohort
 
 
 class StageDocument(TypedDict):
@@ -89,7 +88,7 @@ def checked(study: Study, data_dir: Path | None, origin: Path) -> tuple[Study, C
     study, features, classes, seen = _seen(study, data_dir, origin)
     suits = suited(study, features, classes)
     line, chosen = cohort_line(study, suits), study.cohort == "auto"
-    study = with_cohort_for(study, features, classes)
+    study = with_cohort(study, suits.cohort) if chosen else study
     small = list(lacking(study, features, classes))
     known = not small and study.uses_network  # what others cost is not known
     stages, seconds = [], 0.0

@@ -28,6 +28,7 @@ from lamsearch.cli.signals import leaving
 from lamsearch.errors import UnknownStudyError, WorkFailedError
 from lamsearch.storage import Database, Mode, PlannedStudy
 from lamsearch.worker import PoolWorker, Retry, Settings, StudyWorker
+from lamsearch.worker.idling import LONGEST_WAIT
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -48,7 +49,9 @@ _log = logging.getLogger(f"{logs.NAME}.worker")
     help="Scheduler of a Dask cluster, each of whose workers then runs one that serves all.",
 )
 @click.option("--supervised", is_flag=True, hidden=True, help="Leave when standard input closes.")
-@click.option("--longest-wait", type=click.FloatRange(0.05, 60.0), default=1.8, hidden=True)
+@click.option(
+    "--longest-wait", type=click.FloatRange(0.05, 60.0), default=LONGEST_WAIT, hidden=True
+)
 @click.option("--data-origin", type=click.Path(path_type=Path), hidden=True)
 @options.device
 @options.mixed_versions

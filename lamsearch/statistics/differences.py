@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -271,12 +270,6 @@ def components(gaps: FloatArray) -> tuple[npt.NDArray[np.float64], ...]:
 
 def _resampled(gaps: FloatArray) -> npt.NDArray[np.float64]:
     """Means of resampled replicates and examples: (others, replicates, examples) → (others, B)."""
-    return _resampled_once(gaps.tobytes(), gaps.shape, gaps.dtype.str)
-
-
-@lru_cache(maxsize=1)  # each page and each figure of a report asks again
-def _resampled_once(content: bytes, shape: tuple[int, ...], dtype: str) -> npt.NDArray[np.float64]:
-    gaps: FloatArray = np.frombuffer(content, dtype).reshape(shape)
     rng = np.random.default_rng(_SEED)
     _, replicates, examples = gaps.shape
     weights = rng.multinomial(replicates, [1 / replicates] * replicates, size=_RESAMPLES)

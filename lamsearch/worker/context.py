@@ -25,6 +25,7 @@ from lamsearch.space import LAMBDA, Point
 from lamsearch.storage import Claim, Leases, PlannedStudy
 from lamsearch.study import Study
 from lamsearch.trainers import Device, Guarded, trainer_for
+from lamsearch.worker.idling import LONGEST_WAIT
 from lamsearch.worker.renewer import Retry
 
 # What the test set is opened for, with the metric's title and that of accuracy beside it.
@@ -48,7 +49,7 @@ class Settings:
     lease_seconds: float = 20.0
     checkpoint_seconds: float = 30.0
     mixed_versions: bool = False
-    longest_wait: float = 1.8
+    longest_wait: float = LONGEST_WAIT
     device: str = AUTO
 
 

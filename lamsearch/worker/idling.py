@@ -8,7 +8,7 @@ import threading
 from lamsearch.worker import pace
 
 # seconds; the longest is what a study waits for that is submitted while nobody works
-_FIRST, _GROWTH, _LONGEST = 0.05, 1.5, 1.8
+_FIRST, _GROWTH, LONGEST_WAIT = 0.05, 1.5, 1.8
 
 
 class Idling:
@@ -19,7 +19,7 @@ class Idling:
         longest: the most seconds of one.
     """
 
-    def __init__(self, stop: threading.Event, longest: float = _LONGEST) -> None:
+    def __init__(self, stop: threading.Event, longest: float = LONGEST_WAIT) -> None:
         self._stop, self._seconds, self._longest = stop, _FIRST, longest
 
     def wait(self, workers: int = 1) -> None:
