@@ -25,6 +25,7 @@ from lamsearch.worker.context import Context
 from lamsearch.worker.renewer import LeaseRenewer
 
 _log = logging.getLogger(__name__)
+_SHOWN_SECONDS = 0.1  # between two changes of what a sign of life tells: some updates take less
 
 
 class Training:
@@ -96,15 +97,14 @@ class Training:
     def _follow(self, trainer: Guarded) -> None:
         """Train to the end, with checkpoints, heartbeats and reports; leave when asked to."""
         begun, first = time.monotonic(), trainer.updates
-        saved = begun
+        saved, shown = begun, begun - _SHOWN_SECONDS
         for progress in trainer.run():
             self._check_lease(trainer, progress)
             now = time.monotonic()
             self._updates, self._total = progress.updates, progress.total
-            done = self._shown(progress.updates)
-            rate = (done - self._shown(first)) / max(now - begun, 1e-9)
-            shown = replace(self._renewer.heartbeat, updates=done, per_second=rate)
-            self._renewer.heartbeat = _with_best(shown, progress, self._claim)
+            if progress.cycle_end or now - shown >= _SHOWN_SECONDS:
+                self._show(progress, first, now - begun)
+                shown = now
             if progress.cycle_end:
                 self._halve(trainer, progress)
             if self._context.stop.is_set():
@@ -116,6 +116,13 @@ class Training:
             if due or (progress.cycle_end and not ended):
                 self._save(trainer, progress)
                 saved = now
+
+    def _show(self, progress: Progress, first: int, seconds: float) -> None:
+        """Have the next sign of life tell how far it has come since update ``first``."""
+        done = self._shown(progress.updates)
+        rate = (done - self._shown(first)) / max(seconds, 1e-9)
+        heartbeat = replace(self._renewer.heartbeat, updates=done, per_second=rate)
+        self._renewer.heartbeat = _with_best(heartbeat, progress, self._claim)
 
     def _shown(self, updates: int) -> int:
         """A trainer's updates as a share of those that were planned, which progress is shown of."""

@@ -19,6 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from lamsearch.results import FloatArray, IntArray
 from lamsearch.study import Augment, ImageShape
+from lamsearch.trainers.network.gathering import Gatherer
 from lamsearch.trainers.protocol import ImageSplits, Splits
 
 Doubles = npt.NDArray[np.float64]
@@ -73,20 +74,22 @@ class Augmentation:
     ) -> None:
         if not isinstance(splits, ImageSplits) or splits.image is None:
             raise ValueError("augment: the examples must be images")
-        self._x, self._mirrored_x, self._projection = splits.train_x, None, None
+        x, self._projection = splits.train_x, None
+        self._gather_mirrored: Gatherer | None = None
         if splits.projection is not None and splits.unprojected_x is not None:
-            self._x, self._projection = splits.unprojected_x, splits.projection
-            self._unprojected = np.empty((batch_size, self._x.shape[1]), self._x.dtype)
+            x, self._projection = splits.unprojected_x, splits.projection
+            self._unprojected = np.empty((batch_size, x.shape[1]), x.dtype)
         elif splits.projection is not None:
             if augment.shift or splits.mirrored_x is None:
                 raise ValueError("augment: components must have mirrors, or what they are made of")
-            self._mirrored_x = splits.mirrored_x
+            self._gather_mirrored = Gatherer(splits.mirrored_x)
+        self._gather = Gatherer(x)
         self._draws = Draws(seed, len(splits.train_x), augment.shift)
         self._flip = augment.flip
         self._mirror = self._move = None
         if augment.shift:
             self._move = Move(splits, splits.image, augment.shift, batch_size)
-        elif self._mirrored_x is None:
+        elif self._gather_mirrored is None:
             self._mirror = Mirror(splits, splits.image)
 
     def fill(self, epoch: int, rows: IntArray, out: FloatArray) -> IntArray:
@@ -98,12 +101,12 @@ class Augmentation:
         if self._flip:
             mirrored = self._draws.mirrored(epoch, rows)
         rows, count = np.concatenate([rows[mirrored], rows[~mirrored]]), int(mirrored.sum())
-        if self._mirrored_x is not None:
-            np.take(self._mirrored_x, rows[:count], axis=0, out=out[:count], mode="clip")
-            np.take(self._x, rows[count:], axis=0, out=out[count:], mode="clip")
+        if self._gather_mirrored is not None:
+            self._gather_mirrored(rows[:count], out[:count])
+            self._gather(rows[count:], out[count:])
             return rows
         whole = out if self._projection is None else self._unprojected
-        np.take(self._x, rows, axis=0, out=whole, mode="clip")
+        self._gather(rows, whole)
         if self._move is not None:
             self._move(whole, count, *self._draws.moves(epoch, rows))
         elif self._mirror is not None:

@@ -14,6 +14,7 @@ from lamsearch.results import FloatArray, IntArray, TargetArray
 from lamsearch.study import Augment
 from lamsearch.trainers.mini_batches import Batches
 from lamsearch.trainers.network.augmentation import Augmentation
+from lamsearch.trainers.network.gathering import Gatherer
 from lamsearch.trainers.protocol import Splits
 
 
@@ -32,6 +33,7 @@ class MiniBatches:
     ) -> None:
         self._splits = splits
         self._rows = Batches(seed, len(splits.train_y), batch_size)
+        self._gather = Gatherer(splits.train_x)
         self._augmentation = None
         self._filled: IntArray = np.empty(0, np.int64)
         if augment is not None and augment.varies:
@@ -55,7 +57,7 @@ class MiniBatches:
         """
         rows = self._rows[update]
         if self._augmentation is None:
-            np.take(self._splits.train_x, rows, axis=0, out=out, mode="clip")
+            self._gather(rows, out)
         else:
             rows = self._augmentation.fill(update // self.per_epoch, rows, out)
         self._filled = rows

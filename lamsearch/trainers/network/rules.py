@@ -50,9 +50,8 @@ class Rates(NamedTuple):
 
     def of(self, models: slice, axes: int) -> Rates:
         """Return those of some models, for arrays with so many axes after that of the models."""
-        shape = (-1, *(1,) * axes)
-        eta, decay, double = self.eta[models], self.decay[models], self.double[models]
-        return Rates(eta.reshape(shape), decay.reshape(shape), double.reshape(shape), self.epsilon)
+        part = (models, *(np.newaxis,) * axes)
+        return Rates(self.eta[part], self.decay[part], self.double[part], self.epsilon)
 
     def wide(self, width: int) -> Rates:
         """Return those of each column of models side by side."""
