@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType
 
-from lamsearch import open_files
+from lamsearch import collecting, open_files
 
 
 def main() -> None:
@@ -18,7 +18,9 @@ def main() -> None:
         sys.exit(2)
     # An import that is interrupted ends in somebody's traceback.
     before = signal.signal(signal.SIGINT, _leave)
-    from lamsearch.cli import cli
+    collecting.own_process()
+    with collecting.loading():
+        from lamsearch.cli import cli
 
     signal.signal(signal.SIGINT, before)
     try:

@@ -9,7 +9,7 @@ same order. So these count:
 - lamsearch: its own arithmetic, and its order;
 - NumPy: random streams, sums, and exp, log, tanh of its own; the SIMD extensions that it found say
   which of several implementations ran, for they differ in last bits;
-- SciPy: the softmax, the quantiles, and the BLAS that it brings;
+- SciPy: the quantiles, and the BLAS that it brings;
 - each BLAS: library, version, and the kernel that it chose for this processor. The order in which
   a kernel sums differs from the next one's. A library that names no kernel is taken to have one for
   each processor;
@@ -94,8 +94,9 @@ def here() -> Environment:
     """Return what computes in this process, NumPy and SciPy loaded as a worker has them."""
     import numpy as np
     import scipy
-    import scipy.linalg.blas  # its BLAS is loaded with it
     from threadpoolctl import threadpool_info
+
+    from lamsearch import scipy_blas  # noqa: F401 - its BLAS is loaded with it
 
     found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", ())
     processor = _processor()

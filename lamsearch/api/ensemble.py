@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 from lamsearch.api.raw_examples import Given, given, raw
 from lamsearch.artifacts import Inputs, ModelFacts, facts_from, metadata_of, model_from
@@ -22,6 +21,7 @@ from lamsearch.data import normalise
 from lamsearch.errors import DataError, InputError
 from lamsearch.metrics.r2 import R2
 from lamsearch.results import Model
+from lamsearch.softmax import softmax
 from lamsearch.trainers.network import class_scores
 
 _FINAL = re.compile(r"final-\d+\.safetensors")  # those of cycle ends are beside them
@@ -89,7 +89,7 @@ class Ensemble:
         """
         if not self.classes:
             raise InputError("predict_proba: these models predict a quantity: use predict")
-        return self._mean(X, lambda outputs: np.asarray(softmax(outputs, axis=1)))
+        return self._mean(X, softmax)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the names of the most probable classes (n,), or the predicted quantities (n,).

@@ -9,7 +9,6 @@ input or usage, 130 interrupted and resumable.
 from __future__ import annotations
 
 import errno
-import gc
 import logging
 import os
 import sys
@@ -20,7 +19,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from lamsearch import __version__, registries
+from lamsearch import __version__, collecting, registries
 from lamsearch.cli.echo import Visible, echo
 from lamsearch.cli.signals import leaving_at_once
 from lamsearch.cli.summaries import listed
@@ -73,7 +72,7 @@ class _Verbs(click.Group):
             if found is not None:
                 return found
         try:
-            with leaving_at_once(), _uncollected():
+            with leaving_at_once(), collecting.loading():
                 return VERBS.get(cmd_name)
         except UnknownNameError:
             return None
@@ -140,18 +139,6 @@ def _is_of_database(error: Exception) -> bool:
 def _is_undecodable(error: UnicodeEncodeError) -> bool:
     """Whether the text came from bytes that are no UTF-8, which Python keeps as surrogates."""
     return any("\ud800" <= letter <= "\udfff" for letter in error.object)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Load what stays: collecting garbage would walk it again and again, a tenth of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -25,7 +25,7 @@ from lamsearch.cli.signals import leaving
 from lamsearch.errors import InputError, WorkFailedError
 from lamsearch.pool import Cluster, LocalPool, WaitingForks, Watch, connect, cores
 from lamsearch.results import StudyRecord, StudyState
-from lamsearch.storage import Database, PlannedStudy
+from lamsearch.storage import Database, PlannedStudy, load_opening
 from lamsearch.study import read_study
 from lamsearch.terminal import Screen
 from lamsearch.worker import Retry
@@ -88,7 +88,7 @@ def run(
     output = output or Path("lamsearch-report") / study.name
     # an output that cannot be, and a scheduler that does not answer, before anything is planned
     reporting.check_output(output)
-    forks = WaitingForks(_load_worker, _be_worker)
+    forks = WaitingForks(partial(_load_worker, storage), _be_worker)
     with forks, nullcontext() if dask is None else connect(dask) as client:
         before = partial(forks.make, 0 if dask else _count(workers))
         database, stored = planned(study, study_file, storage, data_dir, files, before=before)
@@ -122,12 +122,13 @@ class _Setup:
     forks: WaitingForks
 
 
-def _load_worker() -> None:
-    """Import what every worker does."""
+def _load_worker(storage: str | None) -> None:
+    """Load what every worker does."""
     import lamsearch.cli.worker
     import lamsearch.worker.study_worker  # noqa: F401 - loaded alone
 
     environment.here()  # is remembered
+    load_opening(options.storage_url(storage))
 
 
 def _be_worker(words: list[str]) -> None:

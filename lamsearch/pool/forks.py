@@ -20,6 +20,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import NoReturn, Self
 
+from lamsearch.collecting import loading
 from lamsearch.forking import fork, may_fork
 
 _PROGRAM = "lamsearch"  # in a command, before the words that are meant for it
@@ -57,7 +58,8 @@ class WaitingForks:
     def make(self, count: int) -> None:
         """Fork so often, where that may be done."""
         if count and may_fork() and not self._waiting:
-            self._prepare()
+            with loading():
+                self._prepare()
             for _ in range(count):
                 self._waiting.append(self._forked())
 

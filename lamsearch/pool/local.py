@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from lamsearch.artifacts import Files
+from lamsearch.collecting import loading
 from lamsearch.errors import InputError, InterruptedWorkError
 from lamsearch.pool.forks import WaitingForks
 from lamsearch.pool.pinning import Cores, pin, places_here
@@ -105,7 +106,8 @@ class LocalPool:
             return
         begun = any(stage.finished for stage in status.stages)
         if begun and len(status.workers) < self._count:
-            self._meanwhile()
+            with loading():
+                self._meanwhile()
             self._meanwhile = None
 
     def _look_after(self) -> None:

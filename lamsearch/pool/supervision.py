@@ -18,6 +18,7 @@ from lamsearch.results import StudyState
 from lamsearch.storage import RETRIED, Database, Status, passes, read_status
 
 _DEATHS_IN_A_ROW = 3  # of each worker, without anything completed or saved in between
+_UNCHANGED_SECONDS = 1.0  # for which a status is believed while nothing was written
 _LOOP_SECONDS = 60.0  # of a pool whose workers serve whatever there is
 
 
@@ -42,18 +43,29 @@ class Watch:
     ) -> None:
         self._database, self._study, self._show = database, study, show
         self._say, self._paused = say, False
+        self._seen: tuple[Status, int, float] | None = None  # with the storage's changes, and when
         self._files = files
         self._deaths, self._most = 0, dict[str, int]()
         self._note(self._saved())
 
     def look(self) -> Status | None:
-        """Show the study's status and return it; None while the database is away."""
+        """Show the study's status and return it; None while the database is away.
+
+        Where nothing was written since the last look, which SQLite says, it is that one's: a look
+        takes some milliseconds of the cores that train.
+        """
+        changes, now = self._database.changes(), time.monotonic()
+        if self._seen is not None and changes is not None:
+            status, before, looked = self._seen
+            if changes == before and now - looked < _UNCHANGED_SECONDS:
+                return status
         try:
             status = read_status(self._database, self._study)
         except RETRIED as error:
             if not passes(error):
                 raise
             return None  # the workers say so, and go on
+        self._seen = None if changes is None else (status, changes, now)
         self._note({stage.name: stage.finished for stage in status.stages})
         # where checkpoints are not to be seen from here: what a worker has found and gone on from
         self._note({f"{one.stage}-{one.cohort}": one.updates for one in status.recovered})

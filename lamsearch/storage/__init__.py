@@ -20,6 +20,7 @@ from lamsearch.storage.failures import (
 )
 from lamsearch.storage.glances import Glance, read_glances
 from lamsearch.storage.leases import Leases
+from lamsearch.storage.opening import load as load_opening
 from lamsearch.storage.overview import read_queue
 from lamsearch.storage.planned_study import PlannedStudy
 from lamsearch.storage.pool_queue import Claimable, StudyQueue, next_study
@@ -64,6 +65,7 @@ __all__ = [
     "Counts",
     "CurveOf",
     "Database",
+    "load_opening",
     "Glance",
     "LeasedTrial",
     "KeptStudy",

@@ -185,6 +185,24 @@ class Database:
                 f"{self.say(error)}; what is committed is safe: mend it and start again"
             ) from error
 
+    def changes(self) -> int | None:
+        """A number that is another one when another connection has written, in microseconds.
+
+        None where that cannot be told: on PostgreSQL, and while the database is away.
+        """
+        if self.file is None:
+            return None
+        try:
+            pooled = self.engine.raw_connection()
+            try:
+                raw: Any = pooled.dbapi_connection
+                (found,) = raw.execute("PRAGMA data_version").fetchone()
+            finally:
+                pooled.close()
+        except (*DATABASE_ERRORS, sqlite3.Error):
+            return None
+        return int(found)
+
     @property
     def clock(self) -> sa.ColumnElement[float]:
         """The database's clock as a column of a query: seconds since 1970 UTC."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
@@ -40,6 +41,18 @@ _ANSWER_SECONDS, _SILENCE_SECONDS = 8.0, 2.0
 _READ_ONLY = "SELECT current_setting('transaction_read_only')::bool"
 
 
+def load(url: str) -> None:
+    """Load what a storage is opened with, before a fork, without reaching it.
+
+    Raises:
+        StorageError: The URL is none.
+    """
+    optuna_bridge.prepare()
+    text, options = engine_options(Address(url).url, write=True)
+    with suppress(ImportError):  # who opens it says so
+        sa.create_engine(text, **options)  # its dialect and driver
+
+
 class Opening:
     """One opening of a storage; others may be making its tables at the same time.
 
@@ -50,6 +63,7 @@ class Opening:
         self._address, self._mode = address, mode
         self._reached = False  # whether the server was there a moment ago
         self._revisions: tuple[str, ...] = ()  # of Optuna's tables, as they are noted there
+        self._has_some = False  # of Optuna's tables
         self.upgraded: str | None = None
 
     def storage(self) -> RDBStorage:
@@ -115,6 +129,8 @@ class Opening:
             contents = look(connection)
             contents.refuse(self._mode, self._address.redacted)
             self._revisions = contents.revisions
+            optunas = optuna_bridge.TABLE_NAMES | {optuna_bridge.REVISION_TABLE}
+            self._has_some = not contents.tables.isdisjoint(optunas)
             version = schema.check if self._mode is Mode.READ else schema.version_of
             if version(connection) == schema.VERSION:
                 self._find_columns(connection, tables.metadata.sorted_tables)
@@ -147,10 +163,12 @@ class Opening:
         create = self._mode is Mode.CREATE
         text, options = engine_options(self._address.url, write=write, create=create)
         options["poolclass"] = sa.NullPool  # where its constructor fails, nothing stays open
-        if self._revisions == (optuna_bridge.head_revision(),):
+        current = self._revisions == (optuna_bridge.head_revision(),)
+        if current or (create and not self._has_some):
             engine = sa.create_engine(text, **options)
             prepare(engine, write=write)
-            return optuna_bridge.storage_over(engine)
+            if current or self._made(engine):
+                return optuna_bridge.storage_over(engine)
         storage = optuna_bridge.new_storage(text, options, create=write)
         try:
             prepare(storage.engine, write=write)
@@ -158,6 +176,13 @@ class Opening:
         finally:
             storage.remove_session()
         return storage
+
+    def _made(self, engine: Engine) -> bool:
+        """Make Optuna's tables, whole or not at all; whether it was done."""
+        self._find_writable(engine)
+        with engine.begin() as connection:
+            schema.lock(connection)
+            return optuna_bridge.make_tables(connection)
 
     def _find_writable(self, engine: Engine) -> None:
         """Refuse a server that may not be written, before something in the middle has to."""

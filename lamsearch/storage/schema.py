@@ -31,8 +31,7 @@ def prepare(engine: Engine) -> str | None:
         StorageError: A later version of lamsearch wrote the tables.
     """
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        lock(connection)
         found = version_of(connection)
         if found is None:
             metadata.create_all(connection)
@@ -45,6 +44,12 @@ def prepare(engine: Engine) -> str | None:
         connection.execute(sa.delete(version))
         connection.execute(sa.insert(version).values(version=VERSION))
     return f"storage: upgraded from schema version {found} to {VERSION}"
+
+
+def lock(connection: Connection) -> None:
+    """Let others who would make tables wait for the end of the transaction."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
 def check(connection: Connection) -> int | None:

@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import softmax
 
 from lamsearch.data import LabelledImages, normalise
 from lamsearch.data.images import Raw
@@ -30,6 +29,7 @@ from lamsearch.results import (
     Model,
     SnapshotScore,
 )
+from lamsearch.softmax import softmax
 from lamsearch.statistics import gain_of, gain_over, interval95
 from lamsearch.trainers.network import class_scores
 
@@ -162,7 +162,7 @@ def _predictions(model: Model, raw: Raw) -> FloatArray:
     outputs = class_scores(model, normalise(raw, mean, std))
     if model.task == "regression":
         return outputs[:, 0].astype(np.float64)
-    return np.asarray(softmax(outputs, axis=1))
+    return softmax(outputs)
 
 
 def _sd(values: Sequence[float]) -> float:

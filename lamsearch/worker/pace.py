@@ -7,6 +7,7 @@ from __future__ import annotations
 
 # of all workers together, per second
 HEARTBEATS, LOOKS, POLLS, RETRIES = 20.0, 100.0, 200.0, 400.0
+GLANCES = 250.0  # at whether anything was written, which is no question to the database's tables
 _OFTEN = 2.0  # what whoever watches takes for live
 _MARGIN = 10.0  # of a lease, in which a renewal that fails is tried again
 
@@ -30,6 +31,11 @@ def look_seconds(lease: float, workers: int) -> float:
 def wait_seconds(workers: int) -> float:
     """Between two looks of a worker that waits whether there is something to claim."""
     return workers / POLLS
+
+
+def glance_seconds(workers: int) -> float:
+    """Between two glances of a worker that waits at whether anything was written meanwhile."""
+    return workers / GLANCES
 
 
 def retry_seconds(shortest: float, workers: int) -> float:

@@ -78,6 +78,7 @@ class StudyWorker:
     ) -> None:
         check(stored.study, f"study {stored.study.name}")
         self._study, self._settings, self._stop, self._say = stored.study, settings, stop, say
+        self._changes = database.changes
         self._paused = False
         self._device = device_for(stored.study, settings.device)
         data = data or loaded(stored, settings)
@@ -111,7 +112,7 @@ class StudyWorker:
         Raises:
             InterruptedWorkError: ``stop`` was set; what was leased is checkpointed and given back.
         """
-        idling = Idling(self._stop, self._settings.longest_wait)
+        idling = Idling(self._stop, self._settings.longest_wait, self._changes)
         # A column of a product changes its last bits with the thread count: it is part of the plan.
         with threadpool_limits(limits=1):
             while (claim := self.step()) is not None:

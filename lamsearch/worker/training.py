@@ -26,6 +26,9 @@ from lamsearch.worker.renewer import LeaseRenewer
 
 _log = logging.getLogger(__name__)
 _SHOWN_SECONDS = 0.1  # between two changes of what a sign of life tells: some updates take less
+# Of the seconds between checkpoints: a cycle that ends sooner after the last one is not worth
+# writing down, for that takes longer than to train it again.
+_SOON = 1 / 60
 
 
 class Training:
@@ -109,11 +112,12 @@ class Training:
                 self._halve(trainer, progress)
             if self._context.stop.is_set():
                 self._leave(trainer, progress)
-            if progress.cycle_end:
+            if progress.cycle_end and progress.scores is not None:
+                _log.info("%s ends cycle %d", title(self._claim), progress.cycles)
+            ends = self._worth_writing(progress, now - saved)
+            if ends:
                 self._report(progress)
-            ended = progress.updates == progress.total
-            due = now - saved > self._context.settings.checkpoint_seconds
-            if due or (progress.cycle_end and not ended):
+            if ends or now - saved > self._context.settings.checkpoint_seconds:
                 self._save(trainer, progress)
                 saved = now
 
@@ -123,6 +127,16 @@ class Training:
         rate = (done - self._shown(first)) / max(seconds, 1e-9)
         heartbeat = replace(self._renewer.heartbeat, updates=done, per_second=rate)
         self._renewer.heartbeat = _with_best(heartbeat, progress, self._claim)
+
+    def _worth_writing(self, progress: Progress, seconds: float) -> bool:
+        """Whether a cycle's end is reported and saved, so many seconds after the last one.
+
+        The end of the last one comes with the results in a moment.
+        """
+        if not progress.cycle_end or progress.updates == progress.total:
+            return False
+        soon = seconds < _SOON * self._context.settings.checkpoint_seconds
+        return not soon or progress.cycles in self._kept_cycles
 
     def _shown(self, updates: int) -> int:
         """A trainer's updates as a share of those that were planned, which progress is shown of."""
@@ -182,7 +196,6 @@ class Training:
         """Show a cycle's end to whoever watches; what an outage swallows comes with the results."""
         if progress.scores is None:
             return
-        _log.info("%s ends cycle %d", title(self._claim), progress.cycles)
         values = [float(value) for value in progress.scores]
         with self._context.retried.noticing():
             self._say_all(

@@ -215,3 +215,23 @@ def test_who_only_reads_a_file_opens_it_anew_each_time(sqlite_url: str) -> None:
     assert not any(link.resolve() == path for link in Path("/proc/self/fd").iterdir())
     reading.checkpoint()  # it has nothing to bring in
     reading.close()
+
+
+def test_what_others_write_is_told_without_asking_a_table(url: str, open_database: Open) -> None:
+    """On SQLite a number changes with what another connection writes, and with nothing else; on
+    PostgreSQL there is none."""
+    ours, others = open_database(url), open_database(url)
+    before = ours.changes()
+    if url.startswith("postgresql"):
+        assert before is None
+        return
+    assert before is not None
+    for database, changed in ((ours, False), (others, True)):
+        with database.write() as transaction:
+            transaction.connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS one (a)")
+            transaction.connection.exec_driver_sql("INSERT INTO one VALUES (1)")
+        assert (ours.changes() != before) is changed
+    after = ours.changes()
+    with others.read() as transaction:
+        transaction.now()
+    assert ours.changes() == after

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
 from sqlalchemy.exc import OperationalError
 from storage_stub import Window
 
@@ -131,6 +134,40 @@ def test_a_new_sqlite_file_gets_its_tables(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "new.db")) as connection, connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_new_storage_is_made_without_alembic(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Whoever makes a storage does not load what Optuna reads its revisions with, and Optuna finds
+    the tables as it needs them."""
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    if kind == "postgresql":
+        url = str(request.getfixturevalue("postgres_url"))
+    code = (
+        "import sys; from lamsearch.storage import Database; Database(sys.argv[1]).close(); "
+        "print([one for one in ('alembic', 'mako') if one in sys.modules])"
+    )
+    command = [sys.executable, "-P", "-c", code, url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    written = parse_url(url).render_as_string(hide_password=False)
+    RDBStorage(written, engine_kwargs={"poolclass": sa.NullPool}).remove_session()
+
+
+def test_what_a_storage_is_opened_with_is_loaded_without_opening_it(tmp_path: Path) -> None:
+    """Loading makes no file, and leaves nothing of Optuna's tables or of the dialect to load."""
+    code = (
+        "import sys; from lamsearch.storage import load_opening; load_opening(sys.argv[1]); "
+        "import sqlalchemy; from optuna.storages._rdb import models; "
+        "print(sqlalchemy.inspect(models.TrialModel).configured, "
+        "'sqlalchemy.dialects.sqlite' in sys.modules)"
+    )
+    command = [sys.executable, "-P", "-c", code, f"sqlite:///{tmp_path / 'new.db'}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:

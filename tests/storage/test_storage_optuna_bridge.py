@@ -130,6 +130,42 @@ def test_a_storage_without_its_constructor_has_what_the_constructor_gives_it(
     assert len(storage.get_all_trials(study)) == 1
 
 
+def test_tables_that_are_made_are_those_of_the_constructor(
+    storage: RDBStorage, tmp_path: Path
+) -> None:
+    """Optuna's tables made in a transaction of ours are those that its constructor makes: the same
+    definitions, the same rows, and none where some are there."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'made.db'}", poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        assert optuna_bridge.make_tables(connection)
+        assert not optuna_bridge.make_tables(connection)
+    found, expected = ({
+        name: " ".join(words.split())
+        for name, words in _rows(one, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    } for one in (engine, storage.engine))  # fmt: skip
+    assert found == expected, says("how its tables are made")
+    for table in ("version_info", optuna_bridge.REVISION_TABLE):
+        query = f"SELECT * FROM {table}"  # noqa: S608 - a name of ours
+        assert _rows(engine, query) == _rows(storage.engine, query), says(f"what is in {table}")
+    filled = {name for name in found if _count(storage.engine, name)}
+    assert filled == {"version_info", optuna_bridge.REVISION_TABLE}, says("what is in its tables")
+    by_itself = RDBStorage(str(engine.url), engine_kwargs={"poolclass": sa.NullPool})
+    optuna_bridge.find_compatible(by_itself)
+    by_itself.remove_session()
+
+
+def _rows(engine: sa.Engine, query: str) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return sorted(tuple(row) for row in connection.execute(sa.text(query)))
+
+
+def _count(engine: sa.Engine, name: str) -> int:
+    """How many rows a table has; an index has none."""
+    if not sa.inspect(engine).has_table(name):
+        return 0
+    return len(_rows(engine, f"SELECT 1 FROM {name}"))  # noqa: S608 - likewise
+
+
 def test_a_storage_in_a_session_writes_into_that_transaction(storage: RDBStorage) -> None:
     """What Optuna's storage writes in a transaction of ours is gone when that is rolled back."""
     with storage.engine.connect() as connection:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from itertools import chain, repeat
 
 from lamsearch.worker.idling import Idling
 
@@ -21,6 +23,15 @@ class _Recorded(threading.Event):
         return False
 
 
+class _Left(_Recorded):
+    """Is set when somebody waits for it."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Note a wait, and end it."""
+        super().wait(timeout)
+        return True
+
+
 def test_waits_grow_to_the_longest_that_was_given_and_begin_anew() -> None:
     """Each wait is longer than the one before until the longest, 1.8 s unless another is given."""
     for given, longest in (((), 1.8), ((0.3,), 0.3)):
@@ -36,3 +47,38 @@ def test_waits_grow_to_the_longest_that_was_given_and_begin_anew() -> None:
         idling.reset()
         idling.wait()
         assert stop.waits[-1] <= 0.05
+
+
+def test_a_wait_ends_when_somebody_has_written() -> None:
+    """A long wait ends at a glance that finds another number than before."""
+    numbers = chain([7, 7, 7, 7], repeat(8))
+    idling = Idling(threading.Event(), 60.0, lambda: next(numbers))
+    idling._seconds = 60.0
+    begun = time.monotonic()
+    idling.wait(2)
+    assert time.monotonic() - begun < 30.0
+    assert idling._seen == 8
+
+
+def test_what_is_written_while_a_worker_asks_is_not_missed() -> None:
+    """A number that changed between the end of a wait and the next one ends the next one."""
+    number = [8]
+    idling = Idling(threading.Event(), 60.0, lambda: number[0])
+    idling._seconds = 60.0
+    number[0] = 9  # while it asked
+    begun = time.monotonic()
+    idling.wait(2)
+    assert time.monotonic() - begun < 30.0
+
+
+def test_glances_grow_rare() -> None:
+    """Who has waited for an hour glances as seldom as it asks: a paused study costs nothing."""
+    stop = _Left()
+    idling = Idling(stop, 1.8, lambda: 7)
+    idling._seconds = 1.8
+    idling.wait()
+    assert stop.waits.pop() <= 0.01
+    idling._begun -= 3600.0
+    idling._seconds = 1.8
+    idling.wait()
+    assert stop.waits.pop() > 1.5

@@ -55,9 +55,8 @@ class Bench:
 
     def worker(self, **how: Any) -> StudyWorker:
         """Return a new worker, with further settings."""
-        settings = Settings(
-            data_directory=self.directory, lease_seconds=1.0, checkpoint_seconds=0.05, **how
-        )
+        usual = {"lease_seconds": 1.0, "checkpoint_seconds": 0.05}
+        settings = Settings(data_directory=self.directory, **{**usual, **how})
         return StudyWorker(
             self.database, self.stored, settings, stop=self.stop, say=self.said.append
         )

@@ -9,11 +9,11 @@ import random
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import softmax
 
 from lamsearch.errors import LamsearchError
 from lamsearch.metrics import LOG_LOSS
 from lamsearch.results import Activation, FloatArray, Model, Trained, TrialState
+from lamsearch.softmax import softmax
 from lamsearch.trainers.conformance.case import SEED, Case, bits, finish, stored
 from lamsearch.trainers.failures import Guarded
 
@@ -265,7 +265,7 @@ def _loss_of(model: Model, case: Case) -> float:
         out = out @ W + b
         if number < len(model.layers):
             out = _activated(out, model.activation)
-    probabilities = softmax(np.asarray(out, np.float64), axis=1)
+    probabilities = softmax(np.asarray(out, np.float64))
     return -float(LOG_LOSS.per_example(probabilities, splits.validation_y).mean())
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 from lamsearch.metrics import Metric
 from lamsearch.results import FloatArray, IntArray, Model, TargetArray
+from lamsearch.softmax import softmax
 from lamsearch.trainers.network.inference import Inference
 from lamsearch.trainers.network.losses import CROSS_ENTROPY
 from lamsearch.trainers.network.weights import Weights
@@ -64,7 +64,7 @@ def _classes(weights: Weights, x: FloatArray, y: IntArray, metric: Metric | None
     for part, class_scores in _forward(weights, x):
         labels = y[part]
         for parts, one in zip(predicted, class_scores, strict=False):
-            parts.append(softmax(one.T, axis=1))
+            parts.append(softmax(one.T))
         found, right = CROSS_ENTROPY.losses(class_scores, labels, np.arange(len(labels)))
         correct[:, part] = right
         losses[:, part] = found
@@ -82,7 +82,7 @@ def probabilities(weights: Weights, x: FloatArray) -> Iterator[FloatArray]:
     parts: list[list[FloatArray]] = [[] for _ in range(weights.count)]
     for _, found in _forward(weights, x):
         for own, one in zip(parts, found, strict=True):
-            own.append(softmax(one.T, axis=1))
+            own.append(softmax(one.T))
     yield from map(np.concatenate, parts)
 
 

@@ -16,10 +16,10 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from scipy.linalg import blas
 
 from lamsearch import environment
 from lamsearch.results import FloatArray
+from lamsearch.scipy_blas import blas
 
 _SMALL = 100**3  # M · N · K of the largest product that is not copied
 _SMALL_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
