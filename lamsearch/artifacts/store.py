@@ -15,8 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
-import fsspec
-
 from lamsearch.errors import FilesError, InputError
 from lamsearch.local_files import (
     find_below,
@@ -48,6 +46,8 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
+        import fsspec  # by whoever opens files: to read a storage takes none
+
         check_protocol(url)
         self.url, self.shown = url, shown(url)
         try:

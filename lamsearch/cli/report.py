@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from lamsearch import collecting
 from lamsearch import report as reporting
 from lamsearch import storage as store
 from lamsearch.cli import options
@@ -50,11 +51,12 @@ def report(
         output = Path("lamsearch-report") / stored.study.name
     if output is not None:
         reporting.check_output(output)
-    if output is None and not exports.targets:
-        record = until_free(lambda: store.read_study(database, name))
-        models: dict[str, bytes] = {}
-    else:
-        record, models = until_free(lambda: gathered(database, name, files))
-        models = exports.models(models)
+    with collecting.loading():
+        if output is None and not exports.targets:
+            record = until_free(lambda: store.read_study(database, name))
+            models: dict[str, bytes] = {}
+        else:
+            record, models = until_free(lambda: gathered(database, name, files))
+            models = exports.models(models)
     write_report(record, models, output, as_json=as_json)
     exports.send(record, models, output)

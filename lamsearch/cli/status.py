@@ -14,10 +14,9 @@ from lamsearch import storage as store
 from lamsearch.cli import options
 from lamsearch.cli.echo import echo
 from lamsearch.cli.locks import until_free
-from lamsearch.cli.watching import watch_queue, watch_study
 from lamsearch.defaults import STORAGE
+from lamsearch.letters import print_json
 from lamsearch.storage import Database
-from lamsearch.terminal import print_json, print_queue, print_status
 
 _NO_STUDIES = (
     "no studies yet; to start one: lamsearch run STUDY.toml; "
@@ -46,28 +45,38 @@ def status(name: str | None, storage: str | None, watch: bool, as_json: bool) ->
     if name is None:
         _queue(database, watch=watch, as_json=as_json)
         return
-    found = (
-        watch_study(database, name)
-        if watch
-        else until_free(lambda: store.read_status(database, name))
-    )
+    if watch:
+        from lamsearch.cli.watching import watch_study
+
+        found = watch_study(database, name)
+    else:
+        found = until_free(lambda: store.read_status(database, name))
     if as_json:
         from lamsearch.report.status import status_document
 
         _print(status_document(found))
         return
+    from lamsearch.terminal import print_status  # the document needs no console
+
     with store.damage_is_said():
         print_status(found)
 
 
 def _queue(database: Database, *, watch: bool, as_json: bool) -> None:
     """Show all studies, each in a line."""
-    found = watch_queue(database) if watch else until_free(lambda: store.read_queue(database))
+    if watch:
+        from lamsearch.cli.watching import watch_queue
+
+        found = watch_queue(database)
+    else:
+        found = tuple(until_free(lambda: store.read_queue(database)))
     if as_json:
         from lamsearch.report.status import queue_document
 
         _print(queue_document(found))
         return
+    from lamsearch.terminal import print_queue
+
     print_queue(found)
     if not found:
         echo("no studies", err=True)

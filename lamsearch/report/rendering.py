@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 
 _LIGHT = 200_000  # bytes of an SVG for a phone; of a heavier one the smaller form is taken
+LEARNING_CURVES = "learning_curves"  # the name of a figure
+_SLOW = 2_500  # as many trials take a plain figure's time again
 _MARKS = 2_500  # of as many its SVG is several times heavier than that
 
 
@@ -80,13 +82,19 @@ class Drawing:
         whole = list(islice(_all(record), most))
         self._titles = [title for title, _ in whole]
         jobs: list[Callable[[], tuple[bytes, ...]]] = []
-        for _, draw in whole:
+        costs: list[float] = []
+        for title, draw in whole:
             jobs += [partial(_wide, draw), partial(_narrow, draw)]
-        self._pieces = Pieces(jobs)
+            cost = _cost(record, title.name)
+            costs += [cost, cost / 2]
+        # what takes longest first: the cores end together
+        self._order = sorted(range(len(jobs)), key=lambda index: -costs[index])
+        self._pieces = Pieces([jobs[index] for index in self._order])
 
     def finished(self) -> list[RenderedFigure]:
         """Return the figures in the order of the page."""
-        found = self._pieces.finished()
+        drawn = dict(zip(self._order, self._pieces.finished(), strict=True))
+        found = [drawn[index] for index in range(len(drawn))]
         return [
             RenderedFigure(
                 name=one.name, title=one.title, alt=one.alt, png=wide[0], svg=wide[1],
@@ -95,6 +103,14 @@ class Drawing:
             for one, wide, narrow in zip(self._titles, found[::2], found[1::2], strict=True)
             if wide
         ]  # fmt: skip
+
+
+def _cost(record: StudyRecord, name: str) -> float:
+    """Roughly how long a figure takes, in parts of a plain one: panels and points."""
+    if name == LEARNING_CURVES:
+        return 1.5
+    trials = sum(stage.planned for stage in record.stages.values())
+    return 1.0 + trials / _SLOW if name == scores_name(record) else 1.0
 
 
 def _wide(draw: Callable[[], Figure | None]) -> tuple[bytes, ...]:
@@ -127,7 +143,7 @@ def _all(record: StudyRecord) -> Iterator[tuple[Title, Callable[[], Figure | Non
     if stage is not None:
         yield (
             Title(
-                name="learning_curves",
+                name=LEARNING_CURVES,
                 title="Learning curves",
                 alt=f"Learning curves and learning rate over updates of stage {stage}",
             ),

@@ -22,7 +22,15 @@ from lamsearch.findings import (
 from lamsearch.report.lines import one_line
 from lamsearch.report.tables import Table
 from lamsearch.report.updates import stage_updates
-from lamsearch.results import SEARCHING, STAGES, StageName, StudyRecord, StudyState, TrialState
+from lamsearch.results import (
+    SEARCHING,
+    STAGES,
+    StageName,
+    StudyRecord,
+    StudyState,
+    TrialState,
+    once_per_record,
+)
 from lamsearch.statistics import best_score, resplit
 
 CONFUSION = "Confusion matrix of the ensemble"
@@ -89,6 +97,7 @@ def overview(record: StudyRecord) -> Table:
     return Table(title="Stages", head=head, rows=tuple(_stage_row(record, n) for n in names))
 
 
+@once_per_record
 def candidates(record: StudyRecord, name: StageName) -> Table:
     """Return a row per candidate of the stage that has a score, best first."""
     title = record.metric.title

@@ -12,7 +12,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lamsearch.metrics.shares import unseen_variance
 from lamsearch.results import StageName, StageRecord
@@ -92,23 +91,28 @@ def dropped(
         return ()
     best = max(scored.values(), key=lambda row: float(row.mean()))
     share, size = _LEVEL / (len(scored) - 1), score_size(stage)
+    points = sorted(p for p, row in scored.items() if p not in carried and len(row) == len(best))
+    if not points:
+        return ()
+    gaps = best - np.stack([scored[point] for point in points])  # all at once: may be thousands
+    examples = gaps.shape[1]
+    draws = gaps.var(axis=1, ddof=1) / examples if examples > 1 else np.full(len(points), 0.25)
     return tuple(
         Dropped(
             stage=stage.name,
             point=point,
-            difference=float((best - row).mean()),
-            critical_difference=_critical(best - row, noise, share, size),
+            difference=float(difference),
+            critical_difference=_critical(float(draw), noise, share, size),
         )
-        for point, row in sorted(scored.items(), key=lambda one: one[0])
-        if point not in carried and len(row) == len(best)
+        for point, difference, draw in zip(points, gaps.mean(axis=1), draws, strict=True)
     )
 
 
-def _critical(
-    gap: npt.NDArray[np.float64], noise: SeedNoise | None, share: float, size: float
-) -> float:
-    """The difference that is exceeded by chance in a ``share`` of cases."""
-    draws = float(gap.var(ddof=1)) / len(gap) if len(gap) > 1 else 0.25
+def _critical(draws: float, noise: SeedNoise | None, share: float, size: float) -> float:
+    """The difference that is exceeded by chance in a ``share`` of cases.
+
+    ``draws`` is what the draw of examples adds to its variance.
+    """
     if noise is None:
         return normal_quantile(1 - share) * math.sqrt(draws)
     seeds = 2 * noise.variance

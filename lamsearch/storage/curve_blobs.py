@@ -11,9 +11,9 @@ import io
 import re
 import struct
 import warnings
-import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +25,10 @@ from lamsearch.results import Curve, Trained
 _MOST_BYTES = 1 << 28  # of a trial's arrays, unpacked: beyond a point per update for a week
 _LENGTH_AT = 8  # where an array of version 1.0 has the length of its header, in two bytes
 _LOCAL_HEADER = struct.Struct("<4s2xH18xHH")  # before a member: signature, flags, two lengths
+# In the archive's directory: signature, method, CRC, two sizes, three lengths, where the member is.
+_LISTED = struct.Struct("<4s6xH4xIIIHHH8xI")
+_END = struct.Struct("<4s6xHIIH")  # signature, how many are listed, the list's size and place
+_DEFLATED = 8
 _AXES = ("updates", "learning_rate")
 _VALUES = re.compile(r"(training|validation|test)_([a-z][a-z0-9_]{0,39})")
 # Scores per example: as bits and their number where each is 0 or 1, else as they are.
@@ -64,38 +68,68 @@ def unpack(blob: bytes) -> tuple[Curve, Scores | None]:
     return Curve(updates=updates, learning_rate=learning_rate, values=arrays), scores
 
 
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What an archive's directory says of an array."""
+
+    name: str
+    deflated: bool
+    crc: int
+    packed_size: int
+    size: int
+    start: int
+
+
 def _arrays(blob: bytes) -> dict[str, npt.NDArray[Any]]:
-    with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-        members = archive.infolist()
-        names = {member.filename.removesuffix(".npy") for member in members}
-        if len(names) < len(members) or not all(map(_is_known, names)):
-            raise ValueError(f"must hold arrays of a curve, got {sorted(names)[:12]}")
-        if (size := sum(member.file_size for member in members)) > _MOST_BYTES:
-            raise ValueError(f"must hold at most {_MOST_BYTES} bytes, got {size}")
-        return {
-            member.filename.removesuffix(".npy"): _read(_content(blob, member))
-            for member in members
-        }
+    members = list(_members(blob))
+    names = tuple(member.name.removesuffix(".npy") for member in members)
+    _check_names(names)
+    if (size := sum(member.size for member in members)) > _MOST_BYTES:
+        raise ValueError(f"must hold at most {_MOST_BYTES} bytes, got {size}")
+    return {
+        name: _read(_content(blob, member)) for name, member in zip(names, members, strict=True)
+    }
 
 
-def _content(blob: bytes, member: zipfile.ZipInfo) -> bytes:
-    """A member's bytes, whole and as they were written.
+def _members(blob: bytes) -> Iterator[_Member]:
+    """What stands in an archive, as its end lists it.
 
-    `ZipFile.read` makes a file object for each of the ten arrays of each trial: most of the time
-    in which thousands are read.
+    `zipfile` makes several objects for each of the ten arrays of each trial, and reads much that
+    `pack` does not write: most of the time in which thousands are read.
     """
-    start, size = member.header_offset, member.file_size
+    signature, count, size, start, comment = _END.unpack_from(blob, len(blob) - _END.size)
+    if signature != b"PK\5\6" or comment or start + size + _END.size != len(blob):
+        raise ValueError("must be an archive as it was written")
+    for _ in range(count):
+        signature, method, crc, packed, size, named, *more, at = _LISTED.unpack_from(blob, start)
+        start += _LISTED.size
+        if signature != b"PK\1\2" or method not in (0, _DEFLATED):
+            raise ValueError("must be an archive as it was written")
+        name = blob[start : start + named].decode("ascii")
+        yield _Member(name, method == _DEFLATED, crc, packed, size, at)
+        start += named + sum(more)
+
+
+def _content(blob: bytes, member: _Member) -> bytes:
+    """A member's bytes, whole and as they were written."""
+    start, size = member.start, member.size
     signature, flags, named, more = _LOCAL_HEADER.unpack_from(blob, start)
     begun = start + _LOCAL_HEADER.size + named
     name = blob[start + _LOCAL_HEADER.size : begun].decode("ascii")
-    if signature != b"PK\3\4" or flags & 1 or name != member.orig_filename:
+    if signature != b"PK\3\4" or flags & 1 or name != member.name:
         raise ValueError("must be an archive as it was written")
-    content = blob[begun + more : begun + more + member.compress_size]
-    if member.compress_type == zipfile.ZIP_DEFLATED and size:  # of no size there is no bound
+    content = blob[begun + more : begun + more + member.packed_size]
+    if member.deflated and size:  # of no size there is no bound
         content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, size)
-    if len(content) != size or zlib.crc32(content) != member.CRC:
+    if len(content) != size or zlib.crc32(content) != member.crc:
         raise ValueError(f"must hold {size} bytes in {name}, whole")
     return content
+
+
+@lru_cache(maxsize=256)  # those of a stage's trials are alike
+def _check_names(names: tuple[str, ...]) -> None:
+    if len(set(names)) < len(names) or not all(map(_is_known, names)):
+        raise ValueError(f"must hold arrays of a curve, got {sorted(names)[:12]}")
 
 
 def _is_known(name: str) -> bool:
@@ -107,7 +141,7 @@ def _read(content: bytes) -> npt.NDArray[Any]:
     (length,) = struct.unpack_from("<H", content, _LENGTH_AT)
     header = content[: _LENGTH_AT + 2 + length]
     shape, dtype = _read_header(header)
-    return np.frombuffer(content[len(header) :], dtype).reshape(shape).copy()
+    return np.frombuffer(content, dtype, offset=len(header)).reshape(shape).copy()
 
 
 @lru_cache(maxsize=256)  # the arrays of a stage's trials are alike, and NumPy parses text
@@ -125,20 +159,21 @@ def _read_header(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _check(arrays: dict[str, npt.NDArray[Any]]) -> None:
-    if missing := sorted(set(_AXES) - arrays.keys()):
-        raise ValueError(f"a curve must have {missing}")
-    _check_quantities(arrays)
+    _check_quantities(tuple(arrays))
     updates = arrays["updates"]
     for name, array in arrays.items():
         kind = "i" if name == "updates" else "f"
         if array.shape != updates.shape or array.ndim != 1 or array.dtype.kind != kind:
             raise ValueError(f"{name}: must be as long as updates, got {array.dtype} {array.shape}")
-    if (updates < 0).any() or (np.diff(updates) <= 0).any():
+    if len(updates) and (updates[0] < 0 or (updates[1:] <= updates[:-1]).any()):
         raise ValueError("updates: must grow")
 
 
-def _check_quantities(names: Iterable[str]) -> None:
+@lru_cache(maxsize=256)
+def _check_quantities(names: tuple[str, ...]) -> None:
     """Refuse curves of which one is missing: each quantity is that of all splits."""
+    if missing := sorted(set(_AXES) - set(names)):
+        raise ValueError(f"a curve must have {missing}")
     found: dict[str, set[str]] = {"training": set(), "validation": set()}
     for name in names:
         if (parts := _VALUES.fullmatch(name)) is not None:
@@ -166,4 +201,4 @@ def _correct(arrays: dict[str, npt.NDArray[Any]]) -> Scores | None:
         raise ValueError("correct: must stand with the number of images")
     if packed.dtype != np.uint8 or packed.shape != (-(-int(count) // 8),):
         raise ValueError(f"correct: must be {count} bits, got {packed.dtype} {packed.shape}")
-    return np.unpackbits(packed, count=int(count)).astype(np.bool_)
+    return np.unpackbits(packed, count=int(count)).view(np.bool_)

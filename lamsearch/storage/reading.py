@@ -111,7 +111,7 @@ def read_stage(
         query = query.where(curves.c.study_id == stage_row.study_id, curves.c.stage == stage)
         blobs = {(row.candidate, row.replicate): row.arrays for row in transaction.execute(query)}
         examples = _examples(transaction, study, stage)
-    trials = frozen_trials(transaction.optuna, transaction.connection, stage_row.number)
+    trials = frozen_trials(transaction.connection, stage_row.number)
     planned = planned_trials(transaction.connection, study, stage)
     records = trial_records(planned, trials, blobs, examples, space=stage_row.space)
     if len(records) < len(planned):

@@ -15,16 +15,18 @@ import sqlalchemy as sa
 from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import STAGES, Selected, StudyState
 from lamsearch.space import SPACE, Space, space_of
-from lamsearch.storage.candidate_means import candidate_means
+from lamsearch.storage.candidate_means import means_of_stages
 from lamsearch.storage.damage import believed, damage_is_said
 from lamsearch.storage.documents import metric_name, point_from
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.expiry import lease_holds
+from lamsearch.storage.optuna_bridge import STUDIES
+from lamsearch.storage.planned import is_ours
 from lamsearch.storage.retries import retried
 from lamsearch.storage.states import state_of
 from lamsearch.storage.study_json import elapsed, selected_from
 from lamsearch.storage.study_rows import study_row
-from lamsearch.storage.tables import DONE, LEASED, TEST, cohorts
+from lamsearch.storage.tables import DONE, LEASED, TEST, cohorts, stages
 from lamsearch.storage.unable import unable_of
 
 _RECOVERIES = 5
@@ -205,24 +207,27 @@ def _points(
     finished = (row["id"], sum(int(one.finished) for one in totals))
     known = _POINTS.get(database)
     if known is None or known[0] != finished:
-        kind = transaction.connection.dialect.name
-        query = _points_query(row["name"], kind, space_of(row["document"]))
-        points = [Scored(**one) for one in transaction.execute(query).mappings()]
+        points = _points_read(transaction, row["name"], space_of(row["document"]))
         points.sort(key=lambda one: (STAGES.index(one.stage), one.at))
         _POINTS[database] = known = (finished, tuple(points))
     return known[1]
 
 
-def _points_query(name: str, dialect: str, space: Space) -> sa.Select[Any]:
+def _points_read(transaction: Transaction, name: str, space: Space) -> list[Scored]:
     """The database joins what lies near each other: 10,000 trials stay few."""
-    several = space.several  # two candidates may have one λ
-    means = candidate_means([name], dialect, space.dimensions[0].name, apart=several)
+    found = sa.select(stages.c.optuna_study, stages.c.name).join(STUDIES, is_ours())
+    found = found.where(stages.c.study == name, stages.c.name.in_(STAGES))
+    named = {row.optuna_study: row.name for row in transaction.execute(found)}
+    apart = space.several  # two candidates may have one λ
+    means = means_of_stages(transaction, name, named, space.dimensions[0].name, apart=apart)
     cell = [sa.func.round(means.c.x / _NEAR[0]), sa.func.round(means.c.y / _NEAR[1])]
-    return sa.select(
-        means.c.stage,
-        sa.func.avg(means.c.x).label("at"),
-        sa.func.max(means.c.y).label("score"),
-    ).group_by(means.c.stage, *cell)
+    query = sa.select(
+        means.c.number, sa.func.avg(means.c.x).label("at"), sa.func.max(means.c.y).label("score")
+    ).group_by(means.c.number, *cell)
+    return [
+        Scored(stage=named[one.number], at=one.at, score=one.score)
+        for one in transaction.execute(query)
+    ]
 
 
 def _stage_status(row: sa.Row[Any]) -> StageStatus:

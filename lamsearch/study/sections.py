@@ -37,7 +37,10 @@ SampleEvery = Positive | Literal["epoch", "cycle"]
 class Section(BaseModel):
     """What all sections share: frozen, strict types, unknown keys refused, no NaN."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False,
+        defer_build=True,  # who reads no study file is spared the time
+    )  # fmt: skip
 
     # Defaults that the canonical form writes out, as the first fingerprints had them. It leaves
     # out those of keys that came later, so that studies of before keep their fingerprints.

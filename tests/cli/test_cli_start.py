@@ -53,6 +53,16 @@ def test_a_listed_verb_says_what_it_says_when_loaded(name: str) -> None:
     assert shown.get_short_help_str(60) == verb.get_short_help_str(60) != ""
 
 
+def test_a_status_as_a_document_loads_nothing_that_trains_draws_or_shows() -> None:
+    """`status --json` loads no console, no page, no figure, no trainer and no file system."""
+    code = "import lamsearch.cli.status, lamsearch.report.status"
+    assert loaded(code) & {"rich", "jinja2", "fsspec", "scipy", "matplotlib"} == set()
+    shown = f"{code}\nimport sys; print(*(n for n in sys.modules if n.startswith('lamsearch.')))"
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    rooms = {name.split(".")[1] for name in done.stdout.split()}
+    assert rooms & {"trainers", "figures", "terminal", "worker", "data"} == set()
+
+
 def test_a_verb_s_name_is_completed_without_loading_any() -> None:
     """A shell is offered all verbs that begin so, each with its line."""
     completer = ShellComplete(cli, {}, "lamsearch", "_LAMSEARCH_COMPLETE")

@@ -282,9 +282,9 @@ def test_trials_are_read_as_optuna_reads_them(url: str) -> None:
     study.ask()
     study.enqueue_trial({"x": 0.75})
     with storage.engine.connect() as connection:
-        found = optuna_bridge.frozen_trials(storage, connection, study._study_id)
+        found = optuna_bridge.frozen_trials(connection, study._study_id)
         with pytest.raises(KeyError):
-            optuna_bridge.frozen_trials(storage, connection, 99)
+            optuna_bridge.frozen_trials(connection, 99)
     known = storage.get_all_trials(study._study_id)
     for one in (*found, *known):  # which order a trial's reports have is not said
         one.intermediate_values = dict(sorted(one.intermediate_values.items()))
