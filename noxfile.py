@@ -28,9 +28,7 @@ def types(session: nox.Session) -> None:
     """Types, by mypy --strict; of programs that no test runs, too, and as Windows has them."""
     install(session)
     session.run("mypy")
-    session.run(
-        "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/windows", "lamsearch"
-    )  # fmt: skip
+    session.run("mypy", "--config-file", "tools/windows.ini", "--cache-dir", ".mypy_cache/windows")
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pytest
 import sqlalchemy as sa
 from chromium import ARGUMENTS, CHROMIUM
 from small_study import document_of
+from threadpoolctl import threadpool_limits
 
 from benchmarks.postgres import Server, new_database
 from lamsearch.pool import cores
@@ -31,6 +34,10 @@ DISTRIBUTED = "PYTEST_XDIST_WORKER" in os.environ  # this is one of several proc
 LONGEST = (
     "worker", "pool", "readme", "docs", "house", "web", "cli", "exports", "storage", "artifacts",
 )  # fmt: skip
+
+# Rooms that reckon in pytest's own process. BLAS has a thread per core there, and several processes
+# of pytest have too many for the cores: waiting for each other costs more than what they reckon.
+RECKONING = frozenset({"metrics", "search", "statistics", "trainers"})
 
 # Files that cannot even be imported, or whose every test needs signals, users or pseudo-terminals.
 NEED_POSIX = frozenset({
@@ -86,6 +93,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: rank.get(item.path.parent.name, len(rank)))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Have the collector of cycles leave alone what thousands of tests are: it is there to stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(scope="session")
 def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory of this session, shared by all of pytest's processes."""
@@ -104,6 +122,13 @@ def _forked_workers() -> Iterator[None]:
     """Have the workers forked that a run in the tests' own process starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lamsearch.pool.process.subprocess", forked.SUBPROCESS)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give BLAS one thread where much is reckoned; elsewhere as many as users have."""
+    with threadpool_limits(1) if request.path.parent.name in RECKONING else nullcontext():
         yield
 
 
@@ -175,13 +200,19 @@ def postgres_template(postgres: str) -> Iterator[tuple[sa.Engine, str]]:
     server.dispose()
 
 
+def copy_of(template: str, name: str) -> str:
+    """The statement that makes a database of another one: by its files, whose blocks would else
+    all go through the log as well."""
+    return f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
+
+
 @pytest.fixture
 def ready_postgres_url(postgres_template: tuple[sa.Engine, str]) -> Iterator[str]:
     """A storage of its own on a real PostgreSQL, its tables in place."""
     server, template = postgres_template
     name = f"t{uuid.uuid4().hex}"
     with server.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        connection.execute(sa.text(copy_of(template, name)))
     url = server.url.set(drivername="postgresql", database=name)
     yield url.render_as_string(hide_password=False)
     with server.connect() as connection:

@@ -34,15 +34,22 @@ _AT_START = ("PYTHON", "LD_", "OPENBLAS_", "OMP_", "MKL_", "LC_", "LANG", "MPL",
 _OPTIONS = {"cwd", "env", "stdin", "stdout", "stderr", "text", "encoding", "errors",
             "start_new_session", "creationflags"}  # fmt: skip
 _STREAMS = "PYTHONIOENCODING"  # a forked process opens its streams anew
-_ALWAYS = ("lamsearch.__main__", "lamsearch.cli.run", "lamsearch.cli.worker",
+_ALWAYS = ("lamsearch.__main__", "lamsearch.cli.check", "lamsearch.cli.run", "lamsearch.cli.worker",
            "lamsearch.cli.submit", "lamsearch.cli.status", "lamsearch.cli.report", "lamsearch.pool",
-           "lamsearch.worker.study_worker", "lamsearch.worker.pool_worker",
-           "lamsearch.trainers.network", "alembic", "jinja2",
-           "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")  # fmt: skip
+           "lamsearch.worker.study_worker", "lamsearch.worker.pool_worker", "lamsearch.diagnostics",
+           "lamsearch.data.sources.digits", "lamsearch.search.samplers",
+           "lamsearch.trainers.network", "lamsearch.trainers.network.kind",
+           "alembic.command", "fsspec.implementations.local", "jinja2", "pydantic.dataclasses",
+           "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite",
+           "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin",
+           "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
+           "matplotlib.figure", "matplotlib.style")  # fmt: skip
 _SERVING = ("optuna_dashboard", "lamsearch.cli.serve", "lamsearch.web.application",
             "lamsearch.web.annotations", "lamsearch.web.artifacts", "lamsearch.web.connections",
             "lamsearch.web.dashboard_page", "lamsearch.web.mounting")  # fmt: skip
 _FOR = {"serve": _SERVING, "dashboard": _SERVING}
+# In an environment: reports without figures, which are most of the work of a small study's run.
+UNDRAWN = {"TESTS_UNDRAWN": "1"}
 _LONGEST = 1 << 18  # bytes of a request
 
 
@@ -238,14 +245,28 @@ def _become(request: dict[str, Any]) -> None:
         new.reconfigure(line_buffering=name == "stderr" or new.isatty())
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
+    if UNDRAWN.items() <= request["environment"].items():
+        import_module("lamsearch.report.writing").Drawing = _Undrawn  # type: ignore[attr-defined]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+class _Undrawn:
+    """No figures, in the place of `lamsearch.report.rendering.Drawing`."""
+
+    def __init__(self, record: Any) -> None:
+        pass
+
+    def finished(self) -> list[Any]:
+        return []
 
 
 def _main(control: socket.socket) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C at the tests' terminal
     for module in _ALWAYS:
         import_module(module)
+    import_module("lamsearch.report.writing").prepare()
+    import_module("sqlalchemy.orm").configure_mappers()  # else each would, at its first statement
     gc.freeze()
     _become(_Server(control).serve())
     import_module("lamsearch.__main__").main()

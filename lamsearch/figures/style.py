@@ -141,6 +141,7 @@ def prepare() -> None:
     """Load all that draws and all that writes a figure, which takes as long as to draw one."""
     import matplotlib.backends.backend_agg
     import matplotlib.backends.backend_svg
+    import matplotlib.figure
     import matplotlib.style  # noqa: F401 - loaded alone
 
 

@@ -270,12 +270,17 @@ def components(gaps: FloatArray) -> tuple[npt.NDArray[np.float64], ...]:
 
 def _resampled(gaps: FloatArray) -> npt.NDArray[np.float64]:
     """Means of resampled replicates and examples: (others, replicates, examples) → (others, B)."""
-    rng = np.random.default_rng(_SEED)
     _, replicates, examples = gaps.shape
-    weights = rng.multinomial(replicates, [1 / replicates] * replicates, size=_RESAMPLES)
-    draws = rng.multinomial(examples, np.full(examples, 1 / examples), size=_RESAMPLES)
+    weights, draws = _draws(replicates, examples)
     by_replicate = gaps @ (draws.T.astype(np.float32) / np.float32(examples))
     means: npt.NDArray[np.float64] = np.einsum(
         "ors,sr->os", by_replicate.astype(np.float64), weights / replicates
     )
     return means
+
+
+def _draws(replicates: int, examples: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """How often each resample has each replicate (B, replicates) and example (B, examples)."""
+    rng = np.random.default_rng(_SEED)
+    weights = rng.multinomial(replicates, [1 / replicates] * replicates, size=_RESAMPLES)
+    return weights, rng.multinomial(examples, np.full(examples, 1 / examples), size=_RESAMPLES)

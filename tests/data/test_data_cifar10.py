@@ -82,20 +82,30 @@ def test_missing_file_is_named(published: Published, tmp_path: Path, name: str) 
         read(tmp_path)
 
 
-DAMAGE = {
-    "cut off": (python2_batch(LABELS, SMALL)[:1_000_000], "cut off or damaged"),
-    "cut at an opcode": (python2_batch(LABELS, SMALL)[:-1], "must be a whole pickle"),
-    "empty": (b"", "must be a whole pickle"),
-    "shape": (python2_batch(LABELS, python2_array(bytes(30_720_000), (3072, 10_000))), "shape"),
-    "short array": (python2_batch(LABELS, python2_array(bytes(100))), "must hold 30720000 bytes"),
-    "type": (python2_batch(LABELS, python2_array(bytes(30_720_000), kind="i1")), "type uint8"),
-    "few labels": (python2_batch(LABELS[1:], SMALL), "labels: must be 10000, got 9999"),
-    "label 10": (python2_batch([*LABELS[1:], 10], SMALL), "label of image 9999: .* got 10"),
-    "label -1": (python2_batch([-1, *LABELS[1:]], SMALL), "label of image 0: .* got -1"),
-    "no data": (b"\x80\x02}q\x01(U\x06labels]u.", "must have the key 'data'"),
-    "no array": (python2_batch(LABELS, b"K\x07"), "data: must be a NumPy array, got int"),
-    "no dictionary": (b"\x80\x02]q\x01.", "must hold a dictionary, got list"),
-    "too big": (bytes(64_000_001), "must be smaller than 64000000 bytes"),
+# Each is made where it is wanted: they are megabytes.
+DAMAGE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "cut off": (lambda: python2_batch(LABELS, SMALL)[:1_000_000], "cut off or damaged"),
+    "cut at an opcode": (lambda: python2_batch(LABELS, SMALL)[:-1], "must be a whole pickle"),
+    "empty": (lambda: b"", "must be a whole pickle"),
+    "shape": (
+        lambda: python2_batch(LABELS, python2_array(bytes(30_720_000), (3072, 10_000))),
+        "shape",
+    ),
+    "short array": (
+        lambda: python2_batch(LABELS, python2_array(bytes(100))),
+        "must hold 30720000 bytes",
+    ),
+    "type": (
+        lambda: python2_batch(LABELS, python2_array(bytes(30_720_000), kind="i1")),
+        "type uint8",
+    ),
+    "few labels": (lambda: python2_batch(LABELS[1:], SMALL), "labels: must be 10000, got 9999"),
+    "label 10": (lambda: python2_batch([*LABELS[1:], 10], SMALL), "label of image 9999: .* got 10"),
+    "label -1": (lambda: python2_batch([-1, *LABELS[1:]], SMALL), "label of image 0: .* got -1"),
+    "no data": (lambda: b"\x80\x02}q\x01(U\x06labels]u.", "must have the key 'data'"),
+    "no array": (lambda: python2_batch(LABELS, b"K\x07"), "data: must be a NumPy array, got int"),
+    "no dictionary": (lambda: b"\x80\x02]q\x01.", "must hold a dictionary, got list"),
+    "too big": (lambda: bytes(64_000_001), "must be smaller than 64000000 bytes"),
 }
 
 
@@ -104,7 +114,7 @@ def test_damaged_python_batch_is_named(published: Published, tmp_path: Path, kin
     """Each damage of a Python batch gets one sentence that names the file and the rule."""
     content, rule = DAMAGE[kind]
     place = published.copy_to(tmp_path)
-    replaced(place / "data_batch_2", content)
+    replaced(place / "data_batch_2", content())
     with pytest.raises(DataError, match=rule) as caught:
         read(tmp_path)
     assert str(caught.value).startswith(f"{place / 'data_batch_2'}: ")

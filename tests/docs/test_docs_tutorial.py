@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import release
 from docs_blocks import Block, blocks
 from docs_build import ROOT
 
@@ -30,49 +30,41 @@ def script(steps: Iterable[Block]) -> str:
     return "".join(parts)
 
 
-def typed(lines: str, directory: Path, wheel: Path) -> subprocess.CompletedProcess[str]:
-    """Type lines in a directory; the lamsearch that pip installs is this one's wheel."""
-    constraint = wheel.parent / "constraint.txt"
-    constraint.write_text(f"lamsearch @ {wheel.as_uri()}\n", encoding="utf-8")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
-    environment = kept | {"PIP_CONSTRAINT": str(constraint), "PIP_NO_COMPILE": "1"}
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", lines],
-        cwd=directory, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who types in a directory that was empty; the lamsearch that pip installs is this one's wheel.
+
+    What lamsearch needs beside it was fetched for the README's first command, whose environment was
+    as fresh: here pip finds that it is there.
+    """
+
+    directory: Path
+    wheel: Path
+    needed: Path
+
+    def types(self, lines: str) -> subprocess.CompletedProcess[str]:
+        """Type lines."""
+        constraint = self.directory.with_name("constraint.txt")
+        constraint.write_text(f"lamsearch @ {self.wheel.as_uri()}\n", encoding="utf-8")
+        return release.typed(
+            lines, self.directory, PIP_CONSTRAINT=str(constraint), PYTHONPATH=str(self.needed)
+        )
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout's code."""
-    directory = tmp_path_factory.mktemp("wheel")
-    tree = directory / "tree"
-    tree.mkdir()
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        if name.startswith("lamsearch/") or "/" not in name:
-            target = tree / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes((ROOT / name).read_bytes())
-    command = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", "..", "."]
-    subprocess.run([sys.executable, "-m", "pip", *command], cwd=tree, check=True)
-    (found,) = directory.glob("lamsearch-*.whl")
-    return found
+def reader(tmp_path_factory: pytest.TempPathFactory, shared_directory: Path) -> Reader:
+    """A reader in an empty directory."""
+    directory = tmp_path_factory.mktemp("tutorial") / "empty"
+    directory.mkdir()
+    return Reader(directory, release.wheel(shared_directory), release.needed(shared_directory))
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty directory."""
-    return tmp_path_factory.mktemp("tutorial")
-
-
-@pytest.fixture(scope="module")
-def done(directory: Path, wheel: Path) -> subprocess.CompletedProcess[str]:
+def done(reader: Reader) -> subprocess.CompletedProcess[str]:
     """The tutorial typed from top to bottom, up to the commands on one's own table."""
     begun = time.monotonic()
     steps = [block for block in TUTORIAL if block.marker != "own table"]
-    found = typed(script(steps), directory, wheel)
+    found = reader.types(script(steps))
     assert time.monotonic() - begun < TEN_MINUTES
     return found
 
@@ -86,7 +78,7 @@ def test_every_block_is_a_step() -> None:
 
 @pytest.mark.timeout(900)
 def test_the_tutorial_as_it_is_written(
-    done: subprocess.CompletedProcess[str], directory: Path
+    done: subprocess.CompletedProcess[str], reader: Reader
 ) -> None:
     """A reader who types it has the answer, the report and predictions within ten minutes."""
     assert done.returncode == 0, done.stderr[-3000:]
@@ -94,13 +86,13 @@ def test_the_tutorial_as_it_is_written(
     assert re.search(r"^digits +done +100 %", done.stdout, re.MULTILINE)
     assert done.stdout.rstrip().endswith("['0' '1' '2' '3' '4'] [0 1 2 3 4]")
     for report in ("lamsearch-report/digits", "digits-report"):
-        assert (directory / report / "index.html").stat().st_size > 10_000
-    assert len((directory / "tumours.csv").read_text().splitlines()) == 550
-    assert len((directory / "new.csv").read_text().splitlines()) == 21
+        assert (reader.directory / report / "index.html").stat().st_size > 10_000
+    assert len((reader.directory / "tumours.csv").read_text().splitlines()) == 550
+    assert len((reader.directory / "new.csv").read_text().splitlines()) == 21
 
 
 @pytest.mark.timeout(900)
-def test_the_mistake_that_it_quotes(directory: Path, wheel: Path, done: object) -> None:
+def test_the_mistake_that_it_quotes(reader: Reader, done: object) -> None:
     """The sentence that the tutorial quotes is what lamsearch says."""
     text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
     (sentence,) = re.findall(r"`(digits\.toml: [^`]+)`", text)
@@ -108,16 +100,16 @@ def test_the_mistake_that_it_quotes(directory: Path, wheel: Path, done: object) 
         ". lam/bin/activate\nsed 's/^batch_size = 50/batch_size = 0/' -i digits.toml\n"
         "lamsearch check digits.toml"
     )
-    found = typed(lines, directory, wheel)
+    found = reader.types(lines)
     assert found.returncode == 2
     assert sentence in found.stderr
 
 
 @pytest.mark.timeout(900)
-def test_one_s_own_table(directory: Path, wheel: Path, done: object) -> None:
+def test_one_s_own_table(reader: Reader, done: object) -> None:
     """Three commands lead from the table to a prediction for each new row."""
     steps = [block for block in TUTORIAL if block.marker == "own table"]
-    found = typed(". lam/bin/activate\n" + script(steps), directory, wheel)
+    found = reader.types(". lam/bin/activate\n" + script(steps))
     assert found.returncode == 0, found.stderr[-3000:]
     assert re.search(r"^Test ", found.stdout, re.MULTILINE)
     answers = [line for line in found.stdout.splitlines() if re.search("malignant|benign", line)]

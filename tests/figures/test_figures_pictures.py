@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
@@ -22,7 +23,7 @@ from lamsearch.figures import (
     scores_over_space,
 )
 from lamsearch.figures.style import INK
-from lamsearch.results import STAGES, StudyRecord, TrialState
+from lamsearch.results import STAGES, StageName, StudyRecord, TrialState
 
 RECORDS: dict[str, Callable[[], StudyRecord]] = {
     "finished": made.finished,
@@ -55,28 +56,40 @@ def drawn(axes: Axes, label: str) -> Any:
     return found[0]
 
 
+@cache
+def scores_of(name: str) -> Figure:
+    """Return the scores of a record, drawn once."""
+    return scores_over_space(RECORDS[name]())
+
+
+@cache
+def curves_of(name: str, stage: StageName) -> Figure:
+    """Return the learning curves of a record's stage, drawn once."""
+    return learning_curves(RECORDS[name](), stage)
+
+
 @pytest.mark.parametrize("name", RECORDS)
-@pytest.mark.parametrize("form", ["png", "svg"])
-def test_every_record_can_be_drawn(name: str, form: str) -> None:
-    """Both figures of every record, however partial, are drawn without a warning."""
-    record = RECORDS[name]()
-    assert rendered(scores_over_space(record), form)
-    assert rendered(learning_curves(record, next(iter(record.stages), "coarse")), form)
+def test_every_record_can_be_drawn(name: str) -> None:
+    """Both figures of every record, however partial, are drawn without a warning, in both forms."""
+    first = next(iter(RECORDS[name]().stages), "coarse")
+    for figure in (scores_of(name), curves_of(name, first)):
+        assert rendered(figure, "png")
+        assert rendered(figure, "svg")
 
 
-@pytest.mark.parametrize("form", ["png", "svg"])
-def test_same_record_same_bytes(form: str) -> None:
+def test_same_record_same_bytes() -> None:
     """The same record gives the same bytes twice, without a date in them."""
-    one, two = (rendered(scores_over_space(made.finished()), form) for _ in range(2))
-    assert one == two
-    assert b"<dc:date>" not in one
-    one, two = (rendered(learning_curves(made.finished(), "finalists"), form) for _ in range(2))
-    assert one == two
+    for draw in (scores_over_space, lambda record: learning_curves(record, "finalists")):
+        one, two = draw(made.finished()), draw(made.finished())
+        for form in ("png", "svg"):
+            content = rendered(one, form)
+            assert content == rendered(two, form)
+            assert b"<dc:date>" not in content
 
 
 def test_png_is_twice_a_screens_density() -> None:
     """A PNG is 1,440 pixels wide: 7.5 inches at twice a browser's 96 dots."""
-    content = rendered(scores_over_space(made.finished()))
+    content = rendered(scores_of("finished"))
     assert int.from_bytes(content[16:20], "big") == 1440
 
 
@@ -346,8 +359,8 @@ def test_texts_from_outside_are_no_mathematics() -> None:
 
 def test_texts_do_not_overlap() -> None:
     """No two texts of a figure lie on each other, and none is cut off by its edge."""
-    figures = [scores_over_space(RECORDS[name]()) for name in RECORDS]
-    figures += [learning_curves(made.finished(), stage) for stage in STAGES]
+    figures = [scores_of(name) for name in RECORDS]
+    figures += [curves_of("finished", stage) for stage in STAGES]
     for figure in figures:
         rendered(figure)
         boxes = [(t.get_text(), t.get_window_extent()) for t in _texts(figure)]

@@ -46,13 +46,17 @@ replicates = 1
 def lamsearch(
     package: Path | str, directory: Path, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run lamsearch of an environment, or of ours where a package of a directory here is found."""
+    """Run lamsearch of an environment, or of ours where a package of a directory here is found.
+
+    Reports of the environment have no figures.
+    """
     ours = [sys.executable, "-P", "-m", "lamsearch"]
     path = os.pathsep.join([str(HERE / package), str(HERE.parents[1])])
+    undrawn = str(HERE.parent / "undrawn")
     return subprocess.run(
         [*(ours if isinstance(package, str) else [str(package / "bin/lamsearch")]), *arguments],
         cwd=directory, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": path if isinstance(package, str) else "",
+        env={**os.environ, "PYTHONPATH": path if isinstance(package, str) else undrawn,
              "LAMSEARCH_STORAGE": "sqlite:///outside.db"},
     )  # fmt: skip
 
@@ -150,11 +154,15 @@ def test_broken_verbs_are_a_warning_each_and_nothing_more(tmp_path: Path) -> Non
 )
 def test_a_broken_source_is_one_sentence(source: str, reason: str, tmp_path: Path) -> None:
     """A study of a source that cannot be loaded is refused in one sentence, which names the
-    package; lamsearch's own sources work beside it."""
+    package."""
     sentence = f"lamsearch.sources: {source!r} of the package crooked cannot be used: {reason}"
     refused = lamsearch("broken", tmp_path, "create", study(tmp_path, source))
     assert refused.returncode == 2
     assert refused.stderr == f"Error: outside.toml: data.source: {sentence}\n"
+
+
+def test_lamsearch_s_own_sources_work_beside_broken_ones(tmp_path: Path) -> None:
+    """The list of sources says what is wrong with those, and a study of one of ours is planned."""
     listed = lamsearch("broken", tmp_path, "data", "list")
     assert listed.returncode == 0
     assert "no_such_module" in listed.stdout

@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 from study_processes import (
     CALM,
-    PACE,
     Place,
     Process,
     lives,
@@ -31,6 +30,8 @@ from lamsearch.errors import InputError
 from lamsearch.pool import connect
 
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of this test alone
+# Checkpoints as often as a cohort is to be seen in training: more would be half of the work.
+SEEN = ("--lease-seconds", "1", "--checkpoint-seconds", "0.07")
 PLANNED = {"coarse": 4, "fine": 2, "finalists": 4, "final": 2}
 
 
@@ -38,7 +39,7 @@ class DaskProcess:
     """A Dask scheduler, or a Dask worker with its nanny, and what it logs at level debug."""
 
     def __init__(self, directory: Path, name: str, *arguments: object, **environment: str) -> None:
-        self._log = directory / f"{name}.log"
+        self._log, self._seen = directory / f"{name}.log", 0
         with self._log.open("wb") as out:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "dask", *map(str, arguments), "--no-dashboard",
@@ -54,8 +55,12 @@ class DaskProcess:
 
     @property
     def log(self) -> str:
-        """All that it logged so far."""
-        return self._log.read_text(encoding="utf-8")
+        """All that it logged so far, or since it was to forget."""
+        return self._log.read_bytes()[self._seen :].decode()
+
+    def forget(self) -> None:
+        """Have the log begin now."""
+        self._seen = self._log.stat().st_size
 
     @property
     def tree(self) -> list[int]:
@@ -80,22 +85,25 @@ class DaskProcess:
 
 
 class DaskCluster:
-    """A scheduler and the Dask workers that join it."""
+    """A scheduler and the Dask workers that join it, with nannies where they may matter."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir()
         self._directory = directory
         self.scheduler = DaskProcess(directory, "scheduler", "scheduler", "--port", 0)
         self.workers: list[DaskProcess] = []
+        self._joined = 0
         self.address = str(until(self._address))
 
-    def join(self, count: int = 1, **environment: str) -> None:
+    def join(self, count: int = 1, *, nanny: bool = False, **environment: str) -> None:
         """Start Dask workers and wait until they are processes."""
         new = [
-            DaskProcess(self._directory, f"worker-{len(self.workers) + i}", "worker",
-                        "--nthreads", 1, "--local-directory", self._directory, **environment)
+            DaskProcess(self._directory, f"worker-{self._joined + i}", "worker",
+                        "--nanny" if nanny else "--no-nanny", "--nthreads", 1,
+                        "--local-directory", self._directory, **environment)
             for i in range(count)
         ]  # fmt: skip
+        self._joined += count
         self.workers += new
         until(lambda: all("Registered to" in worker.log for worker in new))
 
@@ -112,11 +120,18 @@ class DaskCluster:
         """All that its processes logged so far."""
         return "".join(process.log for process in [self.scheduler, *self.workers])
 
-    def close(self) -> None:
-        """End it."""
-        for process in [*self.workers, self.scheduler]:
+    def dismiss(self) -> None:
+        """End the Dask workers; the scheduler forgets them."""
+        for process in self.workers:
             if process.popen.poll() is None:
                 process.kill()
+        self.workers.clear()
+        self.scheduler.forget()
+
+    def close(self) -> None:
+        """End it."""
+        self.dismiss()
+        self.scheduler.kill()
 
     def _address(self) -> str | None:
         path = self._directory / "scheduler.json"
@@ -126,12 +141,19 @@ class DaskCluster:
             return None
 
 
-@pytest.fixture
-def dask(tmp_path: Path) -> Iterator[DaskCluster]:
-    """Return a Dask cluster without workers."""
-    cluster = DaskCluster(tmp_path / "dask")
+@pytest.fixture(scope="module")
+def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    """Return a Dask cluster for all tests."""
+    cluster = DaskCluster(tmp_path_factory.mktemp("cluster") / "dask")
     yield cluster
     cluster.close()
+
+
+@pytest.fixture
+def dask(scheduled: DaskCluster) -> Iterator[DaskCluster]:
+    """Return a Dask cluster without workers."""
+    yield scheduled
+    scheduled.dismiss()
 
 
 @pytest.fixture
@@ -155,10 +177,10 @@ def undisturbed(shared_directory: Path) -> dict[str, Any]:
     return answer
 
 
-def run_on(place: Place, dask: DaskCluster) -> Process:
+def run_on(place: Place, dask: DaskCluster, timing: tuple[str, ...] = SEEN) -> Process:
     """Start the run of the place's study on a Dask cluster."""
     return place.start("run", place.study_file, "--dask", dask.address,
-                       "--files", place.files, "--output", place.output, *PACE)  # fmt: skip
+                       "--files", place.files, "--output", place.output, *timing)  # fmt: skip
 
 
 def in_the_middle(place: Place) -> list[int]:
@@ -190,7 +212,7 @@ def test_two_dask_workers_give_the_answer_of_one_local_worker(
 ) -> None:
     """A study runs to its end over a Dask cluster; no log and no command line has its password."""
     dask.join(2)
-    process = run_on(place, dask)
+    process = run_on(place, dask, CALM)
     seen: set[int] = set()
     while process.popen.poll() is None:
         for pid in place.holders():
@@ -209,7 +231,7 @@ def test_a_dask_worker_killed_in_mid_cohort_costs_nothing(
     place: Place, dask: DaskCluster, undisturbed: dict[str, Any]
 ) -> None:
     """When a Dask worker's machine goes in mid-cohort, another takes over and nothing differs."""
-    dask.join(2)
+    dask.join(2, nanny=True)
     process = run_on(place, dask)
     holder = until(lambda: in_the_middle(place))[0]
     victim = next(worker for worker in dask.workers if holder in worker.tree)
@@ -245,7 +267,7 @@ def test_a_dask_worker_that_is_retired_is_followed_by_another(
     place: Place, dask: DaskCluster, undisturbed: dict[str, Any]
 ) -> None:
     """The only Dask worker is stopped in mid-cohort; one that joins later ends the study."""
-    dask.join()
+    dask.join(nanny=True)
     process = run_on(place, dask)
     working = until(lambda: in_the_middle(place))
     os.kill(dask.workers[0].popen.pid, signal.SIGTERM)  # as a queue does at the end of its time
@@ -265,7 +287,7 @@ def test_a_standing_pool_on_a_cluster_serves_what_is_submitted(
         text = place.study_file.read_text(encoding="utf-8").replace('"lives"', f'"{name}"')
         (place.directory / f"{name}.toml").write_text(text, encoding="utf-8")
     assert place.start("submit", "first.toml", "--files", place.files).wait() == 0
-    pool = place.start("worker", "--dask", dask.address, "--files", place.files, *PACE)
+    pool = place.start("worker", "--dask", dask.address, "--files", place.files, *SEEN)
     until(lambda: place.status("first").over)
     assert place.start("submit", "second.toml", "--files", place.files).wait() == 0
     until(lambda: any(w.updates > 0 for w in place.status("second").workers))

@@ -24,9 +24,9 @@ from lamsearch.study import Study
 class Hall:
     """A planned study, and pools of workers that are little scripts."""
 
-    def __init__(self, directory: Path, study: Study) -> None:
+    def __init__(self, directory: Path, url: str, study: Study) -> None:
         self.directory = directory
-        self.database = Database(f"sqlite:///{directory / 'studies.db'}")
+        self.database = Database(url)
         self.stored = store.create(
             self.database,
             study,
@@ -68,9 +68,11 @@ class Hall:
 
 
 @pytest.fixture
-def hall(tmp_path: Path, small_study: Callable[..., Study]) -> Iterator[Hall]:
+def hall(
+    tmp_path: Path, small_study: Callable[..., Study], ready_sqlite: Callable[[Path], str]
+) -> Iterator[Hall]:
     """Return a hall with the small study planned."""
-    found = Hall(tmp_path, small_study())
+    found = Hall(tmp_path, ready_sqlite(tmp_path / "studies.db"), small_study())
     yield found
     found.database.close()
 

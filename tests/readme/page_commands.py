@@ -1,7 +1,8 @@
-"""A page's commands as a reader types them, without the seconds that each start would take.
+"""A page's commands as a reader types them, without the seconds that each start would take, nor
+those of figures.
 
-That they are found on the path and begin by themselves, test_readme.py shows in an environment of
-its own.
+That they are found on the path, begin by themselves and draw, test_readme.py shows in an
+environment of its own.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ def typed(lines: str, directory: Path, **added: str) -> str:
     for words in (shlex.split(line, comments=True) for line in lines.splitlines()):
         assert words[0] == "lamsearch", words
         done = forked.run(
-            [*forked.COMMAND, *words[1:]], cwd=directory, env=environment(**added),
-            capture_output=True, text=True,
+            [*forked.COMMAND, *words[1:]], cwd=directory,
+            env=environment(**forked.UNDRAWN, **added), capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         printed += done.stdout

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from page_commands import environment, typed
-from test_readme import command
+from release import command
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+PAGE = ROOT / "docs/operating.md"
 
 
 @pytest.fixture

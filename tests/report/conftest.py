@@ -1,29 +1,29 @@
-"""What tests of reports share: figures that are drawn once."""
+"""What tests of reports share: figures that are drawn once, or not at all."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from drawn_figures import Drawn, InPlaceOf, drawn_in
+from drawn_figures import undrawn as no_figures
 
-from lamsearch.report import to_json, writing
-from lamsearch.report.rendering import RenderedFigure, figures
-from lamsearch.results import StudyRecord
+from lamsearch.report import writing
 
-_DRAWN: dict[str, list[RenderedFigure]] = {}
+
+@pytest.fixture(scope="session")
+def drawn(shared_directory: Path) -> Drawn:
+    """A record's figures, drawn once for all tests and processes: they are the same every time."""
+    return drawn_in(shared_directory / "drawn")
 
 
 @pytest.fixture
-def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw each record's figures once: they are the same every time, and slow."""
-    monkeypatch.setattr(writing, "Drawing", _Drawn)
+def drawn_once(monkeypatch: pytest.MonkeyPatch, drawn: Drawn) -> None:
+    """Have reports take figures that were drawn before."""
+    monkeypatch.setattr(writing, "Drawing", InPlaceOf(drawn))
 
 
-class _Drawn:
-    def __init__(self, record: StudyRecord) -> None:
-        self._record = record
-
-    def finished(self) -> list[RenderedFigure]:
-        return _drawn(to_json(self._record), self._record)
-
-
-def _drawn(key: str, record: StudyRecord) -> list[RenderedFigure]:
-    return _DRAWN[key] if key in _DRAWN else _DRAWN.setdefault(key, figures(record))
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have reports written without figures."""
+    monkeypatch.setattr(writing, "Drawing", InPlaceOf(no_figures))

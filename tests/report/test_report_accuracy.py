@@ -64,6 +64,6 @@ def test_every_form_has_the_accuracy_below_the_loss() -> None:
         "Test accuracy of the ensemble of 5 × 2: 55.21 %",
     ):
         assert line in said
-    for text in (said, report.markdown(record), report.page(record)):
+    for text in (said, report.markdown(record), report.page(record, [])):
         assert 0 < text.index("Test log loss") < text.index("Test accuracy") < text.index("52.74 %")
         assert "nothing was chosen by it" in text

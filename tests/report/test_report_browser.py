@@ -17,8 +17,9 @@ import pytest
 import several_records as several
 import study_records as made
 from chromium import needs_chromium
+from drawn_figures import Drawn, InPlaceOf
 
-from lamsearch.report import write
+from lamsearch.report import write, writing
 from lamsearch.results import StudyRecord
 from lamsearch.study import parse_study
 
@@ -97,10 +98,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def addresses(desk: Path) -> dict[str, str]:
+def addresses(desk: Path, drawn: Drawn) -> dict[str, str]:
     """The pages by their names, as addresses of files."""
-    write(made.hostile(), desk / "hostile")
-    write(several.finished(several.FIVE), desk / "several")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "Drawing", InPlaceOf(drawn))
+        write(made.hostile(), desk / "hostile")
+        write(several.finished(several.FIVE), desk / "several")
     return {name: (desk / name / "index.html").as_uri() for name in PAGES}
 
 
@@ -366,11 +369,13 @@ def test_failure_is_shown(opened: Opener, addresses: dict[str, str]) -> None:
 
 
 def test_hostile_text_adds_no_element(
-    opened: Opener, desk: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Opener, desk: Path, drawn: Drawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A study whose name, classes, reasons and failure hold HTML has the elements and attributes of
     one whose texts are harmless, shows the text, and runs nothing."""
     shapes, attack = [], made.HOSTILE + "<img src=x onerror=alert(2)></pre><b>"
+    figures = drawn(made.hostile())
+    monkeypatch.setattr(writing, "Drawing", InPlaceOf(lambda _: figures))
     for text, directory in ((attack, "attack"), ("harmless", "harmless")):
         monkeypatch.setattr(made, "HOSTILE", text)
         record = made.hostile()

@@ -67,7 +67,7 @@ def run(directory: Path, text: str) -> tuple[str, Any]:
     done = forked.run(
         [*forked.COMMAND, "run", "study.toml", "--output", "out",
          "--data-dir", "."],
-        cwd=directory, env=inherited, capture_output=True, text=True, check=False,
+        cwd=directory, env=inherited | forked.UNDRAWN, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads((directory / "out/results.json").read_text())

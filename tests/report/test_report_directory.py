@@ -178,8 +178,9 @@ def test_a_directory_that_is_not_there_is_not_made_by_checking(tmp_path: Path) -
 
 
 KILLED = """
-import os, pathlib, shutil, signal, sys, types
+import os, pathlib, shutil, signal, sys
 import study_records as made
+from drawn_figures import InPlaceOf, drawn_in
 from lamsearch import report
 from lamsearch.report import writing
 
@@ -194,14 +195,12 @@ def armed(action, left):
 root = pathlib.Path(sys.argv[1])
 old = {f"final-{n}.safetensors": b"old weights" for n in range(4)}
 new = {"final-0.safetensors": b"new weights"}
+writing.Drawing = InPlaceOf(drawn_in(pathlib.Path(sys.argv[2])))
 report.write(made.finished(), root / "old", old)
-drawn = writing.Drawing(made.planned_only())
-drawn = types.SimpleNamespace(finished=lambda found=drawn.finished(): found)
-writing.Drawing = lambda record: drawn
 moment = 0
 while True:
     at = root / str(moment)
-    if len(sys.argv) == 2:
+    if len(sys.argv) == 3:
         shutil.copytree(root / "old", at)
     child = os.fork()
     if not child:
@@ -218,13 +217,14 @@ while True:
 
 @pytest.mark.parametrize("first", [False, True], ids=["over another", "the first"])
 def test_a_writer_killed_at_any_moment_leaves_one_report_or_none(
-    tmp_path: Path, first: bool
+    tmp_path: Path, first: bool, shared_directory: Path
 ) -> None:
     """Killed anywhere, results.json is the old one with all old files, the new one with all new
     ones, or missing; and the next report is written as if nothing had been."""
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", KILLED, tmp_path, *["first"] * first],
+        [sys.executable, "-W", "ignore", "-c", KILLED, tmp_path, shared_directory / "drawn",
+         *["first"] * first],
         env={**os.environ, "PYTHONPATH": path}, check=True,
     )  # fmt: skip
     moments = [path for path in tmp_path.iterdir() if path.name.isdecimal()]

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn_figures import Drawn, InPlaceOf, undrawn
 from study_records import finished
 
 from lamsearch import report
 from lamsearch.findings import uncertainty
+from lamsearch.report import writing
 from lamsearch.report.parallel import Pieces
 from lamsearch.results import once
 from lamsearch.statistics import scores
@@ -43,7 +45,9 @@ def test_each_statistic_is_worked_out_once_for_all_forms(
         counting(module, name)
     report.summary(record)
     report.write(record, tmp_path / "out")
-    report.write(record, tmp_path / "again")
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "Drawing", InPlaceOf(undrawn))
+        report.write(record, tmp_path / "again")
     report.to_json(record)
     assert called == {
         "score_candidates": len(record.stages), "differences": 1, "bias": 1, "_deciding": 1,
@@ -62,10 +66,12 @@ def test_nothing_is_remembered_of_a_record_that_is_gone() -> None:
 
 
 def test_a_report_is_the_same_without_forks(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, drawn: Drawn
 ) -> None:
     """Every file of a report has the same bytes, whether forks draw or this process alone."""
-    report.write(finished(), tmp_path / "forked")
+    with monkeypatch.context() as patch:  # by forks, whoever came first
+        patch.setattr(writing, "Drawing", InPlaceOf(drawn))
+        report.write(finished(), tmp_path / "forked")
     monkeypatch.setattr("lamsearch.report.parallel.may_fork", lambda: False)
     report.write(finished(), tmp_path / "alone")
     files = sorted(path.relative_to(tmp_path / "alone") for path in (tmp_path / "alone").rglob("*"))

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import study_records as made
+from drawn_figures import Drawn
 from markdown_it import MarkdownIt
 
 from lamsearch.report import markdown, page, summary
@@ -20,9 +21,10 @@ RECORDS: dict[str, Callable[[], StudyRecord]] = {
 
 
 @pytest.fixture(scope="module")
-def pages() -> dict[str, str]:
+def pages(drawn: Drawn) -> dict[str, str]:
     """Every record's page, drawn once."""
-    return {name: page(record()) for name, record in RECORDS.items()}
+    records = {name: record() for name, record in RECORDS.items()}
+    return {name: page(record, drawn(record)) for name, record in records.items()}
 
 
 class Tags(HTMLParser):

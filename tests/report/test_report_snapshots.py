@@ -53,7 +53,7 @@ ROWS = (
 
 def test_every_way_of_averaging_is_a_row_with_its_price() -> None:
     """Markdown and page have a row each for one model, one training's snapshots, both ensembles."""
-    text, page = report.markdown(with_snapshots()), report.page(with_snapshots())
+    text, page = report.markdown(with_snapshots()), report.page(with_snapshots(), [])
     for row in ROWS:
         assert f"| {' | '.join(row)} |" in text
         for cell in row:
@@ -91,6 +91,7 @@ def test_one_replicate_has_no_interval_of_the_gain() -> None:
     assert report.document(record)["final"]["snapshots"]["gain"]["interval95"] is None
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("name", "ours"),
     [("final-0-cycle-2", True), ("final-12-cycle-10", True), ("final-0-cycle-x", False),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import study_records as made
+from drawn_figures import Drawn, InPlaceOf
 
 from lamsearch.errors import FilesError
-from lamsearch.report import to_json, trials_csv, write
+from lamsearch.report import to_json, trials_csv, write, writing
 
 FILES = {
     "results.json", "report.md", "trials.csv", "index.html",
@@ -30,10 +31,14 @@ def contents(directory: Path) -> dict[str, bytes]:
     }
 
 
-def test_writing_twice_gives_the_same_files(tmp_path: Path) -> None:
+def test_writing_twice_gives_the_same_files(
+    tmp_path: Path, drawn: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Write leaves exactly the report's files, the same bytes the second time, nothing beside."""
     output = tmp_path / "deep" / "out"
-    written = write(made.finished(), output, MODELS)
+    with monkeypatch.context() as patch:  # with figures that were drawn by whoever came first
+        patch.setattr(writing, "Drawing", InPlaceOf(drawn))
+        written = write(made.finished(), output, MODELS)
     first = contents(output)
     assert set(first) == FILES == {path.relative_to(output).as_posix() for path in written}
     assert write(made.finished(), output, MODELS) == written

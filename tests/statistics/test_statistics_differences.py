@@ -63,6 +63,7 @@ def test_the_interval_of_a_gain_holds_as_often_as_it_says(seeds: float) -> None:
     assert 0.91 <= covered / 300 <= 0.99
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("seeds", [0.0, 0.03], ids=["images decide", "seeds decide"])
 def test_the_intervals_hold_together_as_often_as_they_say(seeds: float) -> None:
     """Over 300 made-up stages whose candidates are equally good, the intervals of all differences
@@ -94,6 +95,7 @@ def redrawn(
         for (candidate, replicate), right in rows.items()))  # fmt: skip
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("seeds", [0.0, 0.03], ids=["images decide", "seeds decide"])
 def test_with_a_split_per_replicate_the_intervals_hold_as_often_as_they_say(seeds: float) -> None:
     """Over 60 made-up stages of equal candidates on redrawn splits of one pool, the intervals hold

@@ -49,6 +49,7 @@ def truth(name: str) -> float:
     return float(first.score or 0.0) - float(second.score or 0.0)
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("name", ["balanced_accuracy", "macro_f1"])
 def test_paired_intervals_hold_the_true_difference(name: str) -> None:
     """In at least 90 % of 150 stages, and they are as wide as three replicates make them: a half

@@ -43,7 +43,9 @@ def prepared_url(
             return f"sqlite:///{shutil.copy(template, directory / name)}"
         server, _ = request.getfixturevalue("postgres_template")
         with server.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+            connection.execute(
+                sa.text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+            )
         copies.append(name)
         return server.url.set(drivername="postgresql", database=name).render_as_string(
             hide_password=False

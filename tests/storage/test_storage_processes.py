@@ -21,10 +21,12 @@ def test_six_processes_plan_a_study_once_and_finish_every_trial_once(
     """Six processes that open one empty storage, plan the same study and work on it, all at the
     same moment, leave every planned trial complete exactly once, no row too many and no error."""
     study = small_study(cohort=2, coarse={"trials": 12}, fine={"trials": 8})
-    spawn = multiprocessing.get_context("spawn")
-    gate, reported = spawn.Barrier(WORKERS), spawn.Queue()
+    # forked from a server that has imported, and opened, nothing of this process
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["lamsearch.storage", "lamsearch.study"])
+    gate, reported = forks.Barrier(WORKERS), forks.Queue()
     processes = [
-        spawn.Process(
+        forks.Process(
             target=work_in_a_process,
             args=(empty_storage_url, study.canonical(), f"worker-{number}", gate, reported),
         )

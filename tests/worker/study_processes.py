@@ -19,8 +19,10 @@ from lamsearch.errors import LamsearchError
 from lamsearch.results import StudyRecord
 from lamsearch.storage import Database, Mode, Status, parse_url
 
-# About a third of a second of training a cohort: long enough to be hit in the middle.
-LIVES = Size(step_size=800).text("lives")
+# About a quarter of a second of training a cohort: long enough to be hit in the middle.
+STEP_SIZE = 600
+CYCLE = 2 * STEP_SIZE  # updates, of which a cohort has two
+LIVES = Size(step_size=STEP_SIZE).text("lives")
 PACE = ("--lease-seconds", "1", "--checkpoint-seconds", "0.03")
 # Of those whom nobody disturbs any more: to write checkpoints would be half of their work.
 CALM = ("--lease-seconds", "1", "--checkpoint-seconds", "10")
@@ -38,7 +40,7 @@ class Process:
         settings: dict[str, str] | None = None,
     ) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
-        environment |= settings or {}
+        environment |= forked.UNDRAWN | (settings or {})
         self._log = log
         with log.open("wb") as out:
             self.popen = forked.Popen(

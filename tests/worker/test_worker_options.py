@@ -24,17 +24,22 @@ from lamsearch.study import Study, read_study
 
 # Two cohorts that search, one that ends: long enough to be hit, with curves between epochs' ends.
 SHORT: dict[str, Any] = {
-    "training": {"step_size": 600, "cycles": 2, "eta_max": 0.02},
+    "training": {"step_size": 400, "cycles": 2, "eta_max": 0.02},
     "coarse": {"trials": 4},
     "final": {"replicates": 2},
 }
 LEAST_ACCURACY = 0.5  # of digits, mirrored or moved in training; chance is 0.1
 CASES: dict[str, dict[str, Any]] = {
     "flip and shift": {"augment": {"flip": True, "shift": 1}},
-    "flip on components": {"augment": {"flip": True}, "data": {"components": 30}},
+    "flip on components": {
+        "augment": {"flip": True},
+        "data": {"components": 30},
+        "training": {"step_size": 250},
+    },
     "all of it": {
         "network": {"hidden": [16, 12], "batch_norm": True, "dropout": 0.1, "input_dropout": 0.1},
-        "training": {"optimiser": "adam", "eta_min": 1e-4, "eta_max": 2e-3},
+        # of updates that take several times as long
+        "training": {"step_size": 280, "optimiser": "adam", "eta_min": 1e-4, "eta_max": 2e-3},
         "augment": {"flip": True, "shift": 1},
     },
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,18 @@ SIZE = Size(trials=8, step_size=1000, lease_seconds=2.0, checkpoint_seconds=0.5)
 def right(tmp_path_factory: pytest.TempPathFactory) -> exact.Ended:
     """Return how the study ends that one worker on SQLite has done in peace."""
     return victims.undisturbed(tmp_path_factory.mktemp("right"), SIZE)
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have reports without figures."""
+    seen, hidden = victims._environment, Path(__file__).parents[1] / "undrawn"
+
+    def environment(cache: Path) -> dict[str, str]:
+        found = seen(cache)
+        return found | {"PYTHONPATH": f"{found['PYTHONPATH']}{os.pathsep}{hidden}"}
+
+    monkeypatch.setattr(victims, "_environment", environment)
 
 
 @pytest.mark.parametrize("tcp", [True, False], ids=["tcp", "socket"])

@@ -9,13 +9,11 @@ from typing import Any
 
 import fsspec
 from safetensors import safe_open
-from study_processes import Place, Process
+from study_processes import CYCLE, Place, Process
 
 from benchmarks.victims import until
 from lamsearch import storage as store
 from lamsearch.storage import Database
-
-FIRST_CYCLE = 1600
 
 
 class Host:
@@ -60,7 +58,7 @@ def killed_after_its_first_checkpoint(worker: Process, url: str) -> int:
             return None
         worker.signal(signal.SIGSTOP)
         saved = checkpoints(url)
-        if saved and (newest := int(Path(saved[-1]).stem)) < FIRST_CYCLE:
+        if saved and (newest := int(Path(saved[-1]).stem)) < CYCLE:
             return newest
         worker.signal(signal.SIGCONT)
         return None
@@ -93,13 +91,13 @@ def test_another_host_goes_on_at_the_checkpoint_of_a_killed_one(
         create = one.start("create", place.study_file)
         assert create.wait() == 0, create.said
         saved = killed_after_its_first_checkpoint(one.worker(0.03), url)
-        assert 0 < saved < FIRST_CYCLE
+        assert 0 < saved < CYCLE
         second = other.worker(1.0)
         assert second.wait() == 0, second.said
         assert "took over coarse cohort 0" in second.said
         goes_on = re.search(r"goes on at update (\d+)\n", second.said)
         assert goes_on is not None, second.said
-        assert saved <= int(goes_on[1]) < FIRST_CYCLE
+        assert saved <= int(goes_on[1]) < CYCLE
         assert place.answer() == right_answer
         assert place.curves() == undisturbed.curves()
         assert checkpoints(url) == []

@@ -12,7 +12,8 @@ from typing import Any
 import forked
 import pytest
 
-STUDY = Path(__file__).parents[2] / "studies" / "digits.toml"
+ROOT = Path(__file__).parents[2]
+STUDY = ROOT / "studies" / "digits.toml"
 # By the kernel that OpenBLAS chose, which settles the order of sums; those of a row sum alike.
 ANSWERS = {
     ("SkylakeX", "Cooperlake"): "81967d37b30007e95b0156f4a569d2210bede81e4b3f32ff686b54f231275c9a",
@@ -44,14 +45,14 @@ def test_the_table_is_bit_for_bit_that_of_earlier_versions(
 
 
 def _forced(kernel: str) -> dict[str, str]:
-    return {"OPENBLAS_CORETYPE": kernel}
+    return {"OPENBLAS_CORETYPE": kernel, "PYTHONPATH": str(ROOT / "tests/undrawn")}
 
 
 def _answer(directory: Path, environment: dict[str, str]) -> dict[str, Any]:
     run = forked.run(
         [*forked.COMMAND, "run", str(STUDY), "--json", "--workers", "2",
          "--storage", f"sqlite:///{directory / 'digits.db'}", "--output", str(directory / "out")],
-        cwd=directory, env=environment, capture_output=True, text=True,
+        cwd=directory, env=forked.UNDRAWN | environment, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     return dict(json.loads(run.stdout))
