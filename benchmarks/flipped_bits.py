@@ -57,7 +57,7 @@ class Desk:
         self.study: Study = parse_study({
             "name": "flips", "seed": 1, "cohort": 2, "network": {"hidden": 4},
             "data": {"source": str(path), "train": 100, "validation": 50, "test": 40},
-            "training": {"step_size": 5, "cycles": 2, "batch_size": 10},
+            "training": {"step_size": 5, "cycles": 3, "batch_size": 10},
             "coarse": {"trials": 2, "log10_lambda": [-3.0, -2.0]},
             "final": {"replicates": 2, "train": 120, "validation": 30},
         })  # fmt: skip
@@ -85,7 +85,7 @@ class Desk:
             settings = Settings(
                 data_directory=self.directory,
                 cache_directory=self.work / "cache",
-                checkpoint_seconds=60.0,
+                checkpoint_seconds=0.02,
             )
             stored = store.load(database, "flips")
             worker = StudyWorker(

@@ -269,13 +269,14 @@ Lamsearch = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def lamsearch(tmp_path: Path) -> Lamsearch:
-    """Call the command line in a directory of its own and return the completed process."""
+    """Call the command line in a directory of its own; ``drawn``: reports with figures."""
     directory = tmp_path / "cwd"
     directory.mkdir()
 
     def call(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
-        environment |= options.pop("env", {})
+        undrawn = {} if options.pop("drawn", False) else forked.UNDRAWN
+        environment |= undrawn | options.pop("env", {})
         return forked.run(
             [*forked.COMMAND, *map(str, arguments)],
             cwd=directory, env=environment, capture_output=True, text=True,

@@ -121,7 +121,9 @@ WORLDS: dict[str, dict[str, str]] = {
 def test_a_whole_run_in_a_world_without_utf_8(study_file: Any, lamsearch: Any, world: str) -> None:
     """As processes, run and its workers end well, and what they say is in plain letters."""
     path = study_file(fine=None, finalists=None, coarse={"trials": 2}, final={"replicates": 1})
-    result = lamsearch("run", path, "--workers", "1", env=WORLDS[world], encoding="latin-1")
+    result = lamsearch(
+        "run", path, "--workers", "1", env=WORLDS[world], encoding="latin-1", drawn=True
+    )
     assert result.returncode == 0, result.stderr
     assert "best log10 lambda" in result.stdout
     assert "log10 lambda -" in result.stderr
