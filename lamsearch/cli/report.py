@@ -58,5 +58,7 @@ def report(
         else:
             record, models = until_free(lambda: gathered(database, name, files))
             models = exports.models(models)
+        if output is not None:
+            reporting.prepare()
     write_report(record, models, output, as_json=as_json)
     exports.send(record, models, output)
