@@ -7,6 +7,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from lamsearch.lazily import parts_of
+
 if TYPE_CHECKING:
     from lamsearch.api.ensemble import Ensemble, load_models
     from lamsearch.api.functions import search
@@ -33,12 +35,7 @@ _HOMES = {
     "Result": "api.result", "load_models": "api.ensemble", "load_results": "api.loading",
     "run": "api.running",
 }  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'lamsearch' has no attribute {name!r}")
-    return getattr(import_module(f"lamsearch.{_HOMES[name]}"), name)
+__getattr__ = parts_of(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

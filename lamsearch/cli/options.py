@@ -20,7 +20,7 @@ from lamsearch.defaults import (
     data_directory,
     storage_url,
 )
-from lamsearch.planning.location import FILES_VARIABLE, files_default, files_given
+from lamsearch.planning import FILES_VARIABLE, files_default, files_given
 from lamsearch.storage import Database, Mode, PlannedStudy, parse_url, sqlite_file
 
 __all__ = [

@@ -6,8 +6,9 @@ refusal before anything is changed. Refuses to know how an error or a warning is
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lamsearch.lazily import parts_of
 
 if TYPE_CHECKING:
     from lamsearch.planning.attempts import Attempt, once
@@ -39,9 +40,4 @@ _MODULES = {
     "plan": "planned", "present": "location", "present_or_beside": "location", "redrawn": "memory",
     "remove": "removal", "suited": "cohorts", "with_cohort_for": "cohorts",
 }  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'lamsearch.planning' has no attribute {name!r}")
-    return getattr(import_module(f"lamsearch.planning.{_MODULES[name]}"), name)
+__getattr__ = parts_of(__name__, _MODULES)

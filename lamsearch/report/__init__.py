@@ -5,8 +5,9 @@ Refuses to know where records come from and to decide anything: it says what the
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lamsearch.lazily import parts_of
 
 if TYPE_CHECKING:
     from lamsearch.report.directory import check_output
@@ -26,9 +27,4 @@ _MODULES = {
     "page": "html_page", "prepare": "writing", "summary": "terminal", "to_json": "result",
     "trials_csv": "result", "write": "writing",
 }  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'lamsearch.report' has no attribute {name!r}")
-    return getattr(import_module(f"lamsearch.report.{_MODULES[name]}"), name)
+__getattr__ = parts_of(__name__, _MODULES)

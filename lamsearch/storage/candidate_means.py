@@ -24,7 +24,7 @@ from lamsearch.storage.tables import DONE, cohorts, stages
 
 _MOST_RANGES = 100  # of ids, in one statement
 # Of an entry of a plan its id: to read all coordinates as JSON takes ten times as long.
-_ENTRY = re.compile(r"\[([0-9]{1,9}), ?[0-9]+, ?(?:\[|null)")
+_ENTRY = re.compile(r"\[([0-9]{1,10}), ?[0-9]+, ?(?:\[|null)")
 
 
 def candidate_means(

@@ -6,8 +6,9 @@ Decides when to save and when to stop; knows neither terminals nor exit codes.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lamsearch.lazily import parts_of
 
 if TYPE_CHECKING:
     from lamsearch.worker.context import Settings
@@ -21,9 +22,4 @@ _MODULES = {
     "LeaseRenewer": "renewer", "PoolWorker": "pool_worker", "Retry": "renewer",
     "Settings": "context", "StudyWorker": "study_worker",
 }  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'lamsearch.worker' has no attribute {name!r}")
-    return getattr(import_module(f"lamsearch.worker.{_MODULES[name]}"), name)
+__getattr__ = parts_of(__name__, _MODULES)
