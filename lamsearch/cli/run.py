@@ -177,7 +177,7 @@ def _local_pool(setup: _Setup, workers: int | None, screen: Screen) -> LocalPool
         show=screen.show,
         files=Files(setup.stored.files, setup.stored.id),
         forks=setup.forks,
-        meanwhile=reporting.prepare,
+        meanwhile=partial(reporting.prepare, modelled=setup.stored.study.modelled),
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from lamsearch.report.markdown_page import markdown
 from lamsearch.report.rendering import Drawing
 from lamsearch.report.result import to_json, trials_csv
 from lamsearch.results import StudyRecord
+from lamsearch.statistics import model
 
 _NO_MODELS: Mapping[str, bytes] = {}
 _MODELS_LINKED = 10
@@ -67,9 +68,14 @@ def write(
     return [output / name for name in temporary]
 
 
-def prepare() -> None:
-    """Load all that a report is made with, which takes as long as to make a small one."""
+def prepare(*, modelled: bool = False) -> None:
+    """Load all that a report is made with, which takes as long as to make a small one.
+
+    That of a study which a model chose in, ``modelled``, is made with that too.
+    """
     load_page()
+    if modelled:
+        model.load()
     if not undrawn():
         load_drawing()
 

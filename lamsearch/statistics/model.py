@@ -192,6 +192,11 @@ class _Process:
         return self.centre + self.spread * mean, self.spread * sd
 
 
+def load() -> None:
+    """Load what fits, which takes a second: where there is nothing else to do."""
+    import sklearn.gaussian_process.kernels  # noqa: F401 - loaded alone
+
+
 def _stack(parts: Sequence[Scores], space: Space) -> list[_Process]:
     """A process through what each part differs by from all before it."""
     stack: list[_Process] = []

@@ -128,6 +128,11 @@ class Study(Section):
         return any(name != "final" for name in self.stages)
 
     @property
+    def modelled(self) -> bool:
+        """Whether a model through all scores chooses."""
+        return self.finalists is not None and self.finalists.rule == "model"
+
+    @property
     def snapshot_cycles(self) -> tuple[int, ...]:
         """The cycles of the final whose ends are averaged for the test, the last one included."""
         if self.final is None:

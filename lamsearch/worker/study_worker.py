@@ -27,6 +27,7 @@ from lamsearch.errors import (
     LeaseLostError,
     StudyHaltedError,
 )
+from lamsearch.statistics import model
 from lamsearch.storage import Claim, Database, Leases, Outages, PlannedStudy, Wait
 from lamsearch.trainers import check, device_for
 from lamsearch.worker.context import Context, Settings, loaded
@@ -36,6 +37,7 @@ from lamsearch.worker.renewer import LeaseRenewer, Retry
 from lamsearch.worker.training import Training, title
 
 _log = logging.getLogger(__name__)
+_FEW = 8  # workers that may all load what one of them chooses with
 
 
 def owner_here() -> str:
@@ -79,7 +81,7 @@ class StudyWorker:
         check(stored.study, f"study {stored.study.name}")
         self._study, self._settings, self._stop, self._say = stored.study, settings, stop, say
         self._changes = database.changes
-        self._paused = False
+        self._paused = self._prepared = False
         self._device = device_for(stored.study, settings.device)
         data = data or loaded(stored, settings)
         self._files = Files(stored.files, stored.id)
@@ -142,7 +144,19 @@ class StudyWorker:
         if isinstance(claim, Claim):
             with logs.about(cohort=_number(claim)):
                 self._work_or_drop(claim)
+        elif claim is not None and not claim.paused:
+            self._prepare()
         return claim
+
+    def _prepare(self) -> None:
+        """Load what the next choice may need, while there is nothing to do: the others wait for it.
+
+        Beside the work, which may come at any moment. Where many work it is left to the one that
+        chooses: each would take 140 MB for it.
+        """
+        if self._study.modelled and not self._prepared and self.workers <= _FEW:
+            self._prepared = True
+            threading.Thread(target=model.load, name="load").start()
 
     def _say_paused(self, paused: bool) -> None:
         """Say once that the study is paused, which may last."""

@@ -49,6 +49,17 @@ def test_writing_twice_gives_the_same_files(
     assert first["figures/accuracy_over_lambda.png"].startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("modelled", [True, False])
+def test_the_model_is_loaded_for_reports_that_show_it(
+    monkeypatch: pytest.MonkeyPatch, modelled: bool
+) -> None:
+    """What takes a second to load is loaded beforehand where a model chose, and only there."""
+    loaded = list[bool]()
+    monkeypatch.setattr(writing.model, "load", lambda: loaded.append(True))
+    writing.prepare(modelled=modelled)
+    assert loaded == [True] * modelled
+
+
 @pytest.mark.usefixtures("drawn_once")
 def test_results_come_last(tmp_path: Path) -> None:
     """results.json is written last: where it is new, all the others are."""

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from itertools import chain, repeat
 
+import pytest
+from worker_bench import Bench
+
+from lamsearch.statistics import model
+from lamsearch.storage import Claim, Leases, Wait
+from lamsearch.worker import study_worker
 from lamsearch.worker.idling import Idling
 
 
@@ -82,3 +89,31 @@ def test_glances_grow_rare() -> None:
     idling._seconds = 1.8
     idling.wait()
     assert stop.waits.pop() > 1.5
+
+
+@pytest.mark.parametrize(("rule", "most", "expected"), [("model", 8, 1), ("best", 8, 0),
+                                                        ("model", 0, 0)])  # fmt: skip
+def test_who_waits_loads_the_model_that_may_choose(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, rule: str, most: int,
+    expected: int,
+) -> None:  # fmt: skip
+    """Once, where a model chooses and few work; work that comes meanwhile does not wait for it."""
+    one = bench(finalists={"keep": 2, "replicates": 3, "rule": rule})
+    loaded, goes_on = list[str](), threading.Event()
+
+    def load() -> None:
+        loaded.append(threading.current_thread().name)
+        goes_on.wait(60)
+
+    monkeypatch.setattr(model, "load", load)
+    monkeypatch.setattr(study_worker, "_FEW", most)
+    other = Leases(one.database, one.study.name, owner="other", seconds=60.0)
+    while isinstance(other.claim(), Claim):
+        pass
+    worker = one.worker()
+    assert [type(worker.step()) for _ in range(3)] == [Wait] * 3
+    goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "load":
+            thread.join()
+    assert loaded == ["load"] * expected

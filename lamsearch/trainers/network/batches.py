@@ -61,4 +61,4 @@ class MiniBatches:
         else:
             rows = self._augmentation.fill(update // self.per_epoch, rows, out)
         self._filled = rows
-        return self._splits.train_y[rows]
+        return self._splits.train_y.take(rows)

@@ -50,11 +50,16 @@ class CurveTable:
         self.rows.append(row)
         return values
 
-    def latest(self, column: str) -> FloatArray | None:
-        """Return a copy of a column (models,) of the last row; None before the first."""
+    def latest(self, column: str, left: Iterable[int] = ()) -> FloatArray | None:
+        """Return a copy of a column (models,) of the last row; None before the first.
+
+        Models that have ``left``, since then or before, have NaN.
+        """
         if not self.rows:
             return None
-        return self.rows[-1][:, self.columns.index(column)].copy()
+        values = self.rows[-1][:, self.columns.index(column)].copy()
+        values[list(left)] = np.nan
+        return values
 
     def array(self) -> FloatArray:
         """Return all rows (points, models, columns)."""

@@ -30,6 +30,8 @@ class Hidden:
         self, weights: Weights, layer: int, batch: int, masks: Masks | None = None
     ) -> None:
         self._weights, self._layer, self._masks = weights, layer, masks
+        self._bias = weights.b[layer].reshape(-1)  # the same memory: steps change it in place
+        self._name = f"b{layer + 1}"
         self.z = np.empty((batch, weights.b[layer].size), weights.dtype)
         self.deltas = np.empty_like(self.z)
         self._activation = activation_of(weights.activation, self.z)
@@ -48,7 +50,7 @@ class Hidden:
         else:
             if self._layer == 0:
                 apply_scale(self.z, self._weights)
-            self.z += self._weights.b[self._layer].reshape(-1)
+            self.z += self._bias
         self._activation.forward(self._active)
         if self._masks is not None:
             self._mask(self._active, self._masks.factors, out=self.activations)
@@ -61,8 +63,8 @@ class Hidden:
         self._activation.backward(self._active, self.deltas)
         if self._norm is not None:
             return self._norm.backward(self.deltas)
-        bias = self.deltas.sum(axis=0).reshape(self._weights.b[self._layer].shape)
-        return {f"b{self._layer + 1}": bias}
+        bias = np.add.reduce(self.deltas, axis=0)
+        return {self._name: bias.reshape(self._weights.b[self._layer].shape)}
 
     def _mask(self, wide: FloatArray, factors: FloatArray, out: FloatArray) -> None:
         shape = (len(wide), *self._weights.b[self._layer].shape)
@@ -76,9 +78,10 @@ def by_model(wide: FloatArray, weights: Weights, layer: int) -> FloatArray:
 
 def apply_scale(z: FloatArray, weights: Weights) -> None:
     """Multiply products of the first layers by the models' running scales, in place."""
+    if all(one == 1 for one in weights.scale.tolist()):
+        return
     scale = weights.scale.astype(z.dtype)
-    if (scale != 1).any():
-        z *= np.repeat(scale, weights.b[0].shape[1])
+    z *= scale if len(scale) == 1 else scale.repeat(weights.b[0].shape[1])
 
 
 def output_scores(inputs: FloatArray, weights: Weights, out: FloatArray) -> FloatArray:

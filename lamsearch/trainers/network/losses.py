@@ -6,6 +6,7 @@ Outputs lie as (K, C, B): reductions over classes then run along the examples, s
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +25,8 @@ class Loss(Protocol):
     ) -> tuple[FloatArray, Correct | None]:
         """Return the loss (K, B) of each example, and whether it is correct; None of a quantity.
 
-        ``rows`` are 0 … B − 1. The outputs (K, C, B) become in place what `gradients` needs.
+        ``rows`` are 0 … B − 1. The outputs (K, C, B), contiguous, become in place what `gradients`
+        needs.
         """
         ...
 
@@ -43,9 +45,14 @@ class CrossEntropy:
 
         The scores (K, C, B) become softmax probabilities in place.
         """
-        correct = outputs.argmax(axis=1) == targets
-        outputs -= np.maximum.reduce(outputs, axis=1, keepdims=True)
-        chosen = outputs[:, targets, rows]
+        highest = np.maximum.reduce(outputs, axis=1)
+        at, flat = _of_targets(outputs, targets, rows), outputs.reshape(-1)
+        correct = flat.take(at) == highest
+        ties = outputs == highest[:, None, :]
+        if np.count_nonzero(ties) != correct.size:  # or what is no number
+            correct = outputs.argmax(axis=1) == targets
+        outputs -= highest[:, None, :]
+        chosen = flat.take(at)
         np.exp(outputs, out=outputs)
         total = np.add.reduce(outputs, axis=1)
         outputs /= total[:, None, :]
@@ -53,8 +60,20 @@ class CrossEntropy:
 
     def gradients(self, outputs: FloatArray, targets: TargetArray, rows: IntArray) -> None:
         """Turn softmax probabilities into gradients, in place."""
-        outputs[:, targets, rows] -= 1
+        outputs.reshape(-1)[_of_targets(outputs, targets, rows)] -= 1
         outputs /= outputs.dtype.type(len(rows))
+
+
+def _of_targets(outputs: FloatArray, targets: TargetArray, rows: IntArray) -> IntArray:
+    """Where the outputs (K, C, B) of the examples' own classes lie in memory (K, B)."""
+    models, classes, examples = outputs.shape
+    first: IntArray = targets * examples + rows
+    return first if models == 1 else first + _starts(models, classes * examples)
+
+
+@lru_cache(maxsize=8)
+def _starts(models: int, size: int) -> IntArray:
+    return np.arange(0, models * size, size)[:, None]
 
 
 class SquaredError:

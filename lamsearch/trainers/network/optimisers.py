@@ -11,8 +11,9 @@ stepped while it is still in a processor's cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,16 @@ from lamsearch.trainers.network.rules import Moments, Rates, Rule, Sgd
 from lamsearch.trainers.network.weights import Weights
 
 _BLOCK = 2**18  # entries of a gradient that are made at once
+
+
+class _Part(NamedTuple):
+    """A part of a parameter along its first axis, and what a step of it takes."""
+
+    array: FloatArray
+    moments: Sequence[FloatArray]
+    gradient: FloatArray
+    scratch: FloatArray
+    rates: Rates
 
 
 class Optimiser:
@@ -40,29 +51,41 @@ class Optimiser:
         self._rows = max(1, min(weights.features, _BLOCK // max(1, weights.V.shape[1])))
         self._buffer = np.empty(max(*sizes, self._rows * weights.V.shape[1]), weights.dtype)
         self._scratch = np.empty_like(self._buffer)
-        self._seen = dict[tuple[int, ...], tuple[FloatArray, FloatArray]]()
+        count, dtype = weights.count, weights.dtype
+        eta, decay, double = np.empty((3, count), dtype)
+        self._rates = Rates(eta, decay, double, np.empty((), dtype))
+        self._lam: npt.NDArray[np.float64] | None = None
+        self._vectors = {
+            name: self._part(name, slice(0, count))
+            for name in self._parameters
+            if name.startswith(("b", "gamma"))
+        }
+        self._layers = [
+            [(models, self._part(f"W{layer}", models)) for models in _groups(W)]
+            for layer, W in enumerate(weights.W[1:], 2)
+        ]
 
     def begin(
         self, update: int, eta: npt.NDArray[np.float64], lam: npt.NDArray[np.float64]
     ) -> None:
         """Take the number of the update that follows, from 0, its rates and penalties (K,)."""
         self._eta, self._factor = eta, 1.0 - 2.0 * eta * lam
-        self._rates = self._rule.rates(update, eta, lam, self._weights.dtype)
+        rates = self._rates
+        rates.decay[:] = self._factor
+        rates.eta[:], rates.epsilon[()] = self._rule.corrected(update, eta)
+        if lam is not self._lam:  # as at the first update alone
+            self._lam, rates.double[:] = lam, 2.0 * lam
 
     def stacked(self, layer: int, inputs: FloatArray, deltas: FloatArray) -> None:
-        """Step a layer but the first: inputs (K, B, H_l−1), ∂loss/∂products (K, B, H_l)."""
-        W, name = self._weights.W[layer], f"W{layer + 1}"
-        for models in _groups(W):
-            gradient, _ = self._views(W[models].shape)
-            np.matmul(inputs[models].transpose(0, 2, 1), deltas[models], out=gradient)
-            rates = self._rates.of(models, axes=2)
-            self._step(name, models, gradient, rates, penalised=True)
+        """Step a layer but the first: inputs (K, H_l−1, B), ∂loss/∂products (K, B, H_l)."""
+        for models, part in self._layers[layer - 1]:
+            np.matmul(inputs[models], deltas[models], out=part.gradient)
+            self._step(part, part.gradient, penalised=True)
 
     def vectors(self, gradients: Mapping[str, FloatArray]) -> None:
         """Step what is not penalised, by the gradients (K, H) by name, which are changed."""
-        rates = self._rates.of(slice(None), axes=1)
         for name, gradient in gradients.items():
-            self._step(name, slice(None), gradient, rates, penalised=False)
+            self._step(self._vectors[name], gradient, penalised=False)
 
     def wide(self, x: FloatArray, deltas: FloatArray) -> None:
         """Step the first layer: inputs (B, F), or (K, B, F) of each model's own, and
@@ -70,7 +93,7 @@ class Optimiser:
         weights, width, own = self._weights, self._weights.b[0].shape[1], x.ndim > deltas.ndim
         if isinstance(self._rule, Sgd):
             weights.decay(self._factor)
-            deltas *= np.repeat((self._eta / weights.scale).astype(weights.dtype), width)
+            deltas *= (self._eta / weights.scale).astype(weights.dtype).repeat(width)
             if not own:
                 self._products.subtract(x, deltas)
                 return
@@ -79,15 +102,20 @@ class Optimiser:
             if isinstance(self._rule, Sgd):
                 weights.V[rows] -= gradient
             else:
-                self._step("V", rows, gradient, rates, penalised=True)
+                part = self._part("V", rows)._replace(rates=rates)
+                self._step(part, gradient, penalised=True)
 
-    def _step(
-        self, name: str, part: slice, gradient: FloatArray, rates: Rates, *, penalised: bool
-    ) -> None:
-        """Step a part of a parameter, along its first axis."""
-        array, (_, scratch) = self._parameters[name][part], self._views(gradient.shape)
+    def _step(self, part: _Part, gradient: FloatArray, *, penalised: bool) -> None:
+        self._rule.step(
+            part.array, gradient, part.moments, part.rates, part.scratch, penalised=penalised
+        )
+
+    def _part(self, name: str, part: slice) -> _Part:
+        array = self._parameters[name][part]
+        gradient, scratch = self._views(array.shape)
         moments = [moment[part] for moment in self._moments[name]]
-        self._rule.step(array, gradient, moments, rates, scratch, penalised=penalised)
+        rates = self._rates if name == "V" else self._rates.of(part, axes=array.ndim - 1)
+        return _Part(array, moments, gradient, scratch, rates)
 
     def _blocks(self, x: FloatArray, deltas: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
         """Yield the first layers' gradient, some features at a time."""
@@ -104,11 +132,9 @@ class Optimiser:
 
     def _views(self, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
         """The buffer and the scratch array, seen in a shape."""
-        if shape not in self._seen:
-            size = prod(shape)
-            buffer, scratch = (one[:size] for one in (self._buffer, self._scratch))
-            self._seen[shape] = buffer.reshape(shape), scratch.reshape(shape)
-        return self._seen[shape]
+        size = prod(shape)
+        buffer, scratch = (one[:size].reshape(shape) for one in (self._buffer, self._scratch))
+        return buffer, scratch
 
 
 def _block_size(W: FloatArray) -> int:

@@ -101,12 +101,12 @@ class Pass:
         self._loss.gradients(self._scores, targets, self._rows)
         if weights is not None:
             self._scores *= weights.astype(self._scores.dtype)
-        vectors = {f"b{stack.depth}": self._scores.sum(axis=2)}
+        vectors = {f"b{stack.depth}": np.add.reduce(self._scores, axis=2)}
         deltas = self._scores.transpose(0, 2, 1)
         for layer in range(stack.depth - 1, 0, -1):
             below = self._hidden[layer - 1]
             np.matmul(deltas, stack.W[layer].transpose(0, 2, 1), out=below.stacked_deltas)
-            optimiser.stacked(layer, below.stacked, deltas)
+            optimiser.stacked(layer, below.stacked.transpose(0, 2, 1), deltas)
             vectors |= below.backward()
             deltas = below.stacked_deltas
         optimiser.vectors(vectors)

@@ -39,14 +39,14 @@ Doubles = npt.NDArray[np.float64]
 class Rates(NamedTuple):
     """What a step multiplies by, one number per model or what broadcasts to a parameter.
 
-    ``eta`` η, of Adam with its corrections; ``decay`` 1 − 2ηλ; ``double`` 2λ; ``epsilon`` ε of
+    ``eta`` η, of Adam with its corrections; ``decay`` 1 − 2ηλ; ``double`` 2λ; ``epsilon`` (), ε of
     Adam with its corrections.
     """
 
     eta: FloatArray
     decay: FloatArray
     double: FloatArray
-    epsilon: float = 0.0
+    epsilon: FloatArray
 
     def of(self, models: slice, axes: int) -> Rates:
         """Return those of some models, for arrays with so many axes after that of the models."""
@@ -71,8 +71,8 @@ class Rule(Protocol):
         """The kinds of moments that it keeps, the gradient's first."""
         ...
 
-    def rates(self, update: int, eta: Doubles, lam: Doubles, dtype: np.dtype[np.floating]) -> Rates:
-        """Return what the steps of an update, counted from 0, multiply by."""
+    def corrected(self, update: int, eta: Doubles) -> tuple[Doubles, float]:
+        """Return η and ε of an update, counted from 0, with the rule's corrections."""
         ...
 
     def step(
@@ -94,9 +94,9 @@ class Sgd:
 
     moments = ()
 
-    def rates(self, update: int, eta: Doubles, lam: Doubles, dtype: np.dtype[np.floating]) -> Rates:
-        """Return what the steps of an update multiply by."""
-        return _plain(eta, lam, dtype)
+    def corrected(self, update: int, eta: Doubles) -> tuple[Doubles, float]:
+        """Return η as it is."""
+        return eta, 0.0
 
     def step(
         self,
@@ -126,9 +126,9 @@ class Momentum:
     nesterov: bool = False
     moments = ("velocity",)
 
-    def rates(self, update: int, eta: Doubles, lam: Doubles, dtype: np.dtype[np.floating]) -> Rates:
-        """Return what the steps of an update multiply by."""
-        return _plain(eta, lam, dtype)
+    def corrected(self, update: int, eta: Doubles) -> tuple[Doubles, float]:
+        """Return η as it is."""
+        return eta, 0.0
 
     def step(
         self,
@@ -166,17 +166,12 @@ class Adam:
     decoupled: bool = False
     moments = ("first", "second")
 
-    def rates(self, update: int, eta: Doubles, lam: Doubles, dtype: np.dtype[np.floating]) -> Rates:
-        """Return what the steps of an update multiply by."""
-        t, plain = update + 1, _plain(eta, lam, dtype)
+    def corrected(self, update: int, eta: Doubles) -> tuple[Doubles, float]:
+        """Return η and ε of an update with the corrections of the moments."""
+        t = update + 1
         first = (1 - self.momentum) / (1 - self.momentum**t)
         second = np.sqrt((1 - self.beta2) / (1 - self.beta2**t))
-        return Rates(
-            eta=(eta * (first / second)).astype(dtype),
-            decay=plain.decay,
-            double=plain.double,
-            epsilon=float(self.epsilon / second),
-        )
+        return eta * (first / second), float(self.epsilon / second)
 
     def step(
         self,
@@ -201,7 +196,7 @@ class Adam:
         second *= kind(self.beta2)
         second += gradient
         np.sqrt(second, out=scratch)
-        scratch += kind(rates.epsilon)
+        scratch += rates.epsilon
         np.divide(first, scratch, out=scratch)
         scratch *= rates.eta
         W -= scratch
@@ -248,8 +243,3 @@ def expected_moments(
         name: (dtype, wide if name.endswith("_V") else (count, *array.shape[1:]))
         for name, array in moments.items()
     }
-
-
-def _plain(eta: Doubles, lam: Doubles, dtype: np.dtype[np.floating]) -> Rates:
-    decay = 1.0 - 2.0 * eta * lam
-    return Rates(eta=eta.astype(dtype), decay=decay.astype(dtype), double=(2.0 * lam).astype(dtype))

@@ -9,6 +9,7 @@ selects nothing).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
 from types import MappingProxyType
 
 import numpy as np
@@ -196,14 +197,16 @@ class NetworkTrainer:
         self._pass.forward(self._x, state.updates)
         weights = self._batches.weights
         loss, correct = self._pass.loss(targets, weights)
-        eta = self._rates(state.updates)[state.alive]
-        self._pass.step(targets, eta=eta, lam=self._lam[state.alive], weights=weights)
+        eta = self._rates(state.updates)
+        eta = eta if len(eta) == len(self._lam_alive) else eta[state.alive]
+        self._pass.step(targets, eta=eta, lam=self._lam_alive, weights=weights)
         state.updates += 1
         state.sums.updates += 1
         state.sums.loss += loss
         if correct is not None:
             state.sums.correct += np.add.reduce(correct, axis=1)
-        self._fail(np.isfinite(loss), "loss")
+        if not all(map(isfinite, loss.tolist())):
+            self._fail(np.isfinite(loss), "loss")
 
     def _sample(self) -> None:
         """Write a row of every curve; the models that have left get NaN."""
@@ -213,7 +216,7 @@ class NetworkTrainer:
         state, sums = self._state, self._state.sums
         if not len(state.alive):
             return
-        added, splits = self._lam[state.alive] * square, self._splits
+        added, splits = self._lam_alive * square, self._splits
         tests = () if self._test is None else (self._test,)
         validation = self._evaluated(splits.validation_x, splits.validation_y, self._asked)
         results = [validation, *(self._evaluated(x, y) for x, y in tests)]
@@ -261,11 +264,12 @@ class NetworkTrainer:
     def _make_buffers(self) -> None:
         state, batch = self._state, self._training.batch_size
         weights, dropout = state.weights, self._dropout.keep(state.alive)
+        self._lam_alive = self._lam[state.alive]
         self._pass = Pass(
             weights, batch, rule=self._rule, moments=state.moments, dropout=dropout, loss=self._loss
         )
         self._x = np.empty((batch, weights.features), weights.dtype)
-        self._shown = dict[str, tuple[int, FloatArray | None]]()  # rows there were, the last
+        self._shown = -1  # rows that the table had when the last of it was taken
 
     def _sampling_points(self) -> range | tuple[int, ...]:
         """The updates at which curves are sampled, cycle ends always among them."""
@@ -278,23 +282,17 @@ class NetworkTrainer:
         return range(step, self._training.updates + 1, step)
 
     def _progress(self) -> Progress:
-        updates = self._state.updates
+        updates, table = self._state.updates, self._state.table
+        if self._shown != len(table.rows):  # most updates sample nothing
+            self._shown = len(table.rows)
+            score, left = table.score_column, self._state.departures
+            self._latest = table.latest(score, left), table.latest("validation_loss", left)
+        scores, losses = self._latest
         return Progress(
             updates=updates,
             total=self._training.updates,
             cycles=updates // self._cycle,
             cycle_end=updates % self._cycle == 0,
-            scores=self._latest(self._state.table.score_column),
-            losses=self._latest("validation_loss"),
+            scores=scores,
+            losses=losses,
         )
-
-    def _latest(self, column: str) -> FloatArray | None:
-        """A column of the last row, NaN for all that have left since as well; to be read only."""
-        table = self._state.table
-        rows, values = self._shown.get(column, (-1, None))
-        if rows != len(table.rows):  # most updates sample nothing
-            values = table.latest(column)
-            if values is not None:
-                values[list(self._state.departures)] = np.nan
-            self._shown[column] = len(table.rows), values
-        return values

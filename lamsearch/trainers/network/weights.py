@@ -124,10 +124,9 @@ class Weights:
     def decay(self, factor: npt.NDArray[np.float64]) -> None:
         """Multiply the first layers by ``factor`` (K,), in place, without a pass over them."""
         self.scale *= factor
-        size = np.abs(self.scale)
-        least, most = np.minimum.reduce(size, initial=1), np.maximum.reduce(size, initial=1)
-        if least >= _SCALE_LOW and most <= _SCALE_HIGH:
+        if all(_SCALE_LOW <= abs(one) <= _SCALE_HIGH for one in self.scale.tolist()):
             return  # as nearly always
+        size = np.abs(self.scale)
         for model in np.flatnonzero((size < _SCALE_LOW) | (size > _SCALE_HIGH)):
             self.V[:, self.columns(int(model))] *= self.dtype.type(self.scale[model])
             self.scale[model] = 1.0
