@@ -23,7 +23,7 @@ from lamsearch.api.result import Result, result_of
 from lamsearch.dimensions import Scale
 from lamsearch.errors import InputError
 from lamsearch.metrics import metric_of
-from lamsearch.space import Point
+from lamsearch.space import LAMBDA, Point
 from lamsearch.trainers import Parameter, Splits, function_trainer, register
 
 # parameters by name, the splits, a seed → predictions of splits.validation_x
@@ -103,7 +103,7 @@ def search(
         },
         "trainer": {"name": _registered(fn, axes)},
         "training": {"step_size": 1},  # the function's budget is its own
-        "coarse": {"trials": trials, "log10_lambda": bounds, "space": axes, **searching},
+        "coarse": {"trials": trials, LAMBDA.name: bounds, "space": axes, **searching},
         "fine": {"trials": fine, "keep": min(3, trials), **searching},
         "finalists": {"keep": keep, "replicates": replicates, "rule": rule},
     }  # fmt: skip

@@ -20,7 +20,7 @@ from lamsearch.local_files import write_whole
 from lamsearch.metrics import ACCURACY
 from lamsearch.report import check_output
 from lamsearch.results import FloatArray, RateRamp, RateRange
-from lamsearch.space import SPACE
+from lamsearch.space import LAMBDA, SPACE
 from lamsearch.study import Study, read_study
 from lamsearch.terminal import print_json, print_table
 
@@ -54,7 +54,7 @@ def _rate(context: click.Context, option: click.Parameter, value: float) -> floa
     help="Models with seeds of their own.",
 )  # fmt: skip
 @click.option(
-    "--log10-lambda", type=click.FloatRange(min=-30, max=10),
+    "--log10-lambda", "at", type=click.FloatRange(min=-30, max=10),
     help="log10 λ; else the final's, else the middle of the interval searched.",
 )  # fmt: skip
 @options.data_dir
@@ -66,7 +66,7 @@ def lr_range(
     high: float,
     epochs: int | None,
     replicates: int,
-    log10_lambda: float | None,
+    at: float | None,
     data_dir: Path | None,
     output: Path | None,
     as_json: bool,
@@ -82,7 +82,7 @@ def lr_range(
     """
     if not low < high:
         raise click.UsageError(f"--from must be below --to, got {low:g} and {high:g}")
-    if log10_lambda is not None and math.isnan(log10_lambda):
+    if at is not None and math.isnan(at):
         raise click.UsageError("--log10-lambda must be a number, got nan")
     study = read_study(study_file)
     if not study.uses_network:
@@ -100,11 +100,11 @@ def lr_range(
         cache=options.cache_directory(),
     )
     document, ramp, suggested = _measured(
-        found.study, found, low, high, epochs, replicates, log10_lambda
+        found.study, found, low, high, epochs, replicates, at
     )  # fmt: skip
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     if output is not None:
-        _write(output, text, _pictures(ramp, suggested, study.name, document["log10_lambda"]))
+        _write(output, text, _pictures(ramp, suggested, study.name, document[LAMBDA.name]))
     if as_json:
         print_json(text)
     else:
@@ -118,7 +118,7 @@ def _measured(
     high: float,
     epochs: int | None,
     replicates: int,
-    log10_lambda: float | None,
+    at: float | None,
 ) -> tuple[dict[str, Any], RateRamp, RateRange]:
     """Run the ramp and ask the rule; the document says all that both follow from."""
     from lamsearch.diagnostics import rate_ramp
@@ -126,7 +126,7 @@ def _measured(
 
     stage = rate_ramp.stage_of(study)
     splits, batch_size = found.split(stage), study.settings_of(stage).training.batch_size
-    lam = rate_ramp.point_of(study)[0] if log10_lambda is None else log10_lambda
+    lam = rate_ramp.point_of(study)[0] if at is None else at
     length = epochs or rate_ramp.epochs_of(len(splits.train_y) // batch_size)
     ramp = rate_ramp.run_ramp(
         splits,
@@ -144,7 +144,7 @@ def _measured(
         "study": study.name,
         "seed": study.seed,
         "fingerprint": {"study": study.fingerprint, "data": found.fingerprint},
-        "log10_lambda": lam,
+        LAMBDA.name: lam,
         "batch_size": batch_size,
         "from": low,
         "to": high,
@@ -187,16 +187,14 @@ def _plain(values: FloatArray) -> list[float | None]:
     return [float(value) if math.isfinite(value) else None for value in values]
 
 
-def _pictures(
-    ramp: RateRamp, suggested: RateRange, name: str, log10_lambda: float
-) -> dict[str, bytes]:
+def _pictures(ramp: RateRamp, suggested: RateRange, name: str, lam: float) -> dict[str, bytes]:
     from lamsearch.figures import rate_range, render
     from lamsearch.figures.undrawn import undrawn
 
     if (why := undrawn()) is not None:
         echo(why, err=True)
         return {}
-    at = SPACE.words((log10_lambda,), ".3g")
+    at = SPACE.words((lam,), ".3g")
     figure = rate_range(ramp, suggested, name=name, at=at)
     drawn = {}
     for form in ("png", "svg"):
@@ -231,7 +229,7 @@ def _show(document: dict[str, Any], ramp: RateRamp, suggested: RateRange) -> Non
     ]
     title = (
         f"{document['study']}: {_count(document['replicates'], 'model')},"
-        f" log10 λ {document['log10_lambda']:g}, mini-batches of {document['batch_size']},"
+        f" log10 λ {document[LAMBDA.name]:g}, mini-batches of {document['batch_size']},"
         f" rate {ramp.low:g} to {ramp.high:g}"
         f" in {_count(document['epochs'], 'epoch')}"
     )

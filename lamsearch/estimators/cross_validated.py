@@ -21,6 +21,7 @@ from lamsearch.estimators.evaluation import Evaluations, Scored
 from lamsearch.estimators.folds import blocks_of
 from lamsearch.results import StageName, StageRecord, Trained, TrialRecord, TrialState
 from lamsearch.search import CohortPlan, Rule, SearchRecord, carry_out
+from lamsearch.space import LAMBDA
 from lamsearch.statistics import differences
 from lamsearch.study import Coarse, Data, Finalists, Fine, Study, Training
 
@@ -30,12 +31,12 @@ _GROUPS = 2000  # of examples, whose means stand for them where intervals are co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How many candidates the stages have, between which bounds, and the rule of the choice."""
+    """How many candidates the stages have, their bounds of log10 λ, and the rule of the choice."""
 
     coarse: int
     fine: int
     finalists: int
-    log10_lambda: tuple[float, float]
+    bounds: tuple[float, float]
     rule: Rule
 
 
@@ -56,7 +57,9 @@ def search(evaluations: Evaluations, budget: Budget, seed: int) -> SearchRecord:
     }
     keep = min(2, budget.coarse)
     fine = Fine(trials=budget.fine, keep=keep, sampler="stratified") if budget.fine else None
-    coarse = Coarse(trials=budget.coarse, log10_lambda=budget.log10_lambda, sampler="stratified")
+    coarse = Coarse.model_validate(
+        {"trials": budget.coarse, LAMBDA.name: budget.bounds, "sampler": "stratified"}
+    )
     drawn = _study(rows, evaluations, seed, coarse=coarse, fine=fine)
     tried = carry_out(drawn, rows.train, examples=sizes)
     points = {one.point for stage in tried.stages.values() for one in stage.trials if one.point}

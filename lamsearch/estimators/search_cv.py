@@ -192,7 +192,7 @@ class LambdaSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  
         return Budget(
             coarse=int(self.coarse), fine=int(self.fine), finalists=int(self.finalists),
             rule=self.rule,
-            log10_lambda=(float(low), float(high)),
+            bounds=(float(low), float(high)),
         )  # fmt: skip
 
     @property

@@ -29,12 +29,12 @@ from lamsearch.results import (
     TrialState,
     columns_document,
 )
-from lamsearch.space import Dimension, Point
+from lamsearch.space import LAMBDA, Dimension, Point
 from lamsearch.statistics import CandidateScore, Dropped, deciding_curve, differing
 from lamsearch.visible import cell
 
 COLUMNS = (
-    "stage", "candidate", "replicate", "cohort", "log10_lambda", "lambda", "state",
+    "stage", "candidate", "replicate", "cohort", LAMBDA.name, "lambda", "state",
     "validation_accuracy", "validation_loss", "train_accuracy", "reason", "score",
 )  # fmt: skip
 
@@ -124,7 +124,7 @@ def _params(record: StudyRecord, point: Point) -> dict[str, Any]:
 
 def _named(record: StudyRecord, point: Point) -> dict[str, Any]:
     """A point in a list of points: its λ, and where dimensions are several all of it."""
-    found: dict[str, Any] = {"log10_lambda": finite(point[0])}
+    found: dict[str, Any] = {LAMBDA.name: finite(point[0])}
     return found | ({"params": _params(record, point)} if record.space.several else {})
 
 
@@ -135,7 +135,7 @@ def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
         "candidate": trial.candidate,
         "replicate": trial.replicate,
         "cohort": trial.cohort,
-        "log10_lambda": None if trial.point is None else finite(trial.point[0]),
+        LAMBDA.name: None if trial.point is None else finite(trial.point[0]),
         "params": params,
         "state": trial.state.value,
         "score": finite(trial.score),
@@ -150,7 +150,7 @@ def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
 def _selected(record: StudyRecord, selected: Selected) -> dict[str, Any]:
     score = selected.score
     values: dict[str, Any] = {
-        "log10_lambda": float(selected.point[0]),
+        LAMBDA.name: float(selected.point[0]),
         "lambda": record.space.values(selected.point)[0],
         "weight_decay": weight_decay(record.space.values(selected.point)[0]),
         "params": record.space.named(selected.point),
@@ -175,7 +175,7 @@ def _nearest(record: StudyRecord, near: CandidateScore | None) -> dict[str, Any]
     """What was measured at the point nearest to a predicted one."""
     if near is None:
         return None
-    at = {"log10_lambda": None} if near.point is None else _named(record, near.point)
+    at = {LAMBDA.name: None} if near.point is None else _named(record, near.point)
     return {**at, "mean": finite(near.mean), "se": finite(near.se), "n": near.n}
 
 

@@ -24,7 +24,7 @@ from lamsearch.storage.damage import believed, check_row, damage_is_said
 from lamsearch.storage.digests import check_intervals, check_study
 from lamsearch.storage.engine import Database, Transaction
 from lamsearch.storage.environments import environment_from, joined
-from lamsearch.storage.optuna_bridge import frozen_trials
+from lamsearch.storage.optuna_trials import frozen_trials
 from lamsearch.storage.planned import planned_trials, read_stage_row, removed
 from lamsearch.storage.queue import any_lease_holds
 from lamsearch.storage.retries import retried

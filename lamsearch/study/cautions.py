@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from lamsearch.results import StageName
+from lamsearch.space import LAMBDA
 from lamsearch.study.document import Study
 from lamsearch.study.sections import Training
 
@@ -22,7 +23,7 @@ def cautions(study: Study) -> list[str]:
     """Return a sentence per setting that a reader should look at again."""
     found = [*_name(study.name)]
     for stage in study.stages:
-        given = _log10_lambdas(study, stage)
+        given = _given(study, stage)
         found += _linear(stage, given)
         found += _narrow(study, stage)
         optimisers = study.searched("optimiser") or (study.training_of(stage).optimiser,)
@@ -34,15 +35,15 @@ def cautions(study: Study) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _log10_lambdas(study: Study, stage: StageName) -> tuple[str, Sequence[float]]:
+def _given(study: Study, stage: StageName) -> tuple[str, Sequence[float]]:
     """The key of a stage that gives log10 λs, and those: bounds, values or one."""
     section = getattr(study, stage)
     if values := getattr(section, "values", None):
         return "values", values
-    given = getattr(section, "log10_lambda", None)
+    given = getattr(section, LAMBDA.name, None)
     if given is None:
         return "", ()
-    return "log10_lambda", given if isinstance(given, tuple) else (given,)
+    return LAMBDA.name, given if isinstance(given, tuple) else (given,)
 
 
 def _linear(stage: StageName, given: tuple[str, Sequence[float]]) -> Iterator[str]:
@@ -58,10 +59,10 @@ def _linear(stage: StageName, given: tuple[str, Sequence[float]]) -> Iterator[st
 
 
 def _narrow(study: Study, stage: StageName) -> Iterator[str]:
-    bounds = getattr(getattr(study, stage), "log10_lambda", None)
+    bounds = getattr(getattr(study, stage), LAMBDA.name, None)
     if isinstance(bounds, tuple) and bounds[1] - bounds[0] < _NARROW:
         yield (
-            f"{stage}.log10_lambda is {bounds[1] - bounds[0]:.2g} wide: all its candidates are "
+            f"{stage}.{LAMBDA.name} is {bounds[1] - bounds[0]:.2g} wide: all its candidates are "
             "nearly the same λ"
         )
 

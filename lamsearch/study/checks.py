@@ -8,6 +8,7 @@ from typing import Any
 
 from lamsearch.errors import Issue
 from lamsearch.results import STAGES
+from lamsearch.space import LAMBDA
 from lamsearch.study.data import Data
 from lamsearch.study.sections import MOST, Training
 from lamsearch.study.settings import StageSettings, stage_settings
@@ -49,12 +50,17 @@ def all_issues(
     yield from _size_issues(sections, cohort)
 
 
+def _lambda(stage: Stage) -> Any:
+    """What a stage says of log10 λ: bounds, one value, or None."""
+    return getattr(stage, LAMBDA.name)
+
+
 def _stage_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:
     coarse, fine, finalists = sections["coarse"], sections["fine"], sections["finalists"]
     no_coarse = coarse is None and "coarse" not in broken
     no_fine = fine is None and "fine" not in broken
-    if coarse is not None and coarse.values is None and coarse.log10_lambda is None:
-        yield Issue(where="coarse.log10_lambda", rule="is required")
+    if coarse is not None and coarse.values is None and _lambda(coarse) is None:
+        yield Issue(where=f"coarse.{LAMBDA.name}", rule="is required")
     if fine is not None:
         yield from _fine_issues(fine, coarse, no_coarse)
     modelled = "finalists" in broken or (finalists is not None and finalists.rule == "model")
@@ -67,11 +73,11 @@ def _stage_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Itera
 
 def _fine_issues(fine: Fine, coarse: Coarse | None, no_coarse: bool) -> Iterator[Issue]:
     if fine.values is None:
-        if no_coarse and fine.log10_lambda is None:
-            yield Issue(where="fine.log10_lambda", rule="is required where there is no [coarse]")
-        if not no_coarse and fine.log10_lambda is not None:
+        if no_coarse and _lambda(fine) is None:
+            yield Issue(where=f"fine.{LAMBDA.name}", rule="is required where there is no [coarse]")
+        if not no_coarse and _lambda(fine) is not None:
             rule = "must not be given after [coarse]: it is the span of coarse's best"
-            yield Issue(where="fine.log10_lambda", rule=rule, value=list(fine.log10_lambda))
+            yield Issue(where=f"fine.{LAMBDA.name}", rule=rule, value=list(_lambda(fine)))
     if not no_coarse and fine.space:
         rule = "must not be given after [coarse]: fine searches what coarse did"
         yield Issue(where="fine.space", rule=rule, value=sorted(fine.space))
@@ -179,11 +185,11 @@ def _final_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Itera
         return
     found = {name for name in STAGES if sections[name] is not None} | set(broken)
     selects = any(name in found for name in STAGES if name != "final")
-    if final.log10_lambda is not None and selects:
+    if _lambda(final) is not None and selects:
         rule = "must not be given where a stage selects λ"
-        yield Issue(where="final.log10_lambda", rule=rule, value=final.log10_lambda)
-    if final.log10_lambda is None and not selects:
-        yield Issue(where="final.log10_lambda", rule="is required where no stage selects λ")
+        yield Issue(where=f"final.{LAMBDA.name}", rule=rule, value=_lambda(final))
+    if _lambda(final) is None and not selects:
+        yield Issue(where=f"final.{LAMBDA.name}", rule="is required where no stage selects λ")
     if final.test_curves and selects:
         rule = "must be false where a stage selects λ: nothing before the end may read the test set"
         yield Issue(where="final.test_curves", rule=rule, value=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from lamsearch.space import LAMBDA
+
 ROOT = Path(__file__).parents[2]
+MODULE_LINES, FUNCTION_LINES = 300, 50
 
 
 @pytest.mark.parametrize("session", ["style", "types", "imports"])
@@ -22,6 +26,32 @@ def test_check_passes(session: str, tmp_path: Path) -> None:
         env={**os.environ, "PATH": tools},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_modules_and_functions_are_small() -> None:
+    """No module has more than 300 lines, no function more than 50 beside its docstring."""
+    found = list[str]()
+    for path in sorted((ROOT / "lamsearch").rglob("*.py")):
+        text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+        if (lines := len(text.splitlines())) > MODULE_LINES:
+            found.append(f"{name}: {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                said = (ast.get_docstring(node, clean=False) or "").count("\n") + 1
+                lines = (node.end_lineno or 0) - node.lineno + 1 - said
+                if lines > FUNCTION_LINES:
+                    found.append(f"{name}: {node.name}: {lines} lines")
+    assert found == []
+
+
+def test_the_first_dimension_is_named_in_few_places() -> None:
+    """Its name is a constant of `lamsearch.space`; it is spelt out where it is a public key."""
+    named = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "lamsearch").rglob("*.py")
+        if LAMBDA.name in path.read_text(encoding="utf-8")
+    ]
+    assert len(named) <= 8, named
 
 
 def test_the_version_is_said_without_loading_a_verb() -> None:

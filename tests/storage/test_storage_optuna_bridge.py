@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from sqlalchemy.orm import sessionmaker
 
 from lamsearch.storage import Database, optuna_bridge
+from lamsearch.storage.optuna_trials import frozen_trials
 
 # As they were when lamsearch was written for them: column, kind, whether null is allowed.
 COLUMNS = {
@@ -282,9 +283,9 @@ def test_trials_are_read_as_optuna_reads_them(url: str) -> None:
     study.ask()
     study.enqueue_trial({"x": 0.75})
     with storage.engine.connect() as connection:
-        found = optuna_bridge.frozen_trials(connection, study._study_id)
+        found = frozen_trials(connection, study._study_id)
         with pytest.raises(KeyError):
-            optuna_bridge.frozen_trials(connection, 99)
+            frozen_trials(connection, 99)
     known = storage.get_all_trials(study._study_id)
     for one in (*found, *known):  # which order a trial's reports have is not said
         one.intermediate_values = dict(sorted(one.intermediate_values.items()))

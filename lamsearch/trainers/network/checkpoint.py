@@ -67,6 +67,22 @@ class TrainingState:
         return "correct" if self.scores.dtype == np.bool_ else "scores"
 
 
+def state_of(
+    weights: Weights, moments: Moments, table: CurveTable, scores: npt.NDArray[Any]
+) -> TrainingState:
+    """Return the state of a training that begins with these, all its models alive."""
+    return TrainingState(
+        updates=0,
+        alive=np.arange(weights.count),
+        departures={},
+        weights=weights,
+        moments=moments,
+        sums=no_sums(weights.count),
+        table=table,
+        scores=scores,
+    )
+
+
 def arrays_of(state: TrainingState) -> State:
     """Return a state as arrays that need no pickle."""
     return {

@@ -22,7 +22,7 @@ from lamsearch.study import Augment, Network, Training
 from lamsearch.trainers.departures import Departure
 from lamsearch.trainers.network import export
 from lamsearch.trainers.network.batches import MiniBatches
-from lamsearch.trainers.network.checkpoint import TrainingState, arrays_of, no_sums, state_from
+from lamsearch.trainers.network.checkpoint import arrays_of, no_sums, state_from, state_of
 from lamsearch.trainers.network.curve_table import CurveTable
 from lamsearch.trainers.network.evaluation import Evaluation, evaluate
 from lamsearch.trainers.network.losses import loss_of
@@ -94,23 +94,15 @@ class NetworkTrainer:
         )
         self._rule = rule_of(training)
         self._dropout = own.dropout(network, seed)
-        self._state = TrainingState(
-            updates=0,
-            alive=np.arange(count),
-            departures={},
-            weights=weights,
-            moments=no_moments(self._rule, weights),
-            sums=no_sums(count),
-            table=CurveTable(
-                models=count,
-                tested=test is not None,
-                scored=self._asked is not None,
-                shares=self._scale is None,
-            ),
-            scores=np.zeros(
-                (count, len(splits.validation_y)), np.bool_ if metric.proportion else np.float32
-            ),
+        table = CurveTable(
+            models=count,
+            tested=test is not None,
+            scored=self._asked is not None,
+            shares=self._scale is None,
         )
+        kind, examples = np.bool_ if metric.proportion else np.float32, len(splits.validation_y)
+        moments = no_moments(self._rule, weights)
+        self._state = state_of(weights, moments, table, np.zeros((count, examples), kind))
         self._make_buffers()
 
     @property
