@@ -178,6 +178,7 @@ def _local_pool(setup: _Setup, workers: int | None, screen: Screen) -> LocalPool
         files=Files(setup.stored.files, setup.stored.id),
         forks=setup.forks,
         meanwhile=partial(reporting.prepare, modelled=setup.stored.study.modelled),
+        fills_up=setup.stored.study.uses_network,  # what another's training takes, nobody knows
     )  # fmt: skip
 
 

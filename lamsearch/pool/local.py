@@ -22,6 +22,7 @@ from lamsearch.storage import Database, Status
 _POLL_SECONDS = 0.2
 _GLANCES = 10  # at whether a worker has ended, from one look at the study to the next
 _GRACE_SECONDS = 4.5  # a worker leaves by itself before that
+_WORTH_SECONDS = 30.0  # of a study so far: the trainings of a shorter one end before another begins
 
 
 class LocalPool:
@@ -37,6 +38,7 @@ class LocalPool:
         files: where its checkpoints are.
         forks: of this process, which are taken for the first workers.
         meanwhile: is called once, while a worker waits for the others to end a stage.
+        fills_up: whether the last trainings may have workers beyond ``count``.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class LocalPool:
         files: Files,
         forks: WaitingForks | None = None,
         meanwhile: Callable[[], None] | None = None,
+        fills_up: bool = False,
     ) -> None:
         self._watch, self._count = Watch(database, study, show, files, say), count
         self._command, self._environment = list(command), dict(environment)
         self._say = say
-        self._forks, self._meanwhile = forks, meanwhile
+        self._forks, self._meanwhile, self._fills_up = forks, meanwhile, fills_up
         self._processes: list[WorkerProcess] = []
         self._cores: dict[WorkerProcess, Cores] = {}
 
@@ -72,7 +75,9 @@ class LocalPool:
             for cores in places_here(self._count):
                 self._start(cores)
             while self._processes:
-                self._use_waiting(self._watch.look())
+                status = self._watch.look()
+                self._use_waiting(status)
+                self._fill_up(status)
                 if self._pause(stop):
                     raise InterruptedWorkError("interrupted; run again to go on")
                 self._look_after()
@@ -109,6 +114,22 @@ class LocalPool:
             with loading():
                 self._meanwhile()
             self._meanwhile = None
+
+    def _fill_up(self, status: Status | None) -> None:
+        """Have the final's last trainings begin while all workers still train.
+
+        Those that would be a last round of their own, with cores idle beside them, share the cores
+        with the others instead: five on two cores take as long as two and a half, not as three.
+        """
+        if not self._fills_up or status is None or status.elapsed < _WORTH_SECONDS:
+            return
+        for stage in status.stages:
+            busy = [one for one in status.workers if one.stage == stage.name and not one.expired]
+            left = stage.planned - stage.finished - len(busy)
+            if stage.name == "final" and len(busy) >= self._count and 0 < left < self._count:
+                self._fills_up = False
+                for _ in range(left):
+                    self._start(None)
 
     def _look_after(self) -> None:
         for process in list(self._processes):

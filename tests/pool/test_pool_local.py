@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from lamsearch import data as datasets
 from lamsearch import storage as store
 from lamsearch.artifacts import Files
 from lamsearch.errors import InputError, InterruptedWorkError, StudyStateError, WorkFailedError
-from lamsearch.pool import LocalPool, local
-from lamsearch.storage import Database, Status
+from lamsearch.pool import LocalPool, Watch, local
+from lamsearch.storage import Database, StageStatus, Status, WorkerStatus
 from lamsearch.study import Study
 
 
@@ -40,7 +41,7 @@ class Hall:
         self.shown: list[Status] = []
         self.stop = threading.Event()
 
-    def pool(self, script: str, count: int = 1, study: str = "small") -> LocalPool:
+    def pool(self, script: str, count: int = 1, study: str = "small", **more: Any) -> LocalPool:
         """Return a pool whose workers run ``script`` with ``mark`` naming files of this hall."""
         opening = (
             "import os, pathlib, signal, sys, time\n"
@@ -57,6 +58,7 @@ class Hall:
             say=self.said.append,
             show=self.shown.append,
             files=Files(self.stored.files, self.stored.id),
+            **more,
         )
 
     def until_marked(self, name: str) -> None:
@@ -120,6 +122,49 @@ def test_a_worker_in_anothers_place_has_its_cores(
     monkeypatch.setattr(local, "pin", lambda _pid, cores: pinned.append(cores))
     hall.pool("if not marked('died'): mark('died'); sys.exit(1)").run(hall.stop)
     assert pinned == [place, place]
+
+
+def _final(stage: str, finished: int, busy: int, elapsed: float) -> dict[str, Any]:
+    """What a status tells of five trainings, so many of them in work."""
+    worker = WorkerStatus(
+        owner="a", stage=stage, cohort=0, updates=1, total=9, per_second=1.0, renewed_ago=0.0,
+        expired=False,
+    )  # fmt: skip
+    done = StageStatus(name=stage, planned=5, finished=finished, updates=1, total=9)
+    return {"stages": (done,), "workers": (worker,) * busy, "elapsed": elapsed}
+
+
+@pytest.mark.parametrize(
+    ("status", "fills_up", "expected"),
+    [
+        pytest.param(_final("final", 2, 2, 60.0), True, 3, id="one-would-be-left"),
+        pytest.param(_final("final", 1, 2, 60.0), True, 2, id="a-whole-round-is-left"),
+        pytest.param(_final("final", 3, 2, 60.0), True, 2, id="none-is-left"),
+        pytest.param(_final("final", 3, 1, 60.0), True, 2, id="a-worker-can-take-it"),
+        pytest.param(_final("final", 2, 2, 9.0), True, 2, id="not-worth-it"),
+        pytest.param(_final("finalists", 2, 2, 60.0), True, 2, id="others-follow"),
+        pytest.param(_final("final", 2, 2, 60.0), False, 2, id="not-wanted"),
+    ],
+)
+def test_the_last_training_does_not_wait_for_a_core(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, status: dict[str, Any], fills_up: bool,
+    expected: int,
+) -> None:  # fmt: skip
+    """What would be a last round with idle cores in the final begins at once, by a worker more."""
+    found = replace(store.read_status(hall.database, "small"), **status)
+    looks = list[int]()
+
+    def look(_: Watch) -> Status:
+        looks.append(len(list(hall.directory.glob("life-*"))))
+        if len(looks) > 4 and looks[-1] >= expected:
+            (hall.directory / "end").touch()
+        return found
+
+    monkeypatch.setattr(Watch, "look", look)
+    script = "mark(f'life-{os.getpid()}')\nwhile not marked('end'): time.sleep(0.01)\n"
+    pool = hall.pool(script, count=2, fills_up=fills_up)
+    pool.run(hall.stop)
+    assert len(list(hall.directory.glob("life-*"))) == expected
 
 
 def test_a_crash_loop_is_ended_with_the_last_words(hall: Hall) -> None:
