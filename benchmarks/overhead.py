@@ -38,6 +38,7 @@ from lamsearch.results import StageName
 from lamsearch.study import Study, Training
 
 MOST_OVERHEAD, MOST_TIMES_SGEMM, LEAST_TIMES_TORCH = 0.08, 1.45, 2.5
+_REST = "the rest of a cohort (initial weights, checkpoints, reports, slower updates)"
 _ROWS = 20_000
 _PRODUCTS = (Setup(batch=0), Setup(batch=1))  # a process per core; one with all threads
 
@@ -48,7 +49,6 @@ class Cohort:
 
     stage: StageName
     width: int
-    owner: str
     begin: float
     end: float
     seconds: float
@@ -172,7 +172,7 @@ def _run(study: Study, path: Path, directory: Path, options: Options) -> Run:
     with closing(sqlite3.connect(place / "study.db")) as base:
         finished = base.execute("SELECT finished FROM lamsearch_study").fetchone()[0] - began
         rows = base.execute(
-            "SELECT c.stage, json_array_length(c.trials), c.owner, c.seconds, c.updates,"
+            "SELECT c.stage, json_array_length(c.trials), c.seconds, c.updates,"
             " MIN(t.datetime_start), MAX(t.datetime_complete)"
             " FROM lamsearch_cohort c, json_each(c.trials) s"
             " JOIN trials t ON t.trial_id = json_extract(s.value, '$[0]')"
@@ -180,11 +180,11 @@ def _run(study: Study, path: Path, directory: Path, options: Options) -> Run:
         ).fetchall()
     cohorts = [
         Cohort(
-            stage=stage, width=width, owner=owner, seconds=seconds, updates=updates,
+            stage=stage, width=width, seconds=seconds, updates=updates,
             begin=datetime.fromisoformat(begin).timestamp() - began,
             end=datetime.fromisoformat(end).timestamp() - began,
         )
-        for stage, width, owner, seconds, updates, begin, end in rows
+        for stage, width, seconds, updates, begin, end in rows
     ]  # fmt: skip
     ordered = tuple(sorted(cohorts, key=lambda one: one.begin))
     return Run(study=study, wall=wall, finished=finished, cohorts=ordered)
@@ -199,7 +199,7 @@ def _text(name: str, run: Run, costs: Costs, features: int) -> str:
          spread(100 * one[part] / total for one in shares).text(1)]
         for part in shares[0]
     ]  # fmt: skip
-    overhead = spread(1 - one["training"] / total for one in shares)
+    overhead = spread(_not_training(one) / total for one in shares)
     times = spread(run.wall / _ideal(run, one, features) for one in costs.product)
     verdicts = table(
         ["", "measured", "target"],
@@ -252,46 +252,48 @@ def _ideal(run: Run, product: float, features: int) -> float:
 
 
 def _shares(run: Run, costs: Costs, turn: int) -> dict[str, float]:
-    """Every core-second of the run under one name; they sum to wall × cores."""
-    owners: dict[str, list[Cohort]] = defaultdict(list)
-    for one in run.cohorts:
-        owners[one.owner].append(one)
-    last = max(one.end for one in run.cohorts)
+    """Every core-second of the run under one name; they sum to wall × cores.
+
+    Workers may be more than cores: cohorts then share those, which none of them leaves idle.
+    """
+    first, last = min(one.begin for one in run.cohorts), max(one.end for one in run.cohorts)
     training = sum(_trains(run, one, costs, turn) for one in run.cohorts)
     evaluation = sum(_evaluates(run, one, costs, turn) for one in run.cohorts)
-    leased = sum(one.seconds for one in run.cohorts)
-    start = sum(members[0].begin for members in owners.values())
-    ends = sum(_idle(run, members) for members in owners.values())
-    between = sum(
-        later.begin - earlier.end
-        for members in owners.values()
-        for earlier, later in pairwise(members)
-    )
-    waits = between + sum(last - members[-1].end for members in owners.values())
+    busy, beside, between = _cores(run.cohorts)
     return {
         "training": training,
         "evaluation": evaluation,
-        "the rest of a cohort (initial weights, checkpoints, renewals, slower updates)": leased
-        - training - evaluation,
-        "reporting results": sum(one.end - one.begin for one in run.cohorts) - leased,
-        "start-up, until a worker's first claim": start,
-        "idle at the ends of stages": ends,
-        "claims and stage transitions between cohorts": waits - ends,
+        _REST: busy - training - evaluation,
+        "start-up, until the first claim": first * CORES,
+        "idle beside cohorts, at the ends of stages": beside,
+        "stage transitions, with no cohort": between,
         "the test": (run.finished - last) * CORES,
         "report and leaving": (run.wall - run.finished) * CORES,
-        "cores without a cohort": (CORES - len(owners)) * last,
-    }  # fmt: skip
+    }
 
 
-def _idle(run: Run, members: Sequence[Cohort]) -> float:
-    """Seconds that one worker had nothing left to claim, its stage not yet over."""
-    idle = 0.0
-    for stage in dict.fromkeys(one.stage for one in run.cohorts):
-        others = [one for one in run.cohorts if one.stage == stage]
-        own = [one.end for one in members if one.stage == stage]
-        begun = max(min(one.begin for one in others), members[0].begin)
-        idle += max(0.0, max(one.end for one in others) - max(own, default=begun))
-    return idle
+def _cores(cohorts: Sequence[Cohort]) -> tuple[float, float, float]:
+    """Core-seconds that cohorts had; that were idle beside one; and while there was none."""
+    changes = sorted(
+        change for one in cohorts for change in ((one.begin, 1), (one.end, -1))
+    )  # fmt: skip
+    busy = beside = between = 0.0
+    working = 0
+    for (moment, change), (then, _) in pairwise(changes):
+        working += change
+        used, seconds = min(working, CORES), then - moment
+        busy += used * seconds
+        if working:
+            beside += (CORES - used) * seconds
+        else:
+            between += CORES * seconds
+    return busy, beside, between
+
+
+def _not_training(shares: dict[str, float]) -> float:
+    """The core-seconds of all parts but training. Where the updates of the run were quicker than
+    those that were measured beside it, what is left for the rest of a cohort is below 0: none."""
+    return sum(max(0.0, seconds) for part, seconds in shares.items() if part != "training")
 
 
 def _training(run: Run, cohort: Cohort) -> Training:
@@ -319,7 +321,7 @@ def _stages(run: Run, costs: Costs) -> str:
     rows = []
     for stage in dict.fromkeys(one.stage for one in run.cohorts):
         members = [one for one in run.cohorts if one.stage == stage]
-        seconds = sum(one.seconds for one in members)
+        busy, _, _ = _cores(members)
         training = np.median([
             sum(_trains(run, one, costs, turn) for one in members)
             for turn in range(len(costs.product))
@@ -327,8 +329,8 @@ def _stages(run: Run, costs: Costs) -> str:
         wall = max(one.end for one in members) - min(one.begin for one in members)
         widths = " + ".join(str(one.width) for one in members)
         rows.append([
-            stage, widths, f"{wall:.1f}", f"{seconds:.1f}", f"{training:.1f}",
-            f"{100 * (1 - seconds / wall / CORES):.0f}",
+            stage, widths, f"{wall:.1f}", f"{busy:.1f}", f"{training:.1f}",
+            f"{100 * (1 - busy / wall / CORES):.0f}",
         ])  # fmt: skip
     header = ["stage", "cohorts' widths", "wall, s", "in cohorts, core-s", "training, core-s",
               "idle, %"]  # fmt: skip
