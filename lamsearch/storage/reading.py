@@ -5,10 +5,12 @@ Enters: a study's name. Leaves: frozen records. Writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from lamsearch.results import (
     Joined,
@@ -109,7 +111,8 @@ def read_stage(
     if curves_too:
         query = sa.select(curves.c.candidate, curves.c.replicate, curves.c.arrays)
         query = query.where(curves.c.study_id == stage_row.study_id, curves.c.stage == stage)
-        blobs = {(row.candidate, row.replicate): row.arrays for row in transaction.execute(query)}
+        rows = _rows_of_bytes(transaction.connection, query)
+        blobs = {(row.candidate, row.replicate): row.arrays for row in rows}
         examples = _examples(transaction, study, stage)
     trials = frozen_trials(transaction.connection, stage_row.number)
     planned = planned_trials(transaction.connection, study, stage)
@@ -122,6 +125,32 @@ def read_stage(
     return StageRecord(
         name=stage, bounds=stage_row.bounds, trials=records, decisions=stage_row.decisions
     )
+
+
+def _rows_of_bytes(connection: Connection, query: sa.Executable) -> Sequence[sa.Row[Any]]:
+    """The rows of a query that selects many bytes, and nothing else but numbers.
+
+    PostgreSQL's driver has them sent as text unless it is asked, which takes three times as long.
+    """
+    if connection.dialect.name != "postgresql":
+        return connection.execute(query).all()
+    raw: Any = connection.connection.dbapi_connection
+    usual = raw.cursor_factory
+    raw.cursor_factory = _binary_cursor
+    try:
+        return connection.execute(query).all()
+    finally:
+        raw.cursor_factory = usual
+
+
+def _binary_cursor(connection: Any, **options: Any) -> Any:
+    """A cursor of psycopg's to which values are sent as the server has them."""
+    from psycopg import Cursor
+    from psycopg.pq import Format
+
+    cursor: Any = Cursor(connection, **options)
+    cursor.format = Format.BINARY
+    return cursor
 
 
 def _examples(transaction: Transaction, study: str, stage: StageName) -> int | None:
