@@ -25,7 +25,7 @@ from lamsearch.report.markdown_page import markdown
 from lamsearch.report.rendering import Drawing
 from lamsearch.report.result import to_json, trials_csv
 from lamsearch.results import StudyRecord
-from lamsearch.statistics import model
+from lamsearch.statistics import model, quantiles
 
 _NO_MODELS: Mapping[str, bytes] = {}
 _MODELS_LINKED = 10
@@ -74,6 +74,7 @@ def prepare(*, modelled: bool = False) -> None:
     That of a study which a model chose in, ``modelled``, is made with that too.
     """
     load_page()
+    quantiles.load()
     if modelled:
         model.load()
     if not undrawn():

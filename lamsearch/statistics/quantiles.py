@@ -9,6 +9,11 @@ from functools import cache
 from typing import Any
 
 
+def load() -> None:
+    """Load SciPy's functions, which takes a fifth of a second, while there is nothing to do."""
+    import scipy.special  # noqa: F401 - loaded alone
+
+
 @cache
 def normal_quantile(share: float) -> float:
     """Return what a standard normal variable stays below in that ``share`` of cases."""

@@ -27,7 +27,7 @@ from lamsearch.errors import (
     LeaseLostError,
     StudyHaltedError,
 )
-from lamsearch.statistics import model
+from lamsearch.statistics import model, quantiles
 from lamsearch.storage import Claim, Database, Leases, Outages, PlannedStudy, Wait
 from lamsearch.trainers import check, device_for
 from lamsearch.worker.context import Context, Settings, loaded
@@ -149,14 +149,15 @@ class StudyWorker:
         return claim
 
     def _prepare(self) -> None:
-        """Load what the next choice may need, while there is nothing to do: the others wait for it.
+        """Load what a choice or the test may need, while there is nothing to do: the others wait
+        for it.
 
         Beside the work, which may come at any moment. Where many work it is left to the one that
         chooses: each would take 140 MB for it.
         """
-        if self._study.modelled and not self._prepared and self.workers <= _FEW:
+        if not self._prepared and self.workers <= _FEW:
             self._prepared = True
-            threading.Thread(target=model.load, name="load").start()
+            threading.Thread(target=_load, args=(self._study.modelled,), name="load").start()
 
     def _say_paused(self, paused: bool) -> None:
         """Say once that the study is paused, which may last."""
@@ -212,6 +213,12 @@ class StudyWorker:
         except StudyHaltedError as halted:
             if halted.halted != "paused":
                 raise
+
+
+def _load(modelled: bool) -> None:
+    quantiles.load()
+    if modelled:
+        model.load()
 
 
 def _number(claim: Claim) -> str:
