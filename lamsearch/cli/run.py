@@ -178,7 +178,8 @@ def _local_pool(setup: _Setup, workers: int | None, screen: Screen) -> LocalPool
         files=Files(setup.stored.files, setup.stored.id),
         forks=setup.forks,
         meanwhile=partial(reporting.prepare, modelled=setup.stored.study.modelled),
-        fills_up=setup.stored.study.uses_network,  # what another's training takes, nobody knows
+        # a number that was asked for is not exceeded; what another's training takes, nobody knows
+        fills_up=workers is None and setup.stored.study.uses_network,
     )  # fmt: skip
 
 
