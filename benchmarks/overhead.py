@@ -213,12 +213,12 @@ def _text(name: str, run: Run, costs: Costs, features: int) -> str:
     )  # fmt: skip
     nets = sum(one.width * one.updates for one in run.cohorts)
     return (
-        f"One `lamsearch run studies/{name}.toml` on {CORES} cores, splits in the cache before: "
-        f"wall {run.wall:.1f} s, {len(run.cohorts)} cohorts, {nets:,} updates of a net. Training "
-        "and evaluation are counts from the database times what one costs with all cores busy, "
-        f"measured in {rounds} rounds, half of them before and half after the run, in turn with "
-        f"sgemm of {of.SGEMM}³ on all cores ({_rate(costs).text(0)} GFLOP/s); median (quartiles). "
-        "sgemm needs 4 × batch × features × hidden FLOP per net and update."
+        f"One `lamsearch run studies/{name}.toml` on {CORES} cores, the cache as an earlier run "
+        f"leaves it: wall {run.wall:.1f} s, {len(run.cohorts)} cohorts, {nets:,} updates of a net. "
+        "Training and evaluation are counts from the database times what one costs with all cores "
+        f"busy, measured in {rounds} rounds, half of them before and half after the run, in turn "
+        f"with sgemm of {of.SGEMM}³ on all cores ({_rate(costs).text(0)} GFLOP/s); median "
+        "(quartiles). sgemm needs 4 × batch × features × hidden FLOP per net and update."
         f"\n\n{verdicts}\n\n{table(['core-seconds', 's', '% of wall × cores'], rows)}"
         f"\n\n{_stages(run, costs)}"
     )

@@ -52,9 +52,12 @@ def coarse_coordinates(study: Study) -> list[float]:
 
 
 def warm(path: Path, options: Options, cache: Path) -> Study:
-    """Put all normalised splits of a study into the cache; return the study."""
+    """Put into the cache what a run leaves there: normalised splits, and what it found of the data.
+
+    Returns the study.
+    """
     study = read_study(path)
-    data = datasets.load(study, options.data, origin=path.parent, cache=cache)
+    data = datasets.load(study, options.data, origin=path.parent, cache=cache, look=True)
     for stage in study.stages:
         data.split(stage)
     return study
