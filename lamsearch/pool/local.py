@@ -81,7 +81,7 @@ class LocalPool:
                 if self._pause(stop):
                     raise InterruptedWorkError("interrupted; run again to go on")
                 self._look_after()
-            self._watch.look()
+            self._watch.look(anew=True)
         finally:
             self._dismiss()
 

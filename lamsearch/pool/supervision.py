@@ -18,7 +18,9 @@ from lamsearch.results import StudyState
 from lamsearch.storage import RETRIED, Database, Status, passes, read_status
 
 _DEATHS_IN_A_ROW = 3  # of each worker, without anything completed or saved in between
-_UNCHANGED_SECONDS = 1.0  # for which a status is believed while nothing was written
+_UNCHANGED_SECONDS = 3.0  # for which a status is believed while nothing was written
+_TIMES = 10  # what a look took: another comes no sooner
+_SHARE, _LONGEST = 1 / 100, 1.0  # of the seconds watched so far, nor before that, or a second
 _LOOP_SECONDS = 60.0  # of a pool whose workers serve whatever there is
 
 
@@ -43,21 +45,25 @@ class Watch:
     ) -> None:
         self._database, self._study, self._show = database, study, show
         self._say, self._paused = say, False
-        self._seen: tuple[Status, int, float] | None = None  # with the storage's changes, and when
-        self._files = files
+        # the last status, the storage's changes at it, and when another is due, at the earliest and
+        # at the latest
+        self._seen: tuple[Status, int | None, float, float] | None = None
+        self._files, self._begun = files, time.monotonic()
         self._deaths, self._most = 0, dict[str, int]()
         self._note(self._saved())
 
-    def look(self) -> Status | None:
+    def look(self, *, anew: bool = False) -> Status | None:
         """Show the study's status and return it; None while the database is away.
 
-        Where nothing was written since the last look, which SQLite says, it is that one's: a look
-        takes some milliseconds of the cores that train.
+        Where nothing was written since the last look, which SQLite says, it is that one's, as it is
+        soon after it, unless it is to be looked ``anew``: that takes some milliseconds of the cores
+        that train, and more the more trials there are.
         """
-        changes, now = self._database.changes(), time.monotonic()
-        if self._seen is not None and changes is not None:
-            status, before, looked = self._seen
-            if changes == before and now - looked < _UNCHANGED_SECONDS:
+        changes, begun = self._database.changes(), time.monotonic()
+        if self._seen is not None and not anew:
+            status, before, earliest, latest = self._seen
+            unchanged = changes is not None and changes == before
+            if begun < (latest if unchanged else earliest):
                 return status
         try:
             status = read_status(self._database, self._study)
@@ -65,7 +71,10 @@ class Watch:
             if not passes(error):
                 raise
             return None  # the workers say so, and go on
-        self._seen = None if changes is None else (status, changes, now)
+        now = time.monotonic()
+        patience = min(_LONGEST, _SHARE * (now - self._begun))
+        earliest = now + max(_TIMES * (now - begun), patience)
+        self._seen = status, changes, earliest, max(earliest, now + _UNCHANGED_SECONDS)
         self._note({stage.name: stage.finished for stage in status.stages})
         # where checkpoints are not to be seen from here: what a worker has found and gone on from
         self._note({f"{one.stage}-{one.cohort}": one.updates for one in status.recovered})
@@ -80,7 +89,7 @@ class Watch:
             WorkFailedError: They keep dying, and nothing is completed or saved in between.
         """
         self._note(self._saved())
-        self.look()  # what was completed just before it
+        self.look(anew=True)  # what was completed just before it
         self._deaths += 1
         if self._deaths >= _DEATHS_IN_A_ROW * workers:
             raise WorkFailedError(f"workers keep dying ({how}): {last_stderr}")

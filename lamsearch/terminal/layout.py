@@ -7,6 +7,7 @@ then what was recovered, then workers, then stages. Refuses to know when it is d
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TypeVar, cast
@@ -43,7 +44,8 @@ class Layout:
     """Draws itself anew for the size that the terminal has at that moment.
 
     ``rate`` is updates per second in all, ``left`` seconds. Where it is not ``fitted`` to the
-    height, all is shown, and the plot where it fits too.
+    height, all is shown, and the plot where it fits too. ``since`` is when the status was read, by
+    the monotonic clock, for a study whose time goes on while it is shown.
     """
 
     status: Status
@@ -51,6 +53,7 @@ class Layout:
     left: float | None = None
     plotted: bool = True
     fitted: bool = True
+    since: float | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield as many lines as the console is high, less the one where its cursor ends."""
@@ -90,7 +93,8 @@ class Layout:
     def _head(self, width: int, glyphs: Glyphs) -> list[Text]:
         """The study and its timing: the name gives way, then the end of a line."""
         status = self.status
-        rest = f"  {clock(status.elapsed)}{left_of(self.left)}"
+        age = 0.0 if self.since is None else time.monotonic() - self.since
+        rest = f"  {clock(status.elapsed + age)}{left_of(self.left)}"
         name = Text(status.name, style="bold")
         name.truncate(max(8, width - len(status.state) - len(rest) - 2), overflow="ellipsis")
         name.append(f"  {status.state}", style=STATE_STYLES.get(status.state, "cyan"))

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from lamsearch.results import QueuedStudy
+from lamsearch.results import QueuedStudy, StudyState
 from lamsearch.storage import StageStatus, Status
 from lamsearch.terminal.layout import (
     Layout,
@@ -73,7 +73,8 @@ class Screen:
         self._speed.look(status)
         rate, left = self._speed.rate(status), self._speed.seconds_left(status)
         if self._live is not None:
-            self._live.update(Layout(status=status, rate=rate, left=left))
+            since = time.monotonic() if status.state is StudyState.RUNNING else None
+            self._live.update(Layout(status=status, rate=rate, left=left, since=since))
             return
         for stage in status.stages:
             self._tell(status, stage, left)

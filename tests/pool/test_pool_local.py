@@ -154,7 +154,7 @@ def test_the_last_training_does_not_wait_for_a_core(
     found = replace(store.read_status(hall.database, "small"), **status)
     looks = list[int]()
 
-    def look(_: Watch) -> Status:
+    def look(_: Watch, *, anew: bool = False) -> Status:
         looks.append(len(list(hall.directory.glob("life-*"))))
         if len(looks) > 4 and looks[-1] >= expected:
             (hall.directory / "end").touch()

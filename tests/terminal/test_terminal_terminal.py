@@ -214,7 +214,7 @@ def test_the_real_run_on_a_real_terminal(
     """`run` shows stage, workers, best, speed, time left and plot, fits, and leaves the answer."""
     terminal = open_terminal(width, height)
     path = study_file(
-        cohort=1, training={"step_size": 4000, "sample_every": "cycle"}, coarse={"trials": 6},
+        cohort=1, training={"step_size": 8000, "sample_every": "cycle"}, coarse={"trials": 6},
         fine=None, finalists=None, final=None,
     )  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMSEARCH_")}
@@ -234,7 +234,7 @@ def test_the_real_run_on_a_real_terminal(
     assert re.search(r"small  running  \d:\d\d  \d:\d\d left$", text, re.MULTILINE)
     assert re.search(r"best \d+\.\d\d % at log10 λ -\d\.\d\d\d  \d+ updates/s", text)
     assert re.search(r"coarse +━+.* \d+ % of 6 trials", text)
-    assert re.search(r"\S+ +\d+ +coarse \d +\d+/8000 +\d+ +\d s ago", text)
+    assert re.search(r"\S+ +\d+ +coarse \d +\d+/16000 +\d+ +\d s ago", text)
     assert re.search(r"validation accuracy  · coarse  ★ best mean\n(?:.*[┤│].*\n)*.*[┤│].*★", text)
     assert re.search(r"-\d.* log10 λ$", text, re.MULTILINE)
     # on a low terminal the answer's first lines have scrolled up by the end

@@ -33,7 +33,7 @@ class Relu:
     """max(z, 0)."""
 
     def __init__(self, like: FloatArray) -> None:
-        self._zeros = np.zeros_like(like)  # NumPy is slower with a scalar
+        self._zeros = np.zeros_like(like[:1])  # NumPy is slower with a scalar
         self._active = np.empty(like.shape, np.bool_)
 
     def forward(self, z: FloatArray) -> None:
