@@ -51,7 +51,6 @@ class Cohort:
     width: int
     begin: float
     end: float
-    seconds: float
     updates: int
 
 
@@ -172,7 +171,7 @@ def _run(study: Study, path: Path, directory: Path, options: Options) -> Run:
     with closing(sqlite3.connect(place / "study.db")) as base:
         finished = base.execute("SELECT finished FROM lamsearch_study").fetchone()[0] - began
         rows = base.execute(
-            "SELECT c.stage, json_array_length(c.trials), c.seconds, c.updates,"
+            "SELECT c.stage, json_array_length(c.trials), c.updates,"
             " MIN(t.datetime_start), MAX(t.datetime_complete)"
             " FROM lamsearch_cohort c, json_each(c.trials) s"
             " JOIN trials t ON t.trial_id = json_extract(s.value, '$[0]')"
@@ -180,11 +179,11 @@ def _run(study: Study, path: Path, directory: Path, options: Options) -> Run:
         ).fetchall()
     cohorts = [
         Cohort(
-            stage=stage, width=width, seconds=seconds, updates=updates,
+            stage=stage, width=width, updates=updates,
             begin=datetime.fromisoformat(begin).timestamp() - began,
             end=datetime.fromisoformat(end).timestamp() - began,
         )
-        for stage, width, seconds, updates, begin, end in rows
+        for stage, width, updates, begin, end in rows
     ]  # fmt: skip
     ordered = tuple(sorted(cohorts, key=lambda one: one.begin))
     return Run(study=study, wall=wall, finished=finished, cohorts=ordered)

@@ -123,13 +123,13 @@ class LocalPool:
         """
         if not self._fills_up or status is None or status.elapsed < _WORTH_SECONDS:
             return
-        for stage in status.stages:
-            busy = [one for one in status.workers if one.stage == stage.name and not one.expired]
-            left = stage.planned - stage.finished - len(busy)
-            if stage.name == "final" and len(busy) >= self._count and 0 < left < self._count:
-                self._fills_up = False
-                for _ in range(left):
-                    self._start(None)
+        busy = sum(one.stage == "final" and not one.expired for one in status.workers)
+        finals = [one for one in status.stages if one.name == "final"]
+        left = sum(one.planned - one.finished for one in finals) - busy
+        if busy >= self._count and 0 < left < self._count:
+            self._fills_up = False
+            for _ in range(left):
+                self._start(None)
 
     def _look_after(self) -> None:
         for process in list(self._processes):

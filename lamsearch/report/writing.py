@@ -25,7 +25,7 @@ from lamsearch.report.markdown_page import markdown
 from lamsearch.report.rendering import Drawing
 from lamsearch.report.result import to_json, trials_csv
 from lamsearch.results import StudyRecord
-from lamsearch.statistics import model, quantiles
+from lamsearch.statistics.loading import load as load_statistics
 
 _NO_MODELS: Mapping[str, bytes] = {}
 _MODELS_LINKED = 10
@@ -74,9 +74,7 @@ def prepare(*, modelled: bool = False) -> None:
     That of a study which a model chose in, ``modelled``, is made with that too.
     """
     load_page()
-    quantiles.load()
-    if modelled:
-        model.load()
+    load_statistics(modelled=modelled)
     if not undrawn():
         load_drawing()
 

@@ -12,6 +12,7 @@ from lamsearch.results import StageName
 from lamsearch.space import LAMBDA
 from lamsearch.study.document import Study
 from lamsearch.study.sections import Training
+from lamsearch.study.stages import lambda_of
 
 _NARROW = 0.01  # an interval of log10 λ that is one λ, practically
 _LEAST_AMPLITUDE = 1e-3
@@ -40,7 +41,7 @@ def _given(study: Study, stage: StageName) -> tuple[str, Sequence[float]]:
     section = getattr(study, stage)
     if values := getattr(section, "values", None):
         return "values", values
-    given = getattr(section, LAMBDA.name, None)
+    given = lambda_of(section)
     if given is None:
         return "", ()
     return LAMBDA.name, given if isinstance(given, tuple) else (given,)
@@ -59,7 +60,7 @@ def _linear(stage: StageName, given: tuple[str, Sequence[float]]) -> Iterator[st
 
 
 def _narrow(study: Study, stage: StageName) -> Iterator[str]:
-    bounds = getattr(getattr(study, stage), LAMBDA.name, None)
+    bounds = lambda_of(getattr(study, stage))
     if isinstance(bounds, tuple) and bounds[1] - bounds[0] < _NARROW:
         yield (
             f"{stage}.{LAMBDA.name} is {bounds[1] - bounds[0]:.2g} wide: all its candidates are "

@@ -13,7 +13,15 @@ from lamsearch.study.data import Data
 from lamsearch.study.sections import MOST, Training
 from lamsearch.study.settings import StageSettings, stage_settings
 from lamsearch.study.shares import numbered
-from lamsearch.study.stages import LEAST_SNAPSHOTS, MOST_SNAPSHOTS, Coarse, Final, Fine, Stage
+from lamsearch.study.stages import (
+    LEAST_SNAPSHOTS,
+    MOST_SNAPSHOTS,
+    Coarse,
+    Final,
+    Fine,
+    Stage,
+    lambda_of,
+)
 
 _CYCLES_TO_HALVE = 2  # models leave at the end of a cycle, and the last one's end is the end
 _COHORT_TO_HALVE = 2  # a cohort always keeps one
@@ -50,16 +58,11 @@ def all_issues(
     yield from _size_issues(sections, cohort)
 
 
-def _lambda(stage: Stage) -> Any:
-    """What a stage says of log10 λ: bounds, one value, or None."""
-    return getattr(stage, LAMBDA.name)
-
-
 def _stage_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Iterator[Issue]:
     coarse, fine, finalists = sections["coarse"], sections["fine"], sections["finalists"]
     no_coarse = coarse is None and "coarse" not in broken
     no_fine = fine is None and "fine" not in broken
-    if coarse is not None and coarse.values is None and _lambda(coarse) is None:
+    if coarse is not None and coarse.values is None and lambda_of(coarse) is None:
         yield Issue(where=f"coarse.{LAMBDA.name}", rule="is required")
     if fine is not None:
         yield from _fine_issues(fine, coarse, no_coarse)
@@ -73,11 +76,11 @@ def _stage_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Itera
 
 def _fine_issues(fine: Fine, coarse: Coarse | None, no_coarse: bool) -> Iterator[Issue]:
     if fine.values is None:
-        if no_coarse and _lambda(fine) is None:
+        if no_coarse and lambda_of(fine) is None:
             yield Issue(where=f"fine.{LAMBDA.name}", rule="is required where there is no [coarse]")
-        if not no_coarse and _lambda(fine) is not None:
+        if not no_coarse and lambda_of(fine) is not None:
             rule = "must not be given after [coarse]: it is the span of coarse's best"
-            yield Issue(where=f"fine.{LAMBDA.name}", rule=rule, value=list(_lambda(fine)))
+            yield Issue(where=f"fine.{LAMBDA.name}", rule=rule, value=list(lambda_of(fine)))
     if not no_coarse and fine.space:
         rule = "must not be given after [coarse]: fine searches what coarse did"
         yield Issue(where="fine.space", rule=rule, value=sorted(fine.space))
@@ -185,10 +188,10 @@ def _final_issues(sections: Mapping[str, Any], broken: Collection[str]) -> Itera
         return
     found = {name for name in STAGES if sections[name] is not None} | set(broken)
     selects = any(name in found for name in STAGES if name != "final")
-    if _lambda(final) is not None and selects:
+    if lambda_of(final) is not None and selects:
         rule = "must not be given where a stage selects λ"
-        yield Issue(where=f"final.{LAMBDA.name}", rule=rule, value=_lambda(final))
-    if _lambda(final) is None and not selects:
+        yield Issue(where=f"final.{LAMBDA.name}", rule=rule, value=lambda_of(final))
+    if lambda_of(final) is None and not selects:
         yield Issue(where=f"final.{LAMBDA.name}", rule="is required where no stage selects λ")
     if final.test_curves and selects:
         rule = "must be false where a stage selects λ: nothing before the end may read the test set"

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from lamsearch.errors import Issue
 from lamsearch.registries import checked
-from lamsearch.space import Bounds, Point
+from lamsearch.space import LAMBDA, Bounds, Point
 from lamsearch.study.samplers import SAMPLERS
 from lamsearch.study.sections import (
     NAME_PATTERN,
@@ -68,6 +68,11 @@ class Axis(Section):
     uniform: tuple[float, float] | None = Field(None, description="bounds, even in the value")
     integer: tuple[int, int] | None = Field(None, description="bounds of a whole number, included")
     choice: tuple[JsonValue, ...] | None = Field(None, description="values, without an order")
+
+
+def lambda_of(stage: Stage) -> Any:
+    """Return what a stage says of log10 λ: bounds, one value, or None."""
+    return getattr(stage, LAMBDA.name, None)
 
 
 class Search(Stage):

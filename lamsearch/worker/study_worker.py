@@ -27,7 +27,7 @@ from lamsearch.errors import (
     LeaseLostError,
     StudyHaltedError,
 )
-from lamsearch.statistics import model, quantiles
+from lamsearch.statistics.loading import load as load_statistics
 from lamsearch.storage import Claim, Database, Leases, Outages, PlannedStudy, Wait
 from lamsearch.trainers import check, device_for
 from lamsearch.worker.context import Context, Settings, loaded
@@ -157,7 +157,8 @@ class StudyWorker:
         """
         if not self._prepared and self.workers <= _FEW:
             self._prepared = True
-            threading.Thread(target=_load, args=(self._study.modelled,), name="load").start()
+            wanted = {"modelled": self._study.modelled}
+            threading.Thread(target=load_statistics, kwargs=wanted, name="load").start()
 
     def _say_paused(self, paused: bool) -> None:
         """Say once that the study is paused, which may last."""
@@ -213,12 +214,6 @@ class StudyWorker:
         except StudyHaltedError as halted:
             if halted.halted != "paused":
                 raise
-
-
-def _load(modelled: bool) -> None:
-    quantiles.load()
-    if modelled:
-        model.load()
 
 
 def _number(claim: Claim) -> str:

@@ -11,6 +11,7 @@ from drawn_figures import Drawn, InPlaceOf
 
 from lamsearch.errors import FilesError
 from lamsearch.report import to_json, trials_csv, write, writing
+from lamsearch.statistics import model
 
 FILES = {
     "results.json", "report.md", "trials.csv", "index.html",
@@ -55,7 +56,7 @@ def test_the_model_is_loaded_for_reports_that_show_it(
 ) -> None:
     """What takes a second to load is loaded beforehand where a model chose, and only there."""
     loaded = list[bool]()
-    monkeypatch.setattr(writing.model, "load", lambda: loaded.append(True))
+    monkeypatch.setattr(model, "load", lambda: loaded.append(True))
     writing.prepare(modelled=modelled)
     assert loaded == [True] * modelled
 

@@ -54,7 +54,6 @@ class Optimiser:
         count, dtype = weights.count, weights.dtype
         eta, decay, double = np.empty((3, count), dtype)
         self._rates = Rates(eta, decay, double, np.empty((), dtype))
-        self._lam: npt.NDArray[np.float64] | None = None
         self._vectors = {
             name: self._part(name, slice(0, count))
             for name in self._parameters
@@ -73,8 +72,7 @@ class Optimiser:
         rates = self._rates
         rates.decay[:] = self._factor
         rates.eta[:], rates.epsilon[()] = self._rule.corrected(update, eta)
-        if lam is not self._lam:  # as at the first update alone
-            self._lam, rates.double[:] = lam, 2.0 * lam
+        rates.double[:] = 2.0 * lam
 
     def stacked(self, layer: int, inputs: FloatArray, deltas: FloatArray) -> None:
         """Step a layer but the first: inputs (K, H_l−1, B), ∂loss/∂products (K, B, H_l)."""
@@ -102,19 +100,19 @@ class Optimiser:
             if isinstance(self._rule, Sgd):
                 weights.V[rows] -= gradient
             else:
-                part = self._part("V", rows)._replace(rates=rates)
-                self._step(part, gradient, penalised=True)
+                self._step(self._part("V", rows, rates), gradient, penalised=True)
 
     def _step(self, part: _Part, gradient: FloatArray, *, penalised: bool) -> None:
         self._rule.step(
             part.array, gradient, part.moments, part.rates, part.scratch, penalised=penalised
         )
 
-    def _part(self, name: str, part: slice) -> _Part:
+    def _part(self, name: str, part: slice, rates: Rates | None = None) -> _Part:
+        """A part of a parameter; ``rates`` are those of its models unless others are given."""
         array = self._parameters[name][part]
         gradient, scratch = self._views(array.shape)
         moments = [moment[part] for moment in self._moments[name]]
-        rates = self._rates if name == "V" else self._rates.of(part, axes=array.ndim - 1)
+        rates = rates or self._rates.of(part, axes=array.ndim - 1)
         return _Part(array, moments, gradient, scratch, rates)
 
     def _blocks(self, x: FloatArray, deltas: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
