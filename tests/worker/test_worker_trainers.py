@@ -150,7 +150,7 @@ def test_what_no_trainer_answers_is_a_failure_with_its_reason(
 
 def test_a_killed_trainer_without_a_state_begins_again(place: Place) -> None:
     """SIGKILL in the middle of a cohort whose trainer cannot be resumed: the same trials are
-    trained from the beginning, and each ends COMPLETE once."""
+    trained from the beginning once its lease has run out, and each ends COMPLETE once."""
     place.study_file.write_text(STUDY, encoding="utf-8")
     log = place.directory / "log"
     own = {"PYTHONPATH": str(OUTSIDE)}
@@ -164,7 +164,8 @@ def test_a_killed_trainer_without_a_state_begins_again(place: Place) -> None:
     assert second.wait() == 0, second.said
     assert "goes on at update" not in second.said
     trained = log.read_text().splitlines()
-    assert trained == ["-3.0", "-2.0", "-3.0", "-2.0", "-1.0", "0.0"]
+    begun, again, others = ["-3.0", "-2.0"], ["-3.0", "-2.0"], ["-1.0", "0.0"]
+    assert trained in ([*begun, *again, *others], [*begun, *others, *again])
     found = optuna_trials(place.url, "lives")["coarse"]
     assert [trial.state.name for trial in found] == ["COMPLETE"] * 4
 
