@@ -17,7 +17,7 @@ from lamsearch.cli.echo import echo
 from lamsearch.data import TrainingData
 from lamsearch.errors import FilesError, InputError
 from lamsearch.local_files import write_whole
-from lamsearch.metrics import ACCURACY
+from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.report import check_output
 from lamsearch.results import FloatArray, RateRamp, RateRange
 from lamsearch.space import LAMBDA, SPACE
@@ -177,8 +177,8 @@ def _points(ramp: RateRamp) -> list[dict[str, Any]]:
 
 
 def _scored(ramp: RateRamp, split: str, score: object) -> dict[str, object]:
-    """A score under the name of its metric; accuracy is null where there are no classes."""
-    found: dict[str, object] = {f"{split}{ACCURACY.name}": None}
+    """A score under the name of its metric; that of classes is null where there are none."""
+    found: dict[str, object] = {f"{split}{DEFAULT_METRIC.name}": None}
     return {**found, f"{split}{ramp.metric.name}": score}
 
 

@@ -19,10 +19,11 @@ from lamsearch.data.cuts import cut_test_images, orders
 from lamsearch.data.images import Contents, LabelledImages, Labels, Raw, Targets
 from lamsearch.data.moments import Order, chunks, moments
 from lamsearch.errors import DataError
+from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.results import DataFacts, StageName
 from lamsearch.study import ImageShape, Study
 
-_SHARE = 0.001  # of a split: fewer repeated examples move no accuracy that anybody would print
+_SHARE = 0.001  # of a split: fewer repeated examples move no score that anybody would print
 _MOST, _EVEN = 0.5, 1.5  # the largest class: of all, and times its even share
 _BLANK = 0.5  # of pixels: margins are blank, so only many constant ones are strange
 _MANY = 64  # features: an image, if a small one
@@ -114,7 +115,7 @@ def _class_lines(names: Sequence[str], y: Labels, parts: Sequence[_Part]) -> Ite
 
 
 def _baseline(y: Labels, part: _Part) -> float:
-    """The validation accuracy of always answering the most frequent training class."""
+    """The validation score of always answering the most frequent training class."""
     return float((y[part.validation] == np.bincount(y[part.train]).argmax()).mean())
 
 
@@ -181,14 +182,15 @@ def _grouped(pool: LabelledImages, parts: Sequence[_Part]) -> Iterator[str]:
 
 
 def _shares(names: Sequence[str], y: Labels, part: _Part) -> Iterator[str]:
-    """A class so frequent that an accuracy says little."""
+    """A class so frequent that the share of right answers says little."""
     counts = np.bincount(y[part.train], minlength=len(names))
     share = counts.max() / len(part.train)
     if len(names) > 1 and share >= max(_MOST, _EVEN / len(names)):
         most = int(counts.argmax())
         yield (
             f"{100 * share:.1f} % of the training examples are of the class {names[most]}: always "
-            f"answering it has a validation accuracy of {100 * _baseline(y, part):.2f} %"
+            f"answering it has a validation {DEFAULT_METRIC.title} of "
+            f"{DEFAULT_METRIC.words(_baseline(y, part))}"
         )
 
 
@@ -196,7 +198,7 @@ def _repeats(
     pool: LabelledImages, test: LabelledImages, parts: Sequence[_Part], *, classes: bool
 ) -> Iterator[str]:
     """Examples that stand on both sides of a split, or under two labels."""
-    score = "accuracy" if classes else "score"
+    score = DEFAULT_METRIC.title if classes else "score"
     rows = hashes(pool.x)
     for part in parts:
         both = np.isin(rows[part.validation], rows[part.train]).sum()

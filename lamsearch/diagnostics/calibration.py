@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lamsearch.metrics import ACCURACY
+from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.metrics.mse import MSE
 from lamsearch.results import FloatArray, TargetArray
 from lamsearch.study import Network, OptimiserName, Training
@@ -73,7 +73,7 @@ def calibrate(
             network=network,
             classes=classes,
             seed=(0, 0, 0),
-            metric=ACCURACY if classes else MSE,
+            metric=DEFAULT_METRIC if classes else MSE,
         )
         updates = trainer.run()
         for _ in range(_WARM_UP):

@@ -18,8 +18,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from lamsearch.diagnostics.rate_range import DIVERGED
-from lamsearch.metrics import ACCURACY, Metric
-from lamsearch.metrics.r2 import R2
+from lamsearch.metrics import DEFAULT_METRIC, Metric, default_of
 from lamsearch.results import STAGES, Curve, RateRamp, StageName
 from lamsearch.schedules import linear
 from lamsearch.space import Point, span
@@ -75,9 +74,9 @@ def run_ramp(
 
     A replicate has initial weights and mini-batches of its own, which are those of no stage.
     Sampled at about 200 points; computed with one BLAS thread, so that the same study gives the
-    same numbers. Scores are accuracies, of a quantity R². ``say`` is told of each replicate.
+    same numbers. Scores are by the task's default metric. ``say`` is told of each replicate.
     """
-    metric = ACCURACY if classes else R2
+    metric = default_of("classification" if classes else "regression")
     training = _training(study, len(splits.train_y), low, high, epochs)
     every = int(training.sample_every)
     rate = partial(linear, eta_min=low, eta_max=high, updates=training.updates)
@@ -104,10 +103,10 @@ def run_ramp(
 
 
 def _untrained(trainer: NetworkTrainer, splits: Splits, classes: int) -> tuple[float, float]:
-    """Validation loss and accuracy before any update; of a quantity there is no accuracy."""
+    """Validation loss and share of right answers before any update; of a quantity there is none."""
     scale = scale_of(splits, classes)
     before = evaluate(trainer.weights, splits.validation_x, splits.validation_y, scale=scale)
-    share = np.nan if before.accuracy is None else float(before.accuracy[0])
+    share = np.nan if before.correct is None else float(before.correct[0].mean())
     return float(before.loss[0]), share
 
 
@@ -134,7 +133,7 @@ def _ramp(
     updates = np.arange(every, training.updates + 1, every)
     training_loss, validation_loss, validation_score = (
         _table(curves, name, len(updates))
-        for name in ("training_loss", "validation_loss", "validation_accuracy")
+        for name in ("training_loss", "validation_loss", f"validation_{DEFAULT_METRIC.name}")
     )
     ended = np.isnan(training_loss).all(axis=0)
     points = int(ended.argmax()) + 1 if ended.any() else len(updates)
@@ -176,6 +175,6 @@ def _table(curves: list[Curve], name: str, points: int) -> npt.NDArray[np.float6
     """The curves as (replicates, points), NaN where one has ended."""
     table = np.full((len(curves), points), np.nan)
     for row, curve in zip(table, curves, strict=True):
-        values = curve.values.get(name, np.empty(0))  # of a quantity there are no accuracies
+        values = curve.values.get(name, np.empty(0))  # of a quantity none has right answers
         row[: len(values)] = values
     return table

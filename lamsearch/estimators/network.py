@@ -28,7 +28,7 @@ from lamsearch.data.labels import named
 from lamsearch.errors import InputError
 from lamsearch.estimators.final import trained_on_all
 from lamsearch.estimators.sizes import NetworkSizes, network_sizes
-from lamsearch.metrics import Task, metric_of
+from lamsearch.metrics import DEFAULT_METRIC, Task, metric_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -218,7 +218,7 @@ class LambdaSearchClassifier(ClassifierMixin, _LambdaSearch):  # type: ignore[mi
     """
 
     _task = "classification"
-    _metric = "accuracy"
+    _metric = DEFAULT_METRIC.name
 
     def fit(self, X: Any, y: Any) -> Self:
         """Search λ, and train the networks.

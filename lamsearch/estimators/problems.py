@@ -17,7 +17,7 @@ from sklearn.utils.validation import column_or_1d
 from lamsearch.errors import InputError
 from lamsearch.estimators.fitting import Problem
 from lamsearch.estimators.searched_parameter import SearchedParameter
-from lamsearch.metrics import Metric, metric_of
+from lamsearch.metrics import Metric, Task, default_of, metric_of
 
 _MOST_SEED = 2**31 - 1
 
@@ -67,12 +67,12 @@ def metric_for(estimator: Any, scoring: Any) -> Metric:
     Raises:
         ValueError: It is no metric's name, or one of another task.
     """
-    task = "classification" if is_classifier(estimator) else "regression"
+    task: Task = "classification" if is_classifier(estimator) else "regression"
     if scoring is not None and not isinstance(scoring, str):
         rule = "must be the name of a metric, which has a number for each example"
         raise ValueError(f"scoring: {rule}, got {scoring!r}")
     try:
-        metric = metric_of(scoring or {"regression": "r2"}.get(task, "accuracy"))
+        metric = metric_of(scoring) if scoring else default_of(task)
     except InputError as error:
         raise ValueError(f"scoring: {str(error).removeprefix('metric: ')}") from error
     if metric.task != task:

@@ -61,7 +61,7 @@ class LambdaSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  
             error of the best, or ``"model"``: the top of a Gaussian process through their means.
         cv: a number of folds (None: 5), stratified for classifiers; a splitter, or splits.
         repeats: how often the finalists' folds are drawn anew, where cv is a number.
-        scoring: a metric of lamsearch by its name (None: ``"accuracy"``, or ``"r2"``): one with a
+        scoring: a metric of lamsearch by its name (None: what estimators' ``score`` is): one with a
             number for each example, for it is by those that candidates are compared.
         random_state: of candidates, folds, and of estimators that have one and none given.
         n_jobs: fits at a time, as joblib takes it; the answer is the same for any.

@@ -160,8 +160,8 @@ def _scores(record: StudyRecord, trial: TrialRecord) -> dict[str, float | None]:
         "validation_loss": trial.validation_loss,
         "updates": None if trial.updates is None else float(trial.updates),
     }
-    if record.metric.is_accuracy:
-        found["validation_accuracy"] = trial.score
+    if record.metric.is_default:
+        found[f"validation_{record.metric.name}"] = trial.score
     return found
 
 

@@ -27,6 +27,7 @@ from lamsearch.figures.style import (
     wrapped,
 )
 from lamsearch.figures.units import loss_unit
+from lamsearch.metrics import DEFAULT_METRIC
 from lamsearch.points import nouns
 from lamsearch.results import Curve, FloatArray, StageName, StudyRecord
 from lamsearch.statistics import CandidateScore, candidate_scores
@@ -39,7 +40,12 @@ if TYPE_CHECKING:
 SHOWN = 4  # candidates in one figure; more are a tangle
 _LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "D"), (PURPLE, "^"))
 _NATS = "nats"
-_UNITS = {"accuracy": ("%", 100.0), "loss": (_NATS, 1.0), "cost": (_NATS, 1.0)}
+_SHARE = DEFAULT_METRIC.name  # of right answers, which curves carry whatever candidates go by
+_UNITS = {
+    _SHARE: (DEFAULT_METRIC.unit.strip(), DEFAULT_METRIC.factor),
+    "loss": (_NATS, 1.0),
+    "cost": (_NATS, 1.0),
+}
 _QUANTITIES = 3  # panels of curves, above that of the learning rate
 _SPLITS: tuple[tuple[str, Literal["--", "-", ":"]], ...] = (
     ("training", "--"),
@@ -108,7 +114,7 @@ def _quantities(record: StudyRecord, shown: Sequence[CandidateScore]) -> list[st
     """What the curves carry, shares first: without curves what they are going to."""
     names = [name for score in shown for curve in _curves(score) for name in curve.values]
     found = list(dict.fromkeys(name.partition("_")[2] for name in names)) or [
-        one for one in _UNITS if one != "accuracy" or record.metric.task == "classification"
+        one for one in _UNITS if one != _SHARE or record.metric.task == "classification"
     ]
     return sorted(found, key=lambda one: _UNITS.get(one, ("", 1.0))[1] == 1.0)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lamsearch.findings.stages import deciding
-from lamsearch.metrics import ACCURACY, Constant
+from lamsearch.metrics import Constant, beside
 from lamsearch.results import StudyRecord
 
 
@@ -22,8 +22,8 @@ class Baseline:
     quantities; ``value`` is their mean or median. ``validation`` is the score in the deciding stage
     (in the final where nothing was selected), and ``test`` is known once the final has been scored,
     with the models' ``gain`` over it and its 95 % interval; None where not known.
-    ``test_accuracy`` is the share of test examples of the most frequent class, beside a metric of
-    classes that is not accuracy.
+    ``test_beside`` is the share of test examples of the most frequent class, which is what always
+    answering with it gets by the metric `beside` the study's.
     """
 
     kind: Constant
@@ -33,7 +33,7 @@ class Baseline:
     test: float | None
     gain: float | None = None
     gain_interval95: tuple[float, float] | None = None
-    test_accuracy: float | None = None
+    test_beside: float | None = None
 
     @property
     def words(self) -> str:
@@ -49,21 +49,21 @@ class Baseline:
 
     @property
     def class_words(self) -> str:
-        """What is done where accuracy is meant."""
+        """What is done where the share of right answers is meant."""
         return f"always answering with the most frequent class ({' '.join(self.answer.split())})"
 
 
 def baseline(record: StudyRecord) -> Baseline | None:
     """Return the study's baseline; None where an earlier version planned it by another metric than
-    accuracy, or looked at none of its data."""
+    the default, or looked at none of its data."""
     facts, metric, final = record.data, record.metric, record.final
-    if facts is None or not (facts.constants or metric.is_accuracy):
+    if facts is None or not (facts.constants or metric.is_default):
         return None
     stage = deciding(record)
     name = "final" if stage is None else stage.name
     known, share = None if final is None else final.baseline, _majority_share(record)
     constant = facts.constants.get(name, ())
-    test = share if metric.is_accuracy else None
+    test = share if metric.is_default else None
     return Baseline(
         kind=metric.answer,
         answer=facts.majority,
@@ -72,7 +72,7 @@ def baseline(record: StudyRecord) -> Baseline | None:
         test=test if known is None else known.mean,
         gain=None if known is None else known.gain,
         gain_interval95=None if known is None else known.gain_interval95,
-        test_accuracy=None if metric.is_accuracy else share,
+        test_beside=None if metric.is_default else share,
     )
 
 
@@ -88,10 +88,10 @@ def baseline_sentences(record: StudyRecord) -> Iterator[str]:
     ]
     if known:
         yield f"Baseline: {found.words} gets {' and '.join(known)}."
-    if found.test_accuracy is not None:
-        share = ACCURACY.words(found.test_accuracy)
-        words = found.class_words
-        yield f"{words[0].upper()}{words[1:]} has a test accuracy of {share}."
+    other = beside(record.metric)
+    if other is not None and found.test_beside is not None:
+        share, words = other.words(found.test_beside), found.class_words
+        yield f"{words[0].upper()}{words[1:]} has a test {other.title} of {share}."
 
 
 def _majority_share(record: StudyRecord) -> float | None:

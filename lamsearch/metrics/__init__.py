@@ -19,6 +19,7 @@ from lamsearch.metrics.metric import (
     Task,
     score_error,
 )
+from lamsearch.metrics.r2 import R2
 from lamsearch.registries import Registry
 
 __all__ = [
@@ -33,8 +34,10 @@ __all__ = [
     "Scores",
     "Targets",
     "Task",
+    "beside",
     "constant_of",
     "constant_scores",
+    "default_of",
     "is_open",
     "least_range",
     "mattering",
@@ -62,6 +65,17 @@ METRICS: Registry[Metric] = Registry(
     rule="a lamsearch.metrics.Metric",
     fits=lambda found: isinstance(found, Metric),
 )
+
+
+def default_of(task: Task) -> Metric:
+    """Return what a task is scored by unless something else is asked for: accuracy, or R²."""
+    return DEFAULT_METRIC if task == "classification" else R2
+
+
+def beside(metric: Metric) -> Metric | None:
+    """Return what predictions are scored by beside a metric: of classes accuracy, which everybody
+    asks for. Nothing is chosen by it."""
+    return None if metric.is_default or metric.task == "regression" else DEFAULT_METRIC
 
 
 def score_title_of(name: str) -> str:

@@ -68,8 +68,8 @@ class Metric:
     error: ScoreError | None = None
 
     @property
-    def is_accuracy(self) -> bool:
-        """Whether it is accuracy itself, after which documents have keys."""
+    def is_default(self) -> bool:
+        """Whether it is accuracy, which once was the only one: documents have keys of its name."""
         return self.name == "accuracy"
 
     @property

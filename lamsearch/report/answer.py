@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from lamsearch import points
 from lamsearch.dimensions import weight_decay
 from lamsearch.findings import chosen_score
-from lamsearch.report import accuracy, snapshots
+from lamsearch.report import beside, snapshots
 from lamsearch.report.fact import Fact
 from lamsearch.report.lines import one_line, predictions
 from lamsearch.results import FinalScore, StudyRecord
@@ -70,7 +70,7 @@ def _test(record: StudyRecord) -> Iterator[Fact]:
             value=metric.words(final.ensemble),
             detail=f"mean of the replicates' {predictions(record)}",
         )
-    yield from accuracy.facts(record, final.accuracy, one=alone, together=together)
+    yield from beside.facts(record, final.beside, one=alone, together=together)
     if final.snapshots is not None:
         yield from snapshots.facts(record, final.snapshots)
 

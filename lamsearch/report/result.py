@@ -13,7 +13,7 @@ from typing import Any
 
 from lamsearch.dimensions import weight_decay
 from lamsearch.findings import baseline, nearest_trained, uncertainty, versions, warnings
-from lamsearch.report import accuracy, decision, dimensions, snapshots
+from lamsearch.report import beside, decision, dimensions, snapshots
 from lamsearch.report.numbers import finite
 from lamsearch.report.updates import stage_updates, updates_document
 from lamsearch.results import (
@@ -130,7 +130,7 @@ def _named(record: StudyRecord, point: Point) -> dict[str, Any]:
 
 def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
     params = None if trial.point is None else _params(record, trial.point)
-    accuracies = record.metric.is_accuracy
+    named = record.metric.is_default
     values: dict[str, Any] = {
         "candidate": trial.candidate,
         "replicate": trial.replicate,
@@ -139,9 +139,9 @@ def _trial(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
         "params": params,
         "state": trial.state.value,
         "score": finite(trial.score),
-        "validation_accuracy": finite(trial.score) if accuracies else None,
+        "validation_accuracy": finite(trial.score) if named else None,
         "validation_loss": finite(trial.validation_loss),
-        "train_accuracy": finite(trial.train_score) if accuracies else None,
+        "train_accuracy": finite(trial.train_score) if named else None,
     }
     left = trial.state in (TrialState.FAIL, TrialState.PRUNED)
     return {**values, "reason": trial.reason} if left else values
@@ -156,7 +156,7 @@ def _selected(record: StudyRecord, selected: Selected) -> dict[str, Any]:
         "params": record.space.named(selected.point),
         "rule": selected.rule,
         "score": None if score is None else _score(score),
-        "validation_accuracy": _score(score) if score and record.metric.is_accuracy else None,
+        "validation_accuracy": _score(score) if score and record.metric.is_default else None,
     }
     if score is not None and score.kind is ScoreKind.PREDICTED:
         values["nearest_trained"] = _nearest(record, nearest_trained(record))
@@ -198,7 +198,7 @@ def _baseline(record: StudyRecord) -> dict[str, Any] | None:
         "test_gain": None
         if gain is None or ends is None
         else {"mean": finite(gain), "interval95": [finite(end) for end in ends]},
-        "test_accuracy": finite(found.test_accuracy),
+        "test_accuracy": finite(found.test_beside),
     }
 
 
@@ -253,10 +253,10 @@ def _bias(record: StudyRecord) -> dict[str, Any] | None:
 
 
 def _final(record: StudyRecord, final: FinalScore) -> dict[str, Any]:
-    shares = accuracy.of(record, final)
+    shares = beside.of(record, final)
     return {
-        "test_score": accuracy.document(final),
-        "test_accuracy": None if shares is None else accuracy.document(shares),
+        "test_score": beside.document(final),
+        "test_accuracy": None if shares is None else beside.document(shares),
         "ensemble_test_score": finite(final.ensemble),
         "ensemble_test_accuracy": None if shares is None else finite(shares.ensemble),
         "scores": [finite(one) for one in final.scores],
@@ -270,12 +270,12 @@ def _final(record: StudyRecord, final: FinalScore) -> dict[str, Any]:
 def _row(record: StudyRecord, name: StageName, trial: TrialRecord) -> tuple[object, ...]:
     x = None if trial.point is None else trial.point[0]
     value = None if trial.point is None else record.space.values(trial.point)[0]
-    accuracies = record.metric.is_accuracy
+    named = record.metric.is_default
     return (
         name, trial.candidate, trial.replicate, trial.cohort,
         finite(x), value, trial.state.value,
-        finite(trial.score) if accuracies else None, finite(trial.validation_loss),
-        finite(trial.train_score) if accuracies else None,
+        finite(trial.score) if named else None, finite(trial.validation_loss),
+        finite(trial.train_score) if named else None,
         None if trial.reason is None else cell(trial.reason), finite(trial.score),
         *_further(record, trial.point),
     )  # fmt: skip

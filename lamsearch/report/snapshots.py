@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lamsearch.points import listed
-from lamsearch.report import accuracy
+from lamsearch.report import beside
 from lamsearch.report.fact import Fact
 from lamsearch.report.lines import predictions
 from lamsearch.report.numbers import finite
@@ -36,7 +36,7 @@ def facts(record: StudyRecord, found: SnapshotScore) -> Iterator[Fact]:
             value=metric.words(found.ensemble),
             detail=f"for {found.n} trainings; mean of all snapshots' {predictions(record)}",
         )
-    yield from accuracy.facts(record, found.accuracy, one=one, together=together)
+    yield from beside.facts(record, found.beside, one=one, together=together)
 
 
 def averages_table(record: StudyRecord) -> Table | None:
@@ -95,12 +95,12 @@ def document(record: StudyRecord) -> dict[str, Any] | None:
     found = None if record.final is None else record.final.snapshots
     if found is None:
         return None
-    ends, shares = found.gain_interval95, accuracy.of(record, found)
+    ends, shares = found.gain_interval95, beside.of(record, found)
     return {
         "updates": list(found.updates),
         "replicates": list(found.replicates),
-        "test_score": accuracy.document(found),
-        "test_accuracy": None if shares is None else accuracy.document(shares),
+        "test_score": beside.document(found),
+        "test_accuracy": None if shares is None else beside.document(shares),
         "ensemble_test_score": finite(found.ensemble),
         "ensemble_test_accuracy": None if shares is None else finite(shares.ensemble),
         "scores": [finite(one) for one in found.scores],

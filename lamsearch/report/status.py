@@ -18,15 +18,15 @@ from lamsearch.storage import Scored, Status
 
 def status_document(status: Status) -> dict[str, Any]:
     """Return a study at a glance; scores are under the names of their metric as well."""
-    accuracies = metric_of(status.metric).is_accuracy
+    default = metric_of(status.metric).is_default
     found, space = {**asdict(status), "best_candidate": None}, status.space
     del found["space"]
     chosen = status.selected
-    found["selected"] = None if chosen is None else _selected(chosen, space, accuracies)
+    found["selected"] = None if chosen is None else _selected(chosen, space, default)
     if status.best is not None:
         at, score = status.best
         found["best_candidate"] = {space.dimensions[0].name: at, "score": score}
-    found["points"] = [_point(one, space, accuracies) for one in status.points]
+    found["points"] = [_point(one, space, default) for one in status.points]
     return {key: _finite(value) for key, value in found.items()}
 
 
@@ -37,14 +37,14 @@ def queue_document(queue: Iterable[QueuedStudy]) -> list[dict[str, Any]]:
 
 def queued_document(study: QueuedStudy) -> dict[str, Any]:
     """Return a study as the queue has it."""
-    accuracies = metric_of(study.metric).is_accuracy
+    default = metric_of(study.metric).is_default
     names = [field.name for field in fields(study) if field.name != "space"]
     found, chosen = {name: getattr(study, name) for name in names}, study.selected
-    found["selected"] = None if chosen is None else _selected(chosen, study.space, accuracies)
+    found["selected"] = None if chosen is None else _selected(chosen, study.space, default)
     return {key: _finite(value) for key, value in found.items()}
 
 
-def _selected(selected: Selected, space: Space, accuracies: bool) -> dict[str, Any]:
+def _selected(selected: Selected, space: Space, default: bool) -> dict[str, Any]:
     score = None if selected.score is None else asdict(selected.score)
     first = space.dimensions[0].name
     named = space.named(selected.point)
@@ -53,18 +53,18 @@ def _selected(selected: Selected, space: Space, accuracies: bool) -> dict[str, A
         "params": named,
         "rule": selected.rule,
         "score": score,
-        "validation_accuracy": score if accuracies else None,
+        "validation_accuracy": score if default else None,
         "warnings": selected.warnings,
         "inputs": {stage: asdict(counts) for stage, counts in selected.inputs.items()},
     }
 
 
-def _point(one: Scored, space: Space, accuracies: bool) -> dict[str, Any]:
+def _point(one: Scored, space: Space, default: bool) -> dict[str, Any]:
     return {
         "stage": one.stage,
         space.dimensions[0].name: one.at,
         "score": one.score,
-        "validation_accuracy": one.score if accuracies else None,
+        "validation_accuracy": one.score if default else None,
     }
 
 

@@ -18,11 +18,11 @@ from lamsearch.results.packed_scores import packed, unpacked
 from lamsearch.results.ramps import RateRamp, RateRange
 from lamsearch.results.states import QueuedStudy, StudyState
 from lamsearch.results.study import (
-    AccuracyBeside,
     BaselineScore,
     DataFacts,
     FinalScore,
     Joined,
+    ScoreBeside,
     SnapshotScore,
     StageRecord,
     StudyRecord,
@@ -45,7 +45,6 @@ from lamsearch.results.trials import (
 )
 
 __all__ = [
-    "AccuracyBeside",
     "Activation",
     "Column",
     "BaselineScore",
@@ -66,6 +65,7 @@ __all__ = [
     "SEARCHING",
     "STAGES",
     "Score",
+    "ScoreBeside",
     "ScoreKind",
     "Selected",
     "SnapshotScore",

@@ -60,9 +60,9 @@ class TestOpening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccuracyBeside:
-    """The test accuracy of models that were chosen by another metric; its fields are as those of
-    the score that it stands beside."""
+class ScoreBeside:
+    """The test score, by the default metric, of models that were chosen by another one; its fields
+    are as those of the score that it stands beside."""
 
     mean: float
     sd: float
@@ -97,7 +97,7 @@ class SnapshotScore:
     than that of the same trainings' last models, with the 95 % interval of that paired difference,
     None for one replicate. ``members`` are the means over replicates of each cycle end's models
     alone (S,), and ``ensemble`` is the score of the mean over all replicates and snapshots.
-    ``accuracy`` is as in `FinalScore`.
+    ``beside`` is as in `FinalScore`.
     """
 
     updates: tuple[int, ...]
@@ -111,7 +111,7 @@ class SnapshotScore:
     ensemble: float
     scores: tuple[float, ...]
     members: tuple[float, ...]
-    accuracy: AccuracyBeside | None = None
+    beside: ScoreBeside | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +123,9 @@ class FinalScore:
     the score of the mean of the replicates' predictions. ``confusion`` (classes,
     classes) counts the ensemble's predictions: row true class, column predicted. All of that is of
     the models at the end of training; ``snapshots`` is of earlier cycle ends too, where asked for.
-    ``accuracy`` is None where the metric is accuracy itself, where a quantity is predicted, and in
+    ``beside`` is None where the metric is the default itself, where a quantity is predicted, and in
     finals of earlier versions; ``baseline`` is None where none is known. Of a quantity there is
-    neither accuracy nor confusion.
+    no confusion.
     """
 
     mean: float
@@ -137,7 +137,7 @@ class FinalScore:
     test_images: int
     confusion: tuple[tuple[int, ...], ...] = ()
     snapshots: SnapshotScore | None = None
-    accuracy: AccuracyBeside | None = None
+    beside: ScoreBeside | None = None
     baseline: BaselineScore | None = None
 
 
@@ -151,8 +151,8 @@ class DataFacts:
     ``baseline`` is that answer's validation score. ``per_example`` has, for the stage that decides,
     its `packed` numbers per validation example, for each split of its replicates. ``warnings`` are
     sentences. ``columns`` are a table's, in the order of the features that come from them. Earlier
-    versions wrote neither constants nor numbers per example; their baseline is the accuracy of
-    always answering with the most frequent class, whatever the metric.
+    versions wrote neither constants nor numbers per example; their baseline is the share of
+    the most frequent class, which was always answered, whatever the metric.
     """
 
     majority: str

@@ -47,7 +47,7 @@ class Curve:
     since the last point (a cost: that mean loss plus the penalty at the point), the others are
     measured at the point. ``test_*`` is there only where a study that selects nothing asked for
     test curves. Losses are in nats, shares are fractions; of a quantity losses are mean squared
-    errors of standardised targets, and there are no accuracies.
+    errors of standardised targets, and none of the predictions is right or wrong.
     """
 
     updates: IntArray

@@ -18,7 +18,8 @@ from lamsearch.space import Bounds, Interval, Point, Space
 
 # Keys that were named when accuracy was the only metric.
 SCORE = f"validation_{DEFAULT_METRIC.name}"
-FINAL_SCORES = "accuracies"
+_FINAL_SCORES = "accuracies"
+_BESIDE = DEFAULT_METRIC.name  # of a score by another metric
 _COORDINATES = "coordinates"
 TRAIN_SCORE = "train_{}"  # of Optuna's attributes of a trial, by the metric's name
 
@@ -98,13 +99,29 @@ def chosen_entry(value: Mapping[str, Any], space: Space) -> dict[str, Any]:
 def final_document(final: FinalScore) -> dict[str, Any]:
     """Return a final score as a study's row keeps it."""
     found = asdict(final)
-    found[FINAL_SCORES] = found.pop("scores")
-    for one in (found, found["snapshots"] or {}):
-        for name in ("accuracy", "baseline"):
+    found[_FINAL_SCORES] = found.pop("scores")
+    for one in filter(None, (found, found["snapshots"])):
+        one[_BESIDE] = one.pop("beside")
+        for name in (_BESIDE, "baseline"):
             if one.get(name, ...) is None:  # as every version has written it
                 del one[name]
     if final.snapshots is None:
         del found["snapshots"]
+    return found
+
+
+def final_fields(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of such a document by their names now.
+
+    Raises:
+        KeyError: It has no scores.
+    """
+    found = {**value, "scores": tuple(value[_FINAL_SCORES])}
+    del found[_FINAL_SCORES]
+    if found.get("snapshots"):
+        found["snapshots"] = dict(found["snapshots"])
+    for one in filter(None, (found, found.get("snapshots"))):
+        one["beside"] = one.pop(_BESIDE, None)
     return found
 
 

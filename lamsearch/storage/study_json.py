@@ -25,7 +25,7 @@ from lamsearch.space import Space
 from lamsearch.statistics import validation_images
 from lamsearch.storage.damage import believed
 from lamsearch.storage.decisions import inputs_from
-from lamsearch.storage.documents import FINAL_SCORES, SCORE, chosen_point
+from lamsearch.storage.documents import SCORE, chosen_point, final_fields
 
 
 def selected_from(value: dict[str, Any] | None, space: Space) -> Selected | None:
@@ -76,9 +76,8 @@ def final_from(value: dict[str, Any] | None) -> FinalScore | None:
         return None
     low, high = value["interval95"]
     confusion = tuple(tuple(row) for row in value["confusion"])
-    rest = {key: one for key, one in value.items() if key != FINAL_SCORES}
-    rest |= {"interval95": (low, high), "confusion": confusion}
-    return believed(FinalScore(**rest, scores=tuple(value[FINAL_SCORES])))
+    rest = final_fields(value) | {"interval95": (low, high), "confusion": confusion}
+    return believed(FinalScore(**rest))
 
 
 def elapsed(then: float, now: float) -> float:

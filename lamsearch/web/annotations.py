@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from lamsearch.figures import stage_figure, stages_figure
 from lamsearch.findings import baseline_sentences, chosen_score, score_words, warnings
-from lamsearch.metrics import ACCURACY, score_title_of
+from lamsearch.metrics import beside, score_title_of
 from lamsearch.points import interval_words, noun, nouns
 from lamsearch.results import STAGES, StageName, StageRecord, StudyRecord, TrialState
 from lamsearch.space import Bounds, Dimension, Interval, Point, Space
@@ -215,10 +215,11 @@ def _tested(record: StudyRecord) -> Iterator[str]:
     if final.n > 1:
         yield ""
         yield f"The ensemble of all replicates: {metric.words(final.ensemble)}."
-    if (beside := final.accuracy) is not None:
-        together = f", the ensemble's {ACCURACY.words(beside.ensemble)}" if beside.n > 1 else ""
+    other, also = beside(metric), final.beside
+    if other is not None and also is not None:
+        together = f", the ensemble's {other.words(also.ensemble)}" if also.n > 1 else ""
         yield ""
-        yield f"Test {ACCURACY.title} {ACCURACY.words(beside.mean)}{together}; evaluated beside " \
+        yield f"Test {other.title} {other.words(also.mean)}{together}; evaluated beside " \
               f"the {metric.title}, and nothing was chosen by it."  # fmt: skip
     if (found := final.snapshots) is not None:
         count = len(found.updates)

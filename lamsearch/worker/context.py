@@ -18,7 +18,7 @@ from lamsearch.data import LabelledImages, TrainingData
 from lamsearch.defaults import AUTO
 from lamsearch.environment import INSTALLED
 from lamsearch.errors import DataError
-from lamsearch.metrics import ACCURACY, Metric, metric_of
+from lamsearch.metrics import Metric, beside, metric_of
 from lamsearch.results import FloatArray, Model, StageName, TargetArray, columns_document
 from lamsearch.search import training_seed
 from lamsearch.space import LAMBDA, Point
@@ -28,7 +28,7 @@ from lamsearch.trainers import Device, Guarded, trainer_for
 from lamsearch.worker.idling import LONGEST_WAIT
 from lamsearch.worker.renewer import Retry
 
-# What the test set is opened for, with the metric's title and that of accuracy beside it.
+# What the test set is opened for, with the metric's title and that of the one beside it.
 SELECTED_TEST = "test {} of the selected λ"
 CURVES_TEST = "test curves and test {} of a study that selects nothing"
 SNAPSHOTS_TEST = ", at the ends of {} cycles"
@@ -90,21 +90,21 @@ class Context:
         count = len(self.study.snapshot_cycles)
         snapshots = SNAPSHOTS_TEST.format(count) if count else ""
         title = self.metric.title
-        alone = self.metric.is_accuracy or self.metric.task == "regression"
-        both = title if alone else f"{title} and {ACCURACY.title}"
+        other = beside(self.metric)
+        both = title if other is None else f"{title} and {other.title}"
         return purpose.format(both) + snapshots
 
     @property
     def constant(self) -> tuple[float, ...] | None:
         """What is always answered where nothing is learned; None where an earlier version planned.
 
-        That of accuracy is known of its studies too.
+        That of the default metric is known of its studies too.
         """
         facts, classes = self.stored.facts, self.stored.classes
         if facts is None:
             return None
         found = facts.constants.get("final")
-        if found is None and self.metric.is_accuracy and facts.majority in classes:
+        if found is None and self.metric.is_default and facts.majority in classes:
             return tuple(float(name == facts.majority) for name in classes)
         return found
 

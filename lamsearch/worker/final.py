@@ -1,6 +1,6 @@
 """The end: the final's models and test examples → test score, with its interval.
 
-Beside another metric the same predictions are scored by accuracy too, which nothing selects by.
+The same predictions are scored by what stands beside the metric as well, which nothing selects by.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import numpy as np
 from lamsearch.data import LabelledImages, normalise
 from lamsearch.data.images import Raw
 from lamsearch.metrics import (
-    ACCURACY,
     DEFAULT_METRIC,
     Metric,
     Scores,
+    beside,
     constant_scores,
     score_error,
 )
 from lamsearch.results import (
-    AccuracyBeside,
     BaselineScore,
     FinalScore,
     FloatArray,
     IntArray,
     Model,
+    ScoreBeside,
     SnapshotScore,
 )
 from lamsearch.softmax import softmax
@@ -60,7 +60,7 @@ def score(
         scores=tuple(scores),
         test_images=len(examples.y),
         confusion=_confusion(examples.y, together, models[0].classes),
-        accuracy=_accuracy(probabilities, examples.y, metric),
+        beside=_beside(probabilities, examples.y, metric),
         baseline=_baseline(per_example, examples.y, metric, constant),
     )
 
@@ -107,25 +107,26 @@ def score_snapshots(
             float(np.mean([float(one[cycle].mean()) for one in alone]))
             for cycle in range(len(updates))
         ),
-        accuracy=_accuracy(means, examples.y, metric),
+        beside=_beside(means, examples.y, metric),
     )
 
 
-def _accuracy(
+def _beside(
     probabilities: Sequence[FloatArray], labels: IntArray, metric: Metric
-) -> AccuracyBeside | None:
-    """The accuracy of predictions (replicates, examples, classes) beside another metric."""
-    if metric.is_accuracy or metric.task == "regression":
+) -> ScoreBeside | None:
+    """Predictions (replicates, examples, classes), scored by what stands beside the metric."""
+    other = beside(metric)
+    if other is None:
         return None
-    scores = [float(ACCURACY.per_example(one, labels).mean()) for one in probabilities]
+    scores = [float(other.per_example(one, labels).mean()) for one in probabilities]
     together = np.mean(probabilities, axis=0)
     mean, sd, count = float(np.mean(scores)), _sd(scores), len(scores)
-    return AccuracyBeside(
+    return ScoreBeside(
         mean=mean,
         sd=sd,
         n=count,
         interval95=interval95(mean, sd, count, len(labels)),
-        ensemble=float(ACCURACY.per_example(together, labels).mean()),
+        ensemble=float(other.per_example(together, labels).mean()),
         scores=tuple(scores),
     )
 

@@ -200,5 +200,5 @@ def test_only_accuracy_is_accuracy() -> None:
     """Another metric of 0 and 1 in percent is not, whatever its numbers look like."""
     top = Metric(name="top", title="top", per_example=ACCURACY.per_example, factor=100.0,
                  unit=" %", proportion=True)  # fmt: skip
-    assert [one.is_accuracy for one in (ACCURACY, LOG_LOSS, top)] == [True, False, False]
+    assert [one.is_default for one in (ACCURACY, LOG_LOSS, top)] == [True, False, False]
     assert top.limits == (0.0, 1.0)

@@ -8,22 +8,22 @@ import study_records as made
 from test_report_snapshots import FOUND
 
 from lamsearch import report
-from lamsearch.results import AccuracyBeside, StudyRecord
+from lamsearch.results import ScoreBeside, StudyRecord
 
-BESIDE = AccuracyBeside(
+BESIDE = ScoreBeside(
     mean=0.5274, sd=0.0031, n=5, interval95=(0.5172, 0.5376), ensemble=0.5452,
     scores=(0.5241, 0.5309, 0.5262, 0.5300, 0.5258),
 )  # fmt: skip
 OF_SNAPSHOTS = replace(BESIDE, mean=0.5402, ensemble=0.5521)
 
 
-def by_loss(beside: AccuracyBeside | None = BESIDE, *, snapshots: bool = False) -> StudyRecord:
+def by_loss(beside: ScoreBeside | None = BESIDE, *, snapshots: bool = False) -> StudyRecord:
     """Return a finished study that chose by log loss, with its accuracy beside it or without."""
     whole = made.finished(settings={**made.SETTINGS, "metric": "log_loss"})
     assert whole.final is not None
     final = replace(whole.final, mean=-1.35, sd=0.01, interval95=(-1.37, -1.33), ensemble=-1.29,
-                    scores=(-1.35,) * 5, accuracy=beside)  # fmt: skip
-    found = replace(FOUND, mean=-1.31, ensemble=-1.27, accuracy=OF_SNAPSHOTS)
+                    scores=(-1.35,) * 5, beside=beside)  # fmt: skip
+    found = replace(FOUND, mean=-1.31, ensemble=-1.27, beside=OF_SNAPSHOTS)
     return replace(whole, final=replace(final, snapshots=found if snapshots else None))
 
 

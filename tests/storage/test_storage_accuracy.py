@@ -9,18 +9,18 @@ import pytest
 from storage_stub import FINAL
 from test_storage_snapshots import SCORE
 
-from lamsearch.results import AccuracyBeside
+from lamsearch.results import ScoreBeside
 from lamsearch.storage.documents import final_document
 from lamsearch.storage.study_json import final_from
 
-BESIDE = AccuracyBeside(
+BESIDE = ScoreBeside(
     mean=0.9, sd=0.01, n=2, interval95=(0.85, 0.95), ensemble=0.91, scores=(0.89, 0.91)
 )
 
 
 def test_it_is_read_as_it_was_written() -> None:
     """The final's and the snapshots' accuracies come back as the same records."""
-    final = replace(FINAL, accuracy=BESIDE, snapshots=replace(SCORE, accuracy=BESIDE))
+    final = replace(FINAL, beside=BESIDE, snapshots=replace(SCORE, beside=BESIDE))
     assert final_from(json.loads(json.dumps(final_document(final)))) == final
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from lamsearch.figures import stage_figure, stages_figure
 from lamsearch.results import (
-    AccuracyBeside,
     FinalScore,
     Score,
+    ScoreBeside,
     Selected,
     SnapshotScore,
     StageRecord,
@@ -121,12 +121,12 @@ def test_the_note_of_the_final_tells_snapshots_apart() -> None:
 
 def test_the_note_of_the_final_has_the_accuracy_beside_the_metric() -> None:
     """Where a study chose by log loss the note has the test accuracy too, as no choice's metric."""
-    beside = AccuracyBeside(
+    beside = ScoreBeside(
         mean=0.53, sd=0.01, n=2, interval95=(0.5, 0.56), ensemble=0.55, scores=(0.52, 0.54)
     )
     final = FinalScore(
         mean=-1.3, sd=0.01, n=2, interval95=(-1.4, -1.2), ensemble=-1.2, scores=(-1.3, -1.3),
-        test_images=100, accuracy=beside,
+        test_images=100, beside=beside,
     )  # fmt: skip
     stages = {"final": StageRecord(name="final", bounds=None, trials=(trial(1),))}
     shown = record(stages=stages, final=final)

@@ -23,11 +23,11 @@ def test_it_is_what_the_exported_models_score_by_hand(
     says = np.array([probabilities(path, x) for path in paths(one)]).reshape(2, 2, len(y), -1)
     final = record.final
     assert final is not None
-    assert final.accuracy is not None
+    assert final.beside is not None
     assert final.snapshots is not None
-    assert final.snapshots.accuracy is not None
+    assert final.snapshots.beside is not None
     for found, expected in (
-        (final.accuracy, says[:, 1]), (final.snapshots.accuracy, says.mean(axis=1)),
+        (final.beside, says[:, 1]), (final.snapshots.beside, says.mean(axis=1)),
     ):  # fmt: skip
         right = (expected.argmax(axis=-1) == y).mean(axis=1)
         assert found.scores == tuple(right)

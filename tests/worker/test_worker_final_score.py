@@ -150,5 +150,5 @@ def test_an_interval_ends_where_scores_do(name: str) -> None:
     assert found.mean == 1.0
     assert 0 < found.interval95[0] < 1
     assert found.interval95[1] == 1.0
-    assert found.accuracy is not None
-    assert found.accuracy.mean == 1.0
+    assert found.beside is not None
+    assert found.beside.mean == 1.0

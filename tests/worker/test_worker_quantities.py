@@ -68,9 +68,9 @@ def test_the_test_is_that_of_the_saved_files(
     assert final.ensemble >= final.mean  # a mean of predictions is no worse than theirs: Jensen
     assert final.interval95[0] < final.mean < final.interval95[1]
     assert final.confusion == ()
-    assert final.accuracy is None
+    assert final.beside is None
     assert final.snapshots is not None
-    assert final.snapshots.accuracy is None
+    assert final.snapshots.beside is None
     assert final.snapshots.members[-1] == pytest.approx(final.mean, rel=1e-9)
     assert final.snapshots.ensemble < 0
     opening = one.record().openings[0]

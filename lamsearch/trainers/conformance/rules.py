@@ -79,7 +79,7 @@ def lambda_and_the_examples_matter(case: Case) -> None:
     _hold(not case.penalised or len(set(losses)) == len(losses), rule, losses)
     common = float(np.bincount(case.splits.validation_y).max() / len(case.splits.validation_y))
     best = max(one.score or 0.0 for one in found)
-    _hold(best > common, f"the best accuracy must be above the largest class's {common:.2f}", best)
+    _hold(best > common, f"the best score must be above the largest class's {common:.2f}", best)
 
 
 def the_study_s_metric_is_used(case: Case) -> None:
