@@ -102,6 +102,7 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+        gc.set_threshold(100_000, 50, 100)  # what tests leave is little beside the time it takes
 
 
 @pytest.fixture(scope="session")

@@ -149,13 +149,13 @@ class Opening:
         write = self._mode is not Mode.READ
         storage = self._optuna(write=write)
         try:
-            if write:
-                self._find_writable(storage.engine)
-                self.upgraded = schema.prepare(storage.engine)
+            with storage.engine.begin() as connection:
+                if write:
+                    self._find_writable(connection)
+                    self.upgraded = schema.prepare(connection)
+                self._find_columns(connection, optuna_bridge.ALL_TABLES)
         finally:
             storage.remove_session()  # on a connection of its own, which is given back
-        with storage.engine.connect() as connection:
-            self._find_columns(connection, optuna_bridge.ALL_TABLES)
         return storage
 
     def _optuna(self, *, write: bool) -> RDBStorage:
@@ -179,15 +179,14 @@ class Opening:
 
     def _made(self, engine: Engine) -> bool:
         """Make Optuna's tables, whole or not at all; whether it was done."""
-        self._find_writable(engine)
         with engine.begin() as connection:
+            self._find_writable(connection)
             schema.lock(connection)
             return optuna_bridge.make_tables(connection)
 
-    def _find_writable(self, engine: Engine) -> None:
+    def _find_writable(self, connection: Connection) -> None:
         """Refuse a server that may not be written, before something in the middle has to."""
         if self._address.file is not None:
             return  # what SQLite says of it is said when it is opened
-        with engine.connect() as connection:
-            if connection.scalar(sa.text(_READ_ONLY)):
-                raise StorageReadOnlyError("storage: read-only")
+        if connection.scalar(sa.text(_READ_ONLY)):
+            raise StorageReadOnlyError("storage: read-only")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from lamsearch.errors import StorageError, shown
 from lamsearch.storage.migrations import migrate
@@ -21,7 +21,7 @@ _UPGRADE = "lamsearch storage upgrade"
 _LOCK = 5_201_314_159  # of PostgreSQL's advisory locks, the one for this
 
 
-def prepare(engine: Engine) -> str | None:
+def prepare(connection: Connection) -> str | None:
     """Make our tables where there are none, and upgrade those of an earlier version.
 
     Returns:
@@ -30,19 +30,18 @@ def prepare(engine: Engine) -> str | None:
     Raises:
         StorageError: A later version of lamsearch wrote the tables.
     """
-    with engine.begin() as connection:
-        lock(connection)
-        found = version_of(connection)
-        if found is None:
-            metadata.create_all(connection)
-            connection.execute(sa.insert(version).values(version=VERSION))
-        if found is None or found == VERSION:
-            return None
-        _refuse_newer(found)
-        migrate(connection, found, VERSION)
-        version.create(connection, checkfirst=True)
-        connection.execute(sa.delete(version))
+    lock(connection)
+    found = version_of(connection)
+    if found is None:
+        metadata.create_all(connection)
         connection.execute(sa.insert(version).values(version=VERSION))
+    if found is None or found == VERSION:
+        return None
+    _refuse_newer(found)
+    migrate(connection, found, VERSION)
+    version.create(connection, checkfirst=True)
+    connection.execute(sa.delete(version))
+    connection.execute(sa.insert(version).values(version=VERSION))
     return f"storage: upgraded from schema version {found} to {VERSION}"
 
 
@@ -74,10 +73,15 @@ def check(connection: Connection) -> int | None:
 
 
 def all_columns(tables: Iterable[sa.Table]) -> str:
-    """Return a query of no row that names every column of tables: what is missing makes it fail."""
-    known = list(tables)
-    columns = ", ".join(f"{table.name}.{column.name}" for table in known for column in table.c)
-    return f"SELECT {columns} FROM {', '.join(table.name for table in known)} WHERE 1 = 0"  # noqa: S608 - no value
+    """Return a query of no row that names every column of tables: what is missing makes it fail.
+
+    One after the other, for PostgreSQL would look for the best order to join them in.
+    """
+    parts = []
+    for table in tables:
+        named = " OR ".join(f"{table.name}.{column.name} IS NULL" for column in table.c)
+        parts.append(f"SELECT 1 FROM {table.name} WHERE 1 = 0 AND ({named})")  # noqa: S608 - no value
+    return " UNION ALL ".join(parts)
 
 
 def version_of(connection: Connection) -> int | None:
