@@ -54,6 +54,21 @@ def test_the_first_dimension_is_named_in_few_places() -> None:
     assert len(named) <= 8, named
 
 
+def test_the_default_metric_is_named_in_few_places() -> None:
+    """Its name stands in `metrics`, where the network counts right answers, and as a public key of
+    result documents; elsewhere it is spelt out for readers, in few places."""
+    own = ("metrics/", "trainers/network/")
+    documents = {"report/result.py", "report/snapshots.py", "report/status.py"}
+    named = [
+        name
+        for path in (ROOT / "lamsearch").rglob("*.py")
+        if not (name := path.relative_to(ROOT / "lamsearch").as_posix()).startswith(own)
+        and name not in documents
+        and "accurac" in path.read_text(encoding="utf-8").lower()
+    ]
+    assert len(named) <= 5, named
+
+
 def test_the_version_is_said_without_loading_a_verb() -> None:
     """`lamsearch --version` loads no array library, database or search library."""
     heavy = ("numpy", "scipy", "optuna", "sqlalchemy", "pydantic", "rich", "fsspec")

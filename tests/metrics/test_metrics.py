@@ -196,7 +196,7 @@ def test_a_heading_begins_with_a_capital_letter_and_keeps_the_others() -> None:
     assert [metric_of(one).heading for one in names] == ["Accuracy", "Macro F1", "MAE", "R²"]
 
 
-def test_only_accuracy_is_accuracy() -> None:
+def test_only_accuracy_is_the_default() -> None:
     """Another metric of 0 and 1 in percent is not, whatever its numbers look like."""
     top = Metric(name="top", title="top", per_example=ACCURACY.per_example, factor=100.0,
                  unit=" %", proportion=True)  # fmt: skip
