@@ -168,6 +168,15 @@ def test_what_the_first_version_wrote_is_upgraded_and_nothing_lost(
     assert read_status(database, "whole").points != ()
 
 
+def test_a_storage_that_cannot_be_used_is_not_upgraded(old_url: str) -> None:
+    """Where a column of Optuna's is missing, our tables stay those of the version before."""
+    window = Window(old_url)
+    window.execute("ALTER TABLE trials DROP COLUMN datetime_start")
+    with pytest.raises(StorageError, match="datetime_start"):
+        Database(old_url)
+    assert "lamsearch_schema" not in sa.inspect(window.engine).get_table_names()
+
+
 @pytest.mark.usefixtures("long_up")
 def test_a_study_that_the_first_version_began_goes_on(
     old_url: str, open_database: Open, small_study: Build
