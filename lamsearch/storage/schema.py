@@ -30,6 +30,8 @@ def prepare(connection: Connection) -> str | None:
     Raises:
         StorageError: A later version of lamsearch wrote the tables.
     """
+    if version_of(connection) == VERSION:
+        return None  # no lock: hundreds may begin at once
     lock(connection)
     found = version_of(connection)
     if found is None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from storage_stub import Window
 
 from lamsearch.errors import StorageError
-from lamsearch.storage import Database, Mode, parse_url
+from lamsearch.storage import Database, Mode, parse_url, schema
 from lamsearch.storage.address import Address
 
 SECRET = "s3cr3t!x"  # noqa: S105 - made up
@@ -37,6 +37,16 @@ def refusal(url: str, mode: Mode = Mode.CREATE) -> str:
         assert not any(part in str(chain) for part in HIDDEN)
         chain = chain.__cause__ or (None if chain.__suppress_context__ else chain.__context__)
     return text
+
+
+def test_whose_tables_are_there_waits_for_nobody(ready_postgres_url: str) -> None:
+    """Who makes or upgrades tables keeps others from that, and nobody from opening what is there:
+    hundreds of workers may begin at once."""
+    window = Window(ready_postgres_url)
+    with window.engine.begin() as connection:
+        schema.lock(connection)
+        for mode in Mode:
+            Database(ready_postgres_url, mode).close()
 
 
 @pytest.fixture
