@@ -38,8 +38,15 @@ _HOST = re.compile(r"(\[[\w:.%]*\]|[^\s:\[\]]*)(:\d*)?", re.A)
 _PLAIN = re.compile(r"[\w.,:/%+-]*")
 _IN_TEXT = re.compile(r"(?:[a-z]\w*::)*[A-Za-z][\w+.-]*://[^\s\"'<>]*[^\s\"'<>.,;:)}]", re.A)
 _WORD = 4  # characters; what is shorter is only removed where it stands alone
+_OPTION = re.compile(r"[a-z][a-z0-9_.-]*")
 # What is shown, and the secrets that it stands for.
 _Part = tuple[str, tuple[str, ...]]
+
+
+class _Whole(str):
+    """A secret of which a part may be an ordinary word."""
+
+    __slots__ = ()
 
 
 def shown(url: str) -> str:
@@ -136,7 +143,10 @@ def _pair(pair: str) -> _Part:
     key, _, value = pair.partition("=")
     if not pair or (key.lower() in _HARMLESS and _PLAIN.fullmatch(value)):
         return pair, ()
-    return HIDDEN, ((value.strip("=") and value) or key,)
+    if not value.strip("="):
+        return HIDDEN, (key,)
+    # an option's name and its value; or a token with such a sign in it
+    return HIDDEN, (value, _Whole(pair)) if _OPTION.fullmatch(key) else (pair,)
 
 
 def _split(rest: str) -> tuple[str, str, str]:
@@ -149,7 +159,8 @@ def _forms(secret: str) -> Iterator[str]:
     """A secret, and the parts that a library may take it for, as they may stand in a text."""
     plain = {secret, unquote(secret), unquote_plus(secret)}
     # what stands in brackets is taken for an address, and a % in it for what begins its zone
-    words = {word for one in plain for word in re.split(r"[\s:/?#@&=,;%[\]]+", one)}
+    parted = () if isinstance(secret, _Whole) else plain
+    words = {word for one in parted for word in re.split(r"[\s:/?#@&=,;%[\]]+", one)}
     for one in plain | {word for word in words if len(word) >= _WORD}:
         yield from (one, quote(one, safe=""), quote(one), quote_plus(one))
         # beside a double quote Python escapes a single one

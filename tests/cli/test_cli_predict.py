@@ -89,6 +89,12 @@ def rows(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))
 
 
+def arrays(path: Path) -> dict[str, Any]:
+    """The arrays of an .npz file, which is closed."""
+    with np.load(path) as file:
+        return dict(file)
+
+
 def test_a_table_is_predicted_by_name_in_every_form(desk: Any, flats: Path) -> None:
     """Standard output, files of all kinds and Python say the same of a table whose columns are in
     another order, with the target among them; a class is no formula in CSV."""
@@ -111,14 +117,14 @@ def test_a_table_is_predicted_by_name_in_every_form(desk: Any, flats: Path) -> N
         done = desk("predict", flats, new, "--output", desk.directory / name)
         assert (done.exit_code, done.stdout) == (0, "")
     assert (desk.directory / "p.csv").read_text() == result.stdout
-    assert np.load(desk.directory / "p.npz")["prediction"].tolist() == said
+    assert arrays(desk.directory / "p.npz")["prediction"].tolist() == said
     from pyarrow import parquet
 
     assert parquet.read_table(desk.directory / "p.parquet")["prediction"].to_pylist() == said
     assert (
         desk("predict", flats, new, "--proba", "--output", desk.directory / "q.npz").exit_code == 0
     )
-    several = np.load(desk.directory / "q.npz")
+    several = arrays(desk.directory / "q.npz")
     np.testing.assert_array_equal(several["probabilities"], np.array(proba[1:], float))
     import pandas as pd
 
