@@ -146,7 +146,7 @@ def _pair(pair: str) -> _Part:
     if not value.strip("="):
         return HIDDEN, (key,)
     # an option's name and its value; or a token with such a sign in it
-    return HIDDEN, (value, _Whole(pair)) if _OPTION.fullmatch(key) else (pair,)
+    return HIDDEN, (value, _Whole(pair) if _OPTION.fullmatch(key) else pair)
 
 
 def _split(rest: str) -> tuple[str, str, str]:
