@@ -116,13 +116,13 @@ def final_fields(value: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         KeyError: It has no scores.
     """
-    found = {**value, "scores": tuple(value[_FINAL_SCORES])}
+    found = {**_renamed(value), "scores": tuple(value[_FINAL_SCORES])}
     del found[_FINAL_SCORES]
-    if found.get("snapshots"):
-        found["snapshots"] = dict(found["snapshots"])
-    for one in filter(None, (found, found.get("snapshots"))):
-        one["beside"] = one.pop(_BESIDE, None)
-    return found
+    return found | {"snapshots": _renamed(found["snapshots"])} if found.get("snapshots") else found
+
+
+def _renamed(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {"beside" if key == _BESIDE else key: one for key, one in value.items()}
 
 
 def metric_name(document: Mapping[str, Any]) -> str:
