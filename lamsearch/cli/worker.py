@@ -49,6 +49,7 @@ _log = logging.getLogger(f"{logs.NAME}.worker")
     help="Scheduler of a Dask cluster, each of whose workers then runs one that serves all.",
 )
 @click.option("--supervised", is_flag=True, hidden=True, help="Leave when standard input closes.")
+@click.option("--once", is_flag=True, hidden=True, help="Leave after one cohort.")
 @click.option(
     "--longest-wait", type=click.FloatRange(0.05, 60.0), default=LONGEST_WAIT, hidden=True
 )
@@ -65,6 +66,7 @@ def worker(
     exit_when_idle: bool,
     dask: str | None,
     supervised: bool,
+    once: bool,
     longest_wait: float,
     data_origin: Path | None,
     device: str | None,
@@ -104,7 +106,10 @@ def worker(
     open_ = partial(options.open_storage, storage, Mode.WORK)
     admit = partial(_admitted, settings, options.files_given(files), data_origin, supervised)
     with log.erring():
-        _serve(names, settings, open_, admit, leaves_idle=exit_when_idle, supervised=supervised)
+        _serve(
+            names, settings, open_, admit,
+            leaves_idle=exit_when_idle, once=once, supervised=supervised,
+        )  # fmt: skip
 
 
 def _serve(
@@ -114,6 +119,7 @@ def _serve(
     admit: Callable[[Database, PlannedStudy], PlannedStudy],
     *,
     leaves_idle: bool,
+    once: bool,
     supervised: bool,
 ) -> None:
     """Be a member of the pool until there is a reason to leave."""
@@ -128,7 +134,7 @@ def _serve(
         database = (retry if supervised else _once)(open_storage)
         member = _Member(database, settings, stop, say, warn, retry, partial(admit, database))
         if len(names) == 1:
-            member.serve_one(names[0], leaves_idle=leaves_idle)
+            member.serve_one(names[0], leaves_idle=leaves_idle, once=once)
         else:
             member.serve(names, leaves_idle=leaves_idle)
         if not supervised:
@@ -147,14 +153,14 @@ class _Member:
     retry: Retry
     admit: Callable[[PlannedStudy], PlannedStudy]
 
-    def serve_one(self, name: str, *, leaves_idle: bool) -> None:
+    def serve_one(self, name: str, *, leaves_idle: bool, once: bool) -> None:
         """Work on one study until it is over; that it cannot be is bad input."""
         with logs.about(study=name):
             stored = self.admit(self.retry(lambda: store.load(self.database, name)))
             StudyWorker(
                 self.database, stored, self.settings, stop=self.stop, say=self.say,
                 retried=self.retry,
-            ).run(leaves_idle=leaves_idle)  # fmt: skip
+            ).run(leaves_idle=leaves_idle, once=once)  # fmt: skip
 
     def serve(self, names: Sequence[str], *, leaves_idle: bool) -> None:
         """Work on the named studies until all are over; where none is named, on all there are."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 
+from lamsearch import machine
 from lamsearch.artifacts import Files
 from lamsearch.collecting import loading
 from lamsearch.errors import InputError, InterruptedWorkError
 from lamsearch.pool.forks import WaitingForks
+from lamsearch.pool.last_round import workers_more
 from lamsearch.pool.pinning import Cores, pin, places_here
 from lamsearch.pool.process import WorkerProcess
 from lamsearch.pool.supervision import Watch
@@ -22,7 +25,8 @@ from lamsearch.storage import Database, Status
 _POLL_SECONDS = 0.2
 _GLANCES = 10  # at whether a worker has ended, from one look at the study to the next
 _GRACE_SECONDS = 4.5  # a worker leaves by itself before that
-_WORTH_SECONDS = 30.0  # of a study so far: the trainings of a shorter one end before another begins
+_WORTH_SECONDS = 2.0  # of a round's end, for which workers more are started
+_MEMORY_SHARE = 0.5  # of the machine's, which the workers may have with those
 
 
 class LocalPool:
@@ -38,7 +42,8 @@ class LocalPool:
         files: where its checkpoints are.
         forks: of this process, which are taken for the first workers.
         meanwhile: is called once, while a worker waits for the others to end a stage.
-        fills_up: whether the last trainings may have workers beyond ``count``.
+        fills_up: whether the last cohorts of a round may have workers beyond ``count``, each of
+            which leaves after one.
     """
 
     def __init__(
@@ -62,6 +67,8 @@ class LocalPool:
         self._forks, self._meanwhile, self._fills_up = forks, meanwhile, fills_up
         self._processes: list[WorkerProcess] = []
         self._cores: dict[WorkerProcess, Cores] = {}
+        self._beyond = set[WorkerProcess]()
+        self._considered: Status | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Work until the study is over.
@@ -90,9 +97,13 @@ class LocalPool:
         for process in self._processes:
             process.kill()
 
-    def _start(self, cores: Cores) -> None:
-        process = WorkerProcess(self._command, self._environment, self._say, self._forks)
+    def _start(self, cores: Cores, *, beyond: bool = False) -> None:
+        """Start a worker at a place, or one beyond all places, for one cohort."""
+        command = [*self._command, "--once"] if beyond else self._command
+        process = WorkerProcess(command, self._environment, self._say, self._forks)
         self._processes.append(process)
+        if beyond:
+            self._beyond.add(process)
         self._cores[process] = cores
         pin(process.pid, cores)
 
@@ -116,20 +127,26 @@ class LocalPool:
             self._meanwhile = None
 
     def _fill_up(self, status: Status | None) -> None:
-        """Have the final's last trainings begin while all workers still train.
+        """Have the last cohorts of a round begin while all workers still train.
 
-        Those that would be a last round of their own, with cores idle beside them, share the cores
-        with the others instead: five on two cores take as long as two and a half, not as three.
+        Where they would leave cores idle beside them, they share the cores with the others instead:
+        five equal ones on two cores take as long as two and a half, not as three.
         """
-        if not self._fills_up or status is None or status.elapsed < _WORTH_SECONDS:
+        if not self._fills_up or status is None or status is self._considered or self._beyond:
             return
-        busy = sum(one.stage == "final" and not one.expired for one in status.workers)
-        finals = [one for one in status.stages if one.name == "final"]
-        left = sum(one.planned - one.finished for one in finals) - busy
-        if busy >= self._count and 0 < left < self._count:
-            self._fills_up = False
-            for _ in range(left):
-                self._start(None)
+        self._considered, busy = status, len(status.workers)
+        if busy < self._count or any(one.expired for one in status.workers):
+            return
+        left, measured = self._watch.remaining(busy + self._count + 1)
+        more = workers_more(left, measured, cores=self._count, gain=_WORTH_SECONDS)
+        for _ in range(min(more, self._room()) if more else 0):
+            self._start(None, beyond=True)
+
+    def _room(self) -> int:
+        """How many workers more there is memory for."""
+        sizes = [machine.memory_of(process.pid) for process in self._processes]
+        free = _MEMORY_SHARE * machine.memory() - sum(sizes)
+        return max(0, int(free / max(sizes))) if isfinite(free) else 0
 
     def _look_after(self) -> None:
         for process in list(self._processes):
@@ -137,7 +154,8 @@ class LocalPool:
             if code is None:
                 continue
             self._processes.remove(process)
-            cores = self._cores.pop(process)
+            cores, beyond = self._cores.pop(process), process in self._beyond
+            self._beyond.discard(process)
             process.reap()
             if code == 0:
                 continue
@@ -145,8 +163,12 @@ class LocalPool:
                 raise InputError(process.last_stderr)
             self._watch.count_death(self._count, f"exit code {code}", process.last_stderr)
             why = "" if process.error is None else f": {process.error}"
-            self._say(f"worker {process.pid} died (exit code {code}){why}; another takes its place")
-            self._start(cores)
+            died = f"worker {process.pid} died (exit code {code}){why}"
+            if beyond:  # the others take over what it had
+                self._say(died)
+            else:
+                self._say(f"{died}; another takes its place")
+                self._start(cores)
 
     def _dismiss(self) -> None:
         """Ask those who still work to leave, and wait for them."""

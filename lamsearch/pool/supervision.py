@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from lamsearch.artifacts import Files
 from lamsearch.errors import FilesError, WorkFailedError
 from lamsearch.results import StudyState
-from lamsearch.storage import RETRIED, Database, Status, passes, read_status
+from lamsearch.storage import (
+    RETRIED,
+    Database,
+    Remaining,
+    Status,
+    passes,
+    read_remaining,
+    read_status,
+)
 
 _DEATHS_IN_A_ROW = 3  # of each worker, without anything completed or saved in between
 _UNCHANGED_SECONDS = 3.0  # for which a status is believed while nothing was written
@@ -81,6 +89,15 @@ class Watch:
         self._show(status)
         self._say_paused(status.state)
         return status
+
+    def remaining(self, most: int) -> tuple[Sequence[Remaining], Mapping[int, float]]:
+        """Return what `read_remaining` does; nothing while the database is away."""
+        try:
+            return read_remaining(self._database, self._study, most)
+        except RETRIED as error:
+            if not passes(error):
+                raise
+            return (), {}
 
     def count_death(self, workers: int, how: str, last_stderr: str) -> None:
         """Count a death among so many workers.

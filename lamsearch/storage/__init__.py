@@ -25,6 +25,7 @@ from lamsearch.storage.overview import read_queue
 from lamsearch.storage.planned_study import PlannedStudy
 from lamsearch.storage.pool_queue import Claimable, StudyQueue, next_study
 from lamsearch.storage.reading import read_study
+from lamsearch.storage.remaining import Remaining, read_remaining
 from lamsearch.storage.retention import KeptStudy, Since, read_kept
 from lamsearch.storage.retries import RETRIED, retry
 from lamsearch.storage.schema import VERSION as SCHEMA_VERSION
@@ -75,6 +76,7 @@ __all__ = [
     "Outages",
     "PlannedStage",
     "Recovery",
+    "Remaining",
     "Scored",
     "Shown",
     "Since",
@@ -108,6 +110,7 @@ __all__ = [
     "read_counts",
     "read_glances",
     "read_queue",
+    "read_remaining",
     "resume",
     "write_unable",
     "read_status",

@@ -108,8 +108,10 @@ class StudyWorker:
         """How many work in its storage, as far as this one knows."""
         return self._leases.workers
 
-    def run(self, *, leaves_idle: bool = False) -> None:
+    def run(self, *, leaves_idle: bool = False, once: bool = False) -> None:
         """Work until the study is over; with ``leaves_idle``, also no longer than until a pause.
+
+        With ``once``, on one cohort, if there is one to claim.
 
         Raises:
             InterruptedWorkError: ``stop`` was set; what was leased is checkpointed and given back.
@@ -118,10 +120,10 @@ class StudyWorker:
         # A column of a product changes its last bits with the thread count: it is part of the plan.
         with threadpool_limits(limits=1):
             while (claim := self.step()) is not None:
+                if once or (isinstance(claim, Wait) and claim.paused and leaves_idle):
+                    return
                 if not isinstance(claim, Wait):
                     idling.reset()
-                elif claim.paused and leaves_idle:
-                    return
                 else:
                     self._say_paused(claim.paused)
                     idling.wait(self.workers)

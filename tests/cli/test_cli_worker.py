@@ -75,6 +75,21 @@ def test_a_paused_study_alone_is_left_when_idle(desk: Any) -> None:
     assert "0 % of 5 trials" in desk.well("status", "one").stdout
 
 
+def test_a_worker_for_one_cohort_leaves_after_it(desk: Any) -> None:
+    """With --once a worker trains one cohort; where there is none to claim it leaves at once."""
+    desk.well("submit", desk.write("one"))
+    database = Database(desk.url)
+    (before,) = store.read_status(database, "one").stages
+    desk.well("worker", "one", "--once")
+    (after,) = store.read_status(database, "one").stages
+    assert before.finished == 0
+    assert 0 < after.finished < after.planned
+    desk.well("pause", "one")
+    desk.well("worker", "one", "--once")
+    assert store.read_status(database, "one").stages == (after,)
+    database.close()
+
+
 @pytest.mark.parametrize(
     ("options", "rule"),
     [

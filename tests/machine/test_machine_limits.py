@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,13 @@ def test_a_limit_of_memory_is_what_there_is(tmp_path: Path) -> None:
     written(tmp_path, proc__self__cgroup="0::/../other\n", sys__fs__cgroup__memory_max="1000000\n")
     assert machine.memory(tmp_path) == 1_000_000
     assert machine.memory(tmp_path / "none") > 1_000_000
+
+
+def test_a_process_has_memory_of_its_own(tmp_path: Path) -> None:
+    """What it shares with no other, in bytes; infinite where the system does not tell."""
+    written(tmp_path, proc__17__status="Name:\tpython\nVmRSS:\t 900 kB\nRssAnon:\t     40 kB\n")
+    assert machine.memory_of(17, tmp_path) == 40_960
+    assert machine.memory_of(18, tmp_path) == math.inf
 
 
 def test_nodes_have_the_allowed_cores_in_the_order_of_their_numbers(tmp_path: Path) -> None:

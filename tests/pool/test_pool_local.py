@@ -14,11 +14,12 @@ import pytest
 from study_processes import promised
 
 from lamsearch import data as datasets
+from lamsearch import machine
 from lamsearch import storage as store
 from lamsearch.artifacts import Files
 from lamsearch.errors import InputError, InterruptedWorkError, StudyStateError, WorkFailedError
 from lamsearch.pool import LocalPool, Watch, local
-from lamsearch.storage import Database, StageStatus, Status, WorkerStatus
+from lamsearch.storage import Database, Remaining, Status, WorkerStatus
 from lamsearch.study import Study
 
 
@@ -124,47 +125,86 @@ def test_a_worker_in_anothers_place_has_its_cores(
     assert pinned == [place, place]
 
 
-def _final(stage: str, finished: int, busy: int, elapsed: float) -> dict[str, Any]:
-    """What a status tells of five trainings, so many of them in work."""
-    worker = WorkerStatus(
-        owner="a", stage=stage, cohort=0, updates=1, total=9, per_second=1.0, renewed_ago=0.0,
-        expired=False,
+def _left(*models: int, busy: int = 2, updates: int = 9000) -> tuple[Remaining, ...]:
+    """Cohorts of so many models that are not done, so many of them in work."""
+    return tuple(
+        Remaining(models=count, updates=updates, leased=place < busy)
+        for place, count in enumerate(models)
+    )
+
+
+def _worker(*, expired: bool = False) -> WorkerStatus:
+    return WorkerStatus(
+        owner="a", stage="final", cohort=0, updates=1, total=9, per_second=1.0, renewed_ago=0.0,
+        expired=expired,
     )  # fmt: skip
-    done = StageStatus(name=stage, planned=5, finished=finished, updates=1, total=9)
-    return {"stages": (done,), "workers": (worker,) * busy, "elapsed": elapsed}
 
 
 @pytest.mark.parametrize(
-    ("status", "fills_up", "expected"),
+    ("left", "workers", "memory", "fills_up", "expected"),
     [
-        pytest.param(_final("final", 2, 2, 60.0), True, 3, id="one-would-be-left"),
-        pytest.param(_final("final", 1, 2, 60.0), True, 2, id="a-whole-round-is-left"),
-        pytest.param(_final("final", 3, 2, 60.0), True, 2, id="none-is-left"),
-        pytest.param(_final("final", 3, 1, 60.0), True, 2, id="a-worker-can-take-it"),
-        pytest.param(_final("final", 2, 2, 9.0), True, 2, id="not-worth-it"),
-        pytest.param(_final("finalists", 2, 2, 60.0), True, 2, id="others-follow"),
-        pytest.param(_final("final", 2, 2, 60.0), False, 2, id="not-wanted"),
+        pytest.param(_left(1, 1, 1), [_worker()] * 2, 1e9, True, 1, id="one-would-be-left"),
+        pytest.param(_left(2, 2, 3), [_worker()] * 2, 1e9, True, 1, id="unequal-ones"),
+        pytest.param(_left(1, 1, 1, 1), [_worker()] * 2, 1e9, True, 0, id="a-whole-round-is-left"),
+        pytest.param(_left(1, 1), [_worker()] * 2, 1e9, True, 0, id="none-is-left"),
+        pytest.param(_left(1, 1, 1), [_worker()], 1e9, True, 0, id="a-worker-can-take-it"),
+        pytest.param(_left(1, 1, busy=1), [_worker()] * 2, 1e9, True, 0, id="one-has-just-ended"),
+        pytest.param(
+            _left(1, 1, 1), [_worker(), _worker(expired=True)], 1e9, True, 0, id="one-is-silent"
+        ),
+        pytest.param(_left(1, 1, 1), [_worker()] * 2, 1e3, True, 0, id="no-memory"),
+        pytest.param(_left(1, 1, 1, updates=9), [_worker()] * 2, 1e9, True, 0, id="not-worth-it"),
+        pytest.param(_left(1, 1, 1), [_worker()] * 2, 1e9, False, 0, id="not-wanted"),
     ],
 )
-def test_the_last_training_does_not_wait_for_a_core(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch, status: dict[str, Any], fills_up: bool,
-    expected: int,
+def test_a_rounds_last_cohorts_do_not_wait_for_a_core(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, left: tuple[Remaining, ...],
+    workers: list[WorkerStatus], memory: float, fills_up: bool, expected: int,
 ) -> None:  # fmt: skip
-    """What would be a last round with idle cores in the final begins at once, by a worker more."""
-    found = replace(store.read_status(hall.database, "small"), **status)
+    """What would leave cores idle at the end of a round begins at once, by a worker more, which
+    is to leave after one cohort."""
+    status = replace(store.read_status(hall.database, "small"), workers=tuple(workers))
     looks = list[int]()
 
     def look(_: Watch, *, anew: bool = False) -> Status:
         looks.append(len(list(hall.directory.glob("life-*"))))
-        if len(looks) > 4 and looks[-1] >= expected:
+        if len(looks) > 4 and looks[-1] >= 2 + expected:
             (hall.directory / "end").touch()
-        return found
+        return replace(status)
 
     monkeypatch.setattr(Watch, "look", look)
-    script = "mark(f'life-{os.getpid()}')\nwhile not marked('end'): time.sleep(0.01)\n"
-    pool = hall.pool(script, count=2, fills_up=fills_up)
-    pool.run(hall.stop)
-    assert len(list(hall.directory.glob("life-*"))) == expected
+    monkeypatch.setattr(Watch, "remaining", lambda *_: (left, {1: 0.001}))
+    monkeypatch.setattr(machine, "memory", lambda: memory)
+    monkeypatch.setattr(machine, "memory_of", lambda _process: 1e6)
+    script = (
+        "mark('-'.join(['life', str(os.getpid()), *sys.argv[1:]]))\n"
+        "while not marked('end'): time.sleep(0.01)\n"
+    )
+    hall.pool(script, count=2, fills_up=fills_up).run(hall.stop)
+    lives = [one.name for one in hall.directory.glob("life-*")]
+    assert len(lives) == 2 + expected
+    assert sum(name.endswith("--once") for name in lives) == expected
+
+
+def test_a_worker_beyond_the_places_is_not_replaced(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever dies beyond the places is said, and leaves what it had to the others; one that has
+    left makes room for another."""
+    status = replace(store.read_status(hall.database, "small"), workers=(_worker(),))
+    monkeypatch.setattr(Watch, "look", lambda *_, **__: replace(status))
+    monkeypatch.setattr(Watch, "remaining", lambda *_: (_left(1, 1, busy=1), {1: 0.001}))
+    monkeypatch.setattr(local, "workers_more", lambda *_, **__: 1)
+    script = (
+        "others = len(list(directory.glob('life-*')))\n"
+        "if '--once' in sys.argv:\n"
+        "    mark(f'life-{others}')\n"
+        "    if others: mark('end')\n"
+        "    sys.exit(others == 0)\n"
+        "while not marked('end'): time.sleep(0.01)\n"
+    )
+    hall.pool(script, count=1, fills_up=True).run(hall.stop)
+    assert [line.partition(" died ")[2] for line in hall.said] == ["(exit code 1)"]
 
 
 def test_a_crash_loop_is_ended_with_the_last_words(hall: Hall) -> None:
