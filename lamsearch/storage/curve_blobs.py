@@ -11,6 +11,7 @@ import io
 import re
 import struct
 import warnings
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _LOCAL_HEADER = struct.Struct("<4s2xH18xHH")  # before a member: signature, flag
 _LISTED = struct.Struct("<4s6xH4xIIIHHH8xI")
 _END = struct.Struct("<4s6xHIIH")  # signature, how many are listed, the list's size and place
 _DEFLATED = 8
+_SMALL, _WORTH = 1000, 2 / 3  # bytes that are not deflated; of others what that may leave
 _AXES = ("updates", "learning_rate")
 _VALUES = re.compile(r"(training|validation|test)_([a-z][a-z0-9_]{0,39})")
 # Scores per example: as bits and their number where each is 0 or 1, else as they are.
@@ -48,8 +50,20 @@ def pack(trained: Trained) -> bytes | None:
     elif trained.scores is not None:
         arrays["scores"] = trained.scores.astype(np.float32)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.asarray(array), (1, 0), allow_pickle=False)
+            _add(archive, f"{name}.npy", content.getvalue())
     return buffer.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Put a file into an archive, deflated where that spares much: a report inflates thousands."""
+    large = len(content) > _SMALL
+    spared = large and len(zlib.compress(content)) < _WORTH * len(content)
+    method = zipfile.ZIP_DEFLATED if spared else zipfile.ZIP_STORED
+    archive.writestr(zipfile.ZipInfo(name), content, method)
 
 
 def unpack(blob: bytes) -> tuple[Curve, Scores | None]:
