@@ -25,6 +25,7 @@ from lamsearch.cli.signals import leaving
 from lamsearch.errors import InputError, WorkFailedError
 from lamsearch.pool import Cluster, LocalPool, WaitingForks, Watch, connect, cores
 from lamsearch.results import StudyRecord, StudyState
+from lamsearch.statistics.loading import load as load_statistics
 from lamsearch.storage import Database, PlannedStudy, load_opening
 from lamsearch.study import read_study
 from lamsearch.terminal import Screen
@@ -128,6 +129,7 @@ def _load_worker(storage: str | None) -> None:
     import lamsearch.worker.study_worker  # noqa: F401 - loaded alone
 
     environment.here()  # is remembered
+    load_statistics(modelled=False)
     load_opening(options.storage_url(storage))
 
 

@@ -26,6 +26,7 @@ from lamsearch.cli.echo import echo
 from lamsearch.cli.logging_options import Logging, logging_options
 from lamsearch.cli.signals import leaving
 from lamsearch.errors import UnknownStudyError, WorkFailedError
+from lamsearch.statistics.loading import load as load_statistics
 from lamsearch.storage import Database, Mode, PlannedStudy
 from lamsearch.worker import PoolWorker, Retry, Settings, StudyWorker
 from lamsearch.worker.idling import LONGEST_WAIT
@@ -94,6 +95,7 @@ def worker(
         with log.erring():
             serve_on_cluster(dask, storage, data_dir, files, timing, _log.info)
         return
+    load_statistics(modelled=False)  # before there are threads
     settings = Settings(
         data_directory=options.data_directory(data_dir),
         cache_directory=options.cache_directory(),

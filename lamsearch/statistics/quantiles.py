@@ -8,22 +8,20 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from lamsearch.scipy_special import special
+
 
 def load() -> None:
-    """Load SciPy's functions, which takes a fifth of a second, while there is nothing to do."""
-    import scipy.special  # noqa: F401 - loaded alone
+    """Load SciPy's functions."""
+    special()
 
 
 @cache
 def normal_quantile(share: float) -> float:
     """Return what a standard normal variable stays below in that ``share`` of cases."""
-    from scipy.special import ndtri
-
-    return float(ndtri(share))
+    return float(special().ndtri(share))
 
 
 def student_quantile(freedom: Any, share: float) -> Any:
     """Return the same of Student's t with ``freedom`` degrees, a number or an array of them."""
-    from scipy.special import stdtrit
-
-    return stdtrit(freedom, share)
+    return special().stdtrit(freedom, share)
