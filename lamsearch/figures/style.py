@@ -24,6 +24,9 @@ Format = Literal["png", "svg"]
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, GREY = "#1a1a1a", "#5c5c5c"
 DPI = 192  # twice a browser's 96
+_PACKING = (
+    4  # of zlib's levels: its usual 6 spares a hundredth of the bytes for a tenth of the time
+)
 
 _STYLE: dict[str, Any] = {
     "font.size": 10.5,
@@ -143,6 +146,7 @@ def prepare() -> None:
     import matplotlib.backends.backend_svg
     import matplotlib.figure
     import matplotlib.style  # noqa: F401 - loaded alone
+    import PIL.Image  # noqa: F401 - loaded alone
 
 
 def count_marks(figure: Figure) -> int:
@@ -166,11 +170,10 @@ def render(figure: Figure, target: str | Path | IO[bytes], format: Format) -> No
 
     The same figure gives the same bytes: no dates, no versions, no random ids.
     """
-    metadata = {"Software": None} if format == "png" else {"Date": None, "Creator": None}
     with styled():
         _lay_out(figure)
-        canvas, dpi = _canvas(figure, format), figure.dpi
-        (canvas.print_png if format == "png" else canvas.print_svg)(target, metadata=metadata)
+        dpi = figure.dpi
+        (_write_png if format == "png" else _write_svg)(figure, target)
         figure.dpi = dpi  # an SVG leaves its own
 
 
@@ -185,12 +188,23 @@ def _lay_out(figure: Figure) -> None:
         figure.set_layout_engine("none")
 
 
-def _canvas(figure: Figure, form: Format) -> Any:
-    """The figure on what draws that form; its own `savefig` would lay it out once more."""
-    if form == "png":
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
+def _write_png(figure: Figure, target: str | Path | IO[bytes]) -> None:
+    """Without transparency, which nothing here has: smaller, and packed in less time.
 
-        return FigureCanvasAgg(figure)
+    Like `_write_svg` past the figure's own `savefig`, which would lay it out once more.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    size = canvas.get_width_height()
+    image = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+    image.convert("RGB").save(target, "png", dpi=(figure.dpi, figure.dpi), compress_level=_PACKING)
+
+
+def _write_svg(figure: Figure, target: str | Path | IO[bytes]) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    return FigureCanvasSVG(figure)
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(target, metadata={"Date": None, "Creator": None})
