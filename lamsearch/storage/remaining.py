@@ -15,7 +15,7 @@ from lamsearch.storage.engine import Database
 from lamsearch.storage.retries import retried
 from lamsearch.storage.tables import DONE, LEASED, OPEN, TEST, cohorts
 
-_PROGRESS, _SPENT = ("state", "updates", "total", "per_second"), ("seconds", "updates")
+_PROGRESS = ("state", "updates", "total", "per_second")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +35,17 @@ def read_remaining(
     """Return the cohorts of a study that are not done, and the seconds of an update by models.
 
     Cohorts that somebody has come first, then the others in the order in which they are claimed;
-    ``most`` at most. The seconds are means of the cohorts that are done, else what those in work
-    take.
+    ``most`` at most. The seconds are those of the fastest cohort that was done in one go, which
+    shared its core least, else what those in work take.
     """
     models = sa.func.json_array_length(cohorts.c.trials, type_=sa.Integer).label("models")
     ours = (cohorts.c.study == name, cohorts.c.stage != TEST)
     left = sa.select(models, *(cohorts.c[name] for name in _PROGRESS))
     left = left.where(*ours, cohorts.c.state.in_((OPEN, LEASED)))
     left = left.order_by(cohorts.c.state.desc(), cohorts.c.number).limit(most)
-    spent = sa.select(models, *(sa.func.sum(cohorts.c[one]).label(one) for one in _SPENT))
-    spent = spent.where(*ours, cohorts.c.state == DONE, cohorts.c.updates > 0).group_by(models)
+    fastest = sa.func.min(cohorts.c.seconds / cohorts.c.updates).label("seconds")
+    whole = (cohorts.c.state == DONE, cohorts.c.updates > 0, cohorts.c.recovered.is_(None))
+    spent = sa.select(models, fastest).where(*ours, *whole).group_by(models)
     with database.read() as transaction:
         rows = transaction.execute(left).all()
         done = transaction.execute(spent).all()
@@ -55,4 +56,4 @@ def read_remaining(
         for row in rows
     )
     going = {row.models: 1 / row.per_second for row in rows if row.per_second > 0}
-    return found, going | {row.models: row.seconds / row.updates for row in done if row.seconds}
+    return found, going | {row.models: row.seconds for row in done if row.seconds}

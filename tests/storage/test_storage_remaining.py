@@ -16,7 +16,7 @@ def test_what_is_left_and_what_updates_take(
     database: Database, window: Window, small_study: Callable[..., Study]
 ) -> None:
     """Cohorts in work come first, then those that wait in their order; an update's time is that of
-    cohorts that are done, else of those in work."""
+    the fastest that was done in one go, else of those in work."""
     planned(database, small_study(name="one", cohort=2))
     planned(database, small_study(name="other", cohort=2))
     leases = Leases(database, "one", owner="a", seconds=60.0)
@@ -40,3 +40,11 @@ def test_what_is_left_and_what_updates_take(
         "UPDATE lamsearch_cohort SET seconds = 6, updates = 12 WHERE study = 'one' AND number = 0"
     )
     assert read_remaining(database, "one", 99) == (whole[1:], {len(claim.trials): 0.5})
+    finish(leases, second := claimed(leases))
+    assert len(second.trials) == len(claim.trials)
+    for seconds, resumed, expected in ((9, "NULL", 0.5), (3, "NULL", 0.25), (3, "5", 0.5)):
+        window.execute(
+            f"UPDATE lamsearch_cohort SET seconds = {seconds}, updates = 12,"  # noqa: S608
+            f" resumed_update = {resumed} WHERE study = 'one' AND number = 1"
+        )
+        assert read_remaining(database, "one", 99)[1] == {len(claim.trials): expected}
