@@ -139,8 +139,11 @@ class LocalPool:
             return
         left, measured = self._watch.remaining(busy + self._count + 1)
         more = workers_more(left, measured, cores=self._count, gain=_WORTH_SECONDS)
-        for _ in range(min(more, self._room()) if more else 0):
-            self._start(None, beyond=True)
+        try:
+            for _ in range(min(more, self._room()) if more else 0):
+                self._start(None, beyond=True)
+        except OSError:  # no process or file is left to be had: the others do its work
+            self._fills_up = False
 
     def _room(self) -> int:
         """How many workers more there is memory for."""

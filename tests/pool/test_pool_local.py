@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 import time
@@ -205,6 +206,32 @@ def test_a_worker_beyond_the_places_is_not_replaced(
     )
     hall.pool(script, count=1, fills_up=True).run(hall.stop)
     assert [line.partition(" died ")[2] for line in hall.said] == ["(exit code 1)"]
+
+
+def test_where_no_further_process_starts_the_others_go_on(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker beyond the places that cannot be started ends nothing, and is not tried again."""
+    status = replace(store.read_status(hall.database, "small"), workers=(_worker(),))
+    monkeypatch.setattr(Watch, "look", lambda *_, **__: replace(status))
+    monkeypatch.setattr(Watch, "remaining", lambda *_: ((), {}))
+    asked, tried, start = list[int](), list[int](), local.WorkerProcess
+
+    def more(*_: Any, **__: Any) -> int:
+        asked.append(1)
+        return 1
+
+    def started(command: list[str], *rest: Any) -> Any:
+        if "--once" in command:
+            tried.append(1)
+            (hall.directory / "end").touch()
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        return start(command, *rest)
+
+    monkeypatch.setattr(local, "workers_more", more)
+    monkeypatch.setattr(local, "WorkerProcess", started)
+    hall.pool("while not marked('end'): time.sleep(0.01)\n", fills_up=True).run(hall.stop)
+    assert (len(asked), len(tried), hall.said) == (1, 1, [])
 
 
 def test_a_crash_loop_is_ended_with_the_last_words(hall: Hall) -> None:
