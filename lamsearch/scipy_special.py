@@ -18,15 +18,11 @@ from typing import Any
 _PACKAGE, _EXTENSION = "scipy.special", "scipy.special._ufuncs"
 
 
+@cache
 def special() -> Any:
     """Return what has the functions."""
-    known = sys.modules.get(_PACKAGE)
-    return _loaded() if known is None else known
-
-
-@cache
-def _loaded() -> Any:
-    found = _alone() if threading.active_count() == 1 else None
+    alone = threading.active_count() == 1 and _PACKAGE not in sys.modules
+    found = _alone() if alone else None
     return importlib.import_module(_PACKAGE) if found is None else found
 
 
