@@ -1,4 +1,4 @@
-"""A thousand workers on one PostgreSQL: exactness, renewals, time per claim, half of them killed.
+"""A thousand workers on one PostgreSQL: exactness, renewals, time per claim.
 
 The workers are threads of a few processes, each a whole worker with a name, a lease and a renewer
 of its own; their trainer takes its time and computes nothing. The same machine runs server and
@@ -12,7 +12,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,19 +77,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, Server(tcp=True) as server:
         directory = Path(name)
         planning = _planning(server, directory, size.planned)
-        few, many, dying = (
-            run(server, directory / title, workers, trials, size, kill=title == "dying")
-            for title, workers, trials in (
-                ("few", size.few, 2 * size.few), ("many", size.many, 2 * size.many),
-                ("dying", size.many, size.many),
-            )
-        )  # fmt: skip
+        few, many = (
+            run(server, directory / str(workers), workers, 2 * workers, size)
+            for workers in (size.few, size.many)
+        )
         with Pooler(server.url, pool=POOL, clients=2 * size.pooled) as pooler:
             pooled = run(
                 server, directory / "pooled", size.pooled, 3 * size.pooled, size,
                 through=pooler.through,
             )  # fmt: skip
-    publish("thousand", _text(size, planning, few, many, dying, pooled), options)
+    publish("thousand", _text(size, planning, few, many, pooled), options)
 
 
 def run(
@@ -173,13 +170,36 @@ def _planning(server: Server, directory: Path, trials: int) -> dict[str, float]:
     return found
 
 
-def _text(
-    size: Size, planning: dict[str, float], few: Crowd, many: Crowd, dying: Crowd, pooled: Crowd
-) -> str:
+def _text(size: Size, planning: dict[str, float], few: Crowd, many: Crowd, pooled: Crowd) -> str:
     crowds = {
-        f"{few.workers}": few, f"{many.workers:,}": many,
-        f"{dying.workers:,}, half killed": dying, f"{pooled.workers}, PgBouncer": pooled,
+        f"{few.workers}": few, f"{many.workers:,}": many, f"{pooled.workers}, PgBouncer": pooled,
     }  # fmt: skip
+    slower = spread(many.claims()).median / spread(few.claims()).median
+    plans = ", ".join(
+        f"{kind} {seconds:.1f} s ({verdict(seconds, '≤', PLANNING)})"
+        for kind, seconds in planning.items()
+    )
+    return (
+        f"{said_of(size)} {CONNECTIONS} connections for each process, or one for each worker and "
+        f"PgBouncer with {POOL} to the server.\n\n{figures(crowds)}\n\nTime per claim at "
+        f"{many.workers:,} against {few.workers}: **{slower:.2f}** "
+        f"({verdict(slower, '≤', SLOWER)}). Renewals of {many.workers:,} per second: "
+        f"**{many.rate('renew'):.1f}** ({verdict(many.rate('renew'), '≤', RENEWALS)}). "
+        f"Planning {size.planned:,} trials: {plans}."
+    )
+
+
+def said_of(size: Size) -> str:
+    """Say how the workers of a size work."""
+    return (
+        f"{PROCESSES} processes of threads, each a whole worker; a training takes "
+        f"{size.seconds:.0f} s (±30 %), a lease holds {size.lease:.0f} s, cohorts of one trial. "
+        f"Server and workers share {CORES} cores."
+    )
+
+
+def figures(crowds: Mapping[str, Crowd]) -> str:
+    """Return what crowds came to as a table, and whether all are exact."""
     rows = [
         ["trials, against the plan", *(one.wrong for one in crowds.values())],
         ["trials", *(f"{one.trials:,}" for one in crowds.values())],
@@ -198,28 +218,8 @@ def _text(
         ["ms per claim", *(spread(1e3 * s for s in one.claims()).text(0)
                            for one in crowds.values())],
     ]  # fmt: skip
-    exact = all(one.wrong == few.wrong for one in crowds.values()) and few.wrong.startswith(
-        "0 lost"
-    )
-    slower = spread(many.claims()).median / spread(few.claims()).median
-    late = (dying.reclaimed or 0.0) - size.lease
-    plans = ", ".join(
-        f"{kind} {seconds:.1f} s ({verdict(seconds, '≤', PLANNING)})"
-        for kind, seconds in planning.items()
-    )
-    return (
-        f"{PROCESSES} processes of threads, each a whole worker; a training takes "
-        f"{size.seconds:.0f} s (±30 %), a lease holds {size.lease:.0f} s, cohorts of one trial; "
-        f"{CONNECTIONS} connections for each process, or one for each worker and PgBouncer with "
-        f"{POOL} to the server. Server and workers share {CORES} cores.\n\n"
-        f"{table(['workers', *crowds], rows)}\n\n"
-        f"Exact: {'yes' if exact else 'no'}. Renewals of {many.workers:,} per second: "
-        f"**{many.rate('renew'):.1f}** ({verdict(many.rate('renew'), '≤', RENEWALS)}). Time per "
-        f"claim at {many.workers:,} against {few.workers}: **{slower:.2f}** "
-        f"({verdict(slower, '≤', SLOWER)}). After half were killed at once, the last of their "
-        f"cohorts was reclaimed **{late:.1f}** s after the length of a lease "
-        f"({verdict(late, '≤', RECLAIMED)}). Planning {size.planned:,} trials: {plans}."
-    )
+    exact = all(one.wrong.startswith(EXACT) for one in crowds.values())
+    return f"{table(['workers', *crowds], rows)}\n\nExact: {'yes' if exact else 'no'}."
 
 
 if __name__ == "__main__":
