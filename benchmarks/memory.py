@@ -68,21 +68,20 @@ def _sizes(
                 command, env=runs.environment(cache), stdout=subprocess.DEVNULL, stderr=said
             )
         try:
-            _wait(pool, count, place, updates)
-            members = _children(pool.pid)
-            if len(members) != count:
-                raise RuntimeError(f"{count} workers wanted, found {len(members)}")
+            members = _wait(pool, count, place, updates)
+            others = {pool.pid, *_children(pool.pid)} - members
             samples = []
             for _ in range(_SAMPLES):
                 samples.append(sum(_proportional(member) for member in members))
                 time.sleep(0.3)
-            return Sizes(workers=spread(samples), pool=_proportional(pool.pid))
+            rest = sum(_proportional(one) for one in others)
+            return Sizes(workers=spread(samples), pool=rest)
         finally:
             _end(pool)
 
 
-def _wait(pool: subprocess.Popen[bytes], count: int, place: Path, updates: int) -> None:
-    """Wait until all workers are in training, by what `lamsearch status` says."""
+def _wait(pool: subprocess.Popen[bytes], count: int, place: Path, updates: int) -> set[int]:
+    """Wait until all workers are in training, by what `lamsearch status` says; return which."""
     command = [
         sys.executable, "-m", "lamsearch", "status", STUDY, "--storage", runs.storage(place),
         "--json",
@@ -94,7 +93,7 @@ def _wait(pool: subprocess.Popen[bytes], count: int, place: Path, updates: int) 
         done = subprocess.run(command, capture_output=True, text=True)
         workers = json.loads(done.stdout)["workers"] if done.returncode == 0 else []
         if len(workers) == count and all(worker["updates"] >= updates for worker in workers):
-            return
+            return {int(worker["owner"].split(":")[1]) for worker in workers}
         time.sleep(1.0)
     raise RuntimeError(f"{count} workers did not all come to train in {_PATIENCE:.0f} s")
 

@@ -2,8 +2,8 @@
 
 A run of the real command, nothing added to it. Its database says when every cohort began and
 ended, by whom, and how many updates it did; what an update and an evaluation of a cohort of that
-width cost with all cores busy is measured before and after, in turn with the machine's sgemm, and
-with PyTorch's updates of the same networks where it is installed.
+width cost with all cores busy, on as many examples, is measured before and after, in turn with the
+machine's sgemm, and with PyTorch's updates of the same networks where it is installed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from lamsearch.study import Study, Training
 
 MOST_OVERHEAD, MOST_TIMES_SGEMM, LEAST_TIMES_TORCH = 0.08, 1.45, 2.5
 _REST = "the rest of a cohort (initial weights, checkpoints, reports, slower updates)"
-_ROWS = 20_000
 _PRODUCTS = (Setup(batch=0), Setup(batch=1))  # a process per core; one with all threads
 
 
@@ -85,7 +84,9 @@ def main() -> None:
         path = runs.study_path(name)
         study = runs.warm(path, options, directory / "cache")
         features = study.data.sizes.features if study.data.sizes else 0
-        of.write_images(directory, _ROWS, features)
+        # as many rows as a stage trains on: of fewer, more are in the caches when they are gathered
+        rows = max(study.split_of(stage)[0] or 0 for stage in study.stages)
+        of.write_images(directory, rows, features)
         with ExitStack() as stack:
             gauge = _Gauge(stack, directory, study, options)
             gauge.measure()
@@ -215,9 +216,10 @@ def _text(name: str, run: Run, costs: Costs, features: int) -> str:
         f"One `lamsearch run studies/{name}.toml` on {CORES} cores, the cache as an earlier run "
         f"leaves it: wall {run.wall:.1f} s, {len(run.cohorts)} cohorts, {nets:,} updates of a net. "
         "Training and evaluation are counts from the database times what one costs with all cores "
-        f"busy, measured in {rounds} rounds, half of them before and half after the run, in turn "
-        f"with sgemm of {of.SGEMM}³ on all cores ({_rate(costs).text(0)} GFLOP/s); median "
-        "(quartiles). sgemm needs 4 × batch × features × hidden FLOP per net and update."
+        f"busy on as many examples, measured in {rounds} rounds, half of them before and half "
+        f"after the run, in turn with sgemm of {of.SGEMM}³ on all cores "
+        f"({_rate(costs).text(0)} GFLOP/s); median (quartiles). "
+        "sgemm needs 4 × batch × features × hidden FLOP per net and update."
         f"\n\n{verdicts}\n\n{table(['core-seconds', 's', '% of wall × cores'], rows)}"
         f"\n\n{_stages(run, costs)}"
     )

@@ -16,6 +16,8 @@ def main() -> None:
     if lacking := open_files.lacking(open_files.START):
         print(f"Error: {lacking}", file=sys.stderr)
         sys.exit(2)
+    # Processes share the cores, not threads: OpenBLAS would start some in every fork, which spin.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # An import that is interrupted ends in somebody's traceback.
     before = signal.signal(signal.SIGINT, _leave)
     collecting.own_process()

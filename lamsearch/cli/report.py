@@ -58,7 +58,5 @@ def report(
         else:
             record, models = until_free(lambda: gathered(database, name, files))
             models = exports.models(models)
-        if output is not None:
-            reporting.prepare()
     write_report(record, models, output, as_json=as_json)
     exports.send(record, models, output)

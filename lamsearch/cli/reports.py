@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from lamsearch import collecting
 from lamsearch import report as reporting
 from lamsearch import storage as store
 from lamsearch.api import gathering
 from lamsearch.cli.echo import echo
 from lamsearch.figures.undrawn import undrawn
+from lamsearch.prepared_fork import PreparedFork
 from lamsearch.results import StudyRecord
 from lamsearch.storage import Database
 from lamsearch.terminal import print_json, print_text
@@ -25,14 +27,34 @@ def gathered(
     return gathering.gathered(database, name, files, say=lambda line: echo(line, err=True))
 
 
-def write_report(
-    record: StudyRecord, models: Mapping[str, bytes], output: Path | None, *, as_json: bool
-) -> None:
-    """Write a study's report where asked, and its summary or document to standard output."""
+def made(
+    record: StudyRecord, models: Mapping[str, bytes], output: Path | None, as_json: bool
+) -> str:
+    """Write a study's report where asked; return its summary, or its document."""
     with store.damage_is_said():
-        text = reporting.to_json(record) if as_json else reporting.summary(record)
         if output is not None:
             reporting.write(record, output, models)
+        return reporting.to_json(record) if as_json else reporting.summary(record)
+
+
+def write_report(
+    record: StudyRecord,
+    models: Mapping[str, bytes],
+    output: Path | None,
+    *,
+    as_json: bool,
+    maker: PreparedFork[str] | None = None,
+) -> None:
+    """Write a study's report where asked, and its summary or document to standard output.
+
+    A ``maker``, which does what `made` does, is asked first.
+    """
+    text = None if maker is None else maker.done(record, models, output, as_json)
+    if text is None:
+        if output is not None:
+            with collecting.loading():
+                reporting.prepare()
+        text = made(record, models, output, as_json)
     if output is not None:
         echo(f"report: {output}", err=True)
         if (why := undrawn()) is not None:

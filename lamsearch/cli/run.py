@@ -20,10 +20,11 @@ from lamsearch.artifacts import Files
 from lamsearch.cli import options, sources
 from lamsearch.cli.exporting import Exports, exports
 from lamsearch.cli.planning import planned
-from lamsearch.cli.reports import gathered, write_report
+from lamsearch.cli.reports import gathered, made, write_report
 from lamsearch.cli.signals import leaving
 from lamsearch.errors import InputError, WorkFailedError
 from lamsearch.pool import Cluster, LocalPool, WaitingForks, Watch, connect, cores
+from lamsearch.prepared_fork import PreparedFork
 from lamsearch.results import StudyRecord, StudyState
 from lamsearch.statistics.loading import load as load_statistics
 from lamsearch.storage import Database, PlannedStudy, load_opening
@@ -89,21 +90,23 @@ def run(
     output = output or Path("lamsearch-report") / study.name
     # an output that cannot be, and a scheduler that does not answer, before anything is planned
     reporting.check_output(output)
+    maker = PreparedFork(partial(reporting.prepare, modelled=study.modelled), made)
     forks = WaitingForks(partial(_load_worker, storage), _be_worker)
-    with forks, nullcontext() if dask is None else connect(dask) as client:
-        before = partial(forks.make, 0 if dask else _count(workers))
-        database, stored = planned(study, study_file, storage, data_dir, files, before=before)
-        timing = options.timing_arguments(
-            checkpoint_seconds, lease_seconds, mixed=mixed_versions, device=device
-        )
-        timing += ["--data-origin", str(sources.given_by(study, study_file))]
-        setup = _Setup(
-            database=database, stored=stored, data_dir=data_dir, options=timing, forks=forks,
-            environment=options.environment(storage, files, everywhere=client is not None),
-        )  # fmt: skip
-        record, models = _finished(setup, client, workers, files)
-    models = exports.models_or_line(models)
-    write_report(record, models, output, as_json=as_json)
+    with maker:
+        with forks, nullcontext() if dask is None else connect(dask) as client:
+            before = partial(forks.make, 0 if dask else _count(workers))
+            database, stored = planned(study, study_file, storage, data_dir, files, before=before)
+            timing = options.timing_arguments(
+                checkpoint_seconds, lease_seconds, mixed=mixed_versions, device=device
+            )
+            timing += ["--data-origin", str(sources.given_by(study, study_file))]
+            setup = _Setup(
+                database=database, stored=stored, data_dir=data_dir, options=timing, forks=forks,
+                environment=options.environment(storage, files, everywhere=client is not None),
+            )  # fmt: skip
+            record, models = _finished(setup, client, workers, files)
+        models = exports.models_or_line(models)
+        write_report(record, models, output, as_json=as_json, maker=maker)
     exports.send(record, models, output)
     if record.failure is not None:
         raise WorkFailedError(record.failure)
@@ -179,7 +182,6 @@ def _local_pool(setup: _Setup, workers: int | None, screen: Screen) -> LocalPool
         show=screen.show,
         files=Files(setup.stored.files, setup.stored.id),
         forks=setup.forks,
-        meanwhile=partial(reporting.prepare, modelled=setup.stored.study.modelled),
         # a number that was asked for is not exceeded; what another's training takes, nobody knows
         fills_up=workers is None and setup.stored.study.uses_network,
     )  # fmt: skip

@@ -200,7 +200,6 @@ def _finish(
         return
     for axes in panels:
         axes.margins(x=0.015)
-    figure.align_ylabels(panels)
     count = 1 if record.space.several or is_narrow() else 2
     figure.legend(handles=_handles(record, shown), loc="outside lower center", ncols=count)
 

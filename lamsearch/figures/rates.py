@@ -53,7 +53,6 @@ def rate_range(ramp: RateRamp, found: RateRange, *, name: str, at: str) -> Figur
         for axes in panels:
             _mark(axes, found)
         panels[0].set_title(_title(ramp, name, at), parse_math=False)
-        figure.align_ylabels(panels)
         figure.legend(handles=_handles(panels), loc="outside lower center", ncols=2)
     return figure
 

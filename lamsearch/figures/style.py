@@ -184,6 +184,26 @@ def _lay_out(figure: Figure) -> None:
     if engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):  # of one laid out
         engine.execute(figure)
         figure.set_layout_engine("none")
+        _line_up(figure)
+
+
+def _line_up(figure: Figure) -> None:
+    """Have the y labels of panels that share their x stand in one line, and stay there.
+
+    As `Figure.align_ylabels` does, which asks all numbers of all panels for their sizes again
+    whenever one of the labels is placed: in the layout and in each form.
+    """
+    places = dict[Any, tuple[float, float]]()
+    for axes in figure.axes:
+        if len(axes.get_shared_x_axes().get_siblings(axes)) > 1:
+            axes.yaxis.get_tightbbox()  # which places its label
+            label = axes.yaxis.label
+            here = label.get_transform().transform(label.get_position())
+            x, y = axes.transAxes.inverted().transform(here)
+            places[axes] = float(x), float(y)
+    for axes, (_, y) in places.items():
+        panels = axes.get_shared_x_axes().get_siblings(axes)
+        axes.yaxis.set_label_coords(min(places[one][0] for one in panels), y)
 
 
 def _write_png(figure: Figure, target: str | Path | IO[bytes]) -> None:

@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,11 +18,10 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from lamsearch.collecting import loading
-from lamsearch.forking import fork, may_fork
+from lamsearch.forking import Forked, fork, may_fork
 
 _PROGRAM = "lamsearch"  # in a command, before the words that are meant for it
 _HEAD = 8  # bytes that say how long an order is
-_POLL_SECONDS = 0.01
 
 
 class WaitingForks:
@@ -122,12 +118,11 @@ class WaitingForks:
             os._exit(code)
 
 
-class ForkedProcess:
-    """A forked process, by those names of `subprocess.Popen` that its pool uses."""
+class ForkedProcess(Forked):
+    """A forked process with pipes, by those names of `subprocess.Popen` that its pool uses."""
 
     def __init__(self, process: int, stdin: int, stderr: int) -> None:
-        self.pid = process
-        self.returncode: int | None = None
+        super().__init__(process)
         self.stdin = open(stdin, "w", encoding="utf-8")  # noqa: SIM115 - a number
         self.stderr = open(  # noqa: SIM115 - likewise
             stderr, encoding="utf-8", errors="backslashreplace"
@@ -142,42 +137,6 @@ class ForkedProcess:
         """Close our ends of its pipes."""
         self.stdin.close()
         self.stderr.close()
-
-    def poll(self) -> int | None:
-        """Return its exit code, or minus the signal that ended it; None while it lives."""
-        if self.returncode is None:
-            try:
-                ended, status = os.waitpid(self.pid, os.WNOHANG)  # type: ignore[attr-defined,unused-ignore]
-            except ChildProcessError:  # somebody waits for all children
-                self.returncode = 0
-            else:
-                self.returncode = os.waitstatus_to_exitcode(status) if ended else None
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Return its exit code once it has one.
-
-        Raises:
-            subprocess.TimeoutExpired: It still lives after so many seconds.
-        """
-        deadline = float("inf") if timeout is None else time.monotonic() + timeout
-        while (code := self.poll()) is None:
-            if time.monotonic() >= deadline:
-                raise subprocess.TimeoutExpired("a worker", timeout or 0.0)
-            time.sleep(_POLL_SECONDS)
-        return code
-
-    def terminate(self) -> None:
-        """Send it SIGTERM, if it lives."""
-        self._send(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it at once, if it lives."""
-        self._send(signal.SIGKILL)  # type: ignore[attr-defined,unused-ignore]
-
-    def _send(self, number: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, number)
 
 
 def _ordered() -> tuple[list[str], dict[str, str]] | None:

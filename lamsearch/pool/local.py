@@ -13,7 +13,6 @@ from math import isfinite
 
 from lamsearch import machine
 from lamsearch.artifacts import Files
-from lamsearch.collecting import loading
 from lamsearch.errors import InputError, InterruptedWorkError
 from lamsearch.pool.forks import WaitingForks
 from lamsearch.pool.last_round import workers_more
@@ -41,7 +40,6 @@ class LocalPool:
         show: takes the study's status a few times a second.
         files: where its checkpoints are.
         forks: of this process, which are taken for the first workers.
-        meanwhile: is called once, while a worker waits for the others to end a stage.
         fills_up: whether the last cohorts of a round may have workers beyond ``count``, each of
             which leaves after one.
     """
@@ -58,13 +56,12 @@ class LocalPool:
         show: Callable[[Status], None],
         files: Files,
         forks: WaitingForks | None = None,
-        meanwhile: Callable[[], None] | None = None,
         fills_up: bool = False,
     ) -> None:
         self._watch, self._count = Watch(database, study, show, files, say), count
         self._command, self._environment = list(command), dict(environment)
         self._say = say
-        self._forks, self._meanwhile, self._fills_up = forks, meanwhile, fills_up
+        self._forks, self._fills_up = forks, fills_up
         self._processes: list[WorkerProcess] = []
         self._cores: dict[WorkerProcess, Cores] = {}
         self._beyond = set[WorkerProcess]()
@@ -83,7 +80,6 @@ class LocalPool:
                 self._start(cores)
             while self._processes:
                 status = self._watch.look()
-                self._use_waiting(status)
                 self._fill_up(status)
                 if self._pause(stop):
                     raise InterruptedWorkError("interrupted; run again to go on")
@@ -115,16 +111,6 @@ class LocalPool:
             if any(process.returncode is not None for process in self._processes):
                 return False
         return False
-
-    def _use_waiting(self, status: Status | None) -> None:
-        """Do what can be done already, once a worker waits: this process has its core."""
-        if self._meanwhile is None or status is None:
-            return
-        begun = any(stage.finished for stage in status.stages)
-        if begun and len(status.workers) < self._count:
-            with loading():
-                self._meanwhile()
-            self._meanwhile = None
 
     def _fill_up(self, status: Status | None) -> None:
         """Have the last cohorts of a round begin while all workers still train.
