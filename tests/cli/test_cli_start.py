@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -87,3 +88,24 @@ def test_ctrl_c_while_it_loads_is_one_sentence() -> None:
         _, stderr = process.communicate(timeout=30)
         assert process.returncode in (130, 0)
         assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("given", [None, "2"])
+def test_its_processes_have_one_blas_thread_each(given: str | None) -> None:
+    """Their workers, which are forks, then begin none that turns idly; who asks for more has them.
+
+    As many as there are cores, that is: OpenBLAS has no more.
+    """
+    code = (
+        "import sys\nfrom threadpoolctl import threadpool_info\n"
+        "from lamsearch.__main__ import main\ntry: main()\nfinally:\n"
+        "    pools = [one for one in threadpool_info() if one['internal_api'] == 'openblas']\n"
+        "    print(*{one['num_threads'] for one in pools}, file=sys.stderr)\n"
+    )
+    rest = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "gradcheck"], capture_output=True, text=True, check=True,
+        env=rest if given is None else rest | {"OPENBLAS_NUM_THREADS": given},
+    )  # fmt: skip
+    found = done.stderr.split()
+    assert found == [] or found == [str(min(int(given or 1), os.cpu_count() or 1))]
