@@ -63,15 +63,15 @@ class PreparedFork(Generic[T]):
         if len(self._pipes) < 2:
             return None
         asked, answered = self._pipes
-        with suppress(OSError), open(asked, "wb", closefd=False) as file:  # it was killed
-            pickle.dump(arguments, file, pickle.HIGHEST_PROTOCOL)
+        with suppress(Exception), open(asked, "wb", closefd=False) as file:
+            # it may have been killed, and pickle raises much where something cannot be pickled
+            file.write(pickle.dumps(arguments, pickle.HIGHEST_PROTOCOL))
         self._pipes = (answered,)  # which is closed at the end
         close(asked)
-        with (
-            open(answered, "rb", closefd=False) as file,
-            suppress(EOFError, pickle.UnpicklingError),
-        ):
-            found: T = pickle.load(file)  # noqa: S301 - a fork of ours wrote it
+        with open(answered, "rb", closefd=False) as file:
+            content = file.read()
+        with suppress(EOFError, pickle.UnpicklingError):  # it was killed
+            found: T = pickle.loads(content)  # noqa: S301 - a fork of ours wrote it
             return found
         return None
 

@@ -75,8 +75,8 @@ print(lives(process))
 
 @LINUX
 def test_what_it_cannot_do_is_not_done(tmp_path: Path) -> None:
-    """Work that raises, a fork that is killed before it is asked, at work, or before it is ready,
-    and what cannot be loaded: nothing is returned, and nothing said."""
+    """Work that raises, a fork that is killed before it is asked or at work, what cannot be loaded,
+    and what cannot be pickled: nothing is returned, and nothing said."""
     script = """
 def fails():
     raise RuntimeError("as nobody should hear")
@@ -94,8 +94,12 @@ Path("prepared").unlink()
 with PreparedFork(prepare, work) as maker:
     os.kill(wait_for("prepared"), signal.SIGKILL)
     print(maker.done("x" * 1_000_000))
+with PreparedFork(prepare, work) as maker:
+    print(maker.done(lambda: None))
+with PreparedFork(prepare, lambda: lambda: None) as maker:
+    print(maker.done())
 """
-    assert answers(script, tmp_path) == ["None"] * 5
+    assert answers(script, tmp_path) == ["None"] * 7
 
 
 @LINUX
