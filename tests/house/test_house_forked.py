@@ -80,17 +80,17 @@ def test_a_killed_one_is_a_zombie_until_its_code_is_taken(waiting: forked.Popen)
 
 
 def test_the_workers_of_a_run_are_forked_too(tmp_path: Path) -> None:
-    """They are children of the run that lead sessions of their own, and the run learns how each of
-    them ended."""
+    """They are children of the run that lead sessions of their own, as what is to make its report
+    does, and the run learns how each of them ended."""
     place = Place(tmp_path, f"sqlite:///{tmp_path / 'studies.db'}")
     try:
         run = place.run(workers=2)
         first, second = until(lambda: len(set(found := place.holders())) == 2 and found)
-        (maker,) = set(run.children) - {first, second}  # of the report, once it is asked
-        assert maker != run.pid
-        assert {os.getsid(first), os.getsid(second)} == {first, second}
-        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (run.pid, first, second)]
-        assert commands[0] == commands[1] == commands[2]  # none is a program of its own
+        (maker,) = set(run.children) - {first, second}
+        assert [os.getsid(pid) for pid in (first, second, maker)] == [first, second, maker]
+        forks = (run.pid, first, second, maker)
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in forks]
+        assert commands == commands[:1] * 4  # none is a program of its own
         os.kill(first, signal.SIGKILL)
         until(lambda: f"worker {first} died (exit code -9)" in run.said)
         run.signal(signal.SIGINT)
